@@ -1,0 +1,63 @@
+"""Interactive hyperspectral unmixing with identifiable models.
+
+Public names are resolved on first use, so that ``import napari_unmix`` loads none of torch, napari, Qt, scipy, scikit-image.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "Annotation": "cube",
+    "Cube": "cube",
+    "Meaning": "cube",
+    "UnmixError": "cube",
+    "Progress": "unmixing",
+    "Unmixing": "unmixing",
+    "drain": "unmixing",
+    "assess": "pipeline",
+    "unmix": "pipeline",
+    "read_run": "pipeline",
+    "write_run": "pipeline",
+    "read_cube": "io",
+    "method_specs": "specs",
+    "sample_scene": "synthetic",
+}
+
+if TYPE_CHECKING:
+    from napari_unmix.cube import Annotation, Cube, Meaning, UnmixError
+    from napari_unmix.io import read_cube
+    from napari_unmix.pipeline import assess, read_run, unmix, write_run
+    from napari_unmix.specs import method_specs
+    from napari_unmix.synthetic import sample_scene
+    from napari_unmix.unmixing import Progress, Unmixing, drain
+
+__all__ = [
+    "Annotation",
+    "Cube",
+    "Meaning",
+    "Progress",
+    "UnmixError",
+    "Unmixing",
+    "assess",
+    "drain",
+    "method_specs",
+    "read_cube",
+    "read_run",
+    "sample_scene",
+    "unmix",
+    "write_run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PUBLIC])

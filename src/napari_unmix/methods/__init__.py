@@ -1,0 +1,1 @@
+"""Methods of unmixing, each found by the registry of specs."""

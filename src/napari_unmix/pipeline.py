@@ -1,0 +1,106 @@
+"""The two generators that everything drives: ``unmix`` fits, ``assess`` checks what may be claimed. And the folder of a run."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from napari_unmix.auxiliary import side_information
+from napari_unmix.cube import Annotation, Cube, UnmixError
+from napari_unmix.identifiability.checks import assess_solution
+from napari_unmix.identifiability.report import Report
+from napari_unmix.methods.base import Problem, Solution, implementation
+from napari_unmix.specs.base import MethodSpec
+from napari_unmix.subspace import suggest_endmembers
+from napari_unmix.unmixing import Fit, Progress, Unmixing
+
+
+def unmix(cube: Cube, spec: MethodSpec, annotation: Annotation | None = None) -> Fit[Unmixing]:
+    """Unmix a cube: a generator that yields ``Progress`` at every batch and returns the ``Unmixing``.
+
+    Close the generator to cancel; do not ask for the next step to pause. Raises UnmixError, before any work, where the input does not fit.
+    """
+    start = time.perf_counter()
+    yield Progress("reading the pixels", 0, 1, 0.0)
+    problem = make_problem(cube, spec, annotation)
+    solution = yield from implementation(spec)(problem)
+    return _lift(problem, solution, time.perf_counter() - start)
+
+
+def assess(cube: Cube, result: Unmixing) -> Fit[Report]:
+    """Check what may be claimed of a result: a generator that yields ``Progress`` and returns the ``Report``."""
+    return (yield from assess_solution(cube, result))
+
+
+def make_problem(cube: Cube, spec: MethodSpec, annotation: Annotation | None = None) -> Problem:
+    """Check the input and turn it into what a method fits."""
+    spectra = cube.pixels()
+    ignored = np.zeros(len(spectra), bool)
+    if annotation is not None:
+        annotation.check_against(cube)
+        ignored = np.isin(annotation.labels, annotation.of_kind("ignore"))[cube.valid_pixels]
+        if ignored.any():
+            cube = _without(cube, annotation)
+            spectra = cube.pixels()
+    count = suggest_endmembers(spectra) if spec.endmembers == "auto" else int(spec.endmembers)
+    _check_size(spectra.shape, count)
+    choice = getattr(spec, "auxiliary", "none")
+    used = annotation if spec.uses_paint else None
+    side = side_information(cube, used, choice)
+    materials = {}
+    if used is not None:
+        where = used.labels[cube.valid_pixels]
+        for label in used.of_kind("material"):
+            materials[used.meaning(label).name or f"material {label}"] = np.flatnonzero(where == label)
+    materials = {name: pixels for name, pixels in materials.items() if pixels.size}
+    if len(materials) > count:
+        raise UnmixError(
+            f"{len(materials)} materials are painted but {count} endmembers were asked for: ask for at least {len(materials)}, or merge strokes."
+        )
+    return Problem(cube, spectra, side.labels[cube.valid_pixels], side, materials, count, spec)
+
+
+def _without(cube: Cube, annotation: Annotation) -> Cube:
+    from dataclasses import replace
+
+    return replace(cube, valid_pixels=cube.valid_pixels & ~np.isin(annotation.labels, annotation.of_kind("ignore")))
+
+
+def _check_size(shape: tuple[int, ...], count: int) -> None:
+    pixels, bands = shape
+    if bands <= count:
+        raise UnmixError(f"{count} endmembers need more than {count} bands, the cube has {bands} good ones: ask for at most {bands - 1}.")
+    if pixels < 3 * count:
+        raise UnmixError(f"{count} endmembers need at least {3 * count} valid pixels, the cube has {pixels}: ask for fewer, or check the mask.")
+
+
+def _lift(problem: Problem, solution: Solution, seconds: float) -> Unmixing:
+    cube, scale = problem.cube, 1.0 if solution.illumination is None else solution.illumination[:, None]
+    residual = problem.spectra - scale * (solution.abundances @ solution.endmembers)
+    error = np.sqrt(np.mean(residual**2, axis=1)).astype(np.float32)
+
+    def image(values: np.ndarray | None) -> np.ndarray | None:
+        return None if values is None else np.asarray(cube.image(values.astype(np.float32)))
+
+    abundances = np.asarray(cube.image(solution.abundances.astype(np.float32)))
+    names = solution.names or tuple(f"endmember {k + 1}" for k in range(problem.endmember_count))
+    notes = (*solution.notes, *_notes(problem))
+    return Unmixing(
+        endmembers=problem.all_bands(solution.endmembers),
+        abundances=abundances,
+        abundance_std=image(solution.abundance_std),
+        illumination=image(solution.illumination),
+        reconstruction_error=np.asarray(cube.image(error)),
+        names=names,
+        spec=problem.spec,
+        notes=notes,
+        history=solution.history,
+        details={**solution.details, "regions": problem.side.labels, "source": problem.side.source},
+        model=solution.model,
+        seconds=seconds,
+    )
+
+
+def _notes(problem: Problem) -> tuple[str, ...]:
+    return (problem.side.status,) if type(problem.spec).uses_paint else ()

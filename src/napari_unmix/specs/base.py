@@ -1,0 +1,39 @@
+"""What every method's spec shares. Specs are frozen, torch-free, and describe a run completely."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class MethodSpec(BaseModel):
+    """Base of all specs. A subclass names its method, its title for the form, and where its code is.
+
+    ``implementation`` is "module:function"; the function takes a ``methods.base.Problem`` and is a generator of ``Progress`` that
+    returns a ``methods.base.Solution``. It is imported only when the method runs, so listing methods loads no torch.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: ClassVar[str]
+    implementation: ClassVar[str]
+    uses_paint: ClassVar[bool] = False
+
+    method: str
+    endmembers: int | Literal["auto"] = Field(
+        "auto", title="Endmembers", description="Number of materials, or auto: suggested from the signal against the noise."
+    )
+    illumination: bool = Field(
+        False,
+        title="Illumination",
+        description="Free the brightness of every pixel (shade, slope): abundances become shade-tolerant composition instead of area fractions.",
+    )
+    seed: int = Field(0, ge=0, title="Seed", description="Same seed, same cube, same answer.", json_schema_extra={"advanced": True})
+
+    @field_validator("endmembers")
+    @classmethod
+    def _at_least_two(cls, value: int | str) -> int | str:
+        if isinstance(value, int) and not 2 <= value <= 30:
+            raise ValueError(f"endmembers is {value}: choose a number from 2 to 30, or auto")
+        return value

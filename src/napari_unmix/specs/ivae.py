@@ -1,0 +1,31 @@
+"""Spec of the identifiable VAE for linear mixing (theory: M1, and M2's illumination)."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from napari_unmix.specs.base import MethodSpec
+
+
+class IvaeSpec(MethodSpec):
+    """Region-conditional Dirichlet prior on abundances, linear mixing, anchored endmembers, semi-amortised inference."""
+
+    title: ClassVar[str] = "iVAE"
+    implementation: ClassVar[str] = "napari_unmix.methods.generative.ivae:fit"
+    uses_paint: ClassVar[bool] = True
+
+    method: Literal["ivae"] = "ivae"
+    auxiliary: Literal["auto", "superpixels", "blocks", "none"] = Field(
+        "auto",
+        title="Side information",
+        description="Where u comes from on unpainted pixels. auto: painted regions, or superpixels where no region is painted.",
+    )
+    epochs: int = Field(
+        12, ge=1, le=500, title="Epochs", description="Passes over the pixels of the inference network.", json_schema_extra={"advanced": True}
+    )
+    batch: int = Field(1024, ge=16, le=65536, title="Batch", description="Pixels per step.", json_schema_extra={"advanced": True})
+    learning_rate: float = Field(
+        3e-3, gt=0, le=0.1, title="Learning rate", description="Peak step size of Adam.", json_schema_extra={"advanced": True}
+    )
