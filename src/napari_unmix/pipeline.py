@@ -25,7 +25,8 @@ def unmix(cube: Cube, spec: MethodSpec, annotation: Annotation | None = None) ->
     yield Progress("reading the pixels", 0, 1, 0.0)
     problem = make_problem(cube, spec, annotation)
     solution = yield from implementation(spec)(problem)
-    return _lift(problem, solution, time.perf_counter() - start)
+    painted = annotation is not None and bool(annotation.labels.any())
+    return _lift(problem, solution, painted, time.perf_counter() - start)
 
 
 def assess(cube: Cube, result: Unmixing) -> Fit[Report]:
@@ -75,7 +76,7 @@ def _check_size(shape: tuple[int, ...], count: int) -> None:
         raise UnmixError(f"{count} endmembers need at least {3 * count} valid pixels, the cube has {pixels}: ask for fewer, or check the mask.")
 
 
-def _lift(problem: Problem, solution: Solution, seconds: float) -> Unmixing:
+def _lift(problem: Problem, solution: Solution, painted: bool, seconds: float) -> Unmixing:
     cube, scale = problem.cube, 1.0 if solution.illumination is None else solution.illumination[:, None]
     residual = problem.spectra - scale * (solution.abundances @ solution.endmembers)
     error = np.sqrt(np.mean(residual**2, axis=1)).astype(np.float32)
@@ -85,7 +86,7 @@ def _lift(problem: Problem, solution: Solution, seconds: float) -> Unmixing:
 
     abundances = np.asarray(cube.image(solution.abundances.astype(np.float32)))
     names = solution.names or tuple(f"endmember {k + 1}" for k in range(problem.endmember_count))
-    notes = (*solution.notes, *_notes(problem))
+    notes = (*solution.notes, *_notes(problem, painted))
     return Unmixing(
         endmembers=problem.all_bands(solution.endmembers),
         abundances=abundances,
@@ -102,5 +103,7 @@ def _lift(problem: Problem, solution: Solution, seconds: float) -> Unmixing:
     )
 
 
-def _notes(problem: Problem) -> tuple[str, ...]:
-    return (problem.side.status,) if type(problem.spec).uses_paint else ()
+def _notes(problem: Problem, painted: bool) -> tuple[str, ...]:
+    if type(problem.spec).uses_paint:
+        return (problem.side.status,)
+    return (f"{type(problem.spec).title} does not use painting: the annotation was ignored.",) if painted else ()

@@ -1,0 +1,1 @@
+"""The checks of the identifiability report (placeholder until written)."""

@@ -1,0 +1,279 @@
+"""The rule that chooses how endmembers are found, from the data alone, and says which way it took and why.
+
+1. The noise is calibrated so that the residual of an exact linear model is one (χ = 1).
+2. Real variability (χ_lin > 1.25), or painted materials: robust archetypes on the sphere; the exact cone where both disagree much.
+3. Otherwise archetypes in affine coordinates (sum-to-one and χ_aff ≤ 1.04) or perspective coordinates (all else).
+4. Pixels outside the archetypes' hull beyond what noise explains: no pure pixels, so noise-calibrated minimum volume instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from napari_unmix.alignment import match_endmembers
+from napari_unmix.cube import FloatArray, IntArray
+from napari_unmix.methods.geometry import archetypes as arch
+from napari_unmix.methods.geometry.bilinear import bilinear_residual
+from napari_unmix.methods.geometry.coordinates import Coordinates, affine_coordinates, perspective_coordinates
+from napari_unmix.methods.geometry.minimum_volume import minimum_volume
+from napari_unmix.methods.geometry.picks import largest_volume, simplex_volume, starting_picks, unit_length
+from napari_unmix.metrics import spectral_angle
+from napari_unmix.simplex import fully_constrained, non_negative
+from napari_unmix.subspace import Excess, linear_subspace, noise_level, subspace_excess
+
+VARIABILITY = 1.25
+AFFINE = 1.04
+WEAK_SIGNAL = 12.0
+# Endmembers are found on at most this many pixels: more change the corners by less than the noise.
+MOST_PIXELS = 40_000
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Endmembers and how they were found.
+
+    Attributes
+    ----------
+    endmembers : (P, B) spectra, or directions where ``scaled`` inversion follows
+    route : "sphere", "cone", "affine" or "perspective"
+    pure : whether pure pixels back the endmembers; False means extrapolated by minimum volume
+    noise : calibrated white noise level
+    excess : residual to the subspaces over the noise
+    notes : sentences for the user, each from a measured number
+    numbers : what was measured
+    """
+
+    endmembers: FloatArray
+    route: str
+    pure: bool
+    noise: float
+    excess: Excess
+    notes: tuple[str, ...] = ()
+    numbers: dict[str, Any] = field(default_factory=dict)
+
+
+Search = Generator[float, None, Found]
+
+
+def find_endmembers(spectra: FloatArray, count: int, *, sum_to_one: bool, strokes: list[IntArray], seed: int) -> Search:
+    """Find (P, B) endmembers of (N, B) spectra; yields the loss at every step.
+
+    ``strokes`` are pixel indices of painted materials: they anchor the first endmembers, in order.
+    """
+    generator = np.random.default_rng(seed)
+    spectra, strokes = _thinned(spectra, strokes, generator)
+    noise = noise_level(spectra, count)
+    excess = subspace_excess(spectra, count, noise)
+    if strokes:
+        found = yield from _by_strokes(spectra, count, strokes, sum_to_one)
+    elif excess.linear > VARIABILITY:
+        found = yield from _on_sphere(spectra, count, sum_to_one, generator)
+    else:
+        found = yield from _in_simplex(spectra, count, sum_to_one, noise, excess, generator)
+    found = replace(found, noise=noise, excess=excess)
+    weakest = float(excess.affine_eigenvalues[count - 2] if sum_to_one else excess.linear_eigenvalues[count - 1])
+    notes = (*found.notes, *_signal_notes(weakest, excess))
+    numbers = {**found.numbers, "chi_affine": excess.affine, "chi_linear": excess.linear, "weakest_signal": weakest}
+    return replace(found, notes=notes, numbers=numbers)
+
+
+def _thinned(spectra: FloatArray, strokes: list[IntArray], generator: np.random.Generator) -> tuple[FloatArray, list[IntArray]]:
+    if len(spectra) <= MOST_PIXELS:
+        return spectra, strokes
+    painted = np.concatenate(strokes) if strokes else np.zeros(0, int)
+    rest = np.setdiff1d(np.arange(len(spectra)), painted)
+    kept = np.concatenate([painted, np.sort(generator.choice(rest, max(1, MOST_PIXELS - len(painted)), replace=False))]).astype(int)
+    bounds = np.cumsum([0, *[len(stroke) for stroke in strokes]])
+    return spectra[kept], [np.arange(bounds[k], bounds[k + 1]) for k in range(len(strokes))]
+
+
+def _signal_notes(weakest: float, excess: Excess) -> list[str]:
+    notes = []
+    if weakest < WEAK_SIGNAL:
+        notes.append(
+            f"The weakest signal is only {weakest:.0f}× the noise variance: errors of 2–5° are likely; smooth, bin, or ask for fewer endmembers."
+        )
+    if 1.003 < excess.linear <= VARIABILITY:
+        notes.append(f"Spectral variability is present ({100 * (excess.linear - 1):.1f} % over the noise): expect errors of 1–4°.")
+    return notes
+
+
+# Route 2: on the sphere
+
+
+def _on_sphere(spectra: FloatArray, count: int, sum_to_one: bool, generator: np.random.Generator) -> Search:
+    unit, lengths = unit_length(spectra)
+    weights = lengths / lengths.mean()
+    subspace = linear_subspace(unit, min(count + 2, spectra.shape[1]), weights)
+    scores = subspace.scores(unit)
+    starts = starting_picks(spectra, count, generator, random_picks=2)
+    chords = yield from arch.fit_from_starts(scores, starts, weights, 0.1)
+    cones = yield from arch.fit_from_starts(scores, starts, weights, 0.1, cone=True, sweeps=40)
+    best, route = chords[0], "sphere"
+    endmembers = _purified(unit, scores, best.archetypes)
+    other = cones[0].archetypes @ subspace.basis
+    apart = np.degrees(spectral_angle(other[match_endmembers(other, endmembers)], endmembers))
+    notes = ["Spectra vary more than noise: these are the purest spectra found, not necessarily pure ones."]
+    if (apart > 5).any():
+        notes.append(f"Endmember {_numbers(apart > 5)} is not determined by the data: paint a stroke of that material.")
+    if apart.max() > 10:
+        best, route = cones[0], "cone"
+        endmembers = _purified(unit, scores, best.archetypes)
+    if len(chords) > 1 and chords[1].loss < 1.05 * chords[0].loss:
+        second, first = chords[1].archetypes @ subspace.basis, chords[0].archetypes @ subspace.basis
+        if np.degrees(spectral_angle(second[match_endmembers(second, first)], first)).max() > 3:
+            notes.append("Several starts fit equally well but differ by more than 3°: paint a stroke to choose.")
+    agreeing = sum(optimum.loss < arch.SAME_LOSS * chords[0].loss for optimum in chords)
+    numbers = {"starts": len(chords), "starts_agreeing": agreeing, "chord_cone_degrees": apart.tolist()}
+    endmembers = _with_brightness(spectra, unit, lengths, endmembers, fully_constrained(scores, best.archetypes), sum_to_one)
+    return Found(endmembers, route, True, 0.0, _NO_EXCESS, tuple(notes), numbers)
+
+
+def _purified(unit: FloatArray, scores: FloatArray, archetypes: FloatArray) -> FloatArray:
+    return arch.purest_mean(unit, fully_constrained(scores, archetypes))
+
+
+def _with_brightness(
+    spectra: FloatArray, unit: FloatArray, lengths: FloatArray, endmembers: FloatArray, abundances: FloatArray, sum_to_one: bool
+) -> FloatArray:
+    return arch.brightness_of_closest(unit, lengths, endmembers, abundances) if sum_to_one else endmembers
+
+
+def _numbers(which: FloatArray | np.ndarray) -> str:
+    return ", ".join(str(k + 1) for k in np.flatnonzero(which))
+
+
+_NO_EXCESS = Excess(0.0, 0.0, np.zeros(0), np.zeros(0))
+
+
+def _by_strokes(spectra: FloatArray, count: int, strokes: list[IntArray], sum_to_one: bool) -> Search:
+    unit, lengths = unit_length(spectra)
+    weights = lengths / lengths.mean()
+    subspace = linear_subspace(unit, min(count + 2, spectra.shape[1]), weights)
+    scores = subspace.scores(unit)
+    cores = [stroke[arch.stroke_mean(scores[stroke])[1]] for stroke in strokes]
+    fit = yield from _anchored(scores, weights, cores, count)
+    # Pixels that the first fit contradicts were painted by mistake.
+    kept = []
+    for k, core in enumerate(cores):
+        share = fit.abundances[core, k]
+        believed = core[share >= 0.5 * np.median(share)]
+        kept.append(believed if len(believed) >= arch.FEWEST_BACKERS else core)
+    fit = yield from _anchored(scores, weights, kept, count)
+    endmembers = fit.archetypes @ subspace.basis
+    if sum_to_one:
+        endmembers = arch.brightness_of_closest(unit, lengths, endmembers, fit.abundances)
+    note = f"{len(strokes)} painted material{'s' if len(strokes) > 1 else ''} anchor the first endmembers; the others are the purest spectra left."
+    numbers = {"stroke_pixels_believed": [len(pixels) for pixels in kept]}
+    return Found(endmembers, "sphere", True, 0.0, _NO_EXCESS, (note if len(strokes) < count else note.split(";")[0] + ".",), numbers)
+
+
+def _anchored(
+    scores: FloatArray, weights: FloatArray, cores: list[IntArray], count: int
+) -> Generator[float, None, arch.Archetypes]:
+    means = np.array([scores[core].mean(axis=0) for core in cores])
+    start = means
+    few = max(arch.FEWEST_BACKERS, len(scores) // 500)
+    while len(start) < count:
+        # A free endmember starts at the worst-explained pixel and its likes.
+        residual = weights * ((scores - fully_constrained(scores, start) @ start) ** 2).sum(axis=1)
+        worst = np.argpartition(-residual, few)[:few]
+        seed = worst[residual[worst].argmax()]
+        alike = worst[np.argsort(((scores[worst] - scores[seed]) ** 2).sum(axis=1))[: arch.FEWEST_BACKERS]]
+        start = np.vstack([start, scores[alike].mean(axis=0)])
+    return (yield from arch.fit_archetypes(scores, start, weights, 0.1, strokes=arch.Strokes(means), sweeps=60))
+
+
+# Routes 3 and 4: in simplex coordinates
+
+
+def _in_simplex(
+    spectra: FloatArray, count: int, sum_to_one: bool, noise: float, excess: Excess, generator: np.random.Generator
+) -> Search:
+    affine = sum_to_one and excess.affine <= AFFINE
+    make = affine_coordinates if affine else perspective_coordinates
+    coordinates = make(spectra, count, noise)
+    starts = starting_picks(spectra, count, generator)
+    optima = yield from arch.fit_from_starts(coordinates.scores, starts, coordinates.weights, 0.05, sweeps=60)
+    vertices = optima[0].archetypes
+    endmembers, pure, notes = coordinates.to_spectra(vertices), True, list[str]()
+    outside, allowed = _outside(spectra, endmembers, noise, affine, excess, count)
+    numbers: dict[str, Any] = {"outside": outside, "outside_allowed": allowed, "starts": len(optima)}
+    numbers["starts_agreeing"] = sum(optimum.loss < arch.SAME_LOSS * optima[0].loss for optimum in optima)
+    if outside > allowed:
+        yield optima[0].loss
+        pure = affine and _looks_bilinear(spectra, endmembers, noise, excess, count, outside)
+        if pure:
+            notes.append("Mixing looks bilinear (multiple scattering): endmembers stay on pure pixels, abundances are approximate.")
+            numbers["bilinear"] = True
+        else:
+            endmembers, apart = _extrapolated(coordinates, vertices, _weakest(excess, count, sum_to_one))
+            numbers["volume_weights_degrees"] = apart.tolist()
+            notes.append(
+                "No pure pixels: endmembers are extrapolated beyond the data by minimum volume; paint three or more regions, or a stroke, to confirm."
+            )
+            if apart.max() > 5:
+                notes.append(f"Endmember {_numbers(apart > 5)}: the extrapolation is uncertain by about {apart.max():.0f}°.")
+    if sum_to_one and not affine:
+        endmembers = _sum_to_one_brightness(spectra, endmembers)
+    return Found(endmembers, "affine" if affine else "perspective", pure, 0.0, _NO_EXCESS, tuple(notes), numbers)
+
+
+def _weakest(excess: Excess, count: int, sum_to_one: bool) -> float:
+    return float(excess.affine_eigenvalues[count - 2] if sum_to_one else excess.linear_eigenvalues[count - 1])
+
+
+def _outside(
+    spectra: FloatArray, endmembers: FloatArray, noise: float, affine: bool, excess: Excess, count: int
+) -> tuple[float, float]:
+    """Squared distance (noise units) of pixels to the hull within the subspace, and what a twin of the fit and model error allow."""
+    bands = spectra.shape[1]
+    invert = fully_constrained if affine else non_negative
+    chi, freedom = (excess.affine, bands - count + 1) if affine else (excess.linear, bands - count)
+    amounts = invert(spectra, endmembers)
+    measured = float(((spectra - amounts @ endmembers) ** 2).sum() / len(spectra) / noise**2 - chi**2 * freedom)
+    # The twin: the fit with fresh noise, within the span of the endmembers.
+    basis = np.linalg.qr(endmembers.T)[0]
+    corners = endmembers @ basis
+    twin = amounts @ corners + noise * np.random.default_rng(1).normal(size=(len(spectra), basis.shape[1]))
+    refit = twin - invert(twin, corners) @ corners
+    expected = float((refit**2).sum() / len(spectra) / noise**2)
+    if affine:
+        across = np.linalg.qr((corners[1:] - corners[0]).T)[0]
+        off = twin - corners[0]
+        off = off - (off @ across) @ across.T
+        expected -= float((off**2).sum() / len(spectra) / noise**2)
+    return measured, 2 * expected + 0.75 + 5 * max(0.0, (chi**2 - 1) * freedom)
+
+
+def _looks_bilinear(spectra: FloatArray, endmembers: FloatArray, noise: float, excess: Excess, count: int, outside: float) -> bool:
+    freedom = spectra.shape[1] - count + 1
+    left = bilinear_residual(spectra, endmembers) / noise**2 - excess.affine**2 * freedom
+    return left < 0.2 * outside
+
+
+def _extrapolated(coordinates: Coordinates, vertices: FloatArray, weakest: float) -> tuple[FloatArray, FloatArray]:
+    """Minimum volume at two weights, averaged where they agree: (P, B) and their difference in degrees (P,)."""
+    scores, noise = coordinates.scores[coordinates.kept], coordinates.noise[coordinates.kept]
+    centre = vertices.mean(axis=0)
+    corners = scores[largest_volume(scores, simplex_volume(scores, len(vertices)))]
+    starts = [centre + (vertices - centre) * growth for growth in (1.0, 1.15, 1.4)] + [corners]
+    full, half = minimum_volume(scores, noise, starts, 1.0), minimum_volume(scores, noise, starts, 0.5)
+    first, second = coordinates.to_spectra(full), coordinates.to_spectra(half)
+    order = match_endmembers(first, second)
+    apart = np.degrees(spectral_angle(first[order], second))
+    cautious = weakest < 15 or apart.max() > 8
+    return (second if cautious else coordinates.to_spectra(0.5 * (full[order] + half))), apart
+
+
+def _sum_to_one_brightness(spectra: FloatArray, endmembers: FloatArray) -> FloatArray:
+    scaled = arch.brightness_by_sum(spectra, endmembers)
+    if scaled is not None:
+        return scaled
+    unit, lengths = unit_length(spectra)
+    directions = endmembers / np.linalg.norm(endmembers, axis=1, keepdims=True)
+    return arch.brightness_of_closest(unit, lengths, directions, fully_constrained(unit, directions))

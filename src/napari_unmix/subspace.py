@@ -1,0 +1,129 @@
+"""Noise and signal subspace of a cube's pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_unmix.cube import FloatArray
+
+# Pixels that the regression of the noise reads: more change its answer by less than a per cent.
+_NOISE_PIXELS = 6000
+
+
+@dataclass(frozen=True, eq=False)
+class Subspace:
+    """An affine or linear subspace of spectra: ``origin`` (B,) and orthonormal rows ``basis`` (K, B)."""
+
+    origin: FloatArray
+    basis: FloatArray
+
+    def scores(self, spectra: FloatArray) -> FloatArray:
+        """(N, B) -> (N, K) coordinates."""
+        return np.asarray((spectra - self.origin) @ self.basis.T)
+
+    def spectra(self, scores: FloatArray) -> FloatArray:
+        """(N, K) coordinates -> (N, B)."""
+        return np.asarray(scores @ self.basis + self.origin)
+
+
+def noise_per_band(spectra: FloatArray) -> FloatArray:
+    """(B,) noise standard deviation: what the other bands can't predict (HySime, Bioucas-Dias & Nascimento 2008, eq. 5–7).
+
+    The regression's degrees of freedom are taken off, so that white noise is recovered without bias.
+    """
+    count = len(spectra)
+    if count > _NOISE_PIXELS:
+        spectra = spectra[np.random.default_rng(0).choice(count, _NOISE_PIXELS, replace=False)]
+    bands = spectra.shape[1]
+    gram = spectra.T @ spectra
+    gram += (1e-8 * np.trace(gram) / bands + 1e-300) * np.eye(bands)
+    inverse = np.linalg.inv(gram)
+    residual = (spectra @ inverse) / np.diag(inverse)
+    freedom = max(len(spectra) - bands + 1, 0.1 * len(spectra))
+    return np.asarray(np.sqrt((residual**2).sum(axis=0) / freedom))
+
+
+def noise_level(spectra: FloatArray, endmembers: int = 0) -> float:
+    """White noise level s. With P endmembers the regression leaves (1 + P/B) s², which is taken off (calibrated: χ = 1 on exact models)."""
+    variance = float(np.mean(noise_per_band(spectra) ** 2))
+    return float(max(np.sqrt(variance / (1 + endmembers / spectra.shape[1])), 1e-12))
+
+
+def affine_subspace(spectra: FloatArray, dimension: int) -> Subspace:
+    """The affine subspace of largest variance (centred principal components)."""
+    origin = spectra.mean(axis=0)
+    centred = spectra - origin
+    return Subspace(origin, _leading(centred.T @ centred, dimension))
+
+
+def linear_subspace(spectra: FloatArray, dimension: int, weights: FloatArray | None = None) -> Subspace:
+    """The linear subspace (through zero) of largest second moment, pixels weighted by ``weights`` (N,) where given."""
+    weighted = spectra if weights is None else spectra * weights[:, None]
+    return Subspace(np.zeros(spectra.shape[1]), _leading(weighted.T @ spectra, dimension))
+
+
+def _leading(moment: FloatArray, dimension: int) -> FloatArray:
+    vectors = np.linalg.eigh(moment)[1][:, ::-1][:, :dimension].T
+    # Signs are a convention: the same data give the same basis on every machine.
+    signs = np.sign(vectors[np.arange(len(vectors)), np.abs(vectors).argmax(axis=1)])
+    return np.ascontiguousarray(vectors * signs[:, None])
+
+
+@dataclass(frozen=True, eq=False)
+class Excess:
+    """Residual to the best subspaces of P endmembers over the noise: 1 where the linear model is exact.
+
+    ``affine`` and ``linear`` are χ_aff and χ_lin; the eigenvalues are in noise variances, descending.
+    """
+
+    affine: float
+    linear: float
+    affine_eigenvalues: FloatArray
+    linear_eigenvalues: FloatArray
+
+
+def subspace_excess(spectra: FloatArray, endmembers: int, noise: float) -> Excess:
+    """Compare the residual of the affine (P−1)- and the linear P-dimensional subspace with the noise level."""
+    count, bands = spectra.shape
+    centred = spectra - spectra.mean(axis=0)
+    affine = np.linalg.eigvalsh(centred.T @ centred / count)[::-1] / noise**2
+    linear = np.linalg.eigvalsh(spectra.T @ spectra / count)[::-1] / noise**2
+    return Excess(
+        float(np.sqrt(max(affine[endmembers - 1 :].sum(), 0) / (bands - endmembers + 1))),
+        float(np.sqrt(max(linear[endmembers:].sum(), 0) / max(bands - endmembers, 1))),
+        affine,
+        linear,
+    )
+
+
+# Above this many signal directions the excess is variability of spectra, not more materials: count by the eigenvalues' drops.
+_MOST_EXACT = 10
+_DROP = 3.0
+
+
+def suggest_endmembers(spectra: FloatArray, most: int = 12) -> int:
+    """Suggest a number of endmembers for (N, B) pixels, from the eigenvalues against the noise.
+
+    Where few noise-whitened eigenvalues rise over the largest that noise alone gives (Marchenko & Pastur 1967), mixing is linear to
+    the noise and their number is the answer. Otherwise spectral variability fills many directions: the answer is the last eigenvalue of
+    the unit-length spectra that is three times the next. A suggestion, between 2 and ``most``.
+    """
+    count, bands = spectra.shape
+    most = max(2, min(most, bands - 1, count // 3))
+    noise = noise_per_band(spectra)
+    whitened = spectra / np.maximum(noise, 1e-3 * np.median(noise) + 1e-300)
+    eigenvalues = np.linalg.eigvalsh(whitened.T @ whitened / count)[::-1]
+    # The regression's residual is a little above the noise; the bulk's own median corrects for it.
+    bulk = float(np.median(eigenvalues[bands // 2 :])) if bands > 40 else 1.0
+    edge = 1.1 * max(min(1.0 + bands / count, 2.0), bulk) * (1 + np.sqrt(bands / count)) ** 2
+    above = int((eigenvalues > edge).sum())
+    if above <= min(_MOST_EXACT, most):
+        return max(2, above)
+    length = np.linalg.norm(spectra, axis=1)
+    unit = spectra / np.maximum(length, 0.02 * np.median(length) + 1e-300)[:, None]
+    moments = np.linalg.eigvalsh(unit.T @ unit / count)[::-1]
+    drops = moments[:most] / np.maximum(moments[1 : most + 1], 1e-300)
+    large = np.flatnonzero(drops >= _DROP) + 1
+    return int(max(2, large[-1])) if large.size else 2
