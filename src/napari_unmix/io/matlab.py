@@ -1,0 +1,211 @@
+"""MATLAB files of this field: version 5 through SciPy, version 7.3 through HDF5.
+
+The literature stores a scene as a matrix of bands × pixels with the pixels in MATLAB's column-major order (down
+the first column of the image, then the second), and the image's size beside it (``nRow``, ``nCol``).
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unmix.cube import Cube, UnmixError
+from napari_unmix.io.assemble import WAVELENGTH_NAMES, as_float32, build_cube
+from napari_unmix.io.budget import check_budget, readable_shape
+from napari_unmix.io.matlab73 import list_hdf5, load_hdf5
+
+_ROWS = ("nrow", "nrows", "rows", "row", "h", "height", "lines", "nlines", "num_rows")
+_COLUMNS = ("ncol", "ncols", "cols", "col", "columns", "w", "width", "samples", "nsamples", "num_cols")
+_SCALES = ("scale", "scalefactor", "scale_factor", "reflectance_scale_factor")
+# The usual names of a scene, and those of the reference often stored beside it, whose matrices may be bigger.
+_SCENES = {"y", "v", "cube", "data", "hsi", "image", "img", "hypercube", "hyperspectral", "reflectance", "radiance"}
+_REFERENCES = {
+    "a",
+    "m",
+    "e",
+    "s",
+    "x",
+    "w",
+    "h",
+    "abundance",
+    "abundances",
+    "endmembers",
+    "library",
+    "gt",
+    "groundtruth",
+}
+_ITEM_SIZES = {"double": 8, "single": 4} | {f"{sign}int{8 * size}": size for sign in ("", "u") for size in (1, 2, 4, 8)}
+_LONGEST_LIST = 1_000_000
+
+
+class Entry(NamedTuple):
+    """A numeric array of the file, as its header describes it."""
+
+    name: str
+    shape: tuple[int, ...]
+    itemsize: int
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+
+Loader = Callable[[Path, Iterable[str]], dict[str, NDArray[Any]]]
+
+
+def read_matlab(path: Path, key: str | None = None) -> Cube:
+    """Read the scene, or the array ``key``. Raises UnmixError that lists what the file holds, OSError."""
+    hdf5 = is_hdf5(path)
+    entries = [Entry(*entry) for entry in list_hdf5(path)] if hdf5 else _list_version_5(path)
+    load: Loader = load_hdf5 if hdf5 else _load_version_5
+    size = _image_size(path, entries, load)
+    chosen, among = _choose(entries, size, key, path)
+    listed = [entry for entry in entries if entry.name.lower() in WAVELENGTH_NAMES and entry.size < _LONGEST_LIST]
+    check_budget(chosen.size, chosen.itemsize, f"{chosen.name!r} in {path.name} ({readable_shape(chosen.shape)})")
+    loaded = load(path, [chosen.name, *(entry.name for entry in listed)])
+    array, turned = _as_image(_real(loaded[chosen.name], chosen.name, path), size)
+    scale, scaled = _scale(array, path, entries, load)
+    wavelengths = next((loaded[e.name] for e in listed if e.size == array.shape[2]), None)
+    return build_cube(
+        as_float32(array, scale), path, wavelengths=wavelengths, scale=scale, repairs=(*among, *turned, *scaled)
+    )
+
+
+def is_matlab(path: Path) -> bool:
+    """Whether the file begins as a MATLAB file of version 5 or 7.3 does. Raises OSError."""
+    with path.open("rb") as stream:
+        start = stream.read(128)
+    return start.startswith(b"MATLAB ") or start[124:128] in (b"\x00\x01IM", b"\x01\x00MI")
+
+
+def is_hdf5(path: Path) -> bool:
+    """Whether the file is HDF5, with or without MATLAB's 512 bytes of text before. Raises OSError."""
+    with path.open("rb") as stream:
+        start = stream.read(520)
+    return b"\x89HDF\r\n\x1a\n" in (start[:8], start[512:])
+
+
+def _list_version_5(path: Path) -> list[Entry]:
+    from scipy.io import whosmat
+
+    found = _guarded(path, lambda stream: whosmat(stream))
+    return [Entry(name, tuple(shape), _ITEM_SIZES[kind]) for name, shape, kind in found if kind in _ITEM_SIZES]
+
+
+def _load_version_5(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
+    from scipy.io import loadmat
+
+    wanted = list(names)
+    loaded = _guarded(path, lambda stream: loadmat(stream, variable_names=wanted))
+    return {name: np.asarray(loaded[name]) for name in wanted}
+
+
+def _guarded(path: Path, read: Callable[[Any], Any]) -> Any:
+    """SciPy answers a damaged file with errors of many kinds."""
+    from scipy.io.matlab import MatReadError
+
+    damaged = (
+        MatReadError,
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        OverflowError,
+        EOFError,
+        zlib.error,
+        MemoryError,
+        OSError,
+    )
+    try:
+        with path.open("rb") as stream:
+            return read(stream)
+    except (*damaged, NotImplementedError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UnmixError(f"{path.name} is damaged or no MATLAB file ({reason}): save it again from MATLAB.") from error
+
+
+def _image_size(path: Path, entries: list[Entry], load: Loader) -> tuple[int, int] | None:
+    """(rows, columns) from the file's own numbers, or None where they are not there."""
+    sides = []
+    for names in (_ROWS, _COLUMNS):
+        scalars = [entry.name for entry in entries if entry.name.lower() in names and entry.size == 1]
+        values = {float(np.real(value).item()) for value in load(path, scalars).values()} if scalars else set()
+        if len(values) != 1:
+            return None
+        side = values.pop()
+        if not (side >= 1 and side.is_integer()):
+            return None
+        sides.append(int(side))
+    return sides[0], sides[1]
+
+
+def _choose(
+    entries: list[Entry], size: tuple[int, int] | None, key: str | None, path: Path
+) -> tuple[Entry, tuple[str, ...]]:
+    """The scene among the arrays: usual names first, then the biggest; with a sentence where there was a choice."""
+    named = [entry for entry in entries if key in (None, entry.name)]
+    if key is not None and not named:
+        raise UnmixError(f"{path.name} has no array {key!r}, it holds {_listing(entries)}: name one of these.")
+    pixels = math.prod(size) if size else 0
+    candidates = [e for e in named if e.size > 1 and (len(e.shape) == 3 or (len(e.shape) == 2 and pixels in e.shape))]
+    if not candidates:
+        remedy = "store the scene with three axes, or as bands × pixels with scalars nRow and nCol"
+        said = f" and an image size of {readable_shape(size)}" if size else ""
+        raise UnmixError(f"{path.name} has no cube, it holds {_listing(named)}{said}: {remedy}.")
+    ranked = sorted(candidates, key=lambda entry: (_rank(entry.name), -entry.size))
+    several = f"{len(ranked)} arrays could be the cube ({_listing(ranked)}): {ranked[0].name} was taken"
+    return ranked[0], (several,) * (len(ranked) > 1)
+
+
+def _rank(name: str) -> int:
+    return 0 if name.lower() in _SCENES else 2 if name.lower() in _REFERENCES else 1
+
+
+def _listing(entries: list[Entry]) -> str:
+    return ", ".join(f"{entry.name} {readable_shape(entry.shape)}" for entry in entries[:12]) or "no numeric array"
+
+
+def _real(array: NDArray[Any], name: str, path: Path) -> NDArray[Any]:
+    if np.iscomplexobj(array):
+        raise UnmixError(f"{name!r} in {path.name} holds complex numbers: save their magnitude.")
+    return array
+
+
+def _as_image(array: NDArray[Any], size: tuple[int, int] | None) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """(H, W, B) of an array as stored; pixels of a matrix run down the columns of the image."""
+    if array.ndim == 3 or size is None:
+        return array, ()
+    rows, columns = size
+    bands_first = array.shape[1] == rows * columns
+    spectra = array.T if bands_first else array  # (N, B)
+    note = () if bands_first else ("the matrix was read as pixels × bands",)
+    return spectra.reshape(columns, rows, -1).transpose(1, 0, 2), note
+
+
+def _scale(array: NDArray[Any], path: Path, entries: list[Entry], load: Loader) -> tuple[float, tuple[str, ...]]:
+    """What whole numbers are divided by: the file's scale, else their maximum, as papers do with these scenes."""
+    if not _whole(array):
+        return 1.0, ()
+    stored = [entry.name for entry in entries if entry.name.lower() in _SCALES and entry.size == 1]
+    if stored:
+        scale = float(np.real(load(path, stored[:1])[stored[0]]).item())
+        if math.isfinite(scale) and scale > 1:
+            return scale, ()
+    highest = float(array.max())
+    if highest <= 1:
+        return 1.0, ()
+    return highest, (f"whole numbers without a scale: divided by their maximum {highest:g}",)
+
+
+def _whole(array: NDArray[Any]) -> bool:
+    """MATLAB keeps whole numbers as double, so the type alone does not tell."""
+    if array.dtype.kind in "ui":
+        return True
+    return all(bool(np.array_equal(part, np.rint(part))) for part in array)

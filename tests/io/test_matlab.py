@@ -1,0 +1,262 @@
+"""MATLAB files: the literature's matrices become images as MATLAB would show them, in both file versions."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+from hypothesis import HealthCheck, given, settings
+from hypothesis.extra import numpy as hnp
+
+from napari_unmix.cube import UnmixError
+from napari_unmix.io import can_read, read_cube
+
+
+def write_73(path, arrays, classes=True):
+    """HDF5 as MATLAB writes it: 512 bytes of text before, reversed axes, the class in an attribute."""
+    with h5py.File(path, "w", userblock_size=512) as file:
+        for name, array in arrays.items():
+            array = np.atleast_2d(array)
+            dataset = file.create_dataset(name, data=array.T)
+            if classes:
+                dataset.attrs["MATLAB_class"] = np.bytes_("double" if array.dtype.kind == "f" else array.dtype.name)
+        file.create_group("Region").create_dataset("xStart", data=[[1.0]])
+        text = file.create_dataset("note", data=np.array([[72], [105]], np.uint16))
+        text.attrs["MATLAB_class"] = np.bytes_("char")
+        cells = file.create_dataset("cood", (1, 2), dtype=h5py.ref_dtype)
+        cells[0, 0] = text.ref
+    with path.open("r+b") as stream:
+        stream.write(b"MATLAB 7.3 MAT-file, Platform: PCWIN64".ljust(124) + b"\x00\x02IM")
+
+
+def write_5(path, arrays):
+    """Version 5 with a structure beside, as the literature's files have it."""
+    scipy.io.savemat(path, {**arrays, "Region": {"xStart": 1}, "note": "Hi"}, do_compression=True)
+
+
+@pytest.fixture(params=[write_5, write_73], ids=["v5", "v7.3"])
+def write(request, tmp_path):
+    """Write arrays, return the path."""
+
+    def to_file(**arrays):
+        request.param(tmp_path / "scene.mat", {name: np.asarray(array) for name, array in arrays.items()})
+        return tmp_path / "scene.mat"
+
+    return to_file
+
+
+def matrix(cube):
+    """(B, N) with pixels in MATLAB's order."""
+    return np.stack([cube[:, :, band].ravel(order="F") for band in range(cube.shape[2])])
+
+
+FRACTIONS = np.random.default_rng(0).random((4, 3, 5))
+
+
+@pytest.mark.parametrize("name", ["Y", "V", "X", "cube", "paviaU"])
+def test_three_axes_are_the_cube(write, name):
+    path = write(**{name: FRACTIONS})
+    cube = read_cube(path)
+    np.testing.assert_array_equal(cube.spectra, FRACTIONS.astype(np.float32))
+    assert (cube.scale, cube.repairs, cube.name) == (1.0, (), "scene")
+    assert can_read(path)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns"), [("nRow", "nCol"), ("H", "W"), ("rows", "cols"), ("lines", "samples"), ("height", "width")]
+)
+def test_bands_by_pixels_is_laid_out_down_the_columns(write, rows, columns):
+    cube = read_cube(write(**{"Y": matrix(FRACTIONS), rows: 4.0, columns: 3.0, "nBand": 224.0}))
+    np.testing.assert_array_equal(cube.spectra, FRACTIONS.astype(np.float32))
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    hnp.arrays(
+        np.float32,
+        hnp.array_shapes(min_dims=3, max_dims=3, min_side=2, max_side=5),
+        elements=hnp.from_dtype(
+            np.dtype(np.float32), allow_nan=False, allow_infinity=False, min_value=0.125, max_value=0.5
+        ),
+    )
+)
+def test_both_versions_and_both_layouts_agree(tmp_path, cube):
+    cube[0, 0, 0] = 0.3  # not whole
+    for number, writer in enumerate((write_5, write_73)):
+        writer(tmp_path / f"{number}a.mat", {"Y": cube})
+        writer(tmp_path / f"{number}b.mat", {"Y": matrix(cube), "nRow": cube.shape[0], "nCol": cube.shape[1]})
+        for letter in "ab":
+            np.testing.assert_array_equal(read_cube(tmp_path / f"{number}{letter}.mat").spectra, cube)
+
+
+def test_pixels_by_bands_is_said(write):
+    cube = read_cube(write(Y=matrix(FRACTIONS).T, nRow=4, nCol=3))
+    np.testing.assert_array_equal(cube.spectra, FRACTIONS.astype(np.float32))
+    assert cube.repairs == ("the matrix was read as pixels × bands",)
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.float64])
+def test_whole_numbers_are_divided_by_their_maximum(write, small, kind):
+    cube = read_cube(write(Y=small.astype(kind)))
+    np.testing.assert_array_equal(cube.spectra, (small / 414).astype(np.float32))
+    assert cube.scale == 414
+    assert cube.repairs == ("whole numbers without a scale: divided by their maximum 414",)
+
+
+def test_a_scale_in_the_file_counts(write, small):
+    cube = read_cube(write(Y=small, scale=10000.0))
+    np.testing.assert_array_equal(cube.spectra, (small / 10000).astype(np.float32))
+    assert (cube.scale, cube.repairs) == (10000, ())
+
+
+def test_a_mask_of_zeros_and_ones_is_not_scaled(write):
+    assert read_cube(write(Y=np.eye(4)[:, :, None] * np.ones(2))).scale == 1
+
+
+def test_fractions_above_one_are_not_scaled(write):
+    assert read_cube(write(Y=FRACTIONS * 3)).scale == 1
+
+
+@pytest.mark.parametrize("name", ["wavelength", "wavelengths", "lambda", "Wavelengths"])
+def test_wavelengths_of_the_right_length(write, name):
+    cube = read_cube(write(**{"Y": FRACTIONS, name: np.array([[0.4], [0.5], [0.6], [0.7], [0.8]])}))
+    np.testing.assert_allclose(cube.wavelengths, [400, 500, 600, 700, 800])
+    assert cube.repairs == ("wavelengths were in µm: shown in nm",)
+
+
+def test_wavelengths_of_another_length_are_nobodys(write):
+    cube = read_cube(write(Y=FRACTIONS, wavelength=np.arange(400.0, 404)))
+    assert cube.wavelengths is None
+    assert cube.shape == (4, 3, 5)
+
+
+def test_of_several_the_biggest_is_taken_and_said(write):
+    cube = read_cube(write(one=FRACTIONS[:2], two=FRACTIONS))
+    np.testing.assert_array_equal(cube.spectra, FRACTIONS.astype(np.float32))
+    assert cube.repairs == ("2 arrays could be the cube (two 4×3×5, one 2×3×5): two was taken",)
+
+
+def test_abundances_of_a_big_library_are_not_the_scene(write):
+    cube = read_cube(write(Y=matrix(FRACTIONS), X=np.zeros((240, 12)), A=np.zeros((3, 12)), nRow=4, nCol=3))
+    np.testing.assert_array_equal(cube.spectra, FRACTIONS.astype(np.float32))
+    assert "Y was taken" in cube.repairs[0]
+
+
+def test_a_key_chooses(write):
+    path = write(Y=FRACTIONS, other=FRACTIONS / 2)
+    np.testing.assert_array_equal(read_cube(path, key="other").spectra, (FRACTIONS / 2).astype(np.float32))
+    with pytest.raises(UnmixError, match=r"scene\.mat has no array 'nope', it holds Y 4×3×5, other 4×3×5: name one"):
+        read_cube(path, key="nope")
+
+
+def test_a_matrix_without_its_image_size(write):
+    with pytest.raises(UnmixError, match=r"scene\.mat has no cube, it holds Y 5×12: store .* scalars nRow and nCol"):
+        read_cube(write(Y=matrix(FRACTIONS)))
+
+
+def test_a_matrix_with_another_image_size(write):
+    with pytest.raises(UnmixError, match=r"has no cube, it holds Y 5×12, .* and an image size of 4×4: store the scene"):
+        read_cube(write(Y=matrix(FRACTIONS), nRow=4, nCol=4))
+
+
+def test_nothing_numeric(write):
+    with pytest.raises(UnmixError, match=r"scene\.mat has no cube, it holds no numeric array: store the scene"):
+        read_cube(write())
+
+
+def test_complex_numbers(tmp_path):
+    scipy.io.savemat(tmp_path / "a.mat", {"Y": FRACTIONS + 1j})
+    with pytest.raises(UnmixError, match=r"'Y' in a\.mat holds complex numbers: save their magnitude"):
+        read_cube(tmp_path / "a.mat")
+
+
+def test_version_4(tmp_path):
+    scipy.io.savemat(tmp_path / "a.mat", {"Y": matrix(FRACTIONS), "nRow": 4, "nCol": 3}, format="4")
+    np.testing.assert_array_equal(read_cube(tmp_path / "a.mat").spectra, FRACTIONS.astype(np.float32))
+
+
+# --- files that are not what they say
+
+
+def test_a_file_beyond_the_memory(write, monkeypatch):
+    path = write(Y=FRACTIONS)
+    monkeypatch.setattr("napari_unmix.io.budget._available_memory", lambda: 1000)
+    with pytest.raises(UnmixError, match=r"'Y' in scene\.mat \(4×3×5\) needs 720 B, this machine can give 500 B"):
+        read_cube(path)
+
+
+def test_a_tiny_hdf5_that_claims_terabytes(tmp_path):
+    with h5py.File(tmp_path / "a.mat", "w") as file:
+        file.create_dataset("Y", shape=(100, 10**6, 10**6), dtype="f4", chunks=(1, 100, 100))
+    assert (tmp_path / "a.mat").stat().st_size < 10_000
+    with pytest.raises(UnmixError, match=r"'Y' in a\.mat \(1000000×1000000×100\) needs 800 TB, this machine can give"):
+        read_cube(tmp_path / "a.mat")
+
+
+def test_a_small_array_in_one_huge_chunk(tmp_path, monkeypatch):
+    with h5py.File(tmp_path / "a.mat", "w") as file:
+        file.create_dataset("Y", shape=(2, 2, 2), maxshape=(None,) * 3, dtype="f4", chunks=(500, 500, 500))
+    monkeypatch.setattr("napari_unmix.io.budget._available_memory", lambda: 10**8)
+    with pytest.raises(UnmixError, match=r"'Y' in a\.mat needs 1 GB, this machine can give 50 MB"):
+        read_cube(tmp_path / "a.mat")
+
+
+def test_external_storage_is_refused(tmp_path):
+    (tmp_path / "secret").write_bytes(bytes(range(8)))
+    with h5py.File(tmp_path / "a.mat", "w") as file:
+        file.create_dataset("Y", shape=(2, 2, 2), dtype="u1", external=[(str(tmp_path / "secret"), 0, 8)])
+    with pytest.raises(UnmixError, match=r"'Y' in a\.mat takes its numbers from other files, which is not safe"):
+        read_cube(tmp_path / "a.mat")
+
+
+def test_virtual_datasets_are_refused(tmp_path):
+    with h5py.File(tmp_path / "secret.h5", "w") as file:
+        file["x"] = np.ones((2, 2, 2))
+    layout = h5py.VirtualLayout(shape=(2, 2, 2), dtype="f8")
+    layout[...] = h5py.VirtualSource(tmp_path / "secret.h5", "x", shape=(2, 2, 2))
+    with h5py.File(tmp_path / "a.mat", "w") as file:
+        file.create_virtual_dataset("Y", layout)
+    with pytest.raises(UnmixError, match="takes its numbers from other files"):
+        read_cube(tmp_path / "a.mat")
+
+
+@pytest.mark.parametrize(
+    "link", [h5py.ExternalLink("secret.h5", "/x"), h5py.SoftLink("/hop/x")], ids=["external", "soft"]
+)
+def test_links_are_refused(tmp_path, link):
+    with h5py.File(tmp_path / "secret.h5", "w") as file:
+        file["x"] = np.ones((2, 2, 2))
+    with h5py.File(tmp_path / "a.mat", "w") as file:
+        file.create_group("g")["hop"] = h5py.ExternalLink("secret.h5", "/")
+        file["Y"] = link
+    with pytest.raises(UnmixError, match=r"'Y' in a\.mat is a link, which is not safe to follow"):
+        read_cube(tmp_path / "a.mat")
+
+
+def test_hdf5_of_another_program_is_not_guessed(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["Y"] = FRACTIONS
+    assert not can_read(tmp_path / "a.h5")
+    with pytest.raises(UnmixError, match=r"a\.h5 is no cube that can be read: give ENVI"):
+        read_cube(tmp_path / "a.h5")
+
+
+def test_damaged_files(tmp_path):
+    write_5(tmp_path / "a.mat", {"Y": FRACTIONS})
+    whole = (tmp_path / "a.mat").read_bytes()
+    write_73(tmp_path / "b.mat", {"Y": FRACTIONS})
+    whole_73 = (tmp_path / "b.mat").read_bytes()
+    damaged = [
+        whole[:200],
+        whole[:130],
+        whole[:128],
+        whole[:300] + bytes(200) + whole[500:],
+        whole_73[:600],
+        b"",
+        b"junk",
+    ]
+    for content in damaged:
+        (tmp_path / "c.mat").write_bytes(content)
+        with pytest.raises(UnmixError, match=r"c\.mat (is damaged or no MATLAB|has no cube, it holds no numeric)"):
+            read_cube(tmp_path / "c.mat")
