@@ -1,0 +1,125 @@
+"""Distributions on the simplex, in the log-ratio coordinates in which inference works.
+
+z ∈ R^{P−1} are isometric log-ratio coordinates (Egozcue et al. 2003): log a = V z − logsumexp(V z), V (P, P−1) Helmert's basis. The
+Dirichlet's density with respect to dz is ∏ a_j^{α_j} / B(α): the Jacobian of a(z) supplies one power of every a_j (up to a constant √P).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+def helmert(size: int, *, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu") -> Tensor:
+    """(P, P−1) orthonormal columns that sum to zero."""
+    basis = torch.zeros(size, size - 1, dtype=dtype)
+    for column in range(1, size):
+        basis[:column, column - 1] = 1.0
+        basis[column, column - 1] = -float(column)
+        basis[:, column - 1] /= (column * (column + 1)) ** 0.5
+    return basis.to(device)
+
+
+@dataclass(frozen=True, eq=False)
+class RegionDirichlet:
+    """p(a | u) = Dir(α(u)) for u = 1 … R, and the mixture Σ_r π_r Dir(α_r) where u is unknown (0).
+
+    ``log_alpha`` (R, P), ``log_weights`` (R,) log π.
+    """
+
+    log_alpha: Tensor
+    log_weights: Tensor
+
+    @property
+    def alpha(self) -> Tensor:
+        """(R, P) concentrations."""
+        return self.log_alpha.exp()
+
+    def log_normaliser(self) -> Tensor:
+        """(R,) log B(α) of every region."""
+        alpha = self.alpha
+        return torch.lgamma(alpha).sum(dim=1) - torch.lgamma(alpha.sum(dim=1))
+
+    def log_prob(self, log_abundances: Tensor, regions: Tensor) -> tuple[Tensor, Tensor]:
+        """Log density with respect to z (N,) and the α (N, P) of its gradient, for log a (N, P) and u (N,), 0 = unknown.
+
+        For unknown u the gradient's α is the posterior mean of α over the regions.
+        """
+        alpha, normaliser = self.alpha, self.log_normaliser()
+        known = regions > 0
+        index = (regions - 1).clamp_min(0)
+        effective = alpha[index]
+        value = (effective * log_abundances).sum(dim=1) - normaliser[index]
+        if not bool(known.all()):
+            hidden = ~known
+            joint = log_abundances[hidden] @ alpha.T - normaliser + self.log_weights
+            total = torch.logsumexp(joint, dim=1)
+            value = value.clone()
+            effective = effective.clone()
+            value[hidden] = total
+            effective[hidden] = (joint - total[:, None]).exp() @ alpha
+        return value, effective
+
+    def responsibilities(self, log_abundances: Tensor, regions: Tensor) -> Tensor:
+        """(N, R) p(u | a): one-hot where u is known."""
+        joint = log_abundances @ self.alpha.T - self.log_normaliser() + self.log_weights
+        posterior = torch.softmax(joint, dim=1)
+        known = regions > 0
+        posterior[known] = torch.nn.functional.one_hot(regions[known] - 1, len(self.log_alpha)).to(posterior.dtype)
+        return posterior
+
+
+# α is drawn towards this value by a Gaussian on log α worth one pixel: it keeps a region where a material is absent finite.
+TYPICAL_ALPHA = 3.0
+_PRIOR_PRECISION = 1.0
+
+
+def fit_dirichlet(mean_log: Tensor, counts: Tensor, log_alpha: Tensor, iterations: int = 30) -> Tensor:
+    """Maximise Σ n [Σ_j α_j s_j − log B(α)] − ½|log α − log 3|² over log α, by damped Newton (Minka 2000), all regions at once.
+
+    Parameters
+    ----------
+    mean_log : (R, P) s = mean of log a
+    counts : (R,) n
+    log_alpha : (R, P) start
+
+    Returns
+    -------
+    (R, P) log α
+    """
+    centre = float(torch.log(torch.tensor(TYPICAL_ALPHA)))
+    counts = counts[:, None]
+
+    def objective(x: Tensor) -> Tensor:
+        alpha = x.exp()
+        normaliser = torch.lgamma(alpha).sum(1) - torch.lgamma(alpha.sum(1))
+        return counts[:, 0] * (normaliser - (alpha * mean_log).sum(1)) + 0.5 * _PRIOR_PRECISION * ((x - centre) ** 2).sum(1)
+
+    value = objective(log_alpha)
+    for _ in range(iterations):
+        alpha = log_alpha.exp()
+        total = alpha.sum(1, keepdim=True)
+        slope = torch.digamma(alpha) - torch.digamma(total) - mean_log
+        gradient = counts * alpha * slope + _PRIOR_PRECISION * (log_alpha - centre)
+        curvature = counts[:, :, None] * (
+            torch.diag_embed(alpha**2 * torch.polygamma(1, alpha)) - torch.polygamma(1, total)[:, :, None] * alpha[:, :, None] * alpha[:, None, :]
+        )
+        # The part of the second derivative that may be negative is kept only where it is positive: the step stays a descent.
+        curvature = curvature + torch.diag_embed(_PRIOR_PRECISION + (counts * alpha * slope).clamp_min(0.0))
+        step = torch.linalg.solve(curvature, gradient[..., None])[..., 0]
+        step = step * (1.5 / step.norm(dim=1, keepdim=True).clamp_min(1.5))
+        length = torch.ones_like(counts)
+        for _ in range(6):
+            trial = log_alpha - length * step
+            trial_value = objective(trial)
+            worse = trial_value > value + 1e-12
+            if not bool(worse.any()):
+                break
+            length = torch.where(worse[:, None], 0.3 * length, length)
+        log_alpha = torch.where(worse[:, None], log_alpha, trial)
+        value = torch.where(worse, value, trial_value)
+        if float((step * length).abs().max()) < 1e-7:
+            break
+    return log_alpha

@@ -1,0 +1,123 @@
+"""A Gaussian region prior on abundances: closed form, with a full covariance for each region.
+
+The Dirichlet of a region has one concentration; a region that holds, say, two homogeneous fields varies along one line only. Here
+a|u ~ N(m_u, S_u) on the plane Σa = 1, estimated by empirical Bayes from the unconstrained abundances, whose noise covariance C is known.
+The posterior is Gaussian; its mode on the simplex is an exact projection in the posterior's own metric. The marginal likelihood is in
+closed form, which is how it is compared with the Dirichlet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_unmix.cube import FloatArray, IntArray
+from napari_unmix.simplex import project_to_simplex
+
+# A region with fewer pixels than this borrows the whole image's covariance.
+_FEWEST_PIXELS = 6
+# A signal direction must rise over the sampling error of the noise by this many standard errors.
+_SURE = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianPosterior:
+    """``abundances`` (N, P), ``std`` (N, P), ``evidence``: log p(x|u) in nats per pixel, less half of log N per parameter (BIC)."""
+
+    abundances: FloatArray
+    std: FloatArray
+    evidence: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Region:
+    mean: FloatArray
+    covariance: FloatArray  # of the signal, in noise-whitened coordinates
+    rank: int
+    count: float
+
+
+def gaussian_posterior(spectra: FloatArray, endmembers: FloatArray, regions: IntArray, noise: float) -> GaussianPosterior:
+    """Infer abundances of (N, B) spectra that mix (P, B) endmembers with abundances summing to one, under regions u (N,), 0 = unknown."""
+    size = len(endmembers)
+    edges = endmembers[:-1] - endmembers[-1]
+    gram = edges @ edges.T
+    covariance = noise**2 * np.linalg.inv(gram)
+    free = np.linalg.solve(gram, edges @ (spectra - endmembers[-1]).T).T  # (N, P−1) unconstrained
+    whiten = np.linalg.inv(np.linalg.cholesky(covariance))
+    white = free @ whiten.T
+    labels = np.unique(regions[regions > 0])
+    fitted = [_empirical_region(white[regions == label], white) for label in labels]
+    responsibility = _responsibilities(white, regions, labels, fitted)
+    full = np.vstack([np.eye(size - 1), -np.ones((1, size - 1))])  # the last abundance is one minus the others
+    unwhiten = np.linalg.inv(whiten)
+    abundances, second = np.zeros((len(spectra), size)), np.zeros((len(spectra), size))
+    for number, region in enumerate(fitted):
+        share = responsibility[:, number]
+        rows = np.flatnonzero(share > 1e-6)
+        gain = region.covariance @ np.linalg.inv(region.covariance + np.eye(size - 1))
+        centre = region.mean + (white[rows] - region.mean) @ gain.T
+        # The region's mean is itself uncertain by (S + I)/n, which passes through I − K = (S + I)⁻¹.
+        spread = unwhiten @ (gain + (np.eye(size - 1) - gain) / region.count) @ unwhiten.T
+        mode = _on_simplex(centre @ unwhiten.T, spread)
+        variance = np.diag(full @ spread @ full.T)
+        abundances[rows] += share[rows, None] * mode
+        second[rows] += share[rows, None] * (mode**2 + variance)
+    std = np.sqrt(np.maximum(second - abundances**2, 0.0))
+    return GaussianPosterior(abundances, std, _evidence(white, noise, regions, labels, fitted))
+
+
+def _on_simplex(points: FloatArray, spread: FloatArray) -> FloatArray:
+    """(n, P−1) posterior means -> (n, P) modes on the simplex, nearest in the posterior's metric."""
+    precision = np.linalg.inv(spread)
+    size = len(precision) + 1
+    full = np.column_stack([points, 1 - points.sum(axis=1)])
+    inside = (full >= 0).all(axis=1)
+    if not inside.all():
+        metric = np.zeros((size, size))
+        metric[:-1, :-1] = precision / np.trace(precision)
+        # Any weight on the last coordinate's own direction is free: on the plane it follows from the others.
+        full[~inside] = project_to_simplex(full[~inside], metric + 1e-9 * np.eye(size))
+    return full
+
+
+def _empirical_region(white: FloatArray, everything: FloatArray) -> _Region:
+    sample = white if len(white) >= _FEWEST_PIXELS else everything
+    moment = np.atleast_2d(np.cov(sample.T))
+    values, vectors = np.linalg.eigh(moment)
+    margin = _SURE * np.sqrt(2 / len(sample)) if len(white) >= _FEWEST_PIXELS else 0.0
+    signal = np.maximum(values - 1 - margin, 0.0)
+    return _Region(white.mean(axis=0), (vectors * signal) @ vectors.T, int((signal > 0).sum()), float(len(white)))
+
+
+def _log_densities(white: FloatArray, region: _Region) -> FloatArray:
+    total = region.covariance + np.eye(len(region.mean))
+    centred = white - region.mean
+    quadratic = (np.linalg.solve(total, centred.T).T * centred).sum(axis=1)
+    return np.asarray(-0.5 * (quadratic + np.linalg.slogdet(total)[1] + len(region.mean) * np.log(2 * np.pi)))
+
+
+def _responsibilities(white: FloatArray, regions: IntArray, labels: IntArray, fitted: list[_Region]) -> FloatArray:
+    responsibility = (regions[:, None] == labels[None, :]).astype(float)
+    hidden = regions == 0
+    if hidden.any():
+        weights = np.log(responsibility.sum(axis=0) / responsibility.sum())
+        joint = np.stack([_log_densities(white[hidden], region) for region in fitted], axis=1) + weights
+        joint = np.exp(joint - joint.max(axis=1, keepdims=True))
+        responsibility[hidden] = joint / joint.sum(axis=1, keepdims=True)
+    return responsibility
+
+
+def _evidence(white: FloatArray, noise: float, regions: IntArray, labels: IntArray, fitted: list[_Region]) -> float:
+    """Mean log p(x|u) of the pixels with known u in orthonormal coordinates of the endmembers' plane, less the parameters' cost."""
+    known = regions > 0
+    total, cost = 0.0, 0.0
+    for label, region in zip(labels, fitted, strict=True):
+        here = white[regions == label]
+        total += float(_log_densities(here, region).sum())
+        dimension = len(region.mean)
+        # Mean, and the eigenvectors and eigenvalues of a covariance of that rank.
+        parameters = dimension + region.rank * dimension - region.rank * (region.rank - 1) // 2
+        cost += 0.5 * parameters * np.log(max(len(here), 2))
+    return float((total - cost) / max(known.sum(), 1) - white.shape[1] * np.log(noise))
