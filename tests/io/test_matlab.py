@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import struct
+import tracemalloc
+import zlib
+
 import h5py
 import numpy as np
 import pytest
 import scipy.io
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_unmix.cube import UnmixError
@@ -111,7 +117,9 @@ def test_a_scale_in_the_file_counts(write, small):
 
 
 def test_a_mask_of_zeros_and_ones_is_not_scaled(write):
-    assert read_cube(write(Y=np.eye(4)[:, :, None] * np.ones(2))).scale == 1
+    cube = read_cube(write(Y=np.eye(4)[:, :, None] * np.ones(2)))
+    assert (cube.scale, cube.repairs) == (1, ())
+    assert read_cube(write(Y=np.zeros((2, 2, 3)))).scale == 1
 
 
 def test_fractions_above_one_are_not_scaled(write):
@@ -171,9 +179,27 @@ def test_complex_numbers(tmp_path):
         read_cube(tmp_path / "a.mat")
 
 
-def test_version_4(tmp_path):
-    scipy.io.savemat(tmp_path / "a.mat", {"Y": matrix(FRACTIONS), "nRow": 4, "nCol": 3}, format="4")
-    np.testing.assert_array_equal(read_cube(tmp_path / "a.mat").spectra, FRACTIONS.astype(np.float32))
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("kind", ["f8", "f4", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"])
+def test_every_type_of_version_5(tmp_path, small, packed, kind):
+    cube = (small % 100).astype(kind)
+    scipy.io.savemat(tmp_path / "a.mat", {"a": 1, "Y": cube, "scale": 10.0}, do_compression=packed)
+    np.testing.assert_array_equal(read_cube(tmp_path / "a.mat").spectra, (cube / 10).astype(np.float32))
+
+
+def test_version_5_of_a_big_endian_machine(tmp_path):
+    """Built by hand: no writer makes these any more. Doubles are stored as bytes, as MATLAB packs whole numbers."""
+
+    def element(kind, content):
+        return struct.pack(">II", kind, len(content)) + content + bytes(-len(content) % 8)
+
+    numbers = bytes(range(24))
+    parts = [element(6, struct.pack(">II", 6, 0)), element(5, struct.pack(">3i", 2, 3, 4))]
+    parts += [struct.pack(">HH", 1, 1) + b"Y\0\0\0", element(2, numbers)]
+    (tmp_path / "a.mat").write_bytes(b"MATLAB 5.0".ljust(124) + b"\x01\x00MI" + element(14, b"".join(parts)))
+    cube = read_cube(tmp_path / "a.mat")
+    expected = np.arange(24).reshape(2, 3, 4, order="F") / 23
+    np.testing.assert_array_equal(cube.spectra, expected.astype(np.float32))
 
 
 # --- files that are not what they say
@@ -184,6 +210,32 @@ def test_a_file_beyond_the_memory(write, monkeypatch):
     monkeypatch.setattr("napari_unmix.io.budget._available_memory", lambda: 1000)
     with pytest.raises(UnmixError, match=r"'Y' in scene\.mat \(4×3×5\) needs 720 B, this machine can give 500 B"):
         read_cube(path)
+
+
+def test_a_packed_array_gives_no_more_than_its_header_says(tmp_path):
+    """A hundred megabytes of zeros behind the header of an array of eight numbers."""
+    header = struct.pack("<4I", 6, 8, 6, 0) + struct.pack("<2I4i", 5, 12, 2, 2, 2, 0) + b"\x01\x00\x01\x00Y\0\0\0"
+    bomb = zlib.compress(struct.pack("<2I", 14, 10**8) + header + struct.pack("<2I", 9, 10**8) + bytes(10**8))
+    file = b"MATLAB 5.0".ljust(124) + b"\x00\x01IM" + struct.pack("<2I", 15, len(bomb)) + bomb
+    (tmp_path / "a.mat").write_bytes(file)
+    tracemalloc.start()
+    with pytest.raises(UnmixError, match="'Y' holds 100000000 bytes for 8 numbers of 8"):
+        read_cube(tmp_path / "a.mat")
+    assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    tracemalloc.stop()
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_any_damage_to_a_version_5_file_is_read_or_told(tmp_path, data):
+    arrays = {"Y": matrix(FRACTIONS), "nRow": 4, "nCol": 3}
+    scipy.io.savemat(tmp_path / "a.mat", arrays, do_compression=data.draw(st.booleans()))
+    content = bytearray((tmp_path / "a.mat").read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    (tmp_path / "a.mat").write_bytes(content[: data.draw(st.integers(100, len(content)))])
+    with contextlib.suppress(UnmixError):
+        assert read_cube(tmp_path / "a.mat").shape
 
 
 def test_a_tiny_hdf5_that_claims_terabytes(tmp_path):

@@ -24,9 +24,20 @@ def test_can_read_asks_suffix_and_content(tmp_path, write_envi, small):
     (tmp_path / "nifti.hdr").write_bytes(b"\x5c\x01\x00\x00" + bytes(340))
     (tmp_path / "text.mat").write_text("no numbers")
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    np.save(tmp_path / "other", small)
+    (tmp_path / "other.npy").rename(tmp_path / "cube.other")
     told = {name: can_read(tmp_path / name) for name in ("cube.npy", "cube.npz")}
     assert told == {"cube.npy": True, "cube.npz": True}
-    for name in ("image.npy", "lonely.img", "nifti.hdr", "text.mat", "picture.png", "missing.hdr", "nowhere/at.all"):
+    for name in (
+        "image.npy",
+        "cube.other",
+        "lonely.img",
+        "nifti.hdr",
+        "text.mat",
+        "picture.png",
+        "missing.hdr",
+        "nowhere/at.all",
+    ):
         assert not can_read(tmp_path / name), name
 
 

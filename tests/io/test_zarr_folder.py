@@ -101,15 +101,14 @@ def test_a_small_array_in_one_huge_chunk(tmp_path, version):
 def test_a_codec_that_can_run_code_is_refused(tmp_path, small):
     zarr.create_array(tmp_path / "a.zarr", data=small, chunks=(4, 3, 5), zarr_format=2)
     metadata = tmp_path / "a.zarr" / ".zarray"
-    for field, value in (
-        ("compressor", {"id": "pickle"}),
-        ("filters", [{"id": "pickle"}]),
-        ("filters", [{"id": "json2"}]),
+    unread = "could not be read as Zarr"  # Zarr's own refusal, which not every version has
+    for field, value, sentence in (
+        ("compressor", {"id": "pickle"}, f"(is encoded with pickle|{unread})"),
+        ("filters", [{"id": "pickle"}], f"(is encoded with pickle|{unread})"),
+        ("compressor", {"id": "base64"}, "is encoded with base64, which is not safe to open"),
     ):
         metadata.write_text(json.dumps(json.loads(metadata.read_text()) | {"filters": None, field: value}))
-        with pytest.raises(
-            UnmixError, match=r"a\.zarr (is encoded with json2, which is not safe|could not be read as Zarr)"
-        ):
+        with pytest.raises(UnmixError, match=rf"a\.zarr {sentence}"):
             read_cube(tmp_path / "a.zarr")
 
 

@@ -1,6 +1,6 @@
 """Files to cubes: the format is chosen by the content of a file, its suffix decides only where the content is mute.
 
-Importing this package loads NumPy only; SciPy, h5py, Zarr, tifffile and Pillow are loaded where a format needs them.
+Importing this package loads NumPy only; h5py, Zarr, tifffile and Pillow are loaded where a format needs them.
 """
 
 from __future__ import annotations
@@ -93,6 +93,6 @@ def _format(path: Path) -> str | None:
         return "npz"
     if is_envi_header(path) or path.suffix.lower() == ".hdr":
         return "envi"
-    if is_matlab(path) or path.suffix.lower() == ".mat":  # version 4 and plain HDF5 have no sign of MATLAB's
+    if is_matlab(path) or path.suffix.lower() == ".mat":  # HDF5 of other programs has no mark of MATLAB
         return "matlab"
     return "envi" if find_header(path) is not None else None

@@ -1,4 +1,4 @@
-"""MATLAB files of this field: version 5 through SciPy, version 7.3 through HDF5.
+"""MATLAB files of this field, of version 5 and 7.3: which array is the scene, and how it lies.
 
 The literature stores a scene as a matrix of bands × pixels with the pixels in MATLAB's column-major order (down
 the first column of the image, then the second), and the image's size beside it (``nRow``, ``nCol``).
@@ -7,7 +7,6 @@ the first column of the image, then the second), and the image's size beside it 
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from napari_unmix.cube import Cube, UnmixError
 from napari_unmix.io.assemble import WAVELENGTH_NAMES, as_float32, build_cube
 from napari_unmix.io.budget import check_budget, readable_shape
+from napari_unmix.io.matlab5 import list_version_5, load_version_5
 from napari_unmix.io.matlab73 import list_hdf5, load_hdf5
 
 _ROWS = ("nrow", "nrows", "rows", "row", "h", "height", "lines", "nlines", "num_rows")
@@ -40,7 +40,6 @@ _REFERENCES = {
     "gt",
     "groundtruth",
 }
-_ITEM_SIZES = {"double": 8, "single": 4} | {f"{sign}int{8 * size}": size for sign in ("", "u") for size in (1, 2, 4, 8)}
 _LONGEST_LIST = 1_000_000
 
 
@@ -63,14 +62,14 @@ Loader = Callable[[Path, Iterable[str]], dict[str, NDArray[Any]]]
 def read_matlab(path: Path, key: str | None = None) -> Cube:
     """Read the scene, or the array ``key``. Raises UnmixError that lists what the file holds, OSError."""
     hdf5 = is_hdf5(path)
-    entries = [Entry(*entry) for entry in list_hdf5(path)] if hdf5 else _list_version_5(path)
-    load: Loader = load_hdf5 if hdf5 else _load_version_5
+    entries = [Entry(*entry) for entry in (list_hdf5(path) if hdf5 else list_version_5(path))]
+    load: Loader = load_hdf5 if hdf5 else load_version_5
     size = _image_size(path, entries, load)
     chosen, among = _choose(entries, size, key, path)
     listed = [entry for entry in entries if entry.name.lower() in WAVELENGTH_NAMES and entry.size < _LONGEST_LIST]
     check_budget(chosen.size, chosen.itemsize, f"{chosen.name!r} in {path.name} ({readable_shape(chosen.shape)})")
     loaded = load(path, [chosen.name, *(entry.name for entry in listed)])
-    array, turned = _as_image(_real(loaded[chosen.name], chosen.name, path), size)
+    array, turned = _as_image(loaded[chosen.name], size)
     scale, scaled = _scale(array, path, entries, load)
     wavelengths = next((loaded[e.name] for e in listed if e.size == array.shape[2]), None)
     return build_cube(
@@ -92,51 +91,12 @@ def is_hdf5(path: Path) -> bool:
     return b"\x89HDF\r\n\x1a\n" in (start[:8], start[512:])
 
 
-def _list_version_5(path: Path) -> list[Entry]:
-    from scipy.io import whosmat
-
-    found = _guarded(path, lambda stream: whosmat(stream))
-    return [Entry(name, tuple(shape), _ITEM_SIZES[kind]) for name, shape, kind in found if kind in _ITEM_SIZES]
-
-
-def _load_version_5(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
-    from scipy.io import loadmat
-
-    wanted = list(names)
-    loaded = _guarded(path, lambda stream: loadmat(stream, variable_names=wanted))
-    return {name: np.asarray(loaded[name]) for name in wanted}
-
-
-def _guarded(path: Path, read: Callable[[Any], Any]) -> Any:
-    """SciPy answers a damaged file with errors of many kinds."""
-    from scipy.io.matlab import MatReadError
-
-    damaged = (
-        MatReadError,
-        ValueError,
-        TypeError,
-        KeyError,
-        IndexError,
-        OverflowError,
-        EOFError,
-        zlib.error,
-        MemoryError,
-        OSError,
-    )
-    try:
-        with path.open("rb") as stream:
-            return read(stream)
-    except (*damaged, NotImplementedError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UnmixError(f"{path.name} is damaged or no MATLAB file ({reason}): save it again from MATLAB.") from error
-
-
 def _image_size(path: Path, entries: list[Entry], load: Loader) -> tuple[int, int] | None:
     """(rows, columns) from the file's own numbers, or None where they are not there."""
     sides = []
     for names in (_ROWS, _COLUMNS):
         scalars = [entry.name for entry in entries if entry.name.lower() in names and entry.size == 1]
-        values = {float(np.real(value).item()) for value in load(path, scalars).values()} if scalars else set()
+        values = {float(value.item()) for value in load(path, scalars).values()} if scalars else set()
         if len(values) != 1:
             return None
         side = values.pop()
@@ -172,12 +132,6 @@ def _listing(entries: list[Entry]) -> str:
     return ", ".join(f"{entry.name} {readable_shape(entry.shape)}" for entry in entries[:12]) or "no numeric array"
 
 
-def _real(array: NDArray[Any], name: str, path: Path) -> NDArray[Any]:
-    if np.iscomplexobj(array):
-        raise UnmixError(f"{name!r} in {path.name} holds complex numbers: save their magnitude.")
-    return array
-
-
 def _as_image(array: NDArray[Any], size: tuple[int, int] | None) -> tuple[NDArray[Any], tuple[str, ...]]:
     """(H, W, B) of an array as stored; pixels of a matrix run down the columns of the image."""
     if array.ndim == 3 or size is None:
@@ -195,7 +149,7 @@ def _scale(array: NDArray[Any], path: Path, entries: list[Entry], load: Loader) 
         return 1.0, ()
     stored = [entry.name for entry in entries if entry.name.lower() in _SCALES and entry.size == 1]
     if stored:
-        scale = float(np.real(load(path, stored[:1])[stored[0]]).item())
+        scale = float(load(path, stored[:1])[stored[0]].item())
         if math.isfinite(scale) and scale > 1:
             return scale, ()
     highest = float(array.max())
