@@ -1,8 +1,8 @@
-"""The colours of endmembers and of painted labels: one place for layers, curves, bars, rows and pictures. No Qt, no napari.
+"""The colours of endmembers and of painted labels, in one place for layers, curves, bars, rows and pictures.
 
-Endmembers take the colour-blind safe palette of Okabe & Ito (2008), then a seeded set of colours that are far from it and from each
-other. Painted labels take muted colours, so that paint is never mistaken for an abundance map. A longer palette starts with the
-shorter one: adding an endmember leaves the others' colours.
+Endmembers take the colour-blind safe palette of Okabe & Ito (2008), then a seeded set of colours that are far from it
+and from each other. Painted labels take muted colours, so that paint is never mistaken for an abundance map. A longer
+palette starts with the shorter one: adding an endmember leaves the others' colours.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.floating]
 
-# In the order of use: neighbours differ in hue and in lightness; yellow last, because a thin yellow curve is faint on white.
+# In the order of use: neighbours differ in hue and lightness; yellow last, because its thin curve is faint on white.
 OKABE_ITO = ("#e69f00", "#56b4e9", "#009e73", "#d55e00", "#0072b2", "#cc79a7", "#f0e442")
 
 _CANDIDATES = 4000
@@ -41,7 +40,7 @@ def annotation_colours(count: int) -> list[str]:
 
 
 def rgb(colour: str) -> tuple[float, float, float]:
-    """ "#rrggbb" as red, green, blue from 0 to 1."""
+    """Red, green and blue from 0 to 1 of a "#rrggbb"."""
     return int(colour[1:3], 16) / 255, int(colour[3:5], 16) / 255, int(colour[5:7], 16) / 255
 
 
@@ -53,9 +52,7 @@ def _distinct(count: int) -> tuple[str, ...]:
     usable = (lab[:, 0] > 0.5) & (lab[:, 0] < 0.85)
     candidates, lab = candidates[usable], lab[usable]
     taken = np.array([rgb(colour) for colour in OKABE_ITO] + [(0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (0.5, 0.5, 0.5)])
-    gap = np.linalg.norm(lab[:, None] - _oklab_of_rgb(taken)[None], axis=2).min(
-        axis=1
-    )  # distance to the nearest taken colour
+    gap = np.linalg.norm(lab[:, None] - _oklab_of_rgb(taken)[None], axis=2).min(axis=1)  # to the nearest taken colour
     chosen = []
     for _ in range(count):
         best = int(gap.argmax())
