@@ -1,0 +1,372 @@
+"""The one writer of the session: verbs. No Qt, no viewer; runs are numbered, superseded ones are not heard."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from napari_unmix.cube import Annotation, Cube, IntArray, Meaning, UnmixError
+from napari_unmix.identifiability.report import Report
+from napari_unmix.plugin.engine import Engine
+from napari_unmix.plugin.jobs import Handlers, Job, Runner
+from napari_unmix.plugin.naming import carried_names, distinct
+from napari_unmix.plugin.session import (
+    Answer,
+    Session,
+    Step,
+    Survey,
+    Theme,
+    Trouble,
+    running,
+    shown_names,
+)
+from napari_unmix.specs import method_specs, spec_class
+from napari_unmix.unmixing import Preview, Progress, Unmixing
+
+if TYPE_CHECKING:
+    from napari_unmix.synthetic import Scene
+
+CLOSE_SECONDS = 10.0
+MOST_CHORES = 32  # finished ones among them; cancelling a finished job does nothing
+
+
+class Controller:
+    """Verbs on a session.
+
+    ``runner`` drives the runs and ``engine`` holds the generators that it drives: the two seams of the tests.
+    ``before_start`` are called before every run, so that whoever holds pending strokes hands them over.
+    """
+
+    def __init__(self, session: Session, runner: Runner, engine: Engine | None = None) -> None:
+        self.session = session
+        self.before_start: list[Callable[[], None]] = []
+        self._runner = runner
+        self._engine = engine or Engine()
+        self._run: Job | None = None
+        self._number = 0
+        self._chores: deque[Job] = deque(maxlen=MOST_CHORES)
+        self._warm = False
+
+    # --- cubes
+
+    def open(self, path: str | Path) -> None:
+        """Read a file in the background and make it the cube."""
+        name = Path(path).name
+        self._chore(lambda: self._engine.read(Path(path)), self.add_cube, "cube", f"reading {name}")
+
+    def open_sample(self) -> None:
+        """Make the sample scene in the background and open it with its painting."""
+        self._chore(self._engine.sample, self._sample_made, "cube", "mixing the sample")
+
+    def _sample_made(self, scene: Scene) -> None:
+        self.add_cube(scene.cube)
+        if self.session.cube is scene.cube:
+            self.set_annotation(scene.annotation)
+
+    def add_cube(self, cube: Cube) -> None:
+        """A cube was opened: it becomes the current one, unless a run is under way on another."""
+        if any(cube is known for known in self.session.cubes):
+            return
+        self.session.cubes = (*self.session.cubes, cube)
+        if not running(self.session):
+            self.set_cube(cube)
+
+    def remove_cube(self, cube: Cube) -> None:
+        """A cube was closed: the next one that is open takes its place."""
+        left = tuple(known for known in self.session.cubes if known is not cube)
+        if self.session.cube is cube:
+            self.set_cube(left[-1] if left else None)
+        self.session.cubes = left
+
+    def set_cube(self, cube: Cube | None) -> None:
+        """Work on this cube; a run on another one is cancelled, the last good result stays."""
+        session = self.session
+        if cube is session.cube:
+            return
+        if session.state != "idle":
+            self.cancel()
+        session.preview, session.pixel, session.survey, session.suggested = None, None, None, None
+        session.annotation, session.trouble = None, None
+        if session.answer is None or session.answer.cube is not cube:
+            session.progress = None
+        session.cube = cube
+        if cube is None:
+            return
+        self._chore(lambda: self._engine.survey(cube), lambda survey: self._surveyed(cube, survey), "cube")
+        self.suggest()
+        if not self._warm:
+            self._warm = True
+            self._chore(self._engine.warm_up, lambda _: None, None)
+
+    def _surveyed(self, cube: Cube, survey: Survey) -> None:
+        if cube is self.session.cube:
+            self.session.survey = survey
+
+    def set_composite(self, composite: str) -> None:
+        """Which three bands the composite shows."""
+        self.session.composite = composite
+
+    # --- side information
+
+    def set_annotation(self, annotation: Annotation | None) -> None:
+        """Take a painting with its meanings."""
+        cube = self.session.cube
+        try:
+            if annotation is not None and cube is not None:
+                annotation.check_against(cube)
+        except UnmixError as error:
+            self._trouble("side information", str(error))
+            return
+        self.session.annotation = annotation
+        self._settle("side information")
+
+    def new_annotation(self) -> None:
+        """An empty painting of the cube's size, ready for the brush."""
+        cube = self.session.cube
+        if cube is not None:
+            self.session.label = 1
+            self.set_annotation(Annotation(np.zeros(cube.shape[:2], np.int32)))
+
+    def select_label(self, label: int) -> None:
+        """What the brush paints next."""
+        self.session.label = max(0, label)
+
+    def set_labels(self, labels: IntArray) -> None:
+        """Take what was painted; the labels keep their meanings."""
+        known = self.session.annotation
+        self.set_annotation(Annotation(labels, {} if known is None else known.meanings))
+
+    def set_meaning(self, label: int, meaning: Meaning) -> None:
+        """Say what a painted label means."""
+        annotation = self.session.annotation
+        if annotation is not None and annotation.meaning(label) != meaning:
+            self.session.annotation = replace(annotation, meanings={**annotation.meanings, label: meaning})
+
+    # --- method
+
+    def choose_method(self, method: str) -> None:
+        """Change the method; settings that both methods have are kept."""
+        chosen = spec_class(method)
+        old = self.session.spec.model_dump(exclude={"method"})
+        common = {"endmembers", "illumination", "seed"} & set(chosen.model_fields)
+        self.session.spec = chosen(method=method, **{name: old[name] for name in common if name in old})
+        self._settle("method")
+
+    def set_option(self, name: str, value: Any) -> None:
+        """Change one field of the spec; a value out of range is a sentence in the step, and the spec stays."""
+        spec = self.session.spec
+        try:
+            self.session.spec = type(spec)(**{**spec.model_dump(), name: value})
+        except ValidationError as error:
+            self._trouble("method", f"{type(spec).model_fields[name].title or name}: {error.errors()[0]['msg']}.")
+            return
+        self._settle("method")
+
+    def methods(self) -> dict[str, str]:
+        """Method -> title, the default first."""
+        return {name: spec.title for name, spec in method_specs().items()}
+
+    def suggest(self) -> None:
+        """Count the materials in the background."""
+        cube = self.session.cube
+        if cube is not None:
+            self._chore(
+                lambda: self._engine.suggest(cube),
+                lambda count: self._suggested(cube, count),
+                "method",
+                "counting materials",
+            )
+
+    def _suggested(self, cube: Cube, count: int) -> None:
+        if cube is self.session.cube:
+            self.session.suggested = count
+
+    # --- runs
+
+    def start(self) -> None:
+        """Train: pending strokes first, then the run in the background."""
+        session, cube = self.session, self.session.cube
+        if cube is None:
+            self._trouble("train", "There is no cube to unmix: open one first.")
+            return
+        for hand_over in self.before_start:
+            hand_over()
+        self._drop_run()
+        spec, painted = session.spec, session.annotation
+        annotation = painted if painted is not None and painted.labels.any() else None
+        session.trouble = None
+        session.progress = Progress("starting", 0, 1, 0.0)
+        session.state = "training"
+
+        def done(unmixing: Unmixing) -> None:
+            self._trained(Answer(unmixing, cube, painted, spec))
+
+        self._launch(lambda: self._engine.unmix(cube, spec, annotation), Handlers(preview=self._previewed, done=done))
+
+    def _launch(self, make: Callable[[], Any], handlers: Handlers) -> None:
+        self._number += 1
+        number = self._number
+
+        def current(handler: Callable[..., None]) -> Callable[..., None]:
+            return lambda *values: handler(*values) if number == self._number else None
+
+        numbered = Handlers(
+            progress=current(self._progressed),
+            preview=current(handlers.preview),
+            done=current(handlers.done),
+            failed=current(self._failed),
+            stopped=current(self._stopped),
+        )
+        job = self._runner(make, numbered)
+        if number == self._number:  # a runner that runs inline may have started the next job by now
+            self._run = job
+
+    def _progressed(self, progress: Progress) -> None:
+        self.session.progress = progress
+
+    def _previewed(self, preview: Preview) -> None:
+        self.session.preview = preview
+
+    def _trained(self, answer: Answer) -> None:
+        session = self.session
+        session.names = carried_names(session.answer, session.names, answer.unmixing)
+        session.report = None
+        session.answer = answer
+        session.preview = None
+        session.state = "checking"
+        self._launch(lambda: self._engine.assess(answer.cube, answer.unmixing), Handlers(done=self._assessed))
+
+    def _assessed(self, report: Report) -> None:
+        self.session.report = report
+        self._finish(Progress("done", 1, 1, 1.0))
+
+    def _failed(self, error: Exception) -> None:
+        step: Step = "result" if self.session.state == "checking" else "train"
+        self._finish(None)
+        self._give_back()
+        self._trouble(step, str(error))
+
+    def _stopped(self) -> None:
+        self._finish(None)
+
+    def _finish(self, progress: Progress | None) -> None:
+        self._run = None
+        self.session.state = "idle"
+        self.session.progress = progress
+
+    def cancel(self) -> None:
+        """Stop the run; the last good result stays, and where there is none, the last preview."""
+        if self.session.state == "idle":
+            return
+        was_fit = running(self.session)
+        self._drop_run()
+        at = self.session.progress or Progress("", 0, 1, 0.0)
+        if was_fit:
+            self._give_back()
+        self._finish(Progress("cancelled", at.step, at.total, at.fraction))
+
+    def _give_back(self) -> None:
+        if self.session.answer is not None:
+            self.session.preview = None
+
+    def _drop_run(self) -> None:
+        self._number += 1
+        if self._run is not None:
+            self._run.cancel()
+            self._run = None
+
+    def pause(self) -> None:
+        """Do not go on until ``resume``."""
+        if self._run is not None and self.session.state == "training":
+            self._run.pause()
+            self.session.state = "paused"
+
+    def resume(self) -> None:
+        """Go on after ``pause``."""
+        if self._run is not None and self.session.state == "paused":
+            self._run.resume()
+            self.session.state = "training"
+
+    # --- result
+
+    def select_pixel(self, row: int, column: int) -> None:
+        """Show this pixel; one outside the cube is ignored."""
+        cube = self.session.cube
+        if cube is not None and 0 <= row < cube.shape[0] and 0 <= column < cube.shape[1]:
+            self.session.pixel = (row, column)
+
+    def rename_endmember(self, index: int, name: str) -> None:
+        """Give an endmember a name, everywhere; a stroke that names it is renamed with it."""
+        names = list(shown_names(self.session))
+        name = name.strip()
+        if not name or not 0 <= index < len(names) or names[index] == name:
+            return
+        old, names[index] = names[index], distinct(name, [*names[:index], *names[index + 1 :]])
+        self.session.names = tuple(names)
+        annotation = self.session.annotation
+        if annotation is not None:
+            renamed = {
+                label: replace(meaning, name=names[index])
+                if meaning.kind == "material" and meaning.name == old
+                else meaning
+                for label, meaning in annotation.meanings.items()
+            }
+            if renamed != annotation.meanings:
+                self.session.annotation = replace(annotation, meanings=renamed)
+
+    def set_visible(self, index: int, visible: bool) -> None:
+        """Show or hide an endmember's map."""
+        hidden = self.session.hidden
+        self.session.hidden = hidden - {index} if visible else hidden | {index}
+
+    # --- the rest
+
+    def set_theme(self, theme: Theme) -> None:
+        """The viewer changed its colours."""
+        self.session.theme = theme
+
+    def _chore(self, make: Callable[[], Any], done: Callable[[Any], None], step: Step | None, text: str = "") -> None:
+        """A small piece of work in the background; without a step its failure is of no matter to the user."""
+
+        def ended() -> None:
+            if text and self.session.chore == text:
+                self.session.chore = ""
+
+        def succeeded(value: Any) -> None:
+            ended()
+            done(value)
+
+        def failed(error: Exception) -> None:
+            ended()
+            if step is not None:
+                self._trouble(step, str(error))
+
+        if text:
+            self.session.chore = text
+        self._chores.append(self._runner(make, Handlers(done=succeeded, failed=failed, stopped=ended)))
+
+    def _trouble(self, step: Step, sentence: str) -> None:
+        self.session.trouble = Trouble(step, sentence)
+
+    def _settle(self, step: Step) -> None:
+        """The user changed a step: what was wrong with it is past."""
+        if self.session.trouble is not None and self.session.trouble.step in (step, "train"):
+            self.session.trouble = None
+
+    def close(self) -> None:
+        """Stop everything, and wait for the training thread itself."""
+        run = self._run
+        self._drop_run()
+        for chore in self._chores:
+            chore.cancel()
+        self._chores.clear()
+        if run is not None:
+            run.wait(CLOSE_SECONDS)
+        if self.session.state != "idle":
+            self._finish(None)

@@ -1,0 +1,98 @@
+"""The generators that the window drives. Heavy imports are inside them: the dock starts without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_unmix.cube import Annotation, Cube
+from napari_unmix.identifiability.report import Report
+from napari_unmix.plugin.session import Survey
+from napari_unmix.specs import MethodSpec
+from napari_unmix.unmixing import Fit, Progress, Unmixing
+
+if TYPE_CHECKING:
+    from napari_unmix.synthetic import Scene
+
+SURVEYED_PIXELS = 4000
+
+
+def _unmix(cube: Cube, spec: MethodSpec, annotation: Annotation | None) -> Fit[Unmixing]:
+    yield Progress("starting", 0, 1, 0.0)
+    from napari_unmix.pipeline import unmix
+
+    return (yield from unmix(cube, spec, annotation))
+
+
+def _assess(cube: Cube, result: Unmixing) -> Fit[Report]:
+    yield Progress("checking what may be claimed", 0, 1, 0.0)
+    from napari_unmix.pipeline import assess
+
+    return (yield from assess(cube, result))
+
+
+def _suggest(cube: Cube) -> Fit[int]:
+    yield Progress("counting materials", 0, 1, 0.0)
+    from napari_unmix.subspace import suggest_endmembers
+
+    return int(suggest_endmembers(cube.pixels()))
+
+
+def survey(cube: Cube) -> Survey:
+    """The mean spectrum and the range of the values, from evenly spread valid pixels."""
+    rows, columns = np.nonzero(cube.valid_pixels)
+    step = max(1, len(rows) // SURVEYED_PIXELS)
+    sample = cube.spectra[rows[::step], columns[::step]].astype(np.float64)
+    sample[:, ~cube.good_bands] = np.nan
+    if not np.isfinite(sample).any():
+        return Survey(np.full(cube.shape[2], np.nan), 0.0, 1.0)
+    mean = np.full(cube.shape[2], np.nan)
+    mean[cube.good_bands] = sample[:, cube.good_bands].mean(axis=0)
+    low, high = np.nanpercentile(sample, [0.1, 99.9])
+    return Survey(mean, min(0.0, float(low)), float(high))
+
+
+def _survey(cube: Cube) -> Fit[Survey]:
+    yield Progress("looking at the spectra", 0, 1, 0.0)
+    return survey(cube)
+
+
+def _read(path: Path) -> Fit[Cube]:
+    yield Progress(f"reading {path.name}", 0, 1, 0.0)
+    from napari_unmix.io import read_cube
+
+    return read_cube(path)
+
+
+def _sample() -> Generator[Progress, None, Scene]:
+    yield Progress("mixing the sample", 0, 1, 0.0)
+    from napari_unmix.synthetic import sample_scene
+
+    return sample_scene()
+
+
+def _warm_up() -> Fit[None]:
+    """Import torch before it is needed: the first Adam imports for seconds. Leave a core to the window."""
+    yield Progress("warming up", 0, 1, 0.0)
+    import torch
+
+    torch.set_num_threads(max(1, torch.get_num_threads() - 1))
+    yield Progress("warming up", 1, 2, 0.5)
+    torch.optim.Adam([torch.zeros(1, requires_grad=True)])
+
+
+@dataclass(frozen=True)
+class Engine:
+    """All that runs in a worker, each a generator; tests put their own in place of one."""
+
+    unmix: Callable[[Cube, MethodSpec, Annotation | None], Fit[Unmixing]] = _unmix
+    assess: Callable[[Cube, Unmixing], Fit[Report]] = _assess
+    suggest: Callable[[Cube], Fit[int]] = _suggest
+    survey: Callable[[Cube], Fit[Survey]] = _survey
+    read: Callable[[Path], Fit[Cube]] = _read
+    sample: Callable[[], Fit[Scene]] = _sample
+    warm_up: Callable[[], Fit[None]] = _warm_up

@@ -1,0 +1,26 @@
+"""Open the window: ``napari-unmix open`` and ``napari-unmix demo``."""
+
+from __future__ import annotations
+
+import napari
+
+PLUGIN = "napari-unmix"
+SAMPLE = "synthetic_mixture"
+
+
+def open_viewer(path: str | None = None, *, sample: bool = False, block: bool = True) -> napari.Viewer:
+    """Open napari with both docks, and with a cube or the sample scene, ready to press Train.
+
+    ``block`` runs the event loop until the window is closed. The file is read by this plugin: napari would ask
+    which reader to take, as its own claims some of the same endings.
+    """
+    viewer = napari.Viewer(title="napari-unmix", show_welcome_screen=False)
+    viewer.window.add_plugin_dock_widget(PLUGIN, "Unmix")
+    viewer.window.add_plugin_dock_widget(PLUGIN, "Spectra")
+    if path is not None:
+        viewer.open(path, plugin=PLUGIN)
+    elif sample:
+        viewer.open_sample(PLUGIN, SAMPLE)
+    if block:
+        napari.run()
+    return viewer

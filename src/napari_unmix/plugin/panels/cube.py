@@ -1,0 +1,119 @@
+"""Step 1: which cube, what was read, what was repaired, how it is shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QSizePolicy
+
+from napari_unmix.cube import Cube
+from napari_unmix.plugin.controller import Controller
+from napari_unmix.plugin.layers import has_colours
+from napari_unmix.plugin.panels.step import Step, button, row, say, set_property, text
+from napari_unmix.plugin.session import COMPOSITES, Session
+
+FILES = "Hyperspectral cubes (*.hdr *.img *.raw *.dat *.bil *.bip *.bsq *.mat *.npz *.npy *.zarr);;All files (*)"
+WELCOME = "1. Open a cube.\n2. Paint a few places whose mixtures differ (helps, but is not needed).\n3. Press Train."
+
+
+class CubePanel(Step):
+    """The cube."""
+
+    name = "cube"
+    title = "Cube"
+    number = 1
+
+    def __init__(self, session: Session, controller: Controller) -> None:
+        super().__init__(session, controller)
+        self._welcome = text("welcome", WELCOME)
+        self._open = button("Open…", "Open a hyperspectral file: ENVI, MATLAB, NumPy or Zarr.", self._choose_file)
+        self._sample = button(
+            "Try the sample",
+            "Open a synthetic mixture of measured spectra (5 materials, 128×128 pixels) with a first painting.",
+            controller.open_sample,
+        )
+        self._cubes = QComboBox()
+        self._cubes.setToolTip("The cube to unmix, among those that are open.")
+        self._cubes.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._cubes.activated.connect(self._chosen)
+        self._card = text("card")
+        self._repairs = text("note")
+        self._composite = QComboBox()
+        self._composite.setToolTip(
+            "Which bands make the composite image: red, green, blue; with near infrared; or principal components."
+        )
+        self._composite.activated.connect(lambda index: controller.set_composite(self._composite.itemText(index)))
+        self._composite_row = row(QLabel("Composite"), self._composite, stretch=1)
+        self._chore = text("note")
+        for item in (
+            self._welcome,
+            self._cubes,
+            self._card,
+            self._repairs,
+            self._composite_row,
+            row(self._open, self._sample, stretch=-2),
+            self._chore,
+        ):
+            self.body.addWidget(item)
+        self.listen(self.refresh, "cubes", "cube", "chore")
+        self.listen(self._refresh_composite, "cube", "composite")
+        self.refresh()
+        self._refresh_composite()
+
+    def refresh(self, *_: Any) -> None:
+        """Show the session."""
+        session, cube = self.session, self.session.cube
+        self._welcome.setVisible(not session.cubes)
+        self._sample.setVisible(not session.cubes)
+        self._cubes.setVisible(bool(session.cubes))
+        self._cubes.clear()
+        self._cubes.addItems([known.name for known in session.cubes])
+        if cube is not None:
+            self._cubes.setCurrentIndex(next(k for k, known in enumerate(session.cubes) if known is cube))
+        say(self._card, "" if cube is None else card(cube))
+        say(self._repairs, "" if cube is None else "\n".join(cube.repairs))
+        reading = session.chore.startswith(("reading", "mixing"))
+        say(self._chore, f"{session.chore} …" if reading else "")
+        self._open.setEnabled(not reading)
+        self._sample.setEnabled(not reading)
+        set_property(self._open, "emphasised", cube is None)
+        self.set_mark("done" if cube is not None else "empty")
+
+    def _refresh_composite(self, *_: Any) -> None:
+        cube = self.session.cube
+        self._composite_row.setVisible(cube is not None)
+        if cube is None:
+            return
+        self._composite.clear()
+        self._composite.addItems(
+            [choice for choice in COMPOSITES if choice == COMPOSITES[0] or has_colours(cube, choice)]
+        )
+        if not has_colours(cube, COMPOSITES[0]):
+            self._composite.setItemText(0, "three bands")
+        self._composite.setCurrentIndex(max(0, self._composite.findText(self.session.composite)))
+
+    def _chosen(self, index: int) -> None:
+        self.controller.set_cube(self.session.cubes[index])
+
+    def _choose_file(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Open a hyperspectral cube", "", FILES)
+        if path:
+            self.controller.open(path)
+
+
+def card(cube: Cube) -> str:
+    """What was read, in two short lines."""
+    height, width, bands = cube.shape
+    size = f"{height}×{width} pixels, {bands} bands"
+    parts = []
+    if cube.wavelengths is None:
+        parts.append("no wavelengths: bands are numbered")
+    else:
+        parts.append(f"{cube.wavelengths.min():.0f}–{cube.wavelengths.max():.0f} nm")
+    excluded = int((~cube.good_bands).sum())
+    if excluded:
+        parts.append(f"{excluded} bands excluded")
+    invalid = int((~cube.valid_pixels).sum())
+    if invalid:
+        parts.append(f"{100 * invalid / cube.valid_pixels.size:.0f} % of pixels without data")
+    return f"{size}\n{' · '.join(parts)}"

@@ -1,0 +1,136 @@
+"""The spectra below the canvas: the pixel's spectrum with its fit, the endmembers, and what the pixel is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_unmix.plugin.colours import endmember_palette
+from napari_unmix.plugin.controller import Controller
+from napari_unmix.plugin.panels.step import row
+from napari_unmix.plugin.pixel_view import PixelView, pixel_view
+from napari_unmix.plugin.plots import AbundanceBars, SpectrumPlot, legend
+from napari_unmix.plugin.session import Session, shown, shown_names
+from napari_unmix.unmixing import Unmixing
+
+BOTH, PIXEL, ENDMEMBERS = "Pixel and endmembers", "Pixel", "Endmembers"
+
+
+class SpectraPanel(QWidget):
+    """Shows the session; its only own state is which curves the user wants."""
+
+    def __init__(self, session: Session, controller: Controller) -> None:
+        super().__init__()
+        self.session = session
+        self.plot = SpectrumPlot()
+        self.bars = AbundanceBars()
+        self._legend = QLabel()
+        self._legend.setObjectName("note")
+        self._legend.setWordWrap(True)
+        self._legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self._view = QComboBox()
+        self._view.addItems([BOTH, PIXEL, ENDMEMBERS])
+        self._view.setToolTip("Which curves are drawn.")
+        self._view.activated.connect(self.refresh)
+        self._place = QLabel()
+        self._place.setObjectName("note")
+        self._place.setToolTip("The selected pixel, counted from 0 at the top left.")
+        self._heading = QLabel("This pixel")
+        self._heading.setObjectName("checkTitle")
+        right = QWidget()
+        right.setFixedWidth(250)
+        column = QVBoxLayout(right)
+        column.setContentsMargins(0, 4, 6, 0)
+        column.addWidget(self._heading)
+        column.addWidget(self._place)
+        column.addWidget(self.bars)
+        column.addStretch(1)
+        top = QHBoxLayout()
+        top.setContentsMargins(0, 0, 0, 0)
+        top.addWidget(self.plot, 1)
+        top.addWidget(right)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(4, 4, 4, 4)
+        outer.setSpacing(4)
+        outer.addLayout(top, 1)
+        outer.addWidget(row(self._view, self._legend, stretch=1))
+        self._listeners: list[tuple[Any, Callable[..., None]]] = []
+        self._listen(self.refresh, "pixel", "preview", "answer", "names", "cube")
+        self._listen(self._new_cube, "cube", "survey")
+        self._listen(self._new_theme, "theme")
+        self._new_theme()
+        self._new_cube()
+
+    def _listen(self, slot: Callable[..., None], *names: str) -> None:
+        for name in names:
+            signal = getattr(self.session.events, name)
+            signal.connect(slot)
+            self._listeners.append((signal, slot))
+
+    def disconnect_all(self) -> None:
+        """Stop listening; the dock is going."""
+        for signal, slot in self._listeners:
+            signal.disconnect(slot, missing_ok=True)
+        self._listeners = []
+
+    def _new_cube(self, *_: Any) -> None:
+        if self.session.cube is not None:
+            self.plot.set_cube(self.session.cube, self.session.survey)
+        self.refresh()
+
+    def _new_theme(self, *_: Any) -> None:
+        self.plot.set_theme(self.session.theme)
+        self.bars.set_theme(self.session.theme)
+        self.refresh()
+
+    def refresh(self, *_: Any) -> None:
+        """Show the session."""
+        session, cube, what = self.session, self.session.cube, shown(self.session)
+        if cube is None:
+            self._show_nothing()
+            return
+        view = None if session.pixel is None else pixel_view(cube, what, *session.pixel)
+        names = shown_names(session)
+        colours = endmember_palette(len(names)) if names else []
+        choice = self._view.currentText()
+        with_pixel, with_endmembers = choice != ENDMEMBERS, choice != PIXEL and what is not None
+        mean = None if session.survey is None else session.survey.mean
+        self.plot.show_pixel(cube.axis, view if with_pixel else None, mean if with_pixel else None)
+        self.plot.show_endmembers(cube.axis, self._endmembers(view) if with_endmembers else None, colours)
+        drawn = names if with_endmembers else ()
+        self._legend.setText(legend(session.theme, view, mean is not None, drawn, colours[: len(drawn)], with_pixel))
+        self.bars.show_view(view, names, colours, _why_empty(view, what is not None))
+        self._place.setText(_place(view))
+        self._place.setVisible(view is not None)
+
+    def _endmembers(self, view: PixelView | None) -> Any:
+        """The endmembers; under free illumination at the pixel's brightness, so that the mixture lies among them."""
+        what = shown(self.session)
+        assert what is not None
+        scaled = isinstance(what, Unmixing) and what.illumination is not None and view is not None
+        return what.endmembers * view.brightness if scaled and view is not None else what.endmembers
+
+    def _show_nothing(self) -> None:
+        self.plot.show_pixel(np.zeros(0), None, None)
+        self.plot.show_endmembers(np.zeros(0), None, [])
+        self._legend.setText("")
+        self._place.setVisible(False)
+        self.bars.show_view(None, (), [], "Open a cube, then click a pixel.")
+
+
+def _place(view: PixelView | None) -> str:
+    if view is None:
+        return ""
+    brightness = "" if view.brightness == 1.0 else f" · brightness {view.brightness:.2f}"
+    return f"row {view.row}, column {view.column}{brightness}"
+
+
+def _why_empty(view: PixelView | None, fitted: bool) -> str:
+    if view is None:
+        return "Click a pixel in the image."
+    if not view.valid:
+        return "This pixel holds no data."
+    return "No abundances here: this pixel was ignored." if fitted else "Train to see what it is made of."

@@ -1,0 +1,13 @@
+"""File > Open Sample: the synthetic scene with its first painting."""
+
+from __future__ import annotations
+
+from napari_unmix.plugin.layers import LayerData, annotation_layer, cube_layers
+
+
+def sample_layers() -> list[LayerData]:
+    """The synthetic mixture of measured spectra, and its annotation."""
+    from napari_unmix.synthetic import sample_scene
+
+    scene = sample_scene()
+    return [*cube_layers(scene.cube), annotation_layer(scene.annotation, scene.cube)]
