@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
+import math
 from typing import Any
 
 import numpy as np
@@ -122,22 +122,18 @@ def _set(curve: Any, axis: FloatArray, values: FloatArray | None) -> None:
         curve.setData(axis, values)
 
 
-def legend(
-    theme: Theme, view: PixelView | None, has_mean: bool, names: tuple[str, ...], colours: list[str], pixel: bool
-) -> str:
-    """The legend as one line of rich text: only what is drawn."""
+def legend(theme: Theme, view: PixelView | None, has_mean: bool) -> str:
+    """The legend of the pixel's curves as one line of rich text; the endmembers' names stand beside the plot."""
     parts: list[tuple[str, str, str]] = []
-    if pixel and view is not None:
+    if view is not None:
         parts.append(("━", theme.text, "measured"))
         if view.reconstruction is not None:
             parts.append(("╍", RECONSTRUCTION[theme.dark], "reconstruction"))
             parts.append(("─", theme.muted, "residual"))
-    elif pixel and has_mean:
+    elif has_mean:
         parts.append(("━", theme.text, "mean of the image"))
-    parts += [("━", colour, name) for name, colour in zip(names, colours, strict=True)]
     return "&nbsp;&nbsp; ".join(
-        f'<span style="color:{colour}">{line}</span>&nbsp;{escape(name).replace(" ", "&nbsp;")}'
-        for line, colour, name in parts
+        f'<span style="color:{colour}">{line}</span>&nbsp;{name.replace(" ", "&nbsp;")}' for line, colour, name in parts
     )
 
 
@@ -150,7 +146,6 @@ class AbundanceBars(QWidget):
         super().__init__()
         self._rows: list[tuple[str, str, float, float | None]] = []
         self._theme = Theme()
-        self._empty = ""
         self.setMinimumWidth(150)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self.setToolTip("Abundances of this pixel, with their posterior standard deviation where the method has one.")
@@ -160,23 +155,22 @@ class AbundanceBars(QWidget):
         self._theme = theme
         self.update()
 
-    def show_view(self, view: PixelView | None, names: tuple[str, ...], colours: list[str], empty: str) -> None:
-        """Show a pixel's abundances, or say why there are none."""
-        self._empty = empty
-        if view is None or view.abundances is None:
-            self._rows = []
-        else:
-            spread = [None] * len(names) if view.spread is None else [float(value) for value in view.spread]
-            self._rows = list(zip(names, colours, view.abundances.tolist(), spread, strict=True))
+    def show_view(self, view: PixelView | None, names: tuple[str, ...], colours: list[str]) -> None:
+        """Show a pixel's abundances; without them the names and colours alone."""
+        shares = [math.nan] * len(names)
+        spread: list[float | None] = [None] * len(names)
+        if view is not None and view.abundances is not None:
+            shares = view.abundances.tolist()
+            if view.spread is not None:
+                spread = view.spread.tolist()
+        self._rows = list(zip(names, colours, shares, spread, strict=True))
         self.setMinimumHeight(self.ROW * len(self._rows))
-        self.setAccessibleDescription(
-            ", ".join(f"{name} {share_text(share, std)}" for name, _, share, std in self._rows)
-        )
+        self.setAccessibleDescription(", ".join(self.texts()))
         self.update()
 
     def texts(self) -> list[str]:
         """What is written on the bars."""
-        return [f"{name} {share_text(share, std)}" for name, _, share, std in self._rows]
+        return [f"{name} {_number(share, std)}".strip() for name, _, share, std in self._rows]
 
     def sizeHint(self) -> QSize:
         """Room for the rows."""
@@ -186,22 +180,16 @@ class AbundanceBars(QWidget):
         """Draw."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if not self._rows:
-            painter.setPen(QColor(self._theme.muted))
-            painter.drawText(
-                self.rect().adjusted(self.EDGE, 0, 0, 0),
-                int(Qt.AlignmentFlag.AlignTop) | int(Qt.TextFlag.TextWordWrap),
-                self._empty,
-            )
-            painter.end()
-            return
         metrics = painter.fontMetrics()
-        numbers = [share_text(share, std) for _, _, share, std in self._rows]
-        right = max(metrics.horizontalAdvance(number) for number in numbers) + 2
+        numbers = [_number(share, std) for _, _, share, std in self._rows]
+        right = max((metrics.horizontalAdvance(number) for number in numbers), default=0) + 2
         edge = self.EDGE
         left = (
             edge
-            + min(max(metrics.horizontalAdvance(row[0]) for row in self._rows), int(0.55 * (self.width() - right)))
+            + min(
+                max((metrics.horizontalAdvance(row[0]) for row in self._rows), default=0),
+                int(0.55 * (self.width() - right)),
+            )
             + 6
         )
         room = max(10, self.width() - left - right - 8)
@@ -224,13 +212,17 @@ class AbundanceBars(QWidget):
         painter.setBrush(QColor(self._theme.foreground))
         painter.drawRect(place)
         filled = QRectF(place)
-        filled.setWidth(place.width() * min(max(share, 0.0), 1.0))
+        filled.setWidth(2.0 * self.BAR if math.isnan(share) else place.width() * min(max(share, 0.0), 1.0))
         painter.setBrush(QColor(colour))
         painter.drawRect(filled)
-        if std is not None and np.isfinite(std):
+        if std is not None and math.isfinite(std):
             painter.setPen(QColor(self._theme.text))
             low, high = max(share - std, 0.0), min(share + std, 1.0)
             y = place.center().y()
             painter.drawLine(
                 int(place.left() + place.width() * low), int(y), int(place.left() + place.width() * high), int(y)
             )
+
+
+def _number(share: float, std: float | None) -> str:
+    return "" if math.isnan(share) else share_text(share, std)

@@ -67,7 +67,7 @@ def _preset() -> MethodSpec:
 class Session:
     """The facts. Only ``Controller`` writes here; panels, plots and ``ViewerLink`` read and listen to ``events``.
 
-    ``names`` and ``hidden`` are the user's wishes for the endmembers of the answer, or of the preview before there is one;
+    ``names`` and ``hidden`` are the user's wishes for the endmembers of the answer, or before that of the preview;
     ``label`` is what the brush paints; ``pixel`` is (row, column); ``chore`` says what is made in the background.
     """
 

@@ -23,6 +23,7 @@ from napari_unmix.plugin.controller import Controller
 from napari_unmix.plugin.panels.step import Step, button, row, say, text
 from napari_unmix.plugin.session import Session, recommended_regions
 
+FEW_ROWS = 4
 KINDS = ("region", "material", "ignore")
 SOURCES = {
     "auto": ("Auto", "Painted regions where there are any, else superpixels made from the cube."),
@@ -56,6 +57,11 @@ class SidePanel(Step):
         self._rows = QVBoxLayout()
         self._rows.setSpacing(3)
         self._by_label: dict[int, LabelRow] = {}
+        self._all = QToolButton()
+        self._all.setObjectName("fold")
+        self._all.setCheckable(True)
+        self._all.setToolTip("Show or hide the further labels.")
+        self._all.toggled.connect(self.refresh)
         self._enough = QProgressBar()
         self._enough.setTextVisible(False)
         self._enough.setFixedHeight(8)
@@ -65,9 +71,10 @@ class SidePanel(Step):
         self._source_row = row(QLabel("Unpainted pixels"), self._source, stretch=1)
         self.body.addWidget(self._source_row)
         self.body.addLayout(self._rows)
+        self.body.addWidget(self._all)
         self.body.addWidget(self._enough)
         self.body.addWidget(self._sentence)
-        self.listen(self.refresh, "cube", "annotation", "label", "spec", "suggested", "names")
+        self.listen(self.refresh, "cube", "annotation", "label", "spec", "suggested", "names", "theme")
         self.refresh()
 
     def refresh(self, *_: Any) -> None:
@@ -122,7 +129,23 @@ class SidePanel(Step):
                 self._rows.insertWidget(position, self._by_label[label])
             annotation = self.session.annotation
             meaning = Meaning() if annotation is None else annotation.meaning(label)
-            self._by_label[label].show_fact(meaning, count, colours.get(label, "#999999"), label == self.session.label)
+            self._by_label[label].show_fact(
+                meaning, count, colours.get(label, "#999999"), label == self.session.label, self.session.theme.text
+            )
+
+        self._fold_rows(list(counts))
+
+    def _fold_rows(self, labels: list[int]) -> None:
+        """A long list would push Train out of sight: its end is folded away, except for the label in use."""
+        many = len(labels) > FEW_ROWS + 1
+        for position, label in enumerate(labels):
+            in_use = label == self.session.label
+            hidden = many and not self._all.isChecked() and position >= FEW_ROWS and not in_use
+            self._by_label[label].setVisible(not hidden)
+        self._all.setVisible(many)
+        self._all.setText("Fewer" if self._all.isChecked() else f"All {len(labels)} labels")
+        self._all.setArrowType(Qt.ArrowType.DownArrow if self._all.isChecked() else Qt.ArrowType.RightArrow)
+        self._all.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
 
     def _next_region(self) -> None:
         self.controller.select_label(max(painted_labels(self.session), default=0) + 1)
@@ -165,10 +188,10 @@ class LabelRow(QWidget):
         layout.addWidget(self._kind)
         layout.addWidget(self._count)
 
-    def show_fact(self, meaning: Meaning, count: int, colour: str, selected: bool) -> None:
+    def show_fact(self, meaning: Meaning, count: int, colour: str, selected: bool, text_colour: str) -> None:
         """Show what the session says of this label."""
         self._meaning = meaning
-        border = "2px solid palette(text)" if selected else "1px solid transparent"
+        border = f"2px solid {text_colour}" if selected else "1px solid transparent"
         self._swatch.setStyleSheet(
             f"background: {colour}; color: {_readable_on(colour)}; border: {border}; border-radius: 3px; padding: 0;"
         )

@@ -37,6 +37,7 @@ class SpectraPanel(QWidget):
         self._view.activated.connect(self.refresh)
         self._place = QLabel()
         self._place.setObjectName("note")
+        self._place.setWordWrap(True)
         self._place.setToolTip("The selected pixel, counted from 0 at the top left.")
         self._heading = QLabel("This pixel")
         self._heading.setObjectName("checkTitle")
@@ -100,11 +101,10 @@ class SpectraPanel(QWidget):
         mean = None if session.survey is None else session.survey.mean
         self.plot.show_pixel(cube.axis, view if with_pixel else None, mean if with_pixel else None)
         self.plot.show_endmembers(cube.axis, self._endmembers(view) if with_endmembers else None, colours)
-        drawn = names if with_endmembers else ()
-        self._legend.setText(legend(session.theme, view, mean is not None, drawn, colours[: len(drawn)], with_pixel))
-        self.bars.show_view(view, names, colours, _why_empty(view, what is not None))
-        self._place.setText(_place(view))
-        self._place.setVisible(view is not None)
+        self._legend.setText(legend(session.theme, view, mean is not None) if with_pixel else "")
+        self.bars.show_view(view, names, colours)
+        self._heading.setText("Endmembers" if view is None and names else "This pixel")
+        self._place.setText(_place(view, what is not None))
 
     def _endmembers(self, view: PixelView | None) -> Any:
         """The endmembers; under free illumination at the pixel's brightness, so that the mixture lies among them."""
@@ -117,20 +117,18 @@ class SpectraPanel(QWidget):
         self.plot.show_pixel(np.zeros(0), None, None)
         self.plot.show_endmembers(np.zeros(0), None, [])
         self._legend.setText("")
-        self._place.setVisible(False)
-        self.bars.show_view(None, (), [], "Open a cube, then click a pixel.")
+        self._place.setText("Open a cube, then click a pixel.")
+        self.bars.show_view(None, (), [])
 
 
-def _place(view: PixelView | None) -> str:
-    if view is None:
-        return ""
-    brightness = "" if view.brightness == 1.0 else f" · brightness {view.brightness:.2f}"
-    return f"row {view.row}, column {view.column}{brightness}"
-
-
-def _why_empty(view: PixelView | None, fitted: bool) -> str:
+def _place(view: PixelView | None, fitted: bool) -> str:
+    """Which pixel it is, or what to do, or why it has no abundances."""
     if view is None:
         return "Click a pixel in the image."
+    brightness = "" if view.brightness == 1.0 else f" · brightness {view.brightness:.2f}"
+    place = f"row {view.row}, column {view.column}{brightness}"
+    if view.abundances is not None:
+        return place
     if not view.valid:
-        return "This pixel holds no data."
-    return "No abundances here: this pixel was ignored." if fitted else "Train to see what it is made of."
+        return f"{place}\nThis pixel holds no data."
+    return f"{place}\n" + ("It was ignored in the fit." if fitted else "Train to see what it is made of.")
