@@ -118,11 +118,12 @@ def _solution(
         "moments": None if refined.moments is None else (refined.moments.relative_error, refined.moments.misfit),
     }
     return Solution(
-        model.endmembers(), abundances, std, illumination, names, (*_route_note(found, refined), *found.notes, *refined.notes, *notes), history, details, model.parameters()
+        model.endmembers(), abundances, std, illumination, names, (*_search_notes(found, refined), *refined.notes, *notes), history, details, model.parameters()
     )
 
 
-def _route_note(found: Found, refined: Refined) -> list[str]:
+def _search_notes(found: Found, refined: Refined) -> list[str]:
+    """Which route was taken and why, then what it found; where regions confirmed the endmembers, no more than the signal's strength."""
     chi = found.excess.linear
     said = {
         "sphere": f"Endmembers: purest spectra on the sphere, because spectra vary more than noise (residual {chi:.1f}× the noise).",
@@ -130,6 +131,7 @@ def _route_note(found: Found, refined: Refined) -> list[str]:
         "affine": f"Endmembers: corners of the data's simplex, because mixing is linear to the noise (residual {found.excess.affine:.2f}× the noise).",
         "perspective": f"Endmembers: corners of the data's cone, because brightness varies (residual {chi:.2f}× the noise once brightness is free).",
     }
-    return [] if refined.accepted else [said[found.route]]
+    doubts = [note for note in found.notes if not (refined.accepted and note.startswith("No pure pixels"))]
+    return [said[found.route], *doubts]
 
 
