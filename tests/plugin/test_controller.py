@@ -76,7 +76,7 @@ def test_progress_and_previews_arrive(held: tuple[Controller, Any], session: Ses
 
 
 def test_pending_strokes_come_first(controller: Controller, session: Session, cube: Cube) -> None:
-    controller.before_start.append(lambda: controller.set_labels(painted(cube, 1, 2).labels))
+    controller.hand_overs.append(lambda: controller.set_labels(painted(cube, 1, 2).labels))
     controller.start()
     assert session.answer is not None
     assert session.answer.annotation is not None

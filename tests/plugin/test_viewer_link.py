@@ -239,4 +239,4 @@ def test_closing_leaves_nothing_connected(
     assert viewer.mouse_drag_callbacks == [*callbacks, mine]
     add_cube_layers(viewer, cube)
     assert session.cube is None
-    assert controller.before_start == []
+    assert controller.hand_overs == []

@@ -40,12 +40,12 @@ class Controller:
     """Verbs on a session.
 
     ``runner`` drives the runs and ``engine`` holds the generators that it drives: the two seams of the tests.
-    ``before_start`` are called before every run, so that whoever holds pending strokes hands them over.
+    ``hand_overs`` are called before every run: whoever holds strokes that were not taken in yet hands them over.
     """
 
     def __init__(self, session: Session, runner: Runner, engine: Engine | None = None) -> None:
         self.session = session
-        self.before_start: list[Callable[[], None]] = []
+        self.hand_overs: list[Callable[[], None]] = []
         self._runner = runner
         self._engine = engine or Engine()
         self._run: Job | None = None
@@ -137,6 +137,16 @@ class Controller:
         """What the brush paints next."""
         self.session.label = max(0, label)
 
+    def next_region(self) -> None:
+        """Paint with the first label that no stroke has yet."""
+        self._take_pending()
+        annotation = self.session.annotation
+        self.select_label(1 if annotation is None else int(annotation.labels.max(initial=0)) + 1)
+
+    def _take_pending(self) -> None:
+        for hand_over in self.hand_overs:
+            hand_over()
+
     def set_labels(self, labels: IntArray) -> None:
         """Take what was painted; the labels keep their meanings."""
         known = self.session.annotation
@@ -195,8 +205,7 @@ class Controller:
         if cube is None:
             self._trouble("train", "There is no cube to unmix: open one first.")
             return
-        for hand_over in self.before_start:
-            hand_over()
+        self._take_pending()
         self._drop_run()
         spec, painted = session.spec, session.annotation
         annotation = painted if painted is not None and painted.labels.any() else None

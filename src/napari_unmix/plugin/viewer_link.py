@@ -71,8 +71,8 @@ class ViewerLink:
             self._listen(signal, slot)
         viewer.mouse_drag_callbacks.append(self._pressed)
         self._connections.append(lambda: _discard(viewer.mouse_drag_callbacks, self._pressed))
-        self._controller.before_start.append(self.take_strokes)
-        self._connections.append(lambda: _discard(self._controller.before_start, self.take_strokes))
+        self._controller.hand_overs.append(self.take_strokes)
+        self._connections.append(lambda: _discard(self._controller.hand_overs, self.take_strokes))
         self.maps.open()
         self._theme_changed()
         for layer in list(viewer.layers):

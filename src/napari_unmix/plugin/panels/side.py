@@ -47,7 +47,7 @@ class SidePanel(Step):
             "Make a layer to paint on, with the brush ready. Paint places whose mixtures differ, each with a label.",
             controller.new_annotation,
         )
-        self._next = button("Next region", "Paint the next place with a new label.", self._next_region)
+        self._next = button("Next region", "Paint the next place with a new label.", controller.next_region)
         self._source = QComboBox()
         for key, (label, tooltip) in SOURCES.items():
             self._source.addItem(label, key)
@@ -88,7 +88,7 @@ class SidePanel(Step):
         self._enough.setVisible(bool(counts) and wanted is not None)
         self._enough.setMaximum(wanted or 1)
         self._enough.setValue(min(len(regions), wanted or 1))
-        self._next.setVisible(bool(counts))
+        self._next.setVisible(session.annotation is not None)
         auxiliary = getattr(session.spec, "auxiliary", None)
         self._source_row.setVisible(auxiliary is not None)
         if auxiliary is not None:
@@ -146,9 +146,6 @@ class SidePanel(Step):
         self._all.setText("Fewer" if self._all.isChecked() else f"All {len(labels)} labels")
         self._all.setArrowType(Qt.ArrowType.DownArrow if self._all.isChecked() else Qt.ArrowType.RightArrow)
         self._all.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-
-    def _next_region(self) -> None:
-        self.controller.select_label(max(painted_labels(self.session), default=0) + 1)
 
 
 class LabelRow(QWidget):

@@ -1,0 +1,261 @@
+"""The docks in a real window, with fake generators where a fit is needed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt, QThreadPool
+from qtpy.QtWidgets import QLabel, QPushButton
+
+from napari_unmix.cube import Cube
+from napari_unmix.identifiability.report import Check, Report
+from napari_unmix.plugin.engine import Engine
+from napari_unmix.plugin.layers import cube_layers
+from napari_unmix.unmixing import Fit, Preview, Progress, Unmixing
+
+THREE = np.random.default_rng(0).uniform(0.1, 0.9, (3, 20))
+
+
+def scene() -> Cube:
+    """A mixture of three spectra."""
+    abundances = np.random.default_rng(1).dirichlet(np.ones(3), (40, 50))
+    return Cube(abundances @ THREE, np.linspace(450, 900, 20), name="scene")
+
+
+class FakeFit:
+    """A fit of steps of ten milliseconds, which knows whether it was closed."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps, self.closed, self.thread = steps, threading.Event(), 0
+
+    def __call__(self, cube: Cube, spec: Any, annotation: Any) -> Fit[Unmixing]:
+        self.thread = threading.get_ident()
+        self.closed.clear()
+        height, width, _ = cube.shape
+        rng = np.random.default_rng(0)
+        try:
+            for step in range(self.steps):
+                abundances = rng.dirichlet(np.ones(3), (height, width)).astype(np.float32)
+                time.sleep(0.01)
+                share = step / self.steps
+                yield Progress(f"epoch {step}", step, self.steps, share, 1.0, lambda a=abundances: Preview(THREE, a))
+            error = np.zeros((height, width), np.float32)
+            names = ("endmember 1", "endmember 2", "endmember 3")
+            return Unmixing(
+                THREE, abundances, None, None, error, names, spec, notes=("Paint was not used.",), seconds=1.0
+            )
+        finally:
+            self.closed.set()
+
+
+def fake_assess(cube: Cube, result: Unmixing) -> Fit[Report]:
+    """One failed check."""
+    yield Progress("refitting a simulated twin", 0, 1, 0.0)
+    check = Check("enough regions", "fail", 0, 3, "No region is painted.", "Paint 3 regions.")
+    return Report("not identified", "Not identified by this painting.", (check,))
+
+
+def with_fakes(window: Any, steps: int) -> FakeFit:
+    """Put fakes at the seam, and open the scene."""
+    fit = FakeFit(steps)
+    window.controller._engine = Engine(unmix=fit, assess=fake_assess)
+    for data, options, _ in cube_layers(scene()):
+        window.viewer.add_image(data, **options)
+    window.ready()
+    return fit
+
+
+def texts(window: Any) -> list[str]:
+    """What the dock says."""
+    return [label.text() for label in window.widget.findChildren(QLabel) if label.isVisible()]
+
+
+def test_empty_dock_says_what_to_do(window: Any) -> None:
+    assert any(text.startswith("1. Open a cube.") for text in texts(window))
+    assert "Train first." in texts(window)
+    assert window.button("Open…").isEnabled()
+    assert not window.button("Train").isEnabled()
+
+
+def test_the_sample_is_ready_to_train(window: Any) -> None:
+    window.press("Try the sample")
+    window.wait_for(lambda: window.session.annotation is not None, 60)
+    window.ready()
+    assert window.button("Train").isEnabled()
+    assert window.button("Train").property("emphasised")
+    assert [layer.metadata["napari_unmix"] for layer in window.viewer.layers] == ["bands", "composite", "annotation"]
+
+
+def test_sample_and_reader_are_in_the_manifest(window: Any, tmp_path: Any) -> None:
+    layers = window.viewer.open_sample("napari-unmix", "synthetic_mixture")
+    assert len(layers) == 3
+    assert window.session.cube is not None
+    assert window.session.annotation is not None
+    np.save(tmp_path / "theirs.npy", np.zeros((4, 5)))
+    from napari_unmix.plugin.reader import get_reader
+
+    assert get_reader(str(tmp_path / "theirs.npy")) is None
+
+
+def test_previews_results_trust_and_names(window: Any) -> None:
+    fit = with_fakes(window, 80)
+    window.press("Train")
+    window.wait_for(lambda: len(window.maps()) == 3)
+    before = window.maps()
+    first = before[0].data.copy()
+    window.wait_for(lambda: not np.array_equal(before[0].data, first))
+    assert any(text.startswith("epoch") for text in texts(window))
+    window.wait_for(lambda: window.session.report is not None)
+    window.qtbot.wait(100)
+    assert fit.thread != threading.get_ident()
+    assert "Not identified by this painting." in texts(window)
+    assert "• Paint was not used." in texts(window)
+    assert "→ Paint 3 regions." not in texts(window)
+    window.press("Why?")
+    assert "→ Paint 3 regions." in texts(window)
+    row = window.widget.panels[4]._endmembers[1]
+    window.qtbot.mouseDClick(row._name, Qt.MouseButton.LeftButton)
+    row._name.selectAll()
+    window.qtbot.keyClicks(row._name, "tree")
+    window.qtbot.keyClick(row._name, Qt.Key.Key_Return)
+    assert before[1].name == "tree"
+    assert window.spectra.panel.bars.texts()[1].startswith("tree")
+    window.press("Train")
+    window.wait_for(lambda: window.session.state == "idle" and window.session.report is not None)
+    window.qtbot.wait(100)
+    assert [layer.name for layer in window.maps()] == ["endmember 1", "tree", "endmember 3"]
+    assert all(a is b for a, b in zip(before, window.maps(), strict=True))
+
+
+def test_cancel_pause_and_the_last_good_result(window: Any) -> None:
+    fit = with_fakes(window, 30)
+    window.press("Train")
+    window.wait_for(lambda: window.session.report is not None)
+    good = window.session.answer
+    fit.steps = 10_000
+    window.press("Train")
+    window.wait_for(lambda: window.session.preview is not None)
+    window.press("Pause")
+    assert window.button("Resume")
+    window.press("Resume")
+    start = time.monotonic()
+    window.press("Cancel")
+    assert window.button("Train").text() == "Train"
+    assert time.monotonic() - start < 0.3
+    assert fit.closed.wait(0.3)
+    assert window.session.answer is good
+    window.qtbot.wait(200)
+    np.testing.assert_array_equal(window.maps()[0].data, good.unmixing.abundances[:, :, 0])
+    assert "cancelled: the last result stays" in texts(window)
+
+
+def test_the_window_stays_alive_while_it_trains(window: Any) -> None:
+    """No turn of the event loop is long: a timer that should fire every 10 ms does so."""
+    from qtpy.QtCore import QTimer
+
+    fit = with_fakes(window, 250)
+    times: list[float] = []
+    timer = QTimer()
+    timer.timeout.connect(lambda: times.append(time.perf_counter()))
+    window.press("Train")
+    window.wait_for(lambda: len(window.maps()) == 3)
+    timer.start(10)
+    window.wait_for(fit.closed.is_set, 20)
+    timer.stop()
+    gaps = np.diff(times)
+    shown = [round(1000 * value) for value in (np.median(gaps), np.percentile(gaps, 95), gaps.max())]
+    print(f"gaps in ms: median {shown[0]}, 95 % {shown[1]}, longest {shown[2]}")
+    assert np.median(gaps) < 0.05
+
+
+@pytest.mark.parametrize("how", ["dock", "window"])
+def test_closing_while_training_stops_the_thread(window: Any, how: str) -> None:
+    fit = with_fakes(window, 100_000)
+    window.press("Train")
+    window.wait_for(lambda: window.session.preview is not None)
+    assert not fit.closed.is_set()
+    if how == "dock":
+        window.dock.destroyOnClose()
+    else:
+        window.viewer.close()
+        window.qtbot.wait(50)
+    assert fit.closed.wait(2.0)
+    window.wait_for(lambda: QThreadPool.globalInstance().activeThreadCount() == 0)
+
+
+def test_an_error_is_told_in_its_step(window: Any) -> None:
+    torch = pytest.importorskip("torch")
+
+    def broken(cube: Cube, spec: Any, annotation: Any) -> Fit[Unmixing]:
+        yield Progress("multiplying", 0, 1, 0.0)
+        torch.ones(2, 3) @ torch.ones(4, 5)
+        raise AssertionError
+
+    with_fakes(window, 10)
+    window.press("Train")
+    window.wait_for(lambda: window.session.report is not None)
+    good = window.session.answer
+    window.controller._engine = Engine(unmix=broken, assess=fake_assess)
+    window.press("Train")
+    window.wait_for(lambda: window.session.trouble is not None)
+    assert any("mat1 and mat2" in text for text in texts(window))
+    assert window.session.answer is good
+    assert window.button("Train").isEnabled()
+
+
+def test_both_docks_share_one_session(window: Any) -> None:
+    with_fakes(window, 10)
+    assert window.spectra.workspace is window.workspace
+    window.viewer.window.remove_dock_widget(window.spectra)
+    assert window.session.cube is not None
+    window.controller.select_pixel(1, 2)
+
+
+def test_every_control_says_what_it_does(window: Any) -> None:
+    from qtpy.QtWidgets import QCheckBox, QComboBox, QSpinBox
+
+    with_fakes(window, 10)
+    for kind in (QPushButton, QComboBox, QCheckBox, QSpinBox):
+        for control in window.widget.findChildren(kind):
+            assert control.toolTip(), f"{kind.__name__} {getattr(control, 'text', str)()} has no tooltip"
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_the_smallest_screen_clips_nothing_sideways(window: Any, theme: str) -> None:
+    from qtpy.QtWidgets import QScrollArea
+
+    with_fakes(window, 20)
+    window.viewer.theme = theme
+    window.viewer.window.resize(1280, 720)
+    window.press("Train")
+    window.wait_for(lambda: window.session.report is not None)
+    window.press("Why?")
+    window.qtbot.wait(100)
+    assert 280 <= window.widget.width() <= 360
+    scroll = window.widget.findChild(QScrollArea)
+    assert scroll.widget().minimumSizeHint().width() <= scroll.viewport().width()
+    assert window.viewer.window.geometry()[2:] == (1280, 720)
+    assert window.session.theme.dark == (theme == "dark")
+
+
+def test_the_dock_starts_without_torch() -> None:
+    code = (
+        "import sys\n"
+        "from napari.components import ViewerModel\n"
+        "from qtpy.QtWidgets import QApplication\n"
+        "app = QApplication([])\n"
+        "from napari_unmix.plugin.dock import SpectraDock, UnmixDock\n"
+        "viewer = ViewerModel()\n"
+        "docks = UnmixDock(viewer), SpectraDock(viewer)\n"
+        "app.processEvents()\n"
+        "assert 'torch' not in sys.modules\n"
+        "print('no torch')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert "no torch" in done.stdout, done.stderr

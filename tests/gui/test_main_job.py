@@ -1,0 +1,115 @@
+"""The main job on a real scene: drop the file, paint, train, watch, cancel, retrain, click."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication, QDialogButtonBox, QRadioButton
+
+TRAIN_SECONDS = 150
+
+
+def samson_pixel(header: Path, row: int, column: int) -> np.ndarray:
+    """(B,) one spectrum straight from the file: 95 lines, band-interleaved, 156 bands, uint16, factor 10000."""
+    raw = np.fromfile(header.with_suffix(".img"), dtype="<u2").reshape(95, 156, 95)
+    return raw[row, :, column] / 10000
+
+
+def choose_our_reader() -> None:
+    """napari asks which reader to take, as its own claims .hdr too: take ours, as a user does."""
+    dialog = QApplication.activeModalWidget()
+    if dialog is None:
+        QTimer.singleShot(50, choose_our_reader)
+        return
+    ours = [b for b in dialog.findChildren(QRadioButton) if "Hyperspectral" in b.text()]
+    assert ours
+    ours[0].setChecked(True)
+    dialog.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.Ok).click()
+
+
+@pytest.mark.real_data
+def test_the_main_job_on_samson(window: Any, samson: Path) -> None:
+    # 1. Drop the header on the window: composite visible, bands hidden.
+    QTimer.singleShot(50, choose_our_reader)
+    window.drop(samson)
+    session, viewer = window.session, window.viewer
+    assert session.cube is not None
+    assert session.cube.shape == (95, 95, 156)
+    visible = {layer.metadata["napari_unmix"]: layer.visible for layer in viewer.layers}
+    assert visible == {"composite": True, "bands": False}
+    window.ready()
+    assert session.suggested == 3
+
+    # 2. Paint two strokes with the mouse.
+    window.press("New annotation")
+    window.drag((20, 20), (22, 24), (24, 28))
+    window.press("Next region")
+    window.drag((70, 60), (72, 66), (70, 70))
+
+    # 3. Train at once: pending strokes are taken in, a layer changes while it trains.
+    window.press("Train")
+    assert session.annotation.of_kind("region") == [1, 2]
+    assert session.state == "training"
+    assert window.button("Cancel")
+    window.wait_for(lambda: len(window.maps()) >= 2, TRAIN_SECONDS)
+    layer = window.maps()[0]
+    first = layer.data.copy()
+    window.wait_for(lambda: not np.array_equal(layer.data, first), TRAIN_SECONDS)
+
+    # 4. Cancel with the mouse: the window answers at once, the thread ends.
+    if session.state == "training":
+        start = time.monotonic()
+        window.press("Cancel")
+        assert window.button("Train")
+        assert time.monotonic() - start < 0.3
+        window.settle()
+        assert session.answer is None
+        assert session.trouble is None
+
+    # 5. Retrain to the end: the same layer objects.
+    before = window.maps()
+    window.press("Train")
+    window.wait_for(lambda: session.answer is not None, TRAIN_SECONDS)
+    window.wait_for(lambda: session.state == "idle", TRAIN_SECONDS)
+    window.qtbot.wait(200)
+    assert session.trouble is None
+    assert [a is b for a, b in zip(before, window.maps(), strict=False)] == [True] * len(before)
+    result = session.answer.unmixing
+    np.testing.assert_array_equal(window.maps()[0].data, np.nan_to_num(result.abundances[:, :, 0]))
+    assert session.report is not None
+
+    # 6. Click a pixel: the plotted spectrum is the file's; the plot shows what it is made of.
+    window.click(41, 17)
+    assert session.pixel == (41, 17)
+    panel = window.spectra.panel
+    across, up = panel.plot.measured.getData()
+    np.testing.assert_allclose(across, session.cube.wavelengths)
+    np.testing.assert_allclose(up, samson_pixel(samson, 41, 17), rtol=1e-6)
+    np.testing.assert_allclose(panel.plot.reconstruction.getData()[1], result.reconstruction(41, 17))
+    assert len(panel.plot.endmembers) == len(result.endmembers)
+    assert len(panel.bars.texts()) == len(result.endmembers)
+
+    # 7. It answers fast.
+    times = []
+    for k in range(15):
+        start = time.perf_counter()
+        window.controller.select_pixel(5 * k + 3, 80 - 5 * k)
+        panel.repaint()
+        times.append(time.perf_counter() - start)
+    assert statistics.median(times) < 0.05
+
+    # 8. Painting makes the result out of date; it stays.
+    window.press("Next region")
+    window.drag((50, 40), (52, 44))
+    window.wait_for(lambda: session.annotation.of_kind("region") == [1, 2, 3])
+    said = [
+        label.text() for label in window.widget.findChildren(type(window.widget.panels[4]._state)) if label.isVisible()
+    ]
+    assert "out of date: painted since" in said
+    assert session.answer.unmixing is result
