@@ -177,16 +177,15 @@ def _put_in_place(unfinished: Path, target: Path, overwrite: bool) -> None:
 
 
 def _write_files(folder: Path, cube: Cube, result: Unmixing, report: Report, annotation: Annotation | None) -> None:
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     np.save(folder / "abundances.npy", result.abundances.astype(np.float32), allow_pickle=False)
     for name, image in (("abundance_std", result.abundance_std), ("illumination", result.illumination)):
         if image is not None:
             np.save(folder / f"{name}.npy", image.astype(np.float32), allow_pickle=False)
     _write_endmembers(folder / "endmembers.csv", cube, result)
-    save_file(
-        {name: np.ascontiguousarray(values) for name, values in result.model.items()}, folder / "model.safetensors"
-    )
+    model = save({name: np.ascontiguousarray(values) for name, values in result.model.items()})
+    (folder / "model.safetensors").write_bytes(model)
     write_json(folder / "report.json", report.as_json())
     write_json(folder / "run.json", _provenance(cube, result, annotation))
 
@@ -283,9 +282,9 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
     path.write_text(json_text(values, indent=1) + "\n", encoding="utf-8")
 
 
-def json_text(values: Any, indent: int | None = None) -> str:
-    """Strict JSON: numbers that are not finite become null, for JSON has no NaN."""
-    return json.dumps(_plain(values), indent=indent, allow_nan=False, ensure_ascii=False)
+def json_text(values: Any, *, indent: int | None = None, ascii_only: bool = False) -> str:
+    """Strict JSON: not finite numbers become null, as JSON has no NaN. ASCII survives any terminal's encoding."""
+    return json.dumps(_plain(values), indent=indent, allow_nan=False, ensure_ascii=ascii_only)
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,122 @@
+"""The command line: ``napari-unmix COMMAND …``.
+
+Only the module of the command that was asked for is imported, and it imports what computes when it computes: ``--help``
+of any command loads none of torch, napari, Qt, SciPy, scikit-image. Bad input ends here, at one place: one sentence on
+stderr that names the cause and the remedy, exit code 2, no traceback.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+
+from napari_unmix import __version__
+from napari_unmix.cli.parsing import Parser, close_match, explain_validation
+from napari_unmix.cube import UnmixError
+
+COMMANDS = {
+    "unmix": "unmix a cube and write the run's folder",
+    "compare": "compare runs with a reference",
+    "info": "describe the file of a cube",
+    "open": "open napari with a cube and the docks",
+    "demo": "the sample scene: in napari, or headless where there is no display",
+    "methods": "list the methods",
+    "benchmark": "run a benchmark and print its table",
+}
+BAD_INPUT, CANCELLED, BROKEN_PIPE = 2, 130, 141  # as a shell reports SIGINT and SIGPIPE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    try:
+        status = _dispatch(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()  # here, so that a reader that went away is noticed here
+        return status
+    except BrokenPipeError:
+        _silence_stdout()
+        return BROKEN_PIPE
+    except KeyboardInterrupt:
+        return _complain("cancelled, nothing written.", CANCELLED)
+    except UnmixError as error:
+        return _complain(str(error))
+    except MemoryError as error:
+        return _complain(f"there is not enough memory ({_first_line(error)}): crop the cube or close other programs.")
+    except OSError as error:
+        return _complain(
+            f"{_place(error)} ({(error.strerror or _first_line(error)).lower()}): check the path and the disk."
+        )
+    except np.linalg.LinAlgError as error:
+        return _complain(
+            f"the cube's numbers can't be solved ({_first_line(error)}): check for empty or constant bands."
+        )
+    except RuntimeError as error:  # torch raises it for almost everything, out of memory included
+        return _complain(_explain_runtime_error(error))
+
+
+def _dispatch(argv: list[str]) -> int:
+    command, rest = argv[:1], argv[1:]
+    if not command or command[0] in ("-h", "--help"):
+        _overview().print_help()
+        return 0
+    if command[0] == "--version":
+        print(f"napari-unmix {__version__}")
+        return 0
+    name = command[0]
+    if name not in COMMANDS:
+        raise UnmixError(
+            f"there is no command {name!r}{close_match(name, COMMANDS)}: choose one of {', '.join(COMMANDS)}."
+        )
+    module = importlib.import_module(f"napari_unmix.cli.{name}_command")
+    parser = Parser(prog=f"napari-unmix {name}", description=module.__doc__)
+    module.add_arguments(parser)
+    try:
+        arguments = parser.parse_args(rest)
+    except SystemExit as end:  # --help was printed
+        return int(end.code or 0)
+    with explain_validation():
+        return int(module.run(arguments))
+
+
+def _overview() -> Parser:
+    width = max(map(len, COMMANDS)) + 2
+    commands = "\n".join(f"  {name:<{width}}{summary}" for name, summary in COMMANDS.items())
+    parser = Parser(
+        prog="napari-unmix",
+        usage="napari-unmix COMMAND [options]",
+        description="Hyperspectral unmixing with models whose answer is identifiable.",
+        epilog=f"commands:\n{commands}\n\nnapari-unmix COMMAND --help describes one of them.",
+    )
+    parser.add_argument("--version", action="store_true", help="print the version")
+    return parser
+
+
+def _complain(sentence: str, status: int = BAD_INPUT) -> int:
+    with contextlib.suppress(BrokenPipeError):
+        print(f"napari-unmix: {' '.join(sentence.split())}", file=sys.stderr, flush=True)
+    return status
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def _place(error: OSError) -> str:
+    return "a file could not be read or written" if error.filename is None else f"{error.filename} failed"
+
+
+def _explain_runtime_error(error: RuntimeError) -> str:
+    message = _first_line(error)
+    if "memory" in message.lower():
+        return f"there is not enough memory ({message}): use a smaller --batch, crop the cube, or close other programs."
+    return f"the computation failed ({message}): try another --seed or method, and report it if it stays."
+
+
+def _silence_stdout() -> None:
+    """Python flushes stdout once more when it ends: give it somewhere to go."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,192 @@
+"""Compare runs of a cube with a reference: spectral angle, abundance error, correlation, of matched endmembers."""
+
+from __future__ import annotations
+
+import argparse
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_unmix.cube import Cube, FloatArray, UnmixError
+
+if TYPE_CHECKING:
+    from napari_unmix.runs import Run
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument("cube", metavar="CUBE", help="the cube that the runs unmixed")
+    parser.add_argument("runs", metavar="RUN", nargs="+", help="folders that `napari-unmix unmix` wrote")
+    parser.add_argument(
+        "--reference", metavar="FILE", required=True, help=".npz with E (P, B), A (H, W, P), or one of them"
+    )
+    parser.add_argument(
+        "--reference-suffix", metavar="TEXT", default="", help="take E and A with this suffix, as _alternative"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    from napari_unmix.io import read_cube
+    from napari_unmix.runs import json_text, read_run
+
+    runs = [read_run(folder) for folder in arguments.runs]
+    cube = read_cube(arguments.cube)
+    reference = read_reference(arguments.reference, arguments.reference_suffix, cube)
+    rows = [compare(one, cube, reference) for one in runs]
+    if arguments.json:
+        named = {"cube": cube.name, "reference": arguments.reference, "reference_suffix": arguments.reference_suffix}
+        print(json_text({**named, "runs": rows}, ascii_only=True))
+    else:
+        print("\n".join(_table(rows)))
+    return 0
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """Endmembers (P, B) and abundances (H, W, P) to compare with, or None where there are none."""
+
+    endmembers: FloatArray | None
+    abundances: FloatArray | None
+    count: int
+
+
+def read_reference(path: str, suffix: str, cube: Cube) -> Reference:
+    """Read what there is of E and A, checked against the cube."""
+    file = Path(path).expanduser()
+    stored = _read_arrays(file, {"E" + suffix, "A" + suffix})
+    endmembers, abundances = stored.get("E" + suffix), stored.get("A" + suffix)
+    height, width, bands = cube.shape
+    if endmembers is not None and (endmembers.ndim != 2 or endmembers.shape[1] != bands):
+        raise UnmixError(
+            f"E{suffix} of {file.name} is {_size(endmembers)} but the cube has {bands} bands: give E as (P, {bands})."
+        )
+    if abundances is not None and (abundances.ndim != 3 or abundances.shape[:2] != (height, width)):
+        raise UnmixError(
+            f"A{suffix} of {file.name} is {_size(abundances)} but the cube is {height}×{width}:"
+            f" give A as ({height}, {width}, P)."
+        )
+    counts = {
+        len(endmembers) if endmembers is not None else 0,
+        abundances.shape[2] if abundances is not None else 0,
+    } - {0}
+    if len(counts) != 1:
+        raise UnmixError(
+            f"E{suffix} and A{suffix} of {file.name} have {sorted(counts)} endmembers: give as many in both."
+        )
+    return Reference(endmembers, abundances, counts.pop())
+
+
+def _read_arrays(path: Path, names: set[str]) -> dict[str, FloatArray]:
+    """The arrays of these names. Sizes are checked before a number is read: a small archive may claim any size."""
+    from napari_unmix.io.budget import check_budget
+    from napari_unmix.io.numpy_files import read_array_header
+
+    if not path.is_file():
+        raise UnmixError(f"there is no reference {path}: check the path.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            there = {name.removesuffix(".npy") for name in archive.namelist()}
+            for name in sorted(names & there):
+                with archive.open(name + ".npy") as stream:
+                    header = read_array_header(stream)
+                check_budget(
+                    header.data_bytes // header.dtype.itemsize, header.dtype.itemsize, f"{name} of {path.name}"
+                )
+        if not names & there:
+            missing, found = " and no ".join(sorted(names, reverse=True)), ", ".join(sorted(there)) or "nothing"
+            raise UnmixError(
+                f"{path.name} has no {missing}, it holds {found}: choose with --reference-suffix, or add them."
+            )
+        with np.load(path, allow_pickle=False) as stored:
+            return {name: np.asarray(stored[name], dtype=np.float64) for name in names & there}
+    except UnmixError:
+        raise
+    except (zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError) as error:
+        raise UnmixError(
+            f"{path.name} is no readable .npz reference ({error}): save E and A with numpy.savez."
+        ) from error
+
+
+def compare(run: Run, cube: Cube, reference: Reference) -> dict[str, Any]:
+    """The figures of one run, None where the reference has nothing to compare with."""
+    from napari_unmix.metrics import angle_table, mean_correlation, rmse
+    from napari_unmix.runs import cube_hash
+
+    if run.abundances.shape[:2] != cube.shape[:2] or run.endmembers.shape[1] != cube.shape[2]:
+        rows, columns = run.abundances.shape[:2]
+        raise UnmixError(
+            f"{run.folder} is a run of a cube of {rows}×{columns}×{run.endmembers.shape[1]} but {cube.name} is "
+            f"{'×'.join(map(str, cube.shape))}: give the cube that it unmixed."
+        )
+    order = _match(run, reference)
+    matched = np.flatnonzero(order >= 0)  # in the reference; order[matched] in the run
+    figures: dict[str, Any] = {
+        "run": run.folder,
+        "method": run.spec.method,
+        "endmembers": len(run.names),
+        "matched_names": [run.names[order[k]] if order[k] >= 0 else None for k in range(reference.count)],
+        "mean_spectral_angle_degrees": None,
+        "spectral_angles_degrees": None,
+        "abundance_rmse": None,
+        "mcc": None,
+        "notes": _notes(run, reference, same_cube=run.meta["cube"].get("sha256") == cube_hash(cube)),
+    }
+    if reference.endmembers is not None:
+        angles = np.degrees(np.diag(angle_table(run.endmembers[order[matched]], reference.endmembers[matched])))
+        figures |= {"mean_spectral_angle_degrees": float(angles.mean()), "spectral_angles_degrees": angles}
+    if reference.abundances is not None:
+        estimated = run.abundances[:, :, order[matched]].reshape(-1, len(matched))
+        truth = reference.abundances[:, :, matched].reshape(-1, len(matched))
+        figures |= {"abundance_rmse": rmse(estimated, truth), "mcc": mean_correlation(estimated, truth)}
+    return figures
+
+
+def _match(run: Run, reference: Reference) -> Any:
+    """The run's endmember of each of the reference's, −1 where there is none: by the angle, or by the maps alone."""
+    from napari_unmix.alignment import match_abundances, match_endmembers
+
+    if reference.endmembers is not None:
+        return match_endmembers(run.endmembers, reference.endmembers)
+    assert reference.abundances is not None
+    estimated = run.abundances.reshape(-1, len(run.names))
+    truth = reference.abundances.reshape(-1, reference.count)
+    finite = np.isfinite(estimated).all(axis=1) & np.isfinite(truth).all(axis=1)
+    return match_abundances(estimated[finite], truth[finite])
+
+
+def _notes(run: Run, reference: Reference, same_cube: bool) -> list[str]:
+    notes = []
+    if len(run.names) != reference.count:
+        fewer = min(len(run.names), reference.count)
+        notes.append(
+            f"{run.folder.name} has {len(run.names)} endmembers, the reference {reference.count}:"
+            f" the figures are of the {fewer} matched."
+        )
+    if not same_cube:
+        notes.append(f"{run.folder.name} was made from other data than this cube: its hash differs.")
+    return notes
+
+
+def _size(array: FloatArray) -> str:
+    return "×".join(map(str, array.shape)) or "a single number"
+
+
+def _table(rows: list[dict[str, Any]]) -> list[str]:
+    width = max(3, *(len(row["run"].name) for row in rows))
+    lines = [f"{'run':<{width}}  {'method':<10}  {'P':>2}  {'angle (°)':>9}  {'abundance RMSE':>14}  {'MCC':>6}"]
+    for row in rows:
+        angle, error, mcc = row["mean_spectral_angle_degrees"], row["abundance_rmse"], row["mcc"]
+        lines.append(
+            f"{row['run'].name:<{width}}  {row['method']:<10}  {row['endmembers']:>2}  {_number(angle, 2):>9}"
+            f"  {_number(error, 4):>14}  {_number(mcc, 3):>6}"
+        )
+    return lines + [f"Note: {note}" for row in rows for note in row["notes"]]
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"

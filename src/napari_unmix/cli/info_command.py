@@ -1,0 +1,70 @@
+"""Describe the file of a cube: size, wavelengths, scale, what was repaired, how many endmembers it suggests."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import numpy as np
+
+from napari_unmix.cube import Cube
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument("cube", metavar="CUBE", help="ENVI header or data, MATLAB, NumPy (.npy, .npz) or Zarr")
+    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    from napari_unmix.io import read_cube
+    from napari_unmix.runs import json_text
+
+    values = describe(read_cube(arguments.cube))
+    print(json_text(values, ascii_only=True) if arguments.json else "\n".join(_lines(values)))
+    return 0
+
+
+def describe(cube: Cube) -> dict[str, Any]:
+    """What there is to say about a cube, as plain values."""
+    from napari_unmix.subspace import suggest_endmembers
+
+    height, width, bands = cube.shape
+    known = cube.wavelengths is not None
+    pixels = cube.pixels()
+    values = cube.spectra[cube.valid_pixels][:, cube.good_bands]
+    enough = len(pixels) >= 6 and pixels.shape[1] >= 3
+    return {
+        "name": cube.name,
+        "source": cube.source,
+        "rows": height,
+        "columns": width,
+        "bands": bands,
+        "wavelength_nm": [float(np.min(cube.axis)), float(np.max(cube.axis))] if known else None,
+        "scale": cube.scale,
+        "value_range": [float(values.min()), float(values.max())] if values.size else None,
+        "good_bands": int(cube.good_bands.sum()),
+        "valid_pixels": int(cube.valid_pixels.sum()),
+        "suggested_endmembers": suggest_endmembers(pixels) if enough else None,
+        "repairs": cube.repairs,
+    }
+
+
+def _lines(values: dict[str, Any]) -> list[str]:
+    rows, columns, bands = values["rows"], values["columns"], values["bands"]
+    nm, limits, suggested = values["wavelength_nm"], values["value_range"], values["suggested_endmembers"]
+    facts = {
+        "cube": values["name"],
+        "file": values["source"] or "none",
+        "size": f"{rows}×{columns} pixels, {bands} bands",
+        "wavelengths": f"{nm[0]:.0f}–{nm[1]:.0f} nm" if nm else "unknown (bands are numbered)",
+        "scale": f"stored values were divided by {values['scale']:g}",
+        "values": f"{limits[0]:.4g} to {limits[1]:.4g}" if limits else "no valid pixel",
+        "good bands": f"{values['good_bands']} of {bands}",
+        "valid pixels": f"{values['valid_pixels']} of {rows * columns}",
+        "endmembers": f"{suggested} suggested, from the signal against the noise"
+        if suggested
+        else "too few pixels or bands",
+    }
+    return [f"{name:<14}{fact}" for name, fact in facts.items()] + [f"Note: {repair}" for repair in values["repairs"]]

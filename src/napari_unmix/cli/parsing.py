@@ -1,0 +1,168 @@
+"""Options, the methods' own among them: these are read off the specs, so a new method needs no line here."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import difflib
+import types
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Union, get_args, get_origin
+
+from napari_unmix.cube import UnmixError
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+    from napari_unmix.specs import MethodSpec
+
+SPEC = "spec:"  # prefix of the options that belong to a spec, so that they never meet the command's own
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with errors of one sentence."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing the usage and leaving."""
+        raise UnmixError(f"{message.rstrip('.')}: see {self.prog} --help.")
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Like argparse's, with a guess at what an unknown option was meant to be."""
+        arguments, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            option = unknown[0].split("=")[0]
+            kind = "option" if option.startswith("-") else "further argument"
+            hint = close_match(option, self._option_string_actions)
+            raise UnmixError(f"there is no {kind} {option}{hint}: see {self.prog} --help.")
+        return arguments
+
+
+def close_match(word: str, known: Iterable[str]) -> str:
+    """``" (did you mean --epochs?)"``, or nothing."""
+    found = difflib.get_close_matches(word, list(known), n=1)
+    return f" (did you mean {found[0]}?)" if found else ""
+
+
+def add_spec_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--method`` and one option per field of any spec."""
+    from napari_unmix.specs import method_specs
+
+    specs = method_specs()
+    default = next(iter(specs))
+    parser.add_argument(
+        "--method", default=default, metavar="NAME", help=f"one of {', '.join(specs)} (default {default})"
+    )
+    fields: dict[str, dict[str, FieldInfo]] = {}
+    for method, spec in specs.items():
+        for name, field in spec.model_fields.items():
+            if name != "method":
+                fields.setdefault(name, {})[method] = field
+    advanced = parser.add_argument_group("advanced")
+    for name, of_method in fields.items():
+        first = next(iter(of_method.values()))
+        extra = first.json_schema_extra
+        group = advanced if isinstance(extra, dict) and extra.get("advanced") else parser
+        _add_option(group, name, first, _help(of_method, all_methods=len(of_method) == len(specs)))
+
+
+def _add_option(group: Any, name: str, field: FieldInfo, text: str) -> None:
+    option, target = option_name(name), SPEC + name
+    if field.annotation is bool:
+        group.add_argument(
+            option, dest=target, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text
+        )
+    else:
+        group.add_argument(
+            option, dest=target, default=argparse.SUPPRESS, metavar=_metavar(field.annotation), help=text
+        )
+
+
+def option_name(field: str) -> str:
+    """``learning_rate`` -> ``--learning-rate``."""
+    return "--" + field.replace("_", "-")
+
+
+def _metavar(annotation: Any) -> str:
+    if get_origin(annotation) is Literal:
+        return "|".join(map(str, get_args(annotation)))
+    if get_origin(annotation) in (Union, types.UnionType):
+        return "|".join(_metavar(part) for part in get_args(annotation))
+    return {int: "N", float: "X"}.get(annotation, "VALUE")
+
+
+def _help(of_method: dict[str, FieldInfo], all_methods: bool) -> str:
+    first = next(iter(of_method.values()))
+    defaults = {
+        method: str(field.default) for method, field in of_method.items() if not isinstance(field.default, bool)
+    }
+    notes = [] if all_methods else [f"of {', '.join(of_method)}"]
+    if len(set(defaults.values())) == 1:
+        notes.append(f"default {next(iter(defaults.values()))}")
+    elif defaults:
+        notes.append("default " + ", ".join(f"{value} for {method}" for method, value in defaults.items()))
+    text = (first.description or first.title or "") + (f" ({'; '.join(notes)})" if notes else "")
+    return text.replace("%", "%%")
+
+
+def make_spec(arguments: argparse.Namespace) -> MethodSpec:
+    """The spec that was asked for; UnmixError for an option that the method does not have."""
+    from napari_unmix.specs import method_specs, spec_class
+
+    chosen = spec_class(arguments.method)
+    values = {name.removeprefix(SPEC): value for name, value in vars(arguments).items() if name.startswith(SPEC)}
+    for name in values:
+        if name not in chosen.model_fields:
+            owners = ", ".join(method for method, spec in method_specs().items() if name in spec.model_fields)
+            raise UnmixError(
+                f"{option_name(name)} is no option of {arguments.method} (it is one of {owners}):"
+                " leave it out, or choose another --method."
+            )
+    with explain_validation():
+        return chosen(**values)
+
+
+@contextlib.contextmanager
+def explain_validation() -> Iterator[None]:
+    """Turn pydantic's list of errors into one sentence."""
+    try:
+        yield
+    except ValueError as error:
+        if isinstance(error, UnmixError) or not _is_validation_error(error):
+            raise
+        raise UnmixError(_validation_sentence(error)) from error
+
+
+def _is_validation_error(error: ValueError) -> bool:
+    from pydantic import ValidationError
+
+    return isinstance(error, ValidationError)
+
+
+def _validation_sentence(error: Any) -> str:
+    """All errors of the first field: a field that takes several types has one for each."""
+    errors = error.errors(include_url=False)
+    first = errors[0]
+    if first["type"] == "value_error":
+        return str(first["ctx"]["error"]) + "."
+    remedies = [_remedy(item) for item in errors if item["loc"][:1] == first["loc"][:1]]
+    return f"{option_name(str(first['loc'][0]))} is {first['input']}: give {' or '.join(dict.fromkeys(remedies))}."
+
+
+def _remedy(error: dict[str, Any]) -> str:
+    context = error.get("ctx", {})
+    templates = {
+        "int_parsing": "a whole number",
+        "int_from_float": "a whole number",
+        "float_parsing": "a number",
+        "literal_error": "{expected}",
+        "greater_than": "more than {gt}",
+        "greater_than_equal": "at least {ge}",
+        "less_than": "less than {lt}",
+        "less_than_equal": "at most {le}",
+        "finite_number": "a finite number",
+    }
+    template = templates.get(error["type"])
+    return str(error["msg"]).lower() if template is None else template.format(**context).replace("'", "")

@@ -1,0 +1,168 @@
+"""Unmix a cube, check what may be claimed of the result, and write the run's folder."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_unmix.cli.parsing import add_spec_options, make_spec
+from napari_unmix.cube import Annotation, Cube, Meaning, UnmixError
+
+if TYPE_CHECKING:
+    from napari_unmix.identifiability.report import Report
+    from napari_unmix.specs import MethodSpec
+    from napari_unmix.unmixing import Unmixing
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument("cube", metavar="CUBE", help="ENVI header or data, MATLAB, NumPy (.npy, .npz) or Zarr")
+    parser.add_argument(
+        "--annotation", metavar="FILE", help="whole numbers of the cube's size (.npy, .tif, .png); 0 is unpainted"
+    )
+    parser.add_argument(
+        "--material",
+        metavar="LABEL[=NAME]",
+        action="append",
+        default=[],
+        help="a label that is a stroke of mostly one material (repeatable); every other label is a region",
+    )
+    parser.add_argument("--out", metavar="DIR", help="the run's folder (default: a new <cube>-<method>-<n> here)")
+    parser.add_argument("--overwrite", action="store_true", help="replace the run that --out names")
+    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
+    add_spec_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command. All that can be refused is refused before the fit."""
+    from napari_unmix.io import read_cube
+    from napari_unmix.runs import check_destination
+
+    spec = make_spec(arguments)
+    meanings = parse_materials(arguments.material)
+    if meanings and arguments.annotation is None:
+        raise UnmixError(
+            f"--material {arguments.material[0]} names a painted label: give the painting with --annotation FILE."
+        )
+    if arguments.out is not None:
+        check_destination(arguments.out, overwrite=arguments.overwrite)
+    cube = read_cube(arguments.cube)
+    if arguments.out is None:
+        check_destination(_new_folder(cube, spec))
+    annotation = None if arguments.annotation is None else load_annotation(arguments.annotation, cube, meanings)
+    result, report = fit(cube, spec, annotation)
+    folder = _write(arguments, cube, result, report, annotation)
+    if arguments.json:
+        print(_as_json(result, report, folder))
+    else:
+        print("\n".join([*summary(cube, result, report), f"Written to {folder}"]))
+    return 0
+
+
+def parse_materials(given: Sequence[str]) -> dict[int, Meaning]:
+    """``["3=rock", "4"]`` -> label -> its meaning."""
+    meanings: dict[int, Meaning] = {}
+    for text in given:
+        label, _, name = text.partition("=")
+        if not label.strip().isdecimal() or int(label) == 0:
+            raise UnmixError(f"--material {text} names no label: give a whole number from 1, or NUMBER=NAME.")
+        if int(label) in meanings:
+            raise UnmixError(f"--material {int(label)} is given twice: give each label once.")
+        meanings[int(label)] = Meaning("material", name.strip())
+    return meanings
+
+
+def load_annotation(path: str, cube: Cube, meanings: dict[int, Meaning]) -> Annotation:
+    """Read the painting of a cube; every label that is named as a material has to be in it."""
+    from napari_unmix.io import read_annotation
+
+    labels = read_annotation(path, cube.shape)
+    painted = [int(label) for label in np.unique(labels) if label > 0]
+    for label in meanings:
+        if label not in painted:
+            there = (
+                f"it has {', '.join(map(str, painted[:12]))}{' …' if len(painted) > 12 else ''}"
+                if painted
+                else "nothing is painted"
+            )
+            raise UnmixError(
+                f"--material {label}: {Path(path).name} has no label {label} ({there}): name one that is painted."
+            )
+    return Annotation(labels, meanings)
+
+
+def fit(cube: Cube, spec: MethodSpec, annotation: Annotation | None) -> tuple[Unmixing, Report]:
+    """The result and its report, with progress on stderr."""
+    from napari_unmix.cli.progress import run_shown
+    from napari_unmix.pipeline import assess, unmix
+
+    result = run_shown(unmix(cube, spec, annotation))
+    return result, run_shown(assess(cube, result))
+
+
+def summary(cube: Cube, result: Unmixing, report: Report) -> list[str]:
+    """Lines for people."""
+    from napari_unmix.runs import mean_abundances
+
+    height, width, bands = cube.shape
+    count, width_of_names = len(result.names), max(map(len, result.names))
+    lines = [
+        f"{cube.name}: {height}×{width}×{bands}, {type(result.spec).title}, {count} endmembers, {result.seconds:.1f} s",
+        f"Reconstruction error {result.reconstruction_rmse:.3g} (root mean square)",
+        "Mean abundances:",
+        *(
+            f"  {name:<{width_of_names}}  {100 * share:5.1f} %"
+            for name, share in zip(result.names, mean_abundances(result.abundances), strict=True)
+        ),
+        f"Verdict: {report.verdict}.",
+        f"  {report.summary}",
+    ]
+    lines += [f"  {check.sentence} {check.remedy}".rstrip() for check in report.checks if check.status != "pass"]
+    return lines + [f"Note: {note}" for note in (*cube.repairs, *result.notes)]
+
+
+def _as_json(result: Unmixing, report: Report, folder: Path) -> str:
+    from napari_unmix.runs import json_text, mean_abundances
+
+    values: dict[str, Any] = {
+        "out": folder,
+        "method": result.spec.method,
+        "seed": result.spec.seed,
+        "seconds": result.seconds,
+        "reconstruction_rmse": result.reconstruction_rmse,
+        "endmembers": len(result.names),
+        "names": result.names,
+        "mean_abundances": mean_abundances(result.abundances),
+        "verdict": report.verdict,
+        "summary": report.summary,
+        "notes": result.notes,
+    }
+    return json_text(values, ascii_only=True)
+
+
+def _new_folder(cube: Cube, spec: MethodSpec) -> Path:
+    from napari_unmix.runs import free_folder
+
+    name = re.sub(r"[^\w.-]+", "_", cube.name).strip("._") or "cube"
+    return free_folder(Path.cwd(), f"{name}-{spec.method}")
+
+
+def _write(
+    arguments: argparse.Namespace, cube: Cube, result: Unmixing, report: Report, annotation: Annotation | None
+) -> Path:
+    from napari_unmix.runs import write_run
+
+    if arguments.out is not None:
+        return write_run(arguments.out, cube, result, report, annotation=annotation, overwrite=arguments.overwrite)
+    while True:
+        folder = _new_folder(cube, result.spec)
+        try:
+            return write_run(folder, cube, result, report, annotation=annotation)
+        except UnmixError:
+            if not folder.exists():  # else another run took this number meanwhile: take the next
+                raise
