@@ -20,8 +20,8 @@ _PUBLIC = {
     "drain": "unmixing",
     "assess": "pipeline",
     "unmix": "pipeline",
-    "read_run": "pipeline",
-    "write_run": "pipeline",
+    "read_run": "runs",
+    "write_run": "runs",
     "read_cube": "io",
     "method_specs": "specs",
     "sample_scene": "synthetic",
@@ -30,7 +30,8 @@ _PUBLIC = {
 if TYPE_CHECKING:
     from napari_unmix.cube import Annotation, Cube, Meaning, UnmixError
     from napari_unmix.io import read_cube
-    from napari_unmix.pipeline import assess, read_run, unmix, write_run
+    from napari_unmix.pipeline import assess, unmix
+    from napari_unmix.runs import read_run, write_run
     from napari_unmix.specs import method_specs
     from napari_unmix.synthetic import sample_scene
     from napari_unmix.unmixing import Progress, Unmixing, drain

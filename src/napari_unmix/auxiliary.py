@@ -74,7 +74,11 @@ def side_information(cube: Cube, annotation: Annotation | None, choice: str) -> 
         labels[free] = len(regions) + 1 + np.unique(made[free], return_inverse=True)[1].astype(np.int32)
     elif choice == "none" and not regions:
         labels[cube.valid_pixels] = 1
-    source: Source = "painted regions" if regions else ("superpixels" if choice == "superpixels" else "blocks" if choice == "blocks" else "none")
+    source: Source = (
+        "painted regions"
+        if regions
+        else ("superpixels" if choice == "superpixels" else "blocks" if choice == "blocks" else "none")
+    )
     status = STATUS[source]
     if regions and choice in ("superpixels", "blocks"):
         status += f" Unpainted pixels take {choice}."
@@ -105,7 +109,13 @@ def superpixels(cube: Cube, pixels: int = PIXELS_PER_SEGMENT) -> IntArray:
     count = max(FEWEST_SEGMENTS, int(cube.valid_pixels.sum()) // pixels)
     mask = None if cube.valid_pixels.all() else cube.valid_pixels
     segments = slic(
-        scores.reshape(height, width, -1), n_segments=count, compactness=0.1, sigma=0.0, channel_axis=-1, start_label=0, mask=mask
+        scores.reshape(height, width, -1),
+        n_segments=count,
+        compactness=0.1,
+        sigma=0.0,
+        channel_axis=-1,
+        start_label=0,
+        mask=mask,
     )
     return np.asarray(segments, dtype=np.int32)
 

@@ -66,7 +66,9 @@ class Cube:
             object.__setattr__(self, "wavelengths", wavelengths)
         if self.good_bands.shape != (bands,):
             if self.good_bands.size:
-                raise UnmixError(f"The cube has {bands} bands but {self.good_bands.size} good-band flags: give one per band.")
+                raise UnmixError(
+                    f"The cube has {bands} bands but {self.good_bands.size} good-band flags: give one per band."
+                )
             object.__setattr__(self, "good_bands", np.ones(bands, bool))
         finite = np.isfinite(spectra[:, :, self.good_bands]).all(axis=2)
         if self.valid_pixels.size == 0:
@@ -134,7 +136,9 @@ class Annotation:
                 f"An annotation needs whole numbers on two axes, this one is {labels.dtype} on {labels.ndim}: save it as an integer (H, W) image."
             )
         if labels.size and labels.min() < 0:
-            raise UnmixError(f"An annotation's labels start at 0 (unpainted), the lowest here is {labels.min()}: renumber them.")
+            raise UnmixError(
+                f"An annotation's labels start at 0 (unpainted), the lowest here is {labels.min()}: renumber them."
+            )
         object.__setattr__(self, "labels", labels.astype(np.int32))
 
     def meaning(self, label: int) -> Meaning:

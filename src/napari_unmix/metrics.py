@@ -37,6 +37,9 @@ def mean_correlation(estimated: FloatArray, reference: FloatArray) -> float:
     """Mean |Pearson correlation| of matched columns (N, P). 1 under permutation and scaling: never quote it alone."""
     estimated, reference = np.asarray(estimated, dtype=np.float64), np.asarray(reference, dtype=np.float64)
     finite = np.isfinite(estimated).all(axis=1) & np.isfinite(reference).all(axis=1)
-    first, second = estimated[finite] - estimated[finite].mean(axis=0), reference[finite] - reference[finite].mean(axis=0)
+    first, second = (
+        estimated[finite] - estimated[finite].mean(axis=0),
+        reference[finite] - reference[finite].mean(axis=0),
+    )
     spread = np.sqrt((first**2).sum(axis=0) * (second**2).sum(axis=0))
     return float(np.mean(np.abs((first * second).sum(axis=0)) / np.where(spread > 0, spread, 1.0)))

@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from napari_unmix.auxiliary import side_information
-from napari_unmix.cube import Annotation, Cube, UnmixError
+from napari_unmix.cube import Annotation, Cube, IntArray, UnmixError
 from napari_unmix.identifiability.checks import assess_solution
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.base import Problem, Solution, implementation
@@ -49,7 +49,7 @@ def make_problem(cube: Cube, spec: MethodSpec, annotation: Annotation | None = N
     choice = getattr(spec, "auxiliary", "none")
     used = annotation if spec.uses_paint else None
     side = side_information(cube, used, choice)
-    materials = {}
+    materials: dict[str, IntArray] = {}
     if used is not None:
         where = used.labels[cube.valid_pixels]
         for label in used.of_kind("material"):
@@ -71,9 +71,13 @@ def _without(cube: Cube, annotation: Annotation) -> Cube:
 def _check_size(shape: tuple[int, ...], count: int) -> None:
     pixels, bands = shape
     if bands <= count:
-        raise UnmixError(f"{count} endmembers need more than {count} bands, the cube has {bands} good ones: ask for at most {bands - 1}.")
+        raise UnmixError(
+            f"{count} endmembers need more than {count} bands, the cube has {bands} good ones: ask for at most {bands - 1}."
+        )
     if pixels < 3 * count:
-        raise UnmixError(f"{count} endmembers need at least {3 * count} valid pixels, the cube has {pixels}: ask for fewer, or check the mask.")
+        raise UnmixError(
+            f"{count} endmembers need at least {3 * count} valid pixels, the cube has {pixels}: ask for fewer, or check the mask."
+        )
 
 
 def _lift(problem: Problem, solution: Solution, painted: bool, seconds: float) -> Unmixing:

@@ -76,7 +76,9 @@ def _solve(spectra: FloatArray, endmembers: FloatArray, *, sum_to_one: bool) -> 
     return amounts
 
 
-def _on_support(correlations: FloatArray, gram: FloatArray, support: BoolArray, *, sum_to_one: bool) -> tuple[FloatArray, BoolArray]:
+def _on_support(
+    correlations: FloatArray, gram: FloatArray, support: BoolArray, *, sum_to_one: bool
+) -> tuple[FloatArray, BoolArray]:
     """Amounts (N, P) on one support and whether each pixel's are optimal; values off the support hold the multipliers' sign test."""
     maps, offsets = _affine_maps(gram, support[None, :], sum_to_one)
     values = correlations @ maps[0].T + offsets[0]
@@ -173,7 +175,9 @@ def _exchange(correlations: FloatArray, gram: FloatArray, sum_to_one: bool) -> F
         leave, enter = lowest_on.min(axis=1) < -tolerance, lowest_off.min(axis=1) < -tolerance
         feasible = np.flatnonzero(~leave)
         candidate = np.maximum(np.where(on, values, 0.0), 0.0)[feasible]
-        quadratic = np.einsum("ni,ni->n", candidate @ gram, candidate) - 2 * (candidate * correlations[todo[feasible]]).sum(axis=1)
+        quadratic = np.einsum("ni,ni->n", candidate @ gram, candidate) - 2 * (
+            candidate * correlations[todo[feasible]]
+        ).sum(axis=1)
         better = quadratic < best[todo[feasible]]
         improved = todo[feasible[better]]
         amounts[improved], best[improved] = candidate[better], quadratic[better]

@@ -39,7 +39,11 @@ def measured_spectra() -> tuple[FloatArray, FloatArray, tuple[str, ...]]:
     """Wavelengths (nm), reflectances (23, B) and names of the measured spectra that come with the package (USGS splib07)."""
     with (files("napari_unmix") / "data" / "usgs_splib07.npz").open("rb") as file:
         stored = np.load(file, allow_pickle=False)
-        return stored["wavelength"].astype(float), stored["spectra"].astype(float), tuple(str(name) for name in stored["name"])
+        return (
+            stored["wavelength"].astype(float),
+            stored["spectra"].astype(float),
+            tuple(str(name) for name in stored["name"]),
+        )
 
 
 def sample_scene() -> Scene:
@@ -58,11 +62,20 @@ def sample_scene() -> Scene:
     light /= light.mean()
     cube = _noisy(light[..., None] * (abundances @ endmembers), 30.0, generator, wavelengths[::2], "sample")
     labels = np.where(painted_core(regions, 0.5), regions, 0)
-    return Scene(cube, endmembers, abundances, light, regions, tuple(names[k] for k in chosen), Annotation(labels), scaled=True)
+    return Scene(
+        cube, endmembers, abundances, light, regions, tuple(names[k] for k in chosen), Annotation(labels), scaled=True
+    )
 
 
 def region_scene(
-    seed: int, *, materials: int = 4, regions: int = 40, painted: float = 0.5, highest: float = 0.85, decibels: float = 30.0, size: int = 100
+    seed: int,
+    *,
+    materials: int = 4,
+    regions: int = 40,
+    painted: float = 0.5,
+    highest: float = 0.85,
+    decibels: float = 30.0,
+    size: int = 100,
 ) -> Scene:
     """A scene for painted regions: independent Dirichlet pixels in each region, none above ``highest``, a share of each region painted."""
     generator = np.random.default_rng(seed)
@@ -94,7 +107,9 @@ def blind_scene(seed: int, *, materials: int, pure: bool, kind: Kind, decibels: 
     return Scene(cube, endmembers, abundances, light, nothing, names, Annotation(nothing), scaled)
 
 
-def _mixed(abundances: FloatArray, endmembers: FloatArray, kind: Kind, generator: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+def _mixed(
+    abundances: FloatArray, endmembers: FloatArray, kind: Kind, generator: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
     height, width, count = abundances.shape
     shape, bands = (height, width), endmembers.shape[1]
     light = np.ones(shape)
@@ -109,20 +124,26 @@ def _mixed(abundances: FloatArray, endmembers: FloatArray, kind: Kind, generator
         gains = np.stack([np.exp(0.15 * smooth_field(shape, 3.0, generator)) for _ in range(count)], axis=-1)
         tilts = np.stack([0.05 * smooth_field(shape, 3.0, generator) for _ in range(count)], axis=-1)
         ramp = np.linspace(-1, 1, bands)
-        return light[..., None] * ((abundances * gains) @ endmembers + ((abundances * gains * tilts) @ endmembers) * ramp), light
+        return light[..., None] * (
+            (abundances * gains) @ endmembers + ((abundances * gains * tilts) @ endmembers) * ramp
+        ), light
     spectra = abundances @ endmembers
     if kind == "bilinear":
         for i in range(count):
             for j in range(i + 1, count):
                 strength = generator.uniform(0.1, 0.5)
-                spectra = spectra + strength * (abundances[..., i] * abundances[..., j])[..., None] * (endmembers[i] * endmembers[j])
+                spectra = spectra + strength * (abundances[..., i] * abundances[..., j])[..., None] * (
+                    endmembers[i] * endmembers[j]
+                )
     return spectra, light
 
 
 # Ingredients
 
 
-def random_materials(count: int, generator: np.random.Generator, least_degrees: float = 7.0) -> tuple[FloatArray, FloatArray, tuple[str, ...]]:
+def random_materials(
+    count: int, generator: np.random.Generator, least_degrees: float = 7.0
+) -> tuple[FloatArray, FloatArray, tuple[str, ...]]:
     """Wavelengths, (count, B) measured spectra at least ``least_degrees`` apart, and their names."""
     wavelengths, spectra, names = measured_spectra()
     while True:
@@ -152,11 +173,15 @@ def truncated_dirichlet(alpha: FloatArray, count: int, highest: float, generator
     return drawn[:count]
 
 
-def smooth_dirichlet(alpha: FloatArray, regions: IntArray, generator: np.random.Generator, smoothness: float) -> FloatArray:
+def smooth_dirichlet(
+    alpha: FloatArray, regions: IntArray, generator: np.random.Generator, smoothness: float
+) -> FloatArray:
     """(H, W, P) abundances, Dirichlet with the region's α in every pixel, alike in neighbours: gamma quantiles of smooth normal fields."""
     from scipy.special import gammaincinv, ndtr
 
-    fields = np.stack([ndtr(smooth_field(regions.shape, smoothness, generator)) for _ in range(alpha.shape[1])], axis=-1)
+    fields = np.stack(
+        [ndtr(smooth_field(regions.shape, smoothness, generator)) for _ in range(alpha.shape[1])], axis=-1
+    )
     gammas = gammaincinv(alpha[regions - 1], np.clip(fields, 1e-12, 1 - 1e-12))
     return np.asarray(gammas / gammas.sum(axis=-1, keepdims=True))
 
@@ -177,17 +202,20 @@ def voronoi_regions(height: int, width: int, count: int, generator: np.random.Ge
     points = generator.uniform(size=(count, 2)) * [height, width]
     for _ in range(3):
         nearest = cKDTree(points).query(grid)[1]
-        points = np.array([grid[nearest == k].mean(axis=0) if (nearest == k).any() else points[k] for k in range(count)])
+        points = np.array(
+            [grid[nearest == k].mean(axis=0) if (nearest == k).any() else points[k] for k in range(count)]
+        )
     return np.asarray(cKDTree(points).query(grid)[1].reshape(height, width) + 1, dtype=np.int32)
 
 
 def painted_core(regions: IntArray, share: float) -> np.ndarray:
     """(H, W) bool: the share of each region's pixels that is closest to its centre, as a user would paint it."""
-    rows, columns = np.indices(regions.shape)
+    rows, columns = np.ogrid[: regions.shape[0], : regions.shape[1]]
     painted = np.zeros(regions.shape, bool)
     for label in np.unique(regions[regions > 0]):
         here = regions == label
-        distance = (rows - rows[here].mean()) ** 2 + (columns - columns[here].mean()) ** 2
+        centre = np.argwhere(here).mean(axis=0)
+        distance = (rows - centre[0]) ** 2 + (columns - centre[1]) ** 2
         painted |= here & (distance <= np.quantile(distance[here], share))
     return painted
 
@@ -213,10 +241,9 @@ def _fields_with_pure_pixels(materials: int, size: int, generator: np.random.Gen
     return abundances
 
 
-def _noisy(spectra: FloatArray, decibels: float, generator: np.random.Generator, wavelengths: FloatArray, name: str) -> Cube:
+def _noisy(
+    spectra: FloatArray, decibels: float, generator: np.random.Generator, wavelengths: FloatArray, name: str
+) -> Cube:
     noise = np.sqrt((spectra**2).mean() * 10 ** (-decibels / 10))
     noisy = spectra + noise * generator.normal(size=spectra.shape)
     return Cube(noisy.astype(np.float32), wavelengths, name=name)
-
-
-

@@ -40,11 +40,18 @@ def score(name: str, result: Unmixing, endmembers: FloatArray, abundances: Float
     estimated = result.abundances.reshape(-1, len(result.endmembers))[:, order]
     reference = abundances.reshape(-1, len(endmembers))
     return Score(
-        name, result.spec.method, float(angles.mean()), rmse(estimated, reference), mean_correlation(estimated, reference), result.seconds
+        name,
+        result.spec.method,
+        float(angles.mean()),
+        rmse(estimated, reference),
+        mean_correlation(estimated, reference),
+        result.seconds,
     )
 
 
-def run_method(method: str, cube: Cube, count: int, *, illumination: bool, seed: int, annotation: Annotation | None = None) -> Unmixing:
+def run_method(
+    method: str, cube: Cube, count: int, *, illumination: bool, seed: int, annotation: Annotation | None = None
+) -> Unmixing:
     """One run with the method's defaults: number of endmembers and inversion are all that a scene may set."""
     spec = spec_class(method)(method=method, endmembers=count, illumination=illumination, seed=seed)
     return drain(unmix(cube, spec, annotation))

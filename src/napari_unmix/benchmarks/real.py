@@ -40,13 +40,18 @@ def main(arguments: list[str]) -> int:
     options.add_argument("--data", type=Path, default=os.environ.get("NAPARI_UNMIX_DATA"), help="folder of the scenes")
     chosen = options.parse_args(arguments)
     if chosen.data is None or not Path(chosen.data).is_dir():
-        raise UnmixError("The real scenes are not here: set NAPARI_UNMIX_DATA, or --data, to the folder that holds samson, jasper_ridge and dc1.")
+        raise UnmixError(
+            "The real scenes are not here: set NAPARI_UNMIX_DATA, or --data, to the folder that holds samson, jasper_ridge and dc1."
+        )
     rows = []
     for case in CASES:
         file = Path(chosen.data) / case.file
         cube = read_cube(file)
         with np.load(file.parent / "reference.npz", allow_pickle=False) as reference:
-            endmembers, abundances = reference[f"E{case.suffix}"].astype(float), reference[f"A{case.suffix}"].astype(float)
+            endmembers, abundances = (
+                reference[f"E{case.suffix}"].astype(float),
+                reference[f"A{case.suffix}"].astype(float),
+            )
         for method in chosen.methods:
             for seed in chosen.seeds:
                 result = run_method(method, cube, len(endmembers), illumination=case.illumination, seed=seed)

@@ -17,7 +17,9 @@ def main(arguments: list[str]) -> int:
     for seed in chosen.seeds:
         scene = region_scene(seed)
         for method in chosen.methods:
-            result = run_method(method, scene.cube, len(scene.endmembers), illumination=False, seed=0, annotation=scene.annotation)
+            result = run_method(
+                method, scene.cube, len(scene.endmembers), illumination=False, seed=0, annotation=scene.annotation
+            )
             rows.append(score(f"seed {seed}", result, scene.endmembers, scene.abundances))
     report("regions", rows, mean_line(rows), chosen.out)
     return 0

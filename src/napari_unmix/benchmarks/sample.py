@@ -16,7 +16,9 @@ def main(arguments: list[str]) -> int:
     scene, rows = sample_scene(), []
     for method in chosen.methods:
         for seed in chosen.seeds:
-            result = run_method(method, scene.cube, len(scene.endmembers), illumination=True, seed=seed, annotation=scene.annotation)
+            result = run_method(
+                method, scene.cube, len(scene.endmembers), illumination=True, seed=seed, annotation=scene.annotation
+            )
             rows.append(score(f"sample, seed {seed}", result, scene.endmembers, scene.abundances))
     report("sample", rows, mean_line(rows), chosen.out)
     return 0

@@ -71,11 +71,18 @@ def enough_regions(evidence: Evidence) -> Check:
     sizes = np.asarray(details.get("region_pixels", np.zeros(0)))[:painted]
     usable = int((sizes >= FEWEST_PIXELS).sum())
     status: Status = "fail" if usable < FEWEST_REGIONS else "doubtful" if usable < recommended else "pass"
-    sentence = f"{usable} painted region{'' if usable == 1 else 's'} with {FEWEST_PIXELS} pixels or more; at least {FEWEST_REGIONS} are needed, {recommended} recommended."
+    sentence = (
+        f"{usable} painted region{'' if usable == 1 else 's'} with {FEWEST_PIXELS} pixels or more; "
+        f"at least {FEWEST_REGIONS} are needed, {recommended} recommended."
+    )
     source = details.get("source")
     if not painted and source in ("superpixels", "blocks"):
         sentence += f" Automatic {source} sharpen abundances; no claim about endmembers rests on them."
-    remedy = "" if status == "pass" else f"Paint {max(recommended, FEWEST_REGIONS) - usable} more regions where the mixture looks different."
+    remedy = (
+        ""
+        if status == "pass"
+        else f"Paint {max(recommended, FEWEST_REGIONS) - usable} more regions where the mixture looks different."
+    )
     return Check("enough regions", status, float(usable), float(recommended), sentence, remedy)
 
 
@@ -84,7 +91,10 @@ def different_enough(evidence: Evidence) -> Check:
     moments = evidence.result.details.get("moments")
     if moments is None:
         return Check(
-            "different enough", "doubtful", None, WELL_DETERMINED,
+            "different enough",
+            "doubtful",
+            None,
+            WELL_DETERMINED,
             "Not measured: region moments need painted regions, abundances that sum to one, and spectra that vary no more than noise.",
             "Paint regions of different mixtures, on a cube without strong light and shade.",
         )
@@ -97,7 +107,10 @@ def different_enough(evidence: Evidence) -> Check:
     }[status]
     shown = f"{100 * value:.0f} %" if np.isfinite(value) else "without bound"
     return Check(
-        "different enough", status, value if np.isfinite(value) else None, WELL_DETERMINED,
+        "different enough",
+        status,
+        value if np.isfinite(value) else None,
+        WELL_DETERMINED,
         f"The endmembers' standard error is {shown} of the simplex's size: {said}.",
         "" if status == "pass" else "Paint regions where single materials are rare or frequent.",
     )
@@ -115,12 +128,19 @@ def model_fits(evidence: Evidence) -> Check:
     if status == "pass" and leading > edge:
         status = "doubtful"
     if leading > edge:
-        sentence += f" It has structure: one spectral direction holds {leading:.0f}× the noise's variance (a missing material, variability, or nonlinear mixing)."
+        sentence += (
+            f" It has structure: one spectral direction holds {leading:.0f}× the noise's variance "
+            "(a missing material, variability, or nonlinear mixing)."
+        )
     moments = evidence.result.details.get("moments")
     if moments is not None and moments[1] > 1.3:
         status = "doubtful" if status == "pass" else status
         sentence += f" The regions' moments do not follow a Dirichlet (misfit {moments[1]:.1f}, 1 expected)."
-    remedy = "" if status == "pass" else "Try one endmember more, or free the illumination; exclude noisy bands; strokes of pure material anchor endmembers under variability."
+    remedy = (
+        ""
+        if status == "pass"
+        else "Try one endmember more, or free the illumination; exclude noisy bands; strokes of pure material anchor endmembers under variability."
+    )
     return Check("model fits", status, chi, FITS, sentence, remedy)
 
 
@@ -134,10 +154,18 @@ def injective(evidence: Evidence) -> Check:
     status: Status = "pass" if error < 0.1 else "doubtful" if error < 0.3 else "fail"
     names = evidence.result.names
     sentence = (
-        f"Noise moves a single pixel's abundances by at most {100 * min(error, 1):.2g} %; the closest endmembers, {names[first]} and {names[second]}, are "
+        f"Noise moves a single pixel's abundances by at most {100 * min(error, 1):.2g} %; "
+        f"the closest endmembers, {names[first]} and {names[second]}, are "
         f"{angles.min():.1f}° apart."
     )
-    return Check("injective mixing", status, float(min(error, 1e6)), 0.1, sentence, "" if status == "pass" else "Ask for one endmember fewer, or smooth the cube.")
+    return Check(
+        "injective mixing",
+        status,
+        float(min(error, 1e6)),
+        0.1,
+        sentence,
+        "" if status == "pass" else "Ask for one endmember fewer, or smooth the cube.",
+    )
 
 
 def geometry(evidence: Evidence) -> Check:
@@ -151,7 +179,14 @@ def geometry(evidence: Evidence) -> Check:
         if status == "pass"
         else f"The purest pixels of {name} hold {100 * lowest:.0f} % of it: no pure pixels back it."
     )
-    return Check("geometry", status, lowest, 0.95, sentence, "" if status == "pass" else f"Paint regions, or a stroke of pure {name}, to confirm it.")
+    return Check(
+        "geometry",
+        status,
+        lowest,
+        0.95,
+        sentence,
+        "" if status == "pass" else f"Paint regions, or a stroke of pure {name}, to confirm it.",
+    )
 
 
 CHECKS: tuple[Callable[[Evidence], Check], ...] = (enough_regions, different_enough, model_fits, injective, geometry)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_unmix.identifiability.report import Check, Report
+from napari_unmix.identifiability.report import Check, Report, Status
 from napari_unmix.unmixing import Unmixing
 
 
@@ -21,15 +21,27 @@ def verdict(result: Unmixing, checks: tuple[Check, ...]) -> Report:
             checks,
         )
     if status["model fits"] == "fail" or status["injective mixing"] == "fail":
-        reason = "the linear model leaves more than noise" if status["model fits"] == "fail" else "two endmembers are too alike for the noise"
-        return Report("not identified", f"Not identified: {reason}; the endmembers are the purest spectra found, or your strokes.", checks)
+        reason = (
+            "the linear model leaves more than noise"
+            if status["model fits"] == "fail"
+            else "two endmembers are too alike for the noise"
+        )
+        return Report(
+            "not identified",
+            f"Not identified: {reason}; the endmembers are the purest spectra found, or your strokes.",
+            checks,
+        )
     decided = ("enough regions", "different enough", "model fits", "injective mixing")
     if all(status[name] == "pass" for name in decided) and result.details.get("moments_accepted"):
-        return Report("identified", "Identified up to the order of the materials, if the assumptions of the painted regions hold.", checks)
+        return Report(
+            "identified",
+            "Identified up to the order of the materials, if the assumptions of the painted regions hold.",
+            checks,
+        )
     return Report("partly", _partly(result, status), checks)
 
 
-def _partly(result: Unmixing, status: dict[str, str]) -> str:
+def _partly(result: Unmixing, status: dict[str, Status]) -> str:
     if status["enough regions"] != "fail" and status["different enough"] == "fail":
         return "Partly: the painted regions are too alike to fix the endmembers; abundances follow from the endmembers found."
     if status["enough regions"] == "doubtful":

@@ -95,7 +95,9 @@ def fit_dirichlet(mean_log: Tensor, counts: Tensor, log_alpha: Tensor, iteration
     def objective(x: Tensor) -> Tensor:
         alpha = x.exp()
         normaliser = torch.lgamma(alpha).sum(1) - torch.lgamma(alpha.sum(1))
-        return counts[:, 0] * (normaliser - (alpha * mean_log).sum(1)) + 0.5 * _PRIOR_PRECISION * ((x - centre) ** 2).sum(1)
+        return counts[:, 0] * (normaliser - (alpha * mean_log).sum(1)) + 0.5 * _PRIOR_PRECISION * (
+            (x - centre) ** 2
+        ).sum(1)
 
     value = objective(log_alpha)
     for _ in range(iterations):
@@ -104,7 +106,8 @@ def fit_dirichlet(mean_log: Tensor, counts: Tensor, log_alpha: Tensor, iteration
         slope = torch.digamma(alpha) - torch.digamma(total) - mean_log
         gradient = counts * alpha * slope + _PRIOR_PRECISION * (log_alpha - centre)
         curvature = counts[:, :, None] * (
-            torch.diag_embed(alpha**2 * torch.polygamma(1, alpha)) - torch.polygamma(1, total)[:, :, None] * alpha[:, :, None] * alpha[:, None, :]
+            torch.diag_embed(alpha**2 * torch.polygamma(1, alpha))
+            - torch.polygamma(1, total)[:, :, None] * alpha[:, :, None] * alpha[:, None, :]
         )
         # The part of the second derivative that may be negative is kept only where it is positive: the step stays a descent.
         curvature = curvature + torch.diag_embed(_PRIOR_PRECISION + (counts * alpha * slope).clamp_min(0.0))

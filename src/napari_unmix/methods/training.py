@@ -48,7 +48,9 @@ def entropy(log_std: Tensor) -> Tensor:
 Loss = Callable[[Tensor, float], Tensor]
 
 
-def train(parameters: list[Tensor], loss: Loss, count: int, *, epochs: int, batch: int, learning_rate: float, seed: int) -> Iterator[tuple[int, int, float]]:
+def train(
+    parameters: list[Tensor], loss: Loss, count: int, *, epochs: int, batch: int, learning_rate: float, seed: int
+) -> Iterator[tuple[int, int, float]]:
     """One-cycle Adam over minibatches; yields (step, steps, loss) after every batch.
 
     ``loss`` takes pixel indices and the share of training that is done (for annealing) and returns the mean loss per pixel. Gradients are

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from napari.layers import Image
 from qtpy.QtCore import QTimer
 
 from napari_unmix.cube import FloatArray
@@ -113,18 +114,16 @@ class MapLayers:
         active = self._viewer.layers.selection.active
         colour = endmember_palette(len(names))[index]
         options = kinds.abundance_options(cube, index, names[index], colour)
-        layer = self._viewer.add_image(plane, visible=index not in self._session.hidden, **options)
+        layer = Image(plane, visible=index not in self._session.hidden, **options)
+        self._viewer.layers.insert(self._below_paint(), layer)
         if active is not None:
             self._viewer.layers.selection.active = active  # the user may be painting
-        self._below_paint(layer)
         self._keep(index, layer)
 
-    def _below_paint(self, layer: Any) -> None:
+    def _below_paint(self) -> int:
         """Paint and the pixel's mark stay on top."""
-        layers = self._viewer.layers
-        tops = [k for k, other in enumerate(layers) if kinds.layer_role(other) in ("annotation", "mark")]
-        if tops and min(tops) < len(layers) - 1:
-            layers.move(len(layers) - 1, min(tops))
+        roles = [kinds.layer_role(layer) for layer in self._viewer.layers]
+        return min((k for k, role in enumerate(roles) if role in ("annotation", "mark")), default=len(roles))
 
     def _keep(self, index: int, layer: Any) -> None:
         self._layers[index] = layer

@@ -306,18 +306,11 @@ class ViewerLink:
         if pixel is None:
             return
         if self._mark is not None:
-            self._mark.data = np.array([pixel], dtype=float)
+            self._mark.translate = kinds.mark_place(pixel, self._brush_size())
             return
         active = self._viewer.layers.selection.active
-        self._mark = self._viewer.add_points(
-            np.array([pixel], dtype=float),
-            name="selected pixel",
-            symbol="disc",
-            size=max(3, self._brush_size()),
-            face_color="transparent",
-            border_color="white",
-            metadata={"cube": self._session.cube, kinds.ROLE: "mark"},
-        )
+        data, options, _ = kinds.mark_layer(pixel, self._brush_size(), self._session.cube)
+        self._mark = self._viewer.add_image(data, **options)
         self._viewer.layers.selection.active = active
 
     def _drop_mark(self) -> None:

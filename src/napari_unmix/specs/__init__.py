@@ -17,7 +17,12 @@ def method_specs() -> dict[str, type[MethodSpec]]:
     for module_info in pkgutil.iter_modules(__path__):
         module = importlib.import_module(f"{__name__}.{module_info.name}")
         for value in vars(module).values():
-            if isinstance(value, type) and issubclass(value, MethodSpec) and value.__module__ == module.__name__ and value is not MethodSpec:
+            if (
+                isinstance(value, type)
+                and issubclass(value, MethodSpec)
+                and value.__module__ == module.__name__
+                and value is not MethodSpec
+            ):
                 found[value.model_fields["method"].default] = value
     return dict(sorted(found.items(), key=lambda item: (item[0] != "ivae", item[0])))
 

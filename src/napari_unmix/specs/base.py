@@ -22,14 +22,18 @@ class MethodSpec(BaseModel):
 
     method: str
     endmembers: int | Literal["auto"] = Field(
-        "auto", title="Endmembers", description="Number of materials, or auto: suggested from the signal against the noise."
+        "auto",
+        title="Endmembers",
+        description="Number of materials, or auto: suggested from the signal against the noise.",
     )
     illumination: bool = Field(
         False,
         title="Illumination",
         description="Free the brightness of every pixel (shade, slope): abundances become shade-tolerant composition instead of area fractions.",
     )
-    seed: int = Field(0, ge=0, title="Seed", description="Same seed, same cube, same answer.", json_schema_extra={"advanced": True})
+    seed: int = Field(
+        0, ge=0, title="Seed", description="Same seed, same cube, same answer.", json_schema_extra={"advanced": True}
+    )
 
     @field_validator("endmembers")
     @classmethod

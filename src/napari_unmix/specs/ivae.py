@@ -23,9 +23,21 @@ class IvaeSpec(MethodSpec):
         description="Where u comes from on unpainted pixels. auto: painted regions, or superpixels where no region is painted.",
     )
     epochs: int = Field(
-        12, ge=1, le=500, title="Epochs", description="Passes over the pixels of the inference network.", json_schema_extra={"advanced": True}
+        12,
+        ge=1,
+        le=500,
+        title="Epochs",
+        description="Passes over the pixels of the inference network.",
+        json_schema_extra={"advanced": True},
     )
-    batch: int = Field(1024, ge=16, le=65536, title="Batch", description="Pixels per step.", json_schema_extra={"advanced": True})
+    batch: int = Field(
+        1024, ge=16, le=65536, title="Batch", description="Pixels per step.", json_schema_extra={"advanced": True}
+    )
     learning_rate: float = Field(
-        3e-3, gt=0, le=0.1, title="Learning rate", description="Peak step size of Adam.", json_schema_extra={"advanced": True}
+        3e-3,
+        gt=0,
+        le=0.1,
+        title="Learning rate",
+        description="Peak step size of Adam.",
+        json_schema_extra={"advanced": True},
     )

@@ -16,8 +16,17 @@ class VaeSpec(MethodSpec):
     implementation: ClassVar[str] = "napari_unmix.methods.generative.vae:fit"
 
     method: Literal["vae"] = "vae"
-    epochs: int = Field(60, ge=1, le=2000, title="Epochs", description="Passes over the pixels.", json_schema_extra={"advanced": True})
-    batch: int = Field(512, ge=16, le=65536, title="Batch", description="Pixels per step.", json_schema_extra={"advanced": True})
+    epochs: int = Field(
+        60, ge=1, le=2000, title="Epochs", description="Passes over the pixels.", json_schema_extra={"advanced": True}
+    )
+    batch: int = Field(
+        512, ge=16, le=65536, title="Batch", description="Pixels per step.", json_schema_extra={"advanced": True}
+    )
     learning_rate: float = Field(
-        3e-3, gt=0, le=0.1, title="Learning rate", description="Peak step size of Adam.", json_schema_extra={"advanced": True}
+        3e-3,
+        gt=0,
+        le=0.1,
+        title="Learning rate",
+        description="Peak step size of Adam.",
+        json_schema_extra={"advanced": True},
     )

@@ -33,7 +33,10 @@ def fit(problem: Problem) -> Fit[Solution]:
         else:
             abundances[part], illumination[part] = scaled(spectra[part], endmembers)
         yield Progress(
-            "finding abundances", step + 1, len(steps), 0.2 + 0.8 * (step + 1) / len(steps),
+            "finding abundances",
+            step + 1,
+            len(steps),
+            0.2 + 0.8 * (step + 1) / len(steps),
             snapshot=lambda: problem.preview(endmembers, abundances),
         )
     return Solution(

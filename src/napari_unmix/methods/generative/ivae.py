@@ -35,20 +35,34 @@ def fit(problem: Problem) -> Fit[Solution]:
     order = _order(problem, refined.endmembers)
     endmembers = _as_written(refined.endmembers[order], spec.illumination)
     model = SemiAmortised.start(
-        problem.spectra, problem.regions, endmembers, refined.vertex_std[order], found.noise, illuminated=spec.illumination, seed=spec.seed
+        problem.spectra,
+        problem.regions,
+        endmembers,
+        refined.vertex_std[order],
+        found.noise,
+        illuminated=spec.illumination,
+        seed=spec.seed,
     )
     history: list[tuple[str, int, float]] = []
 
     def progress(stage: str, step: int, steps: int, loss: float, start: float, end: float) -> Progress:
         history.append((stage, step, loss))
         share = start + (end - start) * step / steps
-        return Progress(stage, step, steps, share, loss, lambda: problem.preview(model.endmembers(), model.abundances()))
+        return Progress(
+            stage, step, steps, share, loss, lambda: problem.preview(model.endmembers(), model.abundances())
+        )
 
-    for step, steps, loss in model.train_network(epochs=spec.epochs, batch=spec.batch, learning_rate=spec.learning_rate, seed=spec.seed):
+    for step, steps, loss in model.train_network(
+        epochs=spec.epochs, batch=spec.batch, learning_rate=spec.learning_rate, seed=spec.seed
+    ):
         yield progress("training the inference network", step, steps, loss, _SEARCHED, _TRAINED)
     for step, steps, loss in model.refine():
         yield progress("refining the posterior", step, steps, loss, _TRAINED, 1.0)
-    gaussian = None if spec.illumination else gaussian_posterior(problem.spectra, model.endmembers(), problem.regions, found.noise)
+    gaussian = (
+        None
+        if spec.illumination
+        else gaussian_posterior(problem.spectra, model.endmembers(), problem.regions, found.noise)
+    )
     return _solution(problem, found, refined, model, gaussian, tuple(history))
 
 
@@ -85,7 +99,9 @@ def _order(problem: Problem, endmembers: FloatArray) -> IntArray:
     endmembers = _as_written(endmembers, problem.spec.illumination)
     abundances = scaled(sample, endmembers)[0] if problem.spec.illumination else fully_constrained(sample, endmembers)
     anchored = len(problem.materials)
-    return np.concatenate([np.arange(anchored), anchored + np.argsort(-abundances.mean(axis=0)[anchored:], kind="stable")])
+    return np.concatenate(
+        [np.arange(anchored), anchored + np.argsort(-abundances.mean(axis=0)[anchored:], kind="stable")]
+    )
 
 
 def _solution(
@@ -100,8 +116,13 @@ def _solution(
     evidence, notes, prior = model.evidence(), [], "dirichlet"
     if gaussian is not None and gaussian.evidence > evidence:
         abundances, std, prior = gaussian.abundances, gaussian.std, "gaussian"
-        notes.append("Abundances: a full-covariance region prior explains the spectra better than the Dirichlet (by evidence), so it was used.")
-    names = (*problem.materials, *(f"endmember {k + 1}" for k in range(len(problem.materials), problem.endmember_count)))
+        notes.append(
+            "Abundances: a full-covariance region prior explains the spectra better than the Dirichlet (by evidence), so it was used."
+        )
+    names = (
+        *problem.materials,
+        *(f"endmember {k + 1}" for k in range(len(problem.materials), problem.endmember_count)),
+    )
     alpha = model.alpha()
     details = {
         "noise": found.noise,
@@ -118,7 +139,15 @@ def _solution(
         "moments": None if refined.moments is None else (refined.moments.relative_error, refined.moments.misfit),
     }
     return Solution(
-        model.endmembers(), abundances, std, illumination, names, (*_search_notes(found, refined), *refined.notes, *notes), history, details, model.parameters()
+        model.endmembers(),
+        abundances,
+        std,
+        illumination,
+        names,
+        (*_search_notes(found, refined), *refined.notes, *notes),
+        history,
+        details,
+        model.parameters(),
     )
 
 
@@ -128,10 +157,9 @@ def _search_notes(found: Found, refined: Refined) -> list[str]:
     said = {
         "sphere": f"Endmembers: purest spectra on the sphere, because spectra vary more than noise (residual {chi:.1f}× the noise).",
         "cone": f"Endmembers: purest spectra of the cone, because spectra vary more than noise (residual {chi:.1f}× the noise).",
-        "affine": f"Endmembers: corners of the data's simplex, because mixing is linear to the noise (residual {found.excess.affine:.2f}× the noise).",
+        "affine": "Endmembers: corners of the data's simplex, because mixing is linear to the noise "
+        f"(residual {found.excess.affine:.2f}× the noise).",
         "perspective": f"Endmembers: corners of the data's cone, because brightness varies (residual {chi:.2f}× the noise once brightness is free).",
     }
     doubts = [note for note in found.notes if not (refined.accepted and note.startswith("No pure pixels"))]
     return [said[found.route], *doubts]
-
-

@@ -49,12 +49,14 @@ class Posterior:
     def evidence(self) -> Tensor:
         """(N,) log p(x | u), up to the constant of the noise."""
         dimension = self.latents.shape[1]
-        half_log_det = torch.linalg.cholesky_ex(self.hessian)[0].diagonal(dim1=1, dim2=2).clamp_min(1e-150).log().sum(dim=1)
-        return -self.energy - half_log_det + 0.5 * dimension * 1.8378770664093453
+        factor: Tensor = torch.linalg.cholesky_ex(self.hessian)[0]
+        half_log_det = factor.diagonal(dim1=1, dim2=2).clamp_min(1e-150).log().sum(dim=1)
+        return -self.energy - half_log_det + 0.5 * dimension * math.log(2 * math.pi)
 
     def covariance(self) -> Tensor:
         """(N, D, D)."""
-        return torch.linalg.inv(self.hessian)
+        inverse: Tensor = torch.linalg.inv(self.hessian)
+        return inverse
 
 
 def abundances_of(latents: Tensor, basis: Tensor) -> Tensor:
@@ -62,7 +64,9 @@ def abundances_of(latents: Tensor, basis: Tensor) -> Tensor:
     return torch.softmax(latents[:, : basis.shape[1]] @ basis.T, dim=1)
 
 
-def energy(latents: Tensor, scores: Tensor, regions: Tensor, prior: RegionDirichlet, likelihood: Likelihood, basis: Tensor) -> Tensor:
+def energy(
+    latents: Tensor, scores: Tensor, regions: Tensor, prior: RegionDirichlet, likelihood: Likelihood, basis: Tensor
+) -> Tensor:
     """(N,) −log p(x, latents | u), up to the noise's constant: differentiable in everything."""
     size = basis.shape[1]
     log_abundances = torch.log_softmax(latents[:, :size] @ basis.T, dim=1)
@@ -96,7 +100,7 @@ def energy_parts(
     hessian = total[:, :, None] * torch.einsum("pd,npe->nde", basis, spread)
     energy = -log_prior
     if likelihood.shape is not None:
-        brightness = latents[:, size :].exp()
+        brightness = latents[:, size:].exp()
         mixed, jacobian = brightness * mixed, brightness[:, :, None] * jacobian
         jacobian = torch.cat([jacobian, mixed[:, None, :]], dim=1)
         relative = brightness / likelihood.mean
@@ -110,7 +114,11 @@ def energy_parts(
     gradient = gradient - torch.einsum("ndk,nk->nd", jacobian, residual) / likelihood.variance
     hessian = hessian + jacobian @ jacobian.transpose(1, 2) / likelihood.variance
     ridge = 1e-9 * (1 + hessian.diagonal(dim1=1, dim2=2).mean(dim=1))
-    return energy, gradient, hessian + ridge[:, None, None] * torch.eye(hessian.shape[1], dtype=hessian.dtype, device=hessian.device)
+    return (
+        energy,
+        gradient,
+        hessian + ridge[:, None, None] * torch.eye(hessian.shape[1], dtype=hessian.dtype, device=hessian.device),
+    )
 
 
 def solve(
@@ -136,7 +144,12 @@ def solve(
             parts = energy_parts(trial, scores[rows], regions[rows], prior, likelihood, basis)
             better = parts[0] <= energy[rows] + 1e-9
             done = rows[better]
-            latents[done], energy[done], gradient[done], hessian[done] = trial[better], parts[0][better], parts[1][better], parts[2][better]
+            latents[done], energy[done], gradient[done], hessian[done] = (
+                trial[better],
+                parts[0][better],
+                parts[1][better],
+                parts[2][better],
+            )
             pending, length = pending[~better], 0.3 * length
             if not len(pending):
                 break

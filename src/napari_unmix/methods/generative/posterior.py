@@ -64,7 +64,11 @@ class SemiAmortised:
         device, size = best_device(), len(endmembers)
         basis = helmert(size, device=device)
         subspace = _span(endmembers, affine=not illuminated)
-        abundances, brightness = scaled(spectra, endmembers) if illuminated else (fully_constrained(spectra, endmembers), np.ones(len(spectra)))
+        abundances, brightness = (
+            scaled(spectra, endmembers)
+            if illuminated
+            else (fully_constrained(spectra, endmembers), np.ones(len(spectra)))
+        )
         log_abundances = torch.from_numpy((1 - _INSIDE) * abundances + _INSIDE / size).log().to(device)
         latents = log_abundances @ basis
         corners = torch.from_numpy(subspace.scores(endmembers)).to(device)
@@ -93,7 +97,9 @@ class SemiAmortised:
 
     # Training the network
 
-    def train_network(self, *, epochs: int, batch: int, learning_rate: float, seed: int) -> Iterator[tuple[int, int, float]]:
+    def train_network(
+        self, *, epochs: int, batch: int, learning_rate: float, seed: int
+    ) -> Iterator[tuple[int, int, float]]:
         """Train q(z|x) and α(u) by the ELBO with annealed noise; yields (step, steps, loss). The latents become the network's means."""
         log_alpha = self.prior.log_alpha.clone().requires_grad_(True)
         variance = self.likelihood.variance
@@ -103,7 +109,9 @@ class SemiAmortised:
         def loss(rows: Tensor, done: float) -> Tensor:
             scores = self.scores[rows]
             mean, log_std = self.network(scores)
-            sample = mean + log_std.exp() * torch.randn(mean.shape, generator=generator, dtype=mean.dtype, device=mean.device)
+            sample = mean + log_std.exp() * torch.randn(
+                mean.shape, generator=generator, dtype=mean.dtype, device=mean.device
+            )
             prior = replace(self.prior, log_alpha=log_alpha)
             current = annealed_variance(variance, broad, done)
             likelihood = replace(self.likelihood, variance=current)
@@ -112,7 +120,9 @@ class SemiAmortised:
             return (fit - entropy(log_std)).mean()
 
         parameters = [*self.network.parameters(), log_alpha]
-        for step, steps, value in train(parameters, loss, len(self.scores), epochs=epochs, batch=batch, learning_rate=learning_rate, seed=seed):
+        for step, steps, value in train(
+            parameters, loss, len(self.scores), epochs=epochs, batch=batch, learning_rate=learning_rate, seed=seed
+        ):
             if step == steps:
                 self._propose()
             yield step, steps, value
@@ -123,7 +133,9 @@ class SemiAmortised:
             with torch.no_grad():
                 proposal = self.network(self.scores[rows])[0]
                 here, there = (
-                    laplace.energy(latents, self.scores[rows], self.regions[rows], self.prior, self.likelihood, self.basis)
+                    laplace.energy(
+                        latents, self.scores[rows], self.regions[rows], self.prior, self.likelihood, self.basis
+                    )
                     for latents in (self.latents[rows], proposal)
                 )
             self.latents[rows] = torch.where((there < here)[:, None], proposal, self.latents[rows])
@@ -136,9 +148,9 @@ class SemiAmortised:
         parts, chunks = list(torch.split(learned, _CHUNK)), list(self._chunks())
         moving = bool((self.anchor_std > 0).any())
         steps, step = _ROUNDS * len(parts) * (2 if moving else 1) + len(chunks), 0
+        evidence = -math.inf
         for trial in range(2 if moving else 1):
-            before = (self.likelihood, self.prior, self.latents.clone())
-            reached = -math.inf if trial == 0 else evidence
+            before, reached = (self.likelihood, self.prior, self.latents.clone()), evidence
             if trial:
                 self._move_endmembers(learned)
             last = -math.inf
@@ -165,7 +177,9 @@ class SemiAmortised:
 
     def _solve(self, rows: Tensor) -> laplace.Posterior:
         with torch.no_grad():
-            posterior = laplace.solve(self.latents[rows], self.scores[rows], self.regions[rows], self.prior, self.likelihood)
+            posterior = laplace.solve(
+                self.latents[rows], self.scores[rows], self.regions[rows], self.prior, self.likelihood
+            )
         self.latents[rows] = posterior.latents
         return posterior
 
@@ -178,7 +192,9 @@ class SemiAmortised:
 
     def _move_endmembers(self, rows: Tensor) -> None:
         """The posterior mean of M under its anchor N(M̂, τ²) given the abundances' second moments (ridge regression)."""
-        posterior = laplace.solve(self.latents[rows], self.scores[rows], self.regions[rows], self.prior, self.likelihood, 2)
+        posterior = laplace.solve(
+            self.latents[rows], self.scores[rows], self.regions[rows], self.prior, self.likelihood, 2
+        )
         size = self.basis.shape[1]
         abundances = laplace.abundances_of(posterior.latents, self.basis)
         spread = abundances[:, :, None] * (self.basis - (abundances @ self.basis)[:, None, :])
@@ -197,8 +213,16 @@ class SemiAmortised:
             return torch.arange(count, device=self.scores.device)
         # Painted pixels first: they are few and carry u.
         known = torch.nonzero(self.regions > 0)[:, 0]
-        order = torch.cat([known, torch.nonzero(self.regions == 0)[:, 0]]) if len(known) < _MOST_LEARNED // 2 else torch.arange(count)
-        shuffled = torch.cat([order[: len(known)], order[len(known) :][torch.randperm(count - len(known))]]) if len(known) < _MOST_LEARNED // 2 else torch.randperm(count)
+        order = (
+            torch.cat([known, torch.nonzero(self.regions == 0)[:, 0]])
+            if len(known) < _MOST_LEARNED // 2
+            else torch.arange(count)
+        )
+        shuffled = (
+            torch.cat([order[: len(known)], order[len(known) :][torch.randperm(count - len(known))]])
+            if len(known) < _MOST_LEARNED // 2
+            else torch.randperm(count)
+        )
         return torch.sort(shuffled[:_MOST_LEARNED])[0].to(self.scores.device)
 
     # Reading
@@ -241,7 +265,10 @@ class SemiAmortised:
 
     def parameters(self) -> dict[str, FloatArray]:
         """All fitted parameters by name, to be saved."""
-        named = {f"network.{name}": value.detach().cpu().numpy().astype(np.float32) for name, value in self.network.state_dict().items()}
+        named = {
+            f"network.{name}": value.detach().cpu().numpy().astype(np.float32)
+            for name, value in self.network.state_dict().items()
+        }
         return {
             **named,
             "endmembers": self.endmembers().astype(np.float32),
@@ -272,7 +299,9 @@ def _first_prior(log_abundances: Tensor, regions: Tensor) -> RegionDirichlet:
     if not bool((regions > 0).any()):
         shares = torch.ones_like(shares)
     sizes = shares.sum(dim=0).clamp_min(1e-9)
-    start = torch.full((count, log_abundances.shape[1]), math.log(2.0), dtype=torch.float64, device=log_abundances.device)
+    start = torch.full(
+        (count, log_abundances.shape[1]), math.log(2.0), dtype=torch.float64, device=log_abundances.device
+    )
     log_alpha = fit_dirichlet(shares.T @ log_abundances / sizes[:, None], sizes, start)
     return RegionDirichlet(log_alpha, (sizes / sizes.sum()).log())
 

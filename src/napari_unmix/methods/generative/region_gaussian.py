@@ -38,7 +38,9 @@ class _Region:
     count: float
 
 
-def gaussian_posterior(spectra: FloatArray, endmembers: FloatArray, regions: IntArray, noise: float) -> GaussianPosterior:
+def gaussian_posterior(
+    spectra: FloatArray, endmembers: FloatArray, regions: IntArray, noise: float
+) -> GaussianPosterior:
     """Infer abundances of (N, B) spectra that mix (P, B) endmembers with abundances summing to one, under regions u (N,), 0 = unknown."""
     size = len(endmembers)
     edges = endmembers[:-1] - endmembers[-1]
@@ -106,7 +108,7 @@ def _responsibilities(white: FloatArray, regions: IntArray, labels: IntArray, fi
         joint = np.stack([_log_densities(white[hidden], region) for region in fitted], axis=1) + weights
         joint = np.exp(joint - joint.max(axis=1, keepdims=True))
         responsibility[hidden] = joint / joint.sum(axis=1, keepdims=True)
-    return responsibility
+    return np.asarray(responsibility)
 
 
 def _evidence(white: FloatArray, noise: float, regions: IntArray, labels: IntArray, fitted: list[_Region]) -> float:

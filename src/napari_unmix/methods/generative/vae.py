@@ -33,11 +33,22 @@ def fit(problem: Problem) -> Fit[Solution]:
     model = _Model.start(problem)
     history = []
     for step, steps, loss in train(
-        model.parameters(), model.loss, len(model.scores), epochs=spec.epochs, batch=spec.batch, learning_rate=spec.learning_rate, seed=spec.seed
+        model.parameters(),
+        model.loss,
+        len(model.scores),
+        epochs=spec.epochs,
+        batch=spec.batch,
+        learning_rate=spec.learning_rate,
+        seed=spec.seed,
     ):
         history.append(("training", step, loss))
         yield Progress(
-            "training", step, steps, 0.05 + 0.85 * step / steps, loss, lambda: problem.preview(model.endmembers(), model.quick_abundances())
+            "training",
+            step,
+            steps,
+            0.05 + 0.85 * step / steps,
+            loss,
+            lambda: problem.preview(model.endmembers(), model.quick_abundances()),
         )
     parts = []
     chunks = torch.split(torch.arange(len(model.scores)), _CHUNK)
@@ -51,7 +62,9 @@ def fit(problem: Problem) -> Fit[Solution]:
         # Endmembers are written with maximum 1: their brightness goes into the pixels'.
         endmembers, amounts = endmembers / peak[:, None], abundances * peak
         abundances, brightness = amounts / amounts.sum(axis=1, keepdims=True), brightness * amounts.sum(axis=1)
-    notes = ("The VAE uses no side information: its endmembers and abundances are not identifiable, other seeds may give others.",)
+    notes = (
+        "The VAE uses no side information: its endmembers and abundances are not identifiable, other seeds may give others.",
+    )
     return Solution(
         endmembers,
         abundances,
@@ -62,7 +75,10 @@ def fit(problem: Problem) -> Fit[Solution]:
         details={"noise": model.noise},
         model={
             "endmembers": endmembers.astype(np.float32),
-            **{f"network.{name}": value.cpu().numpy().astype(np.float32) for name, value in model.network.state_dict().items()},
+            **{
+                f"network.{name}": value.cpu().numpy().astype(np.float32)
+                for name, value in model.network.state_dict().items()
+            },
         },
     )
 
@@ -115,7 +131,9 @@ class _Model:
     def loss(self, rows: Tensor, done: float) -> Tensor:
         scores = self.scores[rows]
         mean, log_std = self.network(scores)
-        latents = mean + log_std.exp() * torch.randn(mean.shape, generator=self.generator, dtype=mean.dtype, device=mean.device)
+        latents = mean + log_std.exp() * torch.randn(
+            mean.shape, generator=self.generator, dtype=mean.dtype, device=mean.device
+        )
         log_abundances, brightness = self._decode(latents)
         residual = scores - brightness * (log_abundances.exp() @ self.raw)
         variance = annealed_variance(self.variance, self.broad, done)
@@ -123,18 +141,23 @@ class _Model:
         log_prior = log_abundances.sum(dim=1)
         if self.illuminated:
             log_prior = log_prior - 0.5 * latents[:, -1] ** 2
-        negative = torch.relu(-(self.raw @ self.full_basis)).square().sum() * 10.0 / self.variance ** 0.5
-        return ((residual**2).sum(dim=1) / (2 * variance) - log_prior - entropy(log_std)).mean() + negative
+        negative: Tensor = torch.relu(-(self.raw @ self.full_basis)).square().sum() * 10.0 / self.variance**0.5
+        bound: Tensor = ((residual**2).sum(dim=1) / (2 * variance) - log_prior - entropy(log_std)).mean()
+        return bound + negative
 
     def _decode(self, latents: Tensor) -> tuple[Tensor, Tensor]:
         size = self.basis.shape[1]
         log_abundances = torch.log_softmax(latents[:, :size] @ self.basis.T, dim=1)
-        brightness = latents[:, size:].exp() if self.illuminated else torch.ones(len(latents), 1, dtype=latents.dtype, device=latents.device)
+        brightness = (
+            latents[:, size:].exp()
+            if self.illuminated
+            else torch.ones(len(latents), 1, dtype=latents.dtype, device=latents.device)
+        )
         return log_abundances, brightness
 
     def endmembers(self) -> FloatArray:
         """(P, B), non-negative."""
-        return np.maximum(self.raw.detach().cpu().numpy() @ self.basis_spectra * self.level, 0.0)
+        return np.asarray(np.maximum(self.raw.detach().cpu().numpy() @ self.basis_spectra * self.level, 0.0))
 
     def quick_abundances(self) -> FloatArray:
         """(N, P) at the network's means."""
@@ -145,10 +168,16 @@ class _Model:
         """Mean and standard deviation of abundances (n, P) and mean brightness (n,), by sampling."""
         with torch.no_grad():
             mean, log_std = self.network(self.scores[rows])
-            total, square, light = torch.zeros(len(rows), len(self.raw)), torch.zeros(len(rows), len(self.raw)), torch.zeros(len(rows))
+            total, square, light = (
+                torch.zeros(len(rows), len(self.raw)),
+                torch.zeros(len(rows), len(self.raw)),
+                torch.zeros(len(rows)),
+            )
             total, square, light = (part.to(mean) for part in (total, square, light))
             for _ in range(_SAMPLES):
-                latents = mean + log_std.exp() * torch.randn(mean.shape, generator=self.generator, dtype=mean.dtype, device=mean.device)
+                latents = mean + log_std.exp() * torch.randn(
+                    mean.shape, generator=self.generator, dtype=mean.dtype, device=mean.device
+                )
                 log_abundances, brightness = self._decode(latents)
                 total += log_abundances.exp()
                 square += log_abundances.exp() ** 2

@@ -75,16 +75,27 @@ def fit_archetypes(
             break
         last = loss
         weighted = abundances * weights[:, None]
-        backers = np.round(share * abundances.sum(axis=0)).astype(int).clip(FEWEST_BACKERS, max(FEWEST_BACKERS, len(scores) // 2))
+        backers = (
+            np.round(share * abundances.sum(axis=0))
+            .astype(int)
+            .clip(FEWEST_BACKERS, max(FEWEST_BACKERS, len(scores) // 2))
+        )
         archetypes = _frank_wolfe(scores, archetypes, weighted.T @ abundances, weighted.T @ scores, backers, strokes)
     if strokes is not None or best is None:
         abundances = invert(scores, archetypes)
-        return Archetypes(archetypes, abundances, float(weights @ ((scores - abundances @ archetypes) ** 2).sum(axis=1)))
+        return Archetypes(
+            archetypes, abundances, float(weights @ ((scores - abundances @ archetypes) ** 2).sum(axis=1))
+        )
     return best
 
 
 def _frank_wolfe(
-    scores: FloatArray, archetypes: FloatArray, gram: FloatArray, moment: FloatArray, backers: IntArray, strokes: Strokes | None
+    scores: FloatArray,
+    archetypes: FloatArray,
+    gram: FloatArray,
+    moment: FloatArray,
+    backers: IntArray,
+    strokes: Strokes | None,
 ) -> FloatArray:
     archetypes = archetypes.copy()
     anchored = 0 if strokes is None else len(strokes.means)
@@ -106,7 +117,13 @@ def _frank_wolfe(
 
 
 def fit_from_starts(
-    scores: FloatArray, starts: list[IntArray], weights: FloatArray, share: float, *, cone: bool = False, sweeps: int = 80
+    scores: FloatArray,
+    starts: list[IntArray],
+    weights: FloatArray,
+    share: float,
+    *,
+    cone: bool = False,
+    sweeps: int = 80,
 ) -> Generator[float, None, list[Archetypes]]:
     """Fit from every start; all optima, the smallest loss first (the only criterion that found the right one on all scenes tried)."""
     found = []
@@ -138,12 +155,16 @@ def purest_mean(unit: FloatArray, abundances: FloatArray, purity: float = 0.9) -
     return np.array(rows)
 
 
-def brightness_of_closest(unit: FloatArray, lengths: FloatArray, endmembers: FloatArray, abundances: FloatArray, share: float = 0.2) -> FloatArray:
+def brightness_of_closest(
+    unit: FloatArray, lengths: FloatArray, endmembers: FloatArray, abundances: FloatArray, share: float = 0.2
+) -> FloatArray:
     """Scale directions (P, B) to spectra: the median length of the ``share`` of each material's mass that is closest in angle."""
     directions = endmembers / np.linalg.norm(endmembers, axis=1, keepdims=True)
     cosines = unit @ directions.T
     counts = np.clip((share * abundances.sum(axis=0)).astype(int), 5, len(unit))
-    scale = [np.median(lengths[np.argpartition(-cosines[:, k], counts[k] - 1)[: counts[k]]]) for k in range(len(directions))]
+    scale = [
+        np.median(lengths[np.argpartition(-cosines[:, k], counts[k] - 1)[: counts[k]]]) for k in range(len(directions))
+    ]
     return np.asarray(directions * np.array(scale)[:, None])
 
 
@@ -152,7 +173,7 @@ def brightness_by_sum(spectra: FloatArray, endmembers: FloatArray) -> FloatArray
     directions = endmembers / np.linalg.norm(endmembers, axis=1, keepdims=True)
     amounts = non_negative(spectra, directions)
     weights = np.ones(len(amounts))
-    inverse_scale = np.ones(len(directions))
+    inverse_scale: FloatArray = np.ones(len(directions))
     for _ in range(10):
         inverse_scale = np.linalg.lstsq(amounts * weights[:, None], weights, rcond=None)[0]
         misfit = np.abs(amounts @ inverse_scale - 1)

@@ -41,7 +41,12 @@ def affine_coordinates(spectra: FloatArray, endmembers: int, noise: float) -> Co
     subspace = affine_subspace(spectra, endmembers - 1)
     count = len(spectra)
     return Coordinates(
-        subspace.scores(spectra), np.ones(count), np.full(count, noise), np.ones(count, bool), subspace.spectra, affine=True
+        subspace.scores(spectra),
+        np.ones(count),
+        np.full(count, noise),
+        np.ones(count, bool),
+        subspace.spectra,
+        affine=True,
     )
 
 

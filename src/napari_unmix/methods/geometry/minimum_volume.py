@@ -8,13 +8,20 @@ normal distribution function. It replaces the hinge of SISAL (Bioucas-Dias 2009)
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import numpy as np
 
 from napari_unmix.cube import FloatArray
 
 
-def minimum_volume(scores: FloatArray, noise: FloatArray | float, starts: list[FloatArray], weight: float = 1.0, iterations: int = 200) -> FloatArray:
-    """Vertices (P, P−1) of the best local optimum over ``starts`` (each (P, P−1)) for scores (N, P−1) with noise (N,) or one number."""
+def minimum_volume(
+    scores: FloatArray, noise: FloatArray | float, starts: list[FloatArray], weight: float = 1.0, iterations: int = 200
+) -> Generator[float, None, FloatArray]:
+    """Vertices (P, P−1) of the best local optimum over ``starts`` (each (P, P−1)) for scores (N, P−1) with noise (N,) or one number.
+
+    Yields the best objective after every start.
+    """
     from scipy.optimize import minimize
 
     centre, spread = scores.mean(axis=0), float(scores.std(axis=0).mean())
@@ -32,10 +39,13 @@ def minimum_volume(scores: FloatArray, noise: FloatArray | float, starts: list[F
         )
         if np.isfinite(found.fun) and found.fun < best_value and np.isfinite(found.x).all():
             best_value, best = float(found.fun), found.x.reshape(start.shape) * spread + centre
+        yield best_value
     return best
 
 
-def volume_objective(parameters: FloatArray, data: FloatArray, noise: FloatArray, weight: float) -> tuple[float, FloatArray]:
+def volume_objective(
+    parameters: FloatArray, data: FloatArray, noise: FloatArray, weight: float
+) -> tuple[float, FloatArray]:
     """Objective and gradient for vertices (P·(P−1),), homogeneous data (N, P), noise (N,)."""
     from scipy.special import log_ndtr
 

@@ -29,7 +29,7 @@ def successive_projection(scores: FloatArray, count: int) -> IntArray:
 
 
 def simplex_volume(scores: FloatArray, count: int) -> IntArray:
-    """(N, K) -> (P,) indices: first the pixel furthest from the mean, then always the one furthest from the span so far (SiVM, Thurau 2012)."""
+    """(N, K) -> (P,) indices: the pixel furthest from the mean, then always the one furthest from the span (SiVM, Thurau 2012)."""
     picked = [int(((scores - scores.mean(axis=0)) ** 2).sum(axis=1).argmax())]
     while len(picked) < count:
         residual = scores - scores[picked[0]]
@@ -72,9 +72,9 @@ def _extremes(lifted: FloatArray, count: int, generator: np.random.Generator) ->
     span[-1, 0] = 1.0
     picked = []
     for number in range(count):
-        direction = generator.normal(size=lifted.shape[1])
-        direction -= span @ (np.linalg.pinv(span) @ direction)
-        index = int(np.abs(lifted @ (direction / max(np.linalg.norm(direction), 1e-300))).argmax())
+        direction: FloatArray = generator.normal(size=lifted.shape[1])
+        direction = direction - span @ (np.linalg.pinv(span) @ direction)
+        index = int(np.abs(lifted @ direction).argmax())
         span[:, number] = lifted[index]
         picked.append(index)
     return np.array(picked)
@@ -104,7 +104,9 @@ def _cofactor_row(matrix: FloatArray, row: int) -> FloatArray:
     return np.asarray(np.linalg.svd(others)[2][-1])
 
 
-def starting_picks(spectra: FloatArray, count: int, generator: np.random.Generator, random_picks: int = 1) -> list[IntArray]:
+def starting_picks(
+    spectra: FloatArray, count: int, generator: np.random.Generator, random_picks: int = 1
+) -> list[IntArray]:
     """Distinct sets of P pixels by all picks above, on raw and unit-length spectra, in P and P + 2 dimensions."""
     unit, _ = unit_length(spectra)
     found: dict[tuple[int, ...], IntArray] = {}

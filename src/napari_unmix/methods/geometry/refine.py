@@ -59,7 +59,9 @@ def _judged(fit: MomentFit, found: Found, held: Refined) -> Refined:
     lowest = float(fit.endmembers.min() / max(np.abs(found.endmembers).mean(), 1e-12))
     reasons = []
     if fit.misfit > MOST_MISFIT:
-        reasons.append(f"their moments do not fit a Dirichlet mixture ({fit.misfit:.1f}, at most {MOST_MISFIT} expected)")
+        reasons.append(
+            f"their moments do not fit a Dirichlet mixture ({fit.misfit:.1f}, at most {MOST_MISFIT} expected)"
+        )
     if moved.max() > limit:
         reasons.append(f"they would move an endmember by {moved.max():.0f}° (at most {limit:.0f}°)")
     if lowest < -0.05:
@@ -71,6 +73,9 @@ def _judged(fit: MomentFit, found: Found, held: Refined) -> Refined:
         return Refined(held.endmembers, held.vertex_std, fit, notes=(note,))
     endmembers, how = fit.endmembers[order], "by their means and covariances"
     if not found.pure and moved.max() <= AVERAGED_WITHIN:
-        endmembers, how = 0.5 * (endmembers + found.endmembers), "by their means and covariances, averaged with minimum volume"
+        endmembers, how = (
+            0.5 * (endmembers + found.endmembers),
+            "by their means and covariances, averaged with minimum volume",
+        )
     note = f"Painted regions refined the endmembers {how} ({len(fit.means)} regions, the two estimates {moved.mean():.1f}° apart on average)."
     return Refined(np.maximum(endmembers, 0.0), fit.vertex_std[order], fit, True, (note,))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.subspace import affine_subspace
@@ -46,7 +47,7 @@ class RegionMoments:
     @property
     def dimension(self) -> int:
         """d = P − 1."""
-        return self.means.shape[1]
+        return int(self.means.shape[1])
 
     def to_spectra(self, vertices: FloatArray) -> FloatArray:
         """(P, d) vertices -> (P, B)."""
@@ -117,7 +118,7 @@ class _Objective:
         free = torch.linalg.slogdet(self.covariances)[1] + moments.dimension
         self.free = float((self.weights * 0.5 * free).sum())
 
-    def parts(self, parameters: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def parts(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Vertices (P, d), mean abundances (R, P) and log concentrations (R,)."""
         dimension, regions = self.moments.dimension, self.moments.regions
         vertices = parameters[: (dimension + 1) * dimension].reshape(dimension + 1, dimension)
@@ -125,7 +126,7 @@ class _Objective:
         lifted = torch.cat([self.means, torch.ones(regions, 1, dtype=vertices.dtype)], dim=1)
         return vertices, torch.linalg.solve(corners, lifted.T).T, parameters[(dimension + 1) * dimension :]
 
-    def __call__(self, parameters: torch.Tensor) -> torch.Tensor:
+    def __call__(self, parameters: Tensor) -> Tensor:
         vertices, means, log_concentrations = self.parts(parameters)
         shares = means.clamp_min(_LEAST_SHARE)
         shares = shares / shares.sum(dim=1, keepdim=True)
@@ -138,7 +139,9 @@ class _Objective:
         negative = (torch.relu(-(vertices @ self.basis + self.origin)) ** 2).mean() / self.level**2 * 1e2
         # A weak prior keeps a region without spread from running to infinite concentration.
         prior = 1e-4 * ((log_concentrations - np.log(8.0)) ** 2).mean()
-        return (self.weights * 0.5 * (log_det + trace)).sum() - self.free + outside + negative + prior + 1e3 * failed.sum()
+        likelihood = (self.weights * 0.5 * (log_det + trace)).sum() - self.free
+        total: Tensor = likelihood + outside + negative + prior + 1e3 * failed.sum()
+        return total
 
 
 def fit_region_moments(moments: RegionMoments, starts: list[FloatArray], iterations: int = 500) -> MomentFit:
@@ -157,7 +160,11 @@ def fit_region_moments(moments: RegionMoments, starts: list[FloatArray], iterati
     for start in starts:
         first = np.concatenate([moments.to_vertices(start).ravel(), np.full(moments.regions, np.log(8.0))])
         found = minimize(
-            value_and_gradient, first, jac=True, method="L-BFGS-B", options={"maxiter": iterations, "maxfun": 2 * iterations, "maxcor": 25}
+            value_and_gradient,
+            first,
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": iterations, "maxfun": 2 * iterations, "maxcor": 25},
         )
         if np.isfinite(found.fun) and found.fun < best_value:
             best_value, best = float(found.fun), found.x
@@ -183,11 +190,13 @@ def _summary(objective: _Objective, parameters: FloatArray, value: float) -> Mom
     )
 
 
-def _vertex_variances(objective: _Objective, parameters: torch.Tensor, count: float) -> FloatArray:
+def _vertex_variances(objective: _Objective, parameters: Tensor, count: float) -> FloatArray:
     """(P·d,) variances of the vertices from the profile Hessian (concentrations maximised out); inf where it is not positive."""
     hessian = torch.autograd.functional.hessian(objective, parameters).numpy() * count  # type: ignore[no-untyped-call]
     size = (objective.moments.dimension + 1) * objective.moments.dimension
-    profile = hessian[:size, :size] - hessian[:size, size:] @ np.linalg.pinv(hessian[size:, size:]) @ hessian[size:, :size]
+    profile = (
+        hessian[:size, :size] - hessian[:size, size:] @ np.linalg.pinv(hessian[size:, size:]) @ hessian[size:, :size]
+    )
     values, vectors = np.linalg.eigh(0.5 * (profile + profile.T))
     if values[0] <= 1e-9 * max(values[-1], 1e-12):
         return np.full(size, np.inf)

@@ -81,12 +81,16 @@ def find_endmembers(spectra: FloatArray, count: int, *, sum_to_one: bool, stroke
     return replace(found, notes=notes, numbers=numbers)
 
 
-def _thinned(spectra: FloatArray, strokes: list[IntArray], generator: np.random.Generator) -> tuple[FloatArray, list[IntArray]]:
+def _thinned(
+    spectra: FloatArray, strokes: list[IntArray], generator: np.random.Generator
+) -> tuple[FloatArray, list[IntArray]]:
     if len(spectra) <= MOST_PIXELS:
         return spectra, strokes
     painted = np.concatenate(strokes) if strokes else np.zeros(0, int)
     rest = np.setdiff1d(np.arange(len(spectra)), painted)
-    kept = np.concatenate([painted, np.sort(generator.choice(rest, max(1, MOST_PIXELS - len(painted)), replace=False))]).astype(int)
+    kept = np.concatenate(
+        [painted, np.sort(generator.choice(rest, max(1, MOST_PIXELS - len(painted)), replace=False))]
+    ).astype(int)
     bounds = np.cumsum([0, *[len(stroke) for stroke in strokes]])
     return spectra[kept], [np.arange(bounds[k], bounds[k + 1]) for k in range(len(strokes))]
 
@@ -98,7 +102,9 @@ def _signal_notes(weakest: float, excess: Excess) -> list[str]:
             f"The weakest signal is only {weakest:.0f}× the noise variance: errors of 2–5° are likely; smooth, bin, or ask for fewer endmembers."
         )
     if 1.003 < excess.linear <= VARIABILITY:
-        notes.append(f"Spectral variability is present ({100 * (excess.linear - 1):.1f} % over the noise): expect errors of 1–4°.")
+        notes.append(
+            f"Spectral variability is present ({100 * (excess.linear - 1):.1f} % over the noise): expect errors of 1–4°."
+        )
     return notes
 
 
@@ -129,7 +135,9 @@ def _on_sphere(spectra: FloatArray, count: int, sum_to_one: bool, generator: np.
             notes.append("Several starts fit equally well but differ by more than 3°: paint a stroke to choose.")
     agreeing = sum(optimum.loss < arch.SAME_LOSS * chords[0].loss for optimum in chords)
     numbers = {"starts": len(chords), "starts_agreeing": agreeing, "chord_cone_degrees": apart.tolist()}
-    endmembers = _with_brightness(spectra, unit, lengths, endmembers, fully_constrained(scores, best.archetypes), sum_to_one)
+    endmembers = _with_brightness(
+        spectra, unit, lengths, endmembers, fully_constrained(scores, best.archetypes), sum_to_one
+    )
     return Found(endmembers, route, True, 0.0, _NO_EXCESS, tuple(notes), numbers)
 
 
@@ -138,7 +146,12 @@ def _purified(unit: FloatArray, scores: FloatArray, archetypes: FloatArray) -> F
 
 
 def _with_brightness(
-    spectra: FloatArray, unit: FloatArray, lengths: FloatArray, endmembers: FloatArray, abundances: FloatArray, sum_to_one: bool
+    spectra: FloatArray,
+    unit: FloatArray,
+    lengths: FloatArray,
+    endmembers: FloatArray,
+    abundances: FloatArray,
+    sum_to_one: bool,
 ) -> FloatArray:
     return arch.brightness_of_closest(unit, lengths, endmembers, abundances) if sum_to_one else endmembers
 
@@ -164,12 +177,20 @@ def _by_strokes(spectra: FloatArray, count: int, strokes: list[IntArray], sum_to
         believed = core[share >= 0.5 * np.median(share)]
         kept.append(believed if len(believed) >= arch.FEWEST_BACKERS else core)
     fit = yield from _anchored(scores, weights, kept, count)
-    endmembers = fit.archetypes @ subspace.basis
+    endmembers: FloatArray = fit.archetypes @ subspace.basis
     if sum_to_one:
         endmembers = arch.brightness_of_closest(unit, lengths, endmembers, fit.abundances)
     note = f"{len(strokes)} painted material{'s' if len(strokes) > 1 else ''} anchor the first endmembers; the others are the purest spectra left."
     numbers = {"stroke_pixels_believed": [len(pixels) for pixels in kept]}
-    return Found(endmembers, "sphere", True, 0.0, _NO_EXCESS, (note if len(strokes) < count else note.split(";")[0] + ".",), numbers)
+    return Found(
+        endmembers,
+        "sphere",
+        True,
+        0.0,
+        _NO_EXCESS,
+        (note if len(strokes) < count else note.split(";")[0] + ".",),
+        numbers,
+    )
 
 
 def _anchored(
@@ -208,16 +229,20 @@ def _in_simplex(
         yield optima[0].loss
         pure = affine and _looks_bilinear(spectra, endmembers, noise, excess, count, outside)
         if pure:
-            notes.append("Mixing looks bilinear (multiple scattering): endmembers stay on pure pixels, abundances are approximate.")
+            notes.append(
+                "Mixing looks bilinear (multiple scattering): endmembers stay on pure pixels, abundances are approximate."
+            )
             numbers["bilinear"] = True
         else:
-            endmembers, apart = _extrapolated(coordinates, vertices, _weakest(excess, count, sum_to_one))
+            endmembers, apart = yield from _extrapolated(coordinates, vertices, _weakest(excess, count, sum_to_one))
             numbers["volume_weights_degrees"] = apart.tolist()
             notes.append(
                 "No pure pixels: endmembers are extrapolated beyond the data by minimum volume; paint three or more regions, or a stroke, to confirm."
             )
             if apart.max() > 5:
-                notes.append(f"Endmember {_numbers(apart > 5)}: the extrapolation is uncertain by about {apart.max():.0f}°.")
+                notes.append(
+                    f"Endmember {_numbers(apart > 5)}: the extrapolation is uncertain by about {apart.max():.0f}°."
+                )
     if sum_to_one and not affine:
         endmembers = _sum_to_one_brightness(spectra, endmembers)
     return Found(endmembers, "affine" if affine else "perspective", pure, 0.0, _NO_EXCESS, tuple(notes), numbers)
@@ -250,19 +275,24 @@ def _outside(
     return measured, 2 * expected + 0.75 + 5 * max(0.0, (chi**2 - 1) * freedom)
 
 
-def _looks_bilinear(spectra: FloatArray, endmembers: FloatArray, noise: float, excess: Excess, count: int, outside: float) -> bool:
+def _looks_bilinear(
+    spectra: FloatArray, endmembers: FloatArray, noise: float, excess: Excess, count: int, outside: float
+) -> bool:
     freedom = spectra.shape[1] - count + 1
     left = bilinear_residual(spectra, endmembers) / noise**2 - excess.affine**2 * freedom
-    return left < 0.2 * outside
+    return bool(left < 0.2 * outside)
 
 
-def _extrapolated(coordinates: Coordinates, vertices: FloatArray, weakest: float) -> tuple[FloatArray, FloatArray]:
+def _extrapolated(
+    coordinates: Coordinates, vertices: FloatArray, weakest: float
+) -> Generator[float, None, tuple[FloatArray, FloatArray]]:
     """Minimum volume at two weights, averaged where they agree: (P, B) and their difference in degrees (P,)."""
     scores, noise = coordinates.scores[coordinates.kept], coordinates.noise[coordinates.kept]
     centre = vertices.mean(axis=0)
     corners = scores[largest_volume(scores, simplex_volume(scores, len(vertices)))]
     starts = [centre + (vertices - centre) * growth for growth in (1.0, 1.15, 1.4)] + [corners]
-    full, half = minimum_volume(scores, noise, starts, 1.0), minimum_volume(scores, noise, starts, 0.5)
+    full = yield from minimum_volume(scores, noise, starts, 1.0)
+    half = yield from minimum_volume(scores, noise, starts, 0.5)
     first, second = coordinates.to_spectra(full), coordinates.to_spectra(half)
     order = match_endmembers(first, second)
     apart = np.degrees(spectral_angle(first[order], second))

@@ -1,0 +1,63 @@
+"""Make the README's pictures of the window: the sample scene, trained, a pixel clicked, in both themes.
+
+Run on a display, or without one: xvfb-run -s "-screen 0 1390x890x24" python resources/gallery/window.py [FOLDER]
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtWidgets import QApplication
+
+from napari_unmix.plugin.launch import open_viewer
+from napari_unmix.plugin.session import Session
+from napari_unmix.plugin.workspace import workspace_of
+
+SIZE = (1390, 890)
+PIXEL = (40, 50)
+MOST_SECONDS = 600.0
+
+
+def live(condition: Callable[[], bool], seconds: float = MOST_SECONDS) -> None:
+    """Let the window live until something is the case."""
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
+def picture(viewer: Any, path: Path) -> None:
+    """Save what the window shows, once it has drawn it."""
+    viewer.reset_view()
+    live(lambda: False, 0.8)
+    viewer.screenshot(str(path), canvas_only=False, flash=False)
+    print(path)
+
+
+def main(folder: Path) -> None:
+    """Open the sample, train it, take the pictures."""
+    folder.mkdir(parents=True, exist_ok=True)
+    viewer = open_viewer(sample=True, block=False)
+    viewer.window.resize(*SIZE)
+    workspace = workspace_of(viewer)
+    session: Session = workspace.session
+    live(lambda: session.suggested is not None and session.survey is not None)
+    picture(viewer, folder / "window-ready.png")
+    workspace.controller.start()
+    live(lambda: session.preview is not None)
+    picture(viewer, folder / "window-training.png")
+    live(lambda: session.state == "idle")
+    workspace.controller.select_pixel(*PIXEL)
+    for theme in ("dark", "light"):
+        viewer.theme = theme
+        picture(viewer, folder / f"window-{theme}.png")
+    viewer.close()
+    live(lambda: False, 0.2)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "pictures"))
