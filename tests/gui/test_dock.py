@@ -174,7 +174,7 @@ def test_the_window_stays_alive_while_it_trains(window: Any) -> None:
     assert np.median(gaps) < 0.05
 
 
-@pytest.mark.parametrize("how", ["dock", "window"])
+@pytest.mark.parametrize("how", ["dock", "viewer"])
 def test_closing_while_training_stops_the_thread(window: Any, how: str) -> None:
     fit = with_fakes(window, 100_000)
     window.press("Train")
@@ -184,9 +184,57 @@ def test_closing_while_training_stops_the_thread(window: Any, how: str) -> None:
         window.dock.destroyOnClose()
     else:
         window.viewer.close()
-        window.qtbot.wait(50)
+    window.qtbot.wait(50)
     assert fit.closed.wait(2.0)
     window.wait_for(lambda: QThreadPool.globalInstance().activeThreadCount() == 0)
+
+
+CLOSE_THE_FRAME = """
+import threading, time
+import napari, numpy as np
+from qtpy.QtCore import QTimer
+from napari_unmix.cube import Cube
+from napari_unmix.plugin.dock import SpectraDock, UnmixDock
+from napari_unmix.plugin.engine import Engine
+from napari_unmix.unmixing import Progress
+
+closed = threading.Event()
+
+def forever(cube, spec, annotation):
+    try:
+        while True:
+            time.sleep(0.01)
+            yield Progress("fitting", 0, 1, 0.5)
+    finally:
+        closed.set()
+
+def nothing():
+    yield Progress("warming up", 0, 1, 0.0)
+
+viewer = napari.Viewer(show_welcome_screen=False)
+dock = UnmixDock(viewer)
+viewer.window.add_dock_widget(dock)
+controller, session = dock.workspace.controller, dock.workspace.session
+controller._engine = Engine(unmix=forever, warm_up=nothing)
+controller.add_cube(Cube(np.random.default_rng(0).uniform(size=(20, 20, 9)), name="scene"))
+QTimer.singleShot(500, controller.start)
+QTimer.singleShot(1500, lambda: print(session.state, closed.is_set(), flush=True))
+QTimer.singleShot(1600, viewer.window._qt_window.close)
+QTimer.singleShot(3000, lambda: print("stopped", closed.is_set(), flush=True))
+QTimer.singleShot(3100, napari.qt.get_qapp().quit)
+napari.run()
+print("ended", closed.is_set())
+"""
+
+
+def test_closing_the_frame_of_a_running_program_stops_the_thread() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CLOSE_THE_FRAME], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert "training False" in done.stdout, done.stderr
+    assert "ended True" in done.stdout, done.stderr
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
 
 
 def test_an_error_is_told_in_its_step(window: Any) -> None:
@@ -207,6 +255,15 @@ def test_an_error_is_told_in_its_step(window: Any) -> None:
     assert any("mat1 and mat2" in text for text in texts(window))
     assert window.session.answer is good
     assert window.button("Train").isEnabled()
+
+
+def test_a_file_that_is_none_is_told_in_the_first_step(window: Any, tmp_path: Any) -> None:
+    (tmp_path / "broken.hdr").write_text("ENVI\nsamples = many\n")
+    window.controller.open(tmp_path / "broken.hdr")
+    window.wait_for(lambda: window.session.trouble is not None)
+    assert window.session.trouble.step == "cube"
+    assert window.session.trouble.sentence in texts(window)
+    assert window.session.cube is None
 
 
 def test_both_docks_share_one_session(window: Any) -> None:

@@ -43,7 +43,7 @@ class MapLayers:
             (events.state, self._state_changed),
         ):
             signal.connect(slot)
-            self._connections.append(partial(signal.disconnect, slot))
+            self._connections.append(partial(signal.disconnect, slot, missing_ok=True))
         self._changed_cube()
 
     def close(self) -> None:

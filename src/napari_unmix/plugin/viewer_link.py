@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any
 
 import numpy as np
 from napari.utils.notifications import show_error
 from napari.utils.theme import get_theme
+from psygnal import SignalInstance
 from qtpy.QtCore import QTimer
 
 from napari_unmix.cube import Annotation, Cube, IntArray
@@ -90,7 +92,7 @@ class ViewerLink:
 
     def _listen(self, signal: Any, slot: Callable[..., None]) -> None:
         signal.connect(slot)
-        self._connections.append(lambda: signal.disconnect(slot))
+        self._connections.append(partial(_disconnect, signal, slot))
 
     # --- layers that come and go
 
@@ -220,7 +222,7 @@ class ViewerLink:
 
     def _listen_layer(self, signal: Any, slot: Callable[..., None]) -> None:
         signal.connect(slot)
-        self._layer_connections.append(lambda: signal.disconnect(slot))
+        self._layer_connections.append(partial(_disconnect, signal, slot))
 
     def _unwatch(self) -> None:
         self._strokes.stop()
@@ -279,7 +281,7 @@ class ViewerLink:
 
     def _pressed(self, viewer: Any, event: Any) -> Generator[None, None, None]:
         """A left click without a drag asks for that pixel, also where it paints."""
-        if event.button != 1 or event.modifiers:
+        if event.button != 1 or event.modifiers or self._viewer.dims.ndisplay != 2:
             return
         start = np.asarray(event.pos, dtype=float)
         yield
@@ -342,6 +344,14 @@ class ViewerLink:
 def _mixed(one: Any, other: Any) -> str:
     a, b = one.as_rgb_tuple(alpha=False), other.as_rgb_tuple(alpha=False)
     return "#" + "".join(f"{round(0.62 * x + 0.38 * y):02x}" for x, y in zip(a, b, strict=True))
+
+
+def _disconnect(signal: Any, slot: Callable[..., None]) -> None:
+    """Disconnect, if it is connected: psygnal and napari differ in what they say when it is not."""
+    if isinstance(signal, SignalInstance):
+        signal.disconnect(slot, missing_ok=True)
+    else:
+        signal.disconnect(slot)
 
 
 def _discard(items: list[Any], item: Any) -> None:

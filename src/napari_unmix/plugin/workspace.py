@@ -40,6 +40,8 @@ class Workspace:
         for key, known in list(_open.items()):
             if known is self:
                 del _open[key]
+        for name in self.session.events:
+            self.session.events[name].disconnect()  # by now the panels may be gone
         self.link.close()
         self.controller.close()
 
