@@ -18,7 +18,7 @@ from napari_unmix.palette import endmember_colours
 from napari_unmix.unmixing import Unmixing
 
 _DPI = 150
-_TILE = 2.5  # inches, the longer side of a map
+_TILE, _NARROWEST, _SPACE, _MARGIN = 2.5, 1.3, 0.15, 0.15  # inches: a map's longer side, the least room for its name
 _INK, _FAINT, _NO_DATA = "#222222", "#8a8a8a", "#d8d8d8"
 _FONT = {"font.family": "sans-serif", "font.size": 9.0, "text.color": _INK, "axes.labelcolor": _INK}
 _TRUE_COLOUR_NM = (640.0, 550.0, 460.0)
@@ -47,8 +47,9 @@ def _abundances(cube: Cube, result: Unmixing, report: Report) -> Any:
     height, width, _ = cube.shape
     count = len(result.names) + 1
     columns, rows = _grid(count, height / width)
-    across, down = _TILE * min(1, width / height), _TILE * min(1, height / width)
-    breadth = max(columns * (across + 0.15) + 0.25, 5.2)
+    across, down = max(_TILE * min(1, width / height), _NARROWEST), _TILE * min(1, height / width)
+    maps = columns * (across + _SPACE) - _SPACE
+    breadth = max(maps + 2 * _MARGIN, 5.2)
     sentence = textwrap.wrap(report.summary, int(breadth * 15), max_lines=3, placeholder=" …")
     head, foot = 0.45 + 0.17 * len(sentence), 0.5  # inches, for the words above and the scale below
     size = (breadth, rows * (down + 0.3) + head + foot)
@@ -56,11 +57,11 @@ def _abundances(cube: Cube, result: Unmixing, report: Report) -> Any:
     grid = figure.add_gridspec(
         rows,
         columns,
-        left=0.15 / size[0],
-        right=1 - 0.15 / size[0],
+        left=_MARGIN / size[0],
+        right=(_MARGIN + maps) / size[0],
         top=1 - (head + 0.2) / size[1],
         bottom=foot / size[1],
-        wspace=0.06,
+        wspace=_SPACE / across,
         hspace=0.3 / down,
     )
     axes = [figure.add_subplot(grid[k // columns, k % columns]) for k in range(count)]
@@ -87,31 +88,37 @@ def _map(axis: Any, result: Unmixing, k: int) -> None:
     colour = endmember_colours(len(result.names))[k]
     # White at the end, unlike the window's additive layers: so a dark colour's map reads as well as a bright one's.
     colours = LinearSegmentedColormap.from_list(result.names[k], [(0, "black"), (_FULL_COLOUR, colour), (1, "white")])
-    colours.set_bad(_NO_DATA)
     shares = result.abundances[:, :, k]
+    # No data lies under the map: Agg leaves masked pixels open.
+    axis.set_facecolor(_NO_DATA)
     axis.imshow(np.ma.masked_invalid(shares), cmap=colours, vmin=0, vmax=1, interpolation="nearest")
     _title(axis, result.names[k], f"{100 * float(np.nanmean(shares, dtype=np.float64)):.0f} %", colour)
 
 
 def _title(axis: Any, name: str, share: str, colour: str | None = None) -> None:
+    """Swatch, name and share above a map, as wide as its place in the grid: a narrow map may be narrower than its name."""
     axis.set_xticks([])
     axis.set_yticks([])
+    axis.set_anchor("NW")
     for side in axis.spines.values():
         side.set_visible(False)
-    start = 0.0
+    place, (width, height) = axis.get_position(original=True), axis.figure.get_size_inches()
+    base, start = place.y1 + 0.05 / height, place.x0
     if colour is not None:
-        axis.annotate(
-            "■", (0, 1), (0, 3.5), xycoords="axes fraction", textcoords="offset points", color=colour, fontsize=10
-        )
-        start = 11.0
-    shown = textwrap.shorten(name, 26, placeholder="…") or name[:26]
-    axis.annotate(shown, (0, 1), (start, 4), xycoords="axes fraction", textcoords="offset points", weight="bold")
-    axis.annotate(share, (1, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", ha="right", color=_INK)
+        axis.figure.text(start, base, "■", color=colour, fontsize=10)
+        start += 0.15 / width
+    room = (place.x1 - start) * width - 0.35  # inches, less the share's
+    axis.figure.text(start, base, _shortened(name, max(4, int(room / 0.083))), weight="bold")
+    axis.figure.text(place.x1, base, share, ha="right")
+
+
+def _shortened(name: str, characters: int) -> str:
+    return name if len(name) <= characters else name[: characters - 1].rstrip() + "…"
 
 
 def _heading(figure: Any, cube: Cube, result: Unmixing, sentence: list[str]) -> None:
     width, height = figure.get_size_inches()
-    left = 0.15 / width
+    left = _MARGIN / width
     facts = f"{cube.name} · {type(result.spec).title} · {len(result.names)} endmembers"
     figure.text(left, 1 - 0.1 / height, facts, va="top", fontsize=11, weight="bold")
     figure.text(left, 1 - 0.33 / height, "\n".join(sentence), va="top", color=_INK, fontsize=8.5, linespacing=1.35)
@@ -123,12 +130,12 @@ def _scale(figure: Any, foot: float) -> None:
     from matplotlib.colors import Normalize
 
     width, height = figure.get_size_inches()
-    axis = figure.add_axes((0.15 / width, foot - 0.27 / height, 1.6 / width, 0.1 / height))
+    axis = figure.add_axes((_MARGIN / width, foot - 0.27 / height, 1.6 / width, 0.1 / height))
     bar = figure.colorbar(ScalarMappable(Normalize(0, 1), "gray"), cax=axis, orientation="horizontal")
     bar.outline.set_visible(False)
     bar.set_ticks([0, 0.5, 1], labels=["0", "0.5", "1"])
     axis.tick_params(length=2, labelsize=8, color=_FAINT, pad=1.5)
-    place = ((0.15 + 1.6 + 0.12) / width, foot - 0.22 / height)
+    place = ((_MARGIN + 1.6 + 0.12) / width, foot - 0.22 / height)
     figure.text(*place, "abundance; per cent: its mean", va="center", fontsize=8, color=_INK)
 
 

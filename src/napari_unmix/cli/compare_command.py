@@ -36,6 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     runs = [read_run(folder) for folder in arguments.runs]
     cube = read_cube(arguments.cube)
+    for one in runs:
+        _check_shape(one, cube)
     reference = read_reference(arguments.reference, arguments.reference_suffix, cube)
     rows = [compare(one, cube, reference) for one in runs]
     if arguments.json:
@@ -63,11 +65,11 @@ def read_reference(path: str, suffix: str, cube: Cube) -> Reference:
     height, width, bands = cube.shape
     if endmembers is not None and (endmembers.ndim != 2 or endmembers.shape[1] != bands):
         raise UnmixError(
-            f"E{suffix} of {file.name} is {_size(endmembers)} but the cube has {bands} bands: give E as (P, {bands})."
+            f"E{suffix} of {file.name} is {_size(endmembers.shape)} but the cube has {bands} bands: give E as (P, {bands})."
         )
     if abundances is not None and (abundances.ndim != 3 or abundances.shape[:2] != (height, width)):
         raise UnmixError(
-            f"A{suffix} of {file.name} is {_size(abundances)} but the cube is {height}×{width}:"
+            f"A{suffix} of {file.name} is {_size(abundances.shape)} but the cube is {height}×{width}:"
             f" give A as ({height}, {width}, P)."
         )
     counts = {
@@ -113,16 +115,10 @@ def _read_arrays(path: Path, names: set[str]) -> dict[str, FloatArray]:
 
 
 def compare(run: Run, cube: Cube, reference: Reference) -> dict[str, Any]:
-    """The figures of one run, None where the reference has nothing to compare with."""
+    """The figures of one run of the cube, None where the reference has nothing to compare with."""
     from napari_unmix.metrics import angle_table, mean_correlation, rmse
     from napari_unmix.runs import cube_hash
 
-    if run.abundances.shape[:2] != cube.shape[:2] or run.endmembers.shape[1] != cube.shape[2]:
-        rows, columns = run.abundances.shape[:2]
-        raise UnmixError(
-            f"{run.folder} is a run of a cube of {rows}×{columns}×{run.endmembers.shape[1]} but {cube.name} is "
-            f"{'×'.join(map(str, cube.shape))}: give the cube that it unmixed."
-        )
     order = _match(run, reference)
     matched = np.flatnonzero(order >= 0)  # in the reference; order[matched] in the run
     figures: dict[str, Any] = {
@@ -144,6 +140,15 @@ def compare(run: Run, cube: Cube, reference: Reference) -> dict[str, Any]:
         truth = reference.abundances[:, :, matched].reshape(-1, len(matched))
         figures |= {"abundance_rmse": rmse(estimated, truth), "mcc": mean_correlation(estimated, truth)}
     return figures
+
+
+def _check_shape(run: Run, cube: Cube) -> None:
+    found = (*run.abundances.shape[:2], run.endmembers.shape[1])
+    if found != cube.shape:
+        raise UnmixError(
+            f"{run.folder} is a run of a cube of {_size(found)} but {cube.name} is {_size(cube.shape)}:"
+            " give the cube that it unmixed."
+        )
 
 
 def _match(run: Run, reference: Reference) -> Any:
@@ -172,8 +177,8 @@ def _notes(run: Run, reference: Reference, same_cube: bool) -> list[str]:
     return notes
 
 
-def _size(array: FloatArray) -> str:
-    return "×".join(map(str, array.shape)) or "a single number"
+def _size(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape)) or "a single number"
 
 
 def _table(rows: list[dict[str, Any]]) -> list[str]:

@@ -49,11 +49,13 @@ def _bar() -> Iterator[Show]:
 
 
 def _log() -> Show:
-    last = ""
+    last: str | None = None
 
     def show(event: Progress) -> None:
         nonlocal last
-        if event.stage != last:
+        if last is None:  # the input is being checked: a refusal is one sentence, with nothing before it
+            last = event.stage
+        elif event.stage != last:
             last = event.stage
             print(f"napari-unmix: {event.stage}", file=sys.stderr, flush=True)
 

@@ -1,0 +1,70 @@
+"""What the tests share: a small cube with known truth, and saying loudly what is left out."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_unmix.cube import Cube
+
+WINDOW = all(importlib.util.find_spec(name) for name in ("napari", "pytestqt"))
+collect_ignore_glob = [] if WINDOW else ["gui/*", "plugin/*"]
+_LEFT_OUT = "napari or pytest-qt is not installed: THE WINDOW'S TESTS ARE LEFT OUT (the gui extra brings them)"
+
+
+def pytest_report_header() -> list[str]:
+    """Say what this run covers, before it."""
+    data = os.environ.get("NAPARI_UNMIX_DATA") or "not set, so tests on real scenes are skipped"
+    return [f"NAPARI_UNMIX_DATA: {data}", *([] if WINDOW else [_LEFT_OUT])]
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say it again at the end, where it is read."""
+    if not WINDOW:
+        terminalreporter.write_line(_LEFT_OUT, yellow=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def small_cube() -> Cube:
+    """16 × 12 × 24, three endmembers with pure pixels, little noise; two excluded bands and one invalid pixel."""
+    generator = np.random.default_rng(3)
+    wavelengths = np.linspace(450.0, 910.0, 24)
+    centres = np.array([500.0, 680.0, 860.0])
+    endmembers = 0.1 + 0.6 * np.exp(-(((wavelengths - centres[:, None]) / 90.0) ** 2))  # (3, 24)
+    abundances = generator.dirichlet(np.full(3, 0.6), size=(16, 12))
+    abundances[0, 1:4] = np.eye(3)
+    spectra = abundances @ endmembers + generator.normal(0, 0.002, (16, 12, 24))
+    good = np.ones(24, bool)
+    good[[10, 11]] = False
+    valid = np.ones((16, 12), bool)
+    valid[5, 5] = False
+    return Cube(spectra, wavelengths, good_bands=good, valid_pixels=valid, name="small")
+
+
+@pytest.fixture
+def cube_file(small_cube: Cube, tmp_path: Path) -> Path:
+    """The small cube as a file."""
+    path = tmp_path / "small.npz"
+    np.savez(path, cube=small_cube.spectra, wavelength=small_cube.wavelengths)
+    return path
+
+
+@pytest.fixture
+def annotation_file(tmp_path: Path) -> Callable[..., Path]:
+    """Write a painting of the small cube: label -> slice of rows."""
+
+    def write(**rows: slice) -> Path:
+        labels = np.zeros((16, 12), np.uint8)
+        for name, place in rows.items():
+            labels[place] = int(name.removeprefix("label"))
+        path = tmp_path / "painting.npy"
+        np.save(path, labels)
+        return path
+
+    return write
