@@ -153,15 +153,15 @@ def _check_shape(run: Run, cube: Cube) -> None:
 
 def _match(run: Run, reference: Reference) -> Any:
     """The run's endmember of each of the reference's, −1 where there is none: by the angle, or by the maps alone."""
-    from napari_unmix.alignment import match_abundances, match_endmembers
+    from napari_unmix.alignment import match_endmembers
 
     if reference.endmembers is not None:
         return match_endmembers(run.endmembers, reference.endmembers)
     assert reference.abundances is not None
     estimated = run.abundances.reshape(-1, len(run.names))
     truth = reference.abundances.reshape(-1, reference.count)
-    finite = np.isfinite(estimated).all(axis=1) & np.isfinite(truth).all(axis=1)
-    return match_abundances(estimated[finite], truth[finite])
+    # Without spectra the maps themselves are matched: the angle of centred maps is that of their correlation.
+    return match_endmembers((estimated - np.nanmean(estimated, axis=0)).T, (truth - np.nanmean(truth, axis=0)).T)
 
 
 def _notes(run: Run, reference: Reference, same_cube: bool) -> list[str]:
