@@ -278,6 +278,17 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     assert process.stderr == ""
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX file descriptors")
+@pytest.mark.parametrize("close", [">&-", "2>&-"])
+def test_streams_may_be_closed_or_poor(cube_file: Path, close: str) -> None:
+    command = f"{sys.executable} -m napari_unmix info {cube_file} {close}"
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert ("16?12 pixels" in done.stdout) == (close == "2>&-")
+
+
 # --- help
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -33,6 +34,7 @@ BAD_INPUT, CANCELLED, BROKEN_PIPE = 2, 130, 141  # as a shell reports SIGINT and
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    _prepare_streams()
     try:
         status = _dispatch(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()  # here, so that a reader that went away is noticed here
@@ -114,6 +116,14 @@ def _explain_runtime_error(error: RuntimeError) -> str:
     if "memory" in message.lower():
         return f"there is not enough memory ({message}): use a smaller --batch, crop the cube, or close other programs."
     return f"the computation failed ({message}): try another --seed or method, and report it if it stays."
+
+
+def _prepare_streams() -> None:
+    """Any terminal can print our sentences, × and – included; without a stream, as under pythonw, they go nowhere."""
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (open until the process ends)
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def _silence_stdout() -> None:

@@ -33,7 +33,6 @@ def describe(cube: Cube) -> dict[str, Any]:
     height, width, bands = cube.shape
     known = cube.wavelengths is not None
     pixels = cube.pixels()
-    values = cube.spectra[cube.valid_pixels][:, cube.good_bands]
     enough = len(pixels) >= 6 and pixels.shape[1] >= 3
     return {
         "name": cube.name,
@@ -43,7 +42,7 @@ def describe(cube: Cube) -> dict[str, Any]:
         "bands": bands,
         "wavelength_nm": [float(np.min(cube.axis)), float(np.max(cube.axis))] if known else None,
         "scale": cube.scale,
-        "value_range": [float(values.min()), float(values.max())] if values.size else None,
+        "value_range": [float(pixels.min()), float(pixels.max())] if pixels.size else None,
         "good_bands": int(cube.good_bands.sum()),
         "valid_pixels": int(cube.valid_pixels.sum()),
         "suggested_endmembers": suggest_endmembers(pixels) if enough else None,

@@ -108,7 +108,7 @@ def _help(of_method: dict[str, FieldInfo], all_methods: bool) -> str:
 
 
 def make_spec(arguments: argparse.Namespace) -> MethodSpec:
-    """The spec that was asked for; UnmixError for an option that the method does not have."""
+    """The spec that was asked for; UnmixError for an option that the method lacks, ValidationError for a bad value."""
     from napari_unmix.specs import method_specs, spec_class
 
     chosen = spec_class(arguments.method)
@@ -120,8 +120,7 @@ def make_spec(arguments: argparse.Namespace) -> MethodSpec:
                 f"{option_name(name)} is no option of {arguments.method} (it is one of {owners}):"
                 " leave it out, or choose another --method."
             )
-    with explain_validation():
-        return chosen(**values)
+    return chosen(**values)
 
 
 @contextlib.contextmanager
