@@ -7,12 +7,12 @@ import time
 import numpy as np
 
 from napari_unmix.auxiliary import side_information
-from napari_unmix.cube import Annotation, Cube, IntArray, UnmixError
+from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray, UnmixError
 from napari_unmix.identifiability.checks import assess_solution
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.base import Problem, Solution, implementation
 from napari_unmix.specs.base import MethodSpec
-from napari_unmix.subspace import suggest_endmembers
+from napari_unmix.subspace import directions, suggest_endmembers
 from napari_unmix.unmixing import Fit, Progress, Unmixing
 
 
@@ -45,7 +45,7 @@ def make_problem(cube: Cube, spec: MethodSpec, annotation: Annotation | None = N
             cube = _without(cube, annotation)
             spectra = cube.pixels()
     count = suggest_endmembers(spectra) if spec.endmembers == "auto" else int(spec.endmembers)
-    _check_size(spectra.shape, count)
+    _check_size(spectra, count, spec.illumination)
     choice = getattr(spec, "auxiliary", "none")
     used = annotation if spec.uses_paint else None
     side = side_information(cube, used, choice)
@@ -68,8 +68,8 @@ def _without(cube: Cube, annotation: Annotation) -> Cube:
     return replace(cube, valid_pixels=cube.valid_pixels & ~np.isin(annotation.labels, annotation.of_kind("ignore")))
 
 
-def _check_size(shape: tuple[int, ...], count: int) -> None:
-    pixels, bands = shape
+def _check_size(spectra: FloatArray, count: int, illumination: bool) -> None:
+    pixels, bands = spectra.shape
     if bands <= count:
         raise UnmixError(
             f"{count} endmembers need more than {count} bands, the cube has {bands} good ones: ask for at most {bands - 1}."
@@ -77,6 +77,16 @@ def _check_size(shape: tuple[int, ...], count: int) -> None:
     if pixels < 3 * count:
         raise UnmixError(
             f"{count} endmembers need at least {3 * count} valid pixels, the cube has {pixels}: ask for fewer, or check the mask."
+        )
+    affine, linear = directions(spectra)
+    most = linear if illumination else min(affine + 1, linear + 1)
+    if most < 2:
+        raise UnmixError(
+            "All pixels hold the same spectrum (but for brightness): there is nothing to unmix in this cube."
+        )
+    if most < count:
+        raise UnmixError(
+            f"The spectra vary in {most - 1} directions only, so {count} endmembers can't be told apart: ask for at most {most}."
         )
 
 

@@ -10,6 +10,8 @@ from napari_unmix.cube import FloatArray
 
 # Pixels that the regression of the noise reads: more change its answer by less than a per cent.
 _NOISE_PIXELS = 6000
+# Cubes are single precision: below this share of the signal a noise level is rounding, not noise.
+_ROUNDING = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +50,8 @@ def noise_per_band(spectra: FloatArray) -> FloatArray:
 def noise_level(spectra: FloatArray, endmembers: int = 0) -> float:
     """White noise level s. With P endmembers the regression leaves (1 + P/B) s², which is taken off (calibrated: χ = 1 on exact models)."""
     variance = float(np.mean(noise_per_band(spectra) ** 2))
-    return float(max(np.sqrt(variance / (1 + endmembers / spectra.shape[1])), 1e-12))
+    rounding = _ROUNDING * float(np.sqrt(np.mean(spectra**2)))
+    return float(max(np.sqrt(variance / (1 + endmembers / spectra.shape[1])), rounding, 1e-12))
 
 
 def affine_subspace(spectra: FloatArray, dimension: int) -> Subspace:
@@ -69,6 +72,17 @@ def _leading(moment: FloatArray, dimension: int) -> FloatArray:
     # Signs are a convention: the same data give the same basis on every machine.
     signs = np.sign(vectors[np.arange(len(vectors)), np.abs(vectors).argmax(axis=1)])
     return np.ascontiguousarray(vectors * signs[:, None])
+
+
+def directions(spectra: FloatArray) -> tuple[int, int]:
+    """Number of directions over rounding in which (N, B) spectra vary: about their mean (affine), and from zero (linear)."""
+    sample = spectra[:: max(1, len(spectra) // 20_000)]
+    total = float((sample**2).sum())
+    if total == 0:
+        return 0, 0
+    centred = sample - sample.mean(axis=0)
+    affine, linear = (np.linalg.eigvalsh(part.T @ part) > (_ROUNDING**2) * total for part in (centred, sample))
+    return int(affine.sum()), int(linear.sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +127,7 @@ def suggest_endmembers(spectra: FloatArray, most: int = 12) -> int:
     count, bands = spectra.shape
     most = max(2, min(most, bands - 1, count // 3))
     noise = noise_per_band(spectra)
-    whitened = spectra / np.maximum(noise, 1e-3 * np.median(noise) + 1e-300)
+    whitened = spectra / np.maximum(noise, 1e-3 * np.median(noise) + _ROUNDING * np.sqrt(np.mean(spectra**2)) + 1e-12)
     eigenvalues = np.linalg.eigvalsh(whitened.T @ whitened / count)[::-1]
     # The regression's residual is a little above the noise; the bulk's own median corrects for it.
     bulk = float(np.median(eigenvalues[bands // 2 :])) if bands > 40 else 1.0
@@ -124,6 +138,6 @@ def suggest_endmembers(spectra: FloatArray, most: int = 12) -> int:
     length = np.linalg.norm(spectra, axis=1)
     unit = spectra / np.maximum(length, 0.02 * np.median(length) + 1e-300)[:, None]
     moments = np.linalg.eigvalsh(unit.T @ unit / count)[::-1]
-    drops = moments[:most] / np.maximum(moments[1 : most + 1], 1e-300)
+    drops = moments[:most] / np.maximum(moments[1 : most + 1], _ROUNDING**2 * moments[0] + 1e-300)
     large = np.flatnonzero(drops >= _DROP) + 1
     return int(max(2, large[-1])) if large.size else 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,21 @@ MOST_STEPS_PER_EPOCH = 120
 def best_device() -> torch.device:
     """The GPU where there is one that works in double precision, else the CPU."""
     return torch.device("cuda") if torch.cuda.is_available() else torch.device("cpu")
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch on one thread of the CPU, and give the caller's setting back.
+
+    Tensors here are small (thousands of pixels by a few endmembers): a second thread gains nothing on an idle machine, and where another
+    program, or the window, holds a core, waiting for it made fits two to three times slower.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class InferenceNetwork(nn.Module):

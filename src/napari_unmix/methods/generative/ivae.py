@@ -18,6 +18,7 @@ from napari_unmix.methods.generative.posterior import SemiAmortised
 from napari_unmix.methods.generative.region_gaussian import GaussianPosterior, gaussian_posterior
 from napari_unmix.methods.geometry.refine import Refined, refine_by_regions
 from napari_unmix.methods.geometry.route import Found, find_endmembers
+from napari_unmix.methods.training import one_thread
 from napari_unmix.simplex import fully_constrained, scaled
 from napari_unmix.specs.ivae import IvaeSpec
 from napari_unmix.unmixing import Fit, Progress
@@ -29,6 +30,11 @@ _ORDERED_BY = 20_000
 
 def fit(problem: Problem) -> Fit[Solution]:
     """Fit the model; see the module's text. Khemakhem et al. 2020 (AISTATS) for the conditional prior; the theory page for the rest."""
+    with one_thread():
+        return (yield from _fit(problem))
+
+
+def _fit(problem: Problem) -> Fit[Solution]:
     spec = cast(IvaeSpec, problem.spec)
     found = yield from _search(problem)
     refined = _refine(problem, found)

@@ -17,7 +17,7 @@ from napari_unmix.cube import FloatArray
 from napari_unmix.methods.base import Problem, Solution
 from napari_unmix.methods.distributions import helmert
 from napari_unmix.methods.geometry.picks import vertex_components
-from napari_unmix.methods.training import InferenceNetwork, annealed_variance, best_device, entropy, train
+from napari_unmix.methods.training import InferenceNetwork, annealed_variance, best_device, entropy, one_thread, train
 from napari_unmix.specs.vae import VaeSpec
 from napari_unmix.subspace import linear_subspace, noise_level
 from napari_unmix.unmixing import Fit, Progress
@@ -28,6 +28,11 @@ _SAMPLES = 64
 
 def fit(problem: Problem) -> Fit[Solution]:
     """Train by the ELBO with annealed noise (Kingma & Welling 2014); abundances are the posterior's means by sampling."""
+    with one_thread():
+        return (yield from _fit(problem))
+
+
+def _fit(problem: Problem) -> Fit[Solution]:
     spec = cast(VaeSpec, problem.spec)
     yield Progress("finding a start", 0, 1, 0.02)
     model = _Model.start(problem)

@@ -72,7 +72,7 @@ def _extremes(lifted: FloatArray, count: int, generator: np.random.Generator) ->
     span[-1, 0] = 1.0
     picked = []
     for number in range(count):
-        direction: FloatArray = generator.normal(size=lifted.shape[1])
+        direction = generator.normal(size=(lifted.shape[1],))
         direction = direction - span @ (np.linalg.pinv(span) @ direction)
         index = int(np.abs(lifted @ direction).argmax())
         span[:, number] = lifted[index]

@@ -1,0 +1,62 @@
+"""The benchmarks run, write what they print, and the claims of the README hold on a fresh scene."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_unmix.benchmarks import benchmark_names, run
+from napari_unmix.benchmarks._scores import Score, means
+from napari_unmix.synthetic import blind_scene, measured_spectra, region_scene, sample_scene
+
+
+def test_painted_regions_beat_vca_by_three_and_the_vae(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("regions", ["--seeds", "77", "--out", str(tmp_path)]) == 0
+    rows = [Score(**row) for row in json.loads((tmp_path / "regions.json").read_text())]
+    found = means(rows)
+    assert found["ivae"][0] <= found["vca-fcls"][0] / 3
+    assert found["ivae"][1] <= found["vca-fcls"][1] / 2
+    assert found["ivae"] < found["vae"]
+    assert found["ivae"][1] < found["vae"][1]
+    assert (tmp_path / "regions.md").read_text() in capsys.readouterr().out + "\n"
+    with (tmp_path / "regions.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 3
+
+
+def test_every_benchmark_is_listed() -> None:
+    assert {"blind", "real", "regions", "sample"} <= set(benchmark_names())
+
+
+def test_the_sample_scene_is_what_it_says() -> None:
+    scene = sample_scene()
+    assert scene.cube.shape == (128, 128, 205)
+    assert len(scene.endmembers) == 5
+    assert scene.abundances.max() <= 0.85 + 1e-9
+    assert len(np.unique(scene.regions)) == 12
+    assert 0.4 < (scene.annotation.labels > 0).mean() < 0.6
+    np.testing.assert_allclose(scene.abundances.sum(axis=-1), 1)
+    clean = scene.illumination[..., None] * (scene.abundances @ scene.endmembers)
+    ratio = 10 * np.log10((clean**2).mean() / ((scene.cube.spectra - clean) ** 2).mean())
+    np.testing.assert_allclose(ratio, 30, atol=0.1)
+    np.testing.assert_array_equal(sample_scene().cube.spectra, scene.cube.spectra)
+
+
+def test_simulated_scenes_keep_their_conditions() -> None:
+    scene = region_scene(1, materials=4, regions=40, painted=0.5, highest=0.85)
+    assert scene.abundances.max() <= 0.85
+    assert len(np.unique(scene.regions)) == 40
+    assert 0.45 < (scene.annotation.labels > 0).mean() < 0.55
+    pure, none_pure = (blind_scene(2, materials=3, pure=p, kind="linear", decibels=30) for p in (True, False))
+    assert pure.abundances.max() > 0.97
+    assert none_pure.abundances.max() <= 0.8 + 1e-9
+
+
+def test_measured_spectra_are_reflectances() -> None:
+    wavelengths, spectra, names = measured_spectra()
+    assert spectra.shape == (len(names), len(wavelengths))
+    assert spectra.min() >= 0
+    assert spectra.max() <= 1

@@ -1,0 +1,178 @@
+"""Finding endmembers: gradients, each route on scenes made for it, and what painted regions may do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.optimize import check_grad
+
+from napari_unmix.alignment import match_endmembers
+from napari_unmix.methods.geometry.minimum_volume import volume_objective
+from napari_unmix.methods.geometry.picks import (
+    largest_volume,
+    simplex_volume,
+    starting_picks,
+    successive_projection,
+    vertex_components,
+)
+from napari_unmix.methods.geometry.refine import refine_by_regions
+from napari_unmix.methods.geometry.region_moments import fit_region_moments, region_moments
+from napari_unmix.methods.geometry.route import Found, find_endmembers
+from napari_unmix.metrics import spectral_angle
+from napari_unmix.simplex import fully_constrained
+from napari_unmix.subspace import affine_subspace
+from napari_unmix.synthetic import Scene, blind_scene, region_scene
+from napari_unmix.unmixing import drain
+
+
+def degrees(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    return np.asarray(np.degrees(spectral_angle(found[match_endmembers(found, truth)], truth)))
+
+
+def search(scene: Scene, **changes: object) -> Found:
+    arguments: dict[str, object] = {"sum_to_one": not scene.scaled, "strokes": [], "seed": 0, **changes}
+    return drain(find_endmembers(scene.cube.pixels(), len(scene.endmembers), **arguments))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def painted() -> Scene:
+    return region_scene(11)
+
+
+def test_every_pick_finds_the_pure_pixels_of_a_clean_scene() -> None:
+    generator = np.random.default_rng(0)
+    endmembers = generator.uniform(size=(4, 50))
+    abundances = np.vstack([generator.dirichlet(np.ones(4), 500) * 0.8 + 0.05, np.eye(4)])
+    spectra = abundances @ endmembers
+    scores = affine_subspace(spectra, 3).scores(spectra)
+    pure = {500, 501, 502, 503}
+    assert set(vertex_components(spectra, 4, generator)) == pure
+    assert set(successive_projection(spectra, 4)) == pure
+    assert set(simplex_volume(scores, 4)) == pure
+    assert set(largest_volume(scores, np.array([0, 1, 2, 3]))) == pure
+    assert any(set(picks) == pure for picks in starting_picks(spectra, 4, generator))
+
+
+def test_gradient_of_the_volume_equals_finite_differences() -> None:
+    generator = np.random.default_rng(1)
+    data = np.column_stack([generator.dirichlet(np.ones(4), 60)[:, :3], np.ones(60)])
+    noise = generator.uniform(0.02, 0.1, 60)
+    for _ in range(5):
+        corners = (np.eye(4)[:, :3] * 1.2 + 0.1 * generator.normal(size=(4, 3))).ravel()
+        error = check_grad(
+            lambda x: volume_objective(x, data, noise, 0.7)[0],
+            lambda x: volume_objective(x, data, noise, 0.7)[1],
+            corners,
+        )
+        assert error < 1e-4 * np.linalg.norm(volume_objective(corners, data, noise, 0.7)[1])
+
+
+@pytest.mark.parametrize(
+    ("kind", "pure", "route", "most"),
+    [("linear", True, "affine", 1.0), ("linear", False, "affine", 1.5), ("illumination", True, "perspective", 1.0)],
+)
+def test_the_rule_takes_the_route_that_the_data_allow(kind: str, pure: bool, route: str, most: float) -> None:
+    scene = blind_scene(21, materials=3, pure=pure, kind=kind, decibels=30)  # type: ignore[arg-type]
+    found = search(scene)
+    assert found.route == route
+    assert found.pure is pure
+    assert degrees(found.endmembers, scene.endmembers).mean() < most
+    assert any("No pure pixels" in note for note in found.notes) is not pure
+    np.testing.assert_allclose(found.excess.linear, 1, atol=0.02)
+
+
+def test_variability_takes_the_sphere_and_says_that_spectra_may_not_be_pure() -> None:
+    scene = blind_scene(3, materials=3, pure=True, kind="tilt", decibels=40)
+    found = search(scene)
+    assert found.route in ("sphere", "cone")
+    assert any("not necessarily pure" in note for note in found.notes)
+    assert degrees(found.endmembers, scene.endmembers).mean() < 5
+
+
+def test_bilinear_mixing_with_pure_pixels_is_not_extrapolated() -> None:
+    scene = blind_scene(4, materials=3, pure=True, kind="bilinear", decibels=40)
+    found = search(scene)
+    assert degrees(found.endmembers, scene.endmembers).mean() < 1.5
+
+
+def test_strokes_anchor_the_first_endmembers_in_order_and_survive_wrong_pixels() -> None:
+    scene = blind_scene(5, materials=3, pure=True, kind="illumination", decibels=30)
+    abundances = scene.abundances.reshape(-1, 3)
+    generator = np.random.default_rng(0)
+    strokes = []
+    for material in (2, 0):
+        stroke = np.argsort(-abundances[:, material])[:40]
+        stroke[:4] = generator.integers(len(abundances), size=4)  # a tenth painted by mistake
+        strokes.append(stroke)
+    found = search(scene, strokes=strokes)
+    for position, material in enumerate((2, 0)):
+        assert np.degrees(spectral_angle(found.endmembers[position], scene.endmembers[material])) < 4
+    assert degrees(found.endmembers, scene.endmembers).max() < 6
+
+
+def test_more_pixels_than_are_searched_give_the_same_endmembers(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = blind_scene(6, materials=3, pure=True, kind="linear", decibels=40)
+    everything = search(scene).endmembers
+    monkeypatch.setattr("napari_unmix.methods.geometry.route.MOST_PIXELS", 2500)
+    assert degrees(search(scene).endmembers, everything).max() < 1
+
+
+def test_region_moments_identify_what_pure_pixels_do_not(painted: Scene) -> None:
+    spectra, labels = painted.cube.pixels(), painted.annotation.labels.ravel()
+    picked = spectra[vertex_components(spectra, 4, np.random.default_rng(0))]
+    moments = region_moments(spectra, labels, 4, 0.01)
+    assert moments is not None
+    assert moments.regions == 40
+    fit = fit_region_moments(moments, [picked])
+    assert degrees(fit.endmembers, painted.endmembers).mean() < degrees(picked, painted.endmembers).mean() / 2
+    assert 0.5 < fit.misfit < 1.3
+    assert fit.relative_error < 0.1
+    np.testing.assert_allclose(fit.means.sum(axis=1), 1, atol=1e-8)
+
+
+def test_two_regions_leave_the_simplex_undetermined_and_are_not_used(painted: Scene) -> None:
+    labels = np.where(painted.annotation.labels <= 2, painted.annotation.labels, 0).ravel()
+    found = search(painted)
+    refined = refine_by_regions(painted.cube.pixels(), labels, found, sum_to_one=True)
+    assert not refined.accepted
+    assert refined.notes == ("2 painted regions have enough pixels: from three on, regions can refine the endmembers.",)
+    np.testing.assert_array_equal(refined.endmembers, found.endmembers)
+
+
+def test_accepted_regions_bring_the_endmembers_closer(painted: Scene) -> None:
+    found = search(painted)
+    refined = refine_by_regions(painted.cube.pixels(), painted.annotation.labels.ravel(), found, sum_to_one=True)
+    assert refined.accepted
+    assert (refined.vertex_std > 0).all()
+    vertex = painted.cube.pixels()[vertex_components(painted.cube.pixels(), 4, np.random.default_rng(0))]
+    assert degrees(refined.endmembers, painted.endmembers).mean() < degrees(vertex, painted.endmembers).mean() / 3
+
+
+def test_shuffled_regions_are_refused(painted: Scene) -> None:
+    labels = np.random.default_rng(0).permutation(painted.annotation.labels.ravel())
+    refined = refine_by_regions(painted.cube.pixels(), labels, search(painted), sum_to_one=True)
+    assert not refined.accepted
+    assert refined.notes[0].startswith("Painted regions did not refine the endmembers: ")
+
+
+def test_regions_of_a_bilinear_scene_do_not_make_the_endmembers_explode(painted: Scene) -> None:
+    abundances, endmembers = painted.abundances, painted.endmembers
+    spectra = abundances @ endmembers
+    for i in range(4):
+        for j in range(i):
+            spectra = spectra + (abundances[..., i] * abundances[..., j])[..., None] * (endmembers[i] * endmembers[j])
+    spectra = spectra + 0.01 * np.random.default_rng(0).normal(size=spectra.shape)
+    scene = replace(painted, cube=replace(painted.cube, spectra=spectra))
+    found = search(scene)
+    refined = refine_by_regions(scene.cube.pixels(), scene.annotation.labels.ravel(), found, sum_to_one=True)
+    assert refined.endmembers.min() >= -1e-9 or not refined.accepted
+    assert refined.endmembers.max() < 2 * endmembers.max()
+
+
+def test_abundances_of_found_endmembers_are_close(painted: Scene) -> None:
+    found = search(painted)
+    order = match_endmembers(found.endmembers, painted.endmembers)
+    error = fully_constrained(painted.cube.pixels(), found.endmembers)[:, order] - painted.abundances.reshape(-1, 4)
+    assert np.sqrt((error**2).mean()) < 0.04
