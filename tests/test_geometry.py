@@ -176,3 +176,18 @@ def test_abundances_of_found_endmembers_are_close(painted: Scene) -> None:
     order = match_endmembers(found.endmembers, painted.endmembers)
     error = fully_constrained(painted.cube.pixels(), found.endmembers)[:, order] - painted.abundances.reshape(-1, 4)
     assert np.sqrt((error**2).mean()) < 0.04
+
+
+def test_strokes_on_a_linear_scene_name_the_corners_and_do_not_move_them(painted: Scene) -> None:
+    abundances = painted.abundances.reshape(-1, 4)
+    strokes = [np.argsort(-abundances[:, material])[:40] for material in (3, 1)]
+    free, anchored = search(painted), search(painted, strokes=strokes)
+    assert anchored.route == free.route == "affine"
+    assert degrees(anchored.endmembers, free.endmembers).max() < 1e-4
+    for position, material in enumerate((3, 1)):
+        assert match_endmembers(anchored.endmembers, painted.endmembers)[material] == position
+
+
+def test_a_stroke_that_no_corner_leads_anchors_an_endmember_itself(painted: Scene) -> None:
+    middle = np.argsort(painted.abundances.reshape(-1, 4).max(axis=1))[:40]
+    assert search(painted, strokes=[middle]).route == "strokes"

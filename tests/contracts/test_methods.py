@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from importlib.resources import files
 
@@ -160,10 +161,12 @@ def test_too_few_bands_or_pixels_is_one_sentence(method: str) -> None:
     ids=["constant", "zero", "two flat fields", "one material in varying light"],
 )
 def test_degenerate_cubes_give_finite_answers_or_one_sentence(method: str, spectra: np.ndarray, lit: bool) -> None:
-    try:
+    result = None
+    with contextlib.suppress(UnmixError):
         result = drain(unmix(Cube(spectra), quick(method, illumination=lit)))
-    except UnmixError as error:
-        assert str(error).endswith(".")
+    if result is None:
+        with pytest.raises(UnmixError, match=r"\.$"):
+            drain(unmix(Cube(spectra), quick(method, illumination=lit)))
         return
     assert np.isfinite(result.endmembers).all()
     assert np.isfinite(result.abundances).all()

@@ -163,6 +163,7 @@ def _search_notes(found: Found, refined: Refined) -> list[str]:
     said = {
         "sphere": f"Endmembers: purest spectra on the sphere, because spectra vary more than noise (residual {chi:.1f}× the noise).",
         "cone": f"Endmembers: purest spectra of the cone, because spectra vary more than noise (residual {chi:.1f}× the noise).",
+        "strokes": "Endmembers: purest spectra on the sphere, anchored by the painted materials.",
         "affine": "Endmembers: corners of the data's simplex, because mixing is linear to the noise "
         f"(residual {found.excess.affine:.2f}× the noise).",
         "perspective": f"Endmembers: corners of the data's cone, because brightness varies (residual {chi:.2f}× the noise once brightness is free).",

@@ -1,8 +1,10 @@
 """The rule that chooses how endmembers are found, from the data alone, and says which way it took and why.
 
 1. The noise is calibrated so that the residual of an exact linear model is one (χ = 1).
-2. Real variability (χ_lin > 1.25), or painted materials: robust archetypes on the sphere; the exact cone where both disagree much.
-3. Otherwise archetypes in affine coordinates (sum-to-one and χ_aff ≤ 1.04) or perspective coordinates (all else).
+2. Real variability (χ_lin > 1.25): robust archetypes on the sphere, anchored by painted materials where there are any; the exact cone
+   where both disagree much.
+3. Otherwise archetypes in affine coordinates (sum-to-one and χ_aff ≤ 1.04) or perspective coordinates (all else). Painted materials
+   name the corners that they lie nearest to; where one lies near none, its stroke anchors it as in 2.
 4. Pixels outside the archetypes' hull beyond what noise explains: no pure pixels, so noise-calibrated minimum volume instead.
 """
 
@@ -28,6 +30,8 @@ from napari_unmix.subspace import Excess, linear_subspace, noise_level, subspace
 VARIABILITY = 1.25
 AFFINE = 1.04
 WEAK_SIGNAL = 12.0
+# A stroke is mostly one material: the endmember it names leads it by this share.
+_MOSTLY = 0.5
 # Endmembers are found on at most this many pixels: more change the corners by less than the noise.
 MOST_PIXELS = 40_000
 
@@ -39,7 +43,7 @@ class Found:
     Attributes
     ----------
     endmembers : (P, B) spectra, or directions where ``scaled`` inversion follows
-    route : "sphere", "cone", "affine" or "perspective"
+    route : "sphere", "cone", "strokes", "affine" or "perspective"
     pure : whether pure pixels back the endmembers; False means extrapolated by minimum volume
     noise : calibrated white noise level
     excess : residual to the subspaces over the noise
@@ -68,12 +72,17 @@ def find_endmembers(spectra: FloatArray, count: int, *, sum_to_one: bool, stroke
     spectra, strokes = _thinned(spectra, strokes, generator)
     noise = noise_level(spectra, count)
     excess = subspace_excess(spectra, count, noise)
-    if strokes:
-        found = yield from _by_strokes(spectra, count, strokes, sum_to_one)
-    elif excess.linear > VARIABILITY:
-        found = yield from _on_sphere(spectra, count, sum_to_one, generator)
+    if excess.linear > VARIABILITY:
+        found = yield from (
+            _by_strokes(spectra, count, strokes, sum_to_one)
+            if strokes
+            else _on_sphere(spectra, count, sum_to_one, generator)
+        )
     else:
         found = yield from _in_simplex(spectra, count, sum_to_one, noise, excess, generator)
+        if strokes:
+            named = _named_by_strokes(spectra, found, strokes, sum_to_one)
+            found = named if named is not None else (yield from _by_strokes(spectra, count, strokes, sum_to_one))
     found = replace(found, noise=noise, excess=excess)
     weakest = float(excess.affine_eigenvalues[count - 2] if sum_to_one else excess.linear_eigenvalues[count - 1])
     notes = (*found.notes, *_signal_notes(weakest, excess))
@@ -184,12 +193,30 @@ def _by_strokes(spectra: FloatArray, count: int, strokes: list[IntArray], sum_to
     numbers = {"stroke_pixels_believed": [len(pixels) for pixels in kept]}
     return Found(
         endmembers,
-        "sphere",
+        "strokes",
         True,
         0.0,
         _NO_EXCESS,
         (note if len(strokes) < count else note.split(";")[0] + ".",),
         numbers,
+    )
+
+
+def _named_by_strokes(spectra: FloatArray, found: Found, strokes: list[IntArray], sum_to_one: bool) -> Found | None:
+    """Put the endmember that leads each stroke first, in the strokes' order; None where a stroke is not mostly one of them."""
+    from scipy.optimize import linear_sum_assignment
+
+    invert = fully_constrained if sum_to_one else non_negative
+    shares = np.array([np.median(invert(spectra[stroke], found.endmembers), axis=0) for stroke in strokes])
+    shares = shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-12)
+    rows, columns = linear_sum_assignment(-shares)
+    if shares[rows, columns].min() < _MOSTLY:
+        return None
+    order = np.concatenate([columns, np.setdiff1d(np.arange(len(found.endmembers)), columns)])
+    return replace(
+        found,
+        endmembers=found.endmembers[order],
+        notes=(*found.notes, "Painted materials name the endmembers that lead them."),
     )
 
 
