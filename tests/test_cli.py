@@ -252,7 +252,10 @@ def test_validation_of_other_errors_passes_through() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_an_interrupt_leaves_nothing(tmp_path: Path, cube_file: Path) -> None:
-    command = [sys.executable, "-m", "napari_unmix", "unmix", cube_file, "--epochs", "500", "--endmembers", "3"]
+    argv = ["unmix", str(cube_file), "--epochs", "500", "--endmembers", "3"]
+    handled = "signal.signal(signal.SIGINT, signal.default_int_handler)"  # a shell's background jobs inherit none
+    code = f"import signal, sys; {handled}; from napari_unmix.cli import main; sys.exit(main({argv!r}))"
+    command = [sys.executable, "-c", code]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
         assert process.stderr is not None
         for line in process.stderr:

@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     result, report = fit(cube, spec, annotation)
     folder = _write(arguments, cube, result, report, annotation)
     if arguments.json:
-        print(_as_json(result, report, folder))
+        print(_as_json(cube, result, report, folder))
     else:
         print("\n".join([*summary(cube, result, report), f"Written to {folder}"]))
     return 0
@@ -126,7 +126,7 @@ def summary(cube: Cube, result: Unmixing, report: Report) -> list[str]:
     return lines + [f"Note: {note}" for note in (*cube.repairs, *result.notes)]
 
 
-def _as_json(result: Unmixing, report: Report, folder: Path) -> str:
+def _as_json(cube: Cube, result: Unmixing, report: Report, folder: Path) -> str:
     from napari_unmix.runs import json_text, mean_abundances
 
     values: dict[str, Any] = {
@@ -141,6 +141,7 @@ def _as_json(result: Unmixing, report: Report, folder: Path) -> str:
         "verdict": report.verdict,
         "summary": report.summary,
         "notes": result.notes,
+        "repairs": cube.repairs,
     }
     return json_text(values, ascii_only=True)
 
