@@ -121,7 +121,7 @@ def _solution(
     abundances, std, illumination = model.answer()
     evidence, notes, prior = model.evidence(), [], "dirichlet"
     if gaussian is not None and gaussian.evidence > evidence:
-        abundances, std, prior = gaussian.abundances, gaussian.std, "gaussian"
+        abundances, std, prior = gaussian.abundances, model.widened(gaussian.std), "gaussian"
         notes.append(
             "Abundances: a full-covariance region prior explains the spectra better than the Dirichlet (by evidence), so it was used."
         )

@@ -42,7 +42,7 @@ class SemiAmortised:
     likelihood: laplace.Likelihood
     network: InferenceNetwork
     basis: Tensor
-    pixel_noise: float
+    misfit: float
     posterior: laplace.Posterior | None = None
 
     # Starting
@@ -92,7 +92,7 @@ class SemiAmortised:
             likelihood=likelihood,
             network=InferenceNetwork(scores, latents.shape[1]),
             basis=basis,
-            pixel_noise=_misfit(spectra, abundances * brightness[:, None], endmembers, noise),
+            misfit=_misfit(spectra, abundances * brightness[:, None], endmembers, noise),
         )
 
     # Training the network
@@ -238,15 +238,16 @@ class SemiAmortised:
             return np.asarray(laplace.abundances_of(latents, self.basis).cpu().numpy())
 
     def answer(self) -> tuple[FloatArray, FloatArray, FloatArray | None]:
-        """Abundances (N, P) at the posterior's mode, their standard deviation, and illumination (N,) or None.
-
-        The spread is widened by the fit's misfit (the root of its reduced χ²): noise alone would claim too much where spectra vary.
-        """
+        """Abundances (N, P) at the posterior's mode, their standard deviation, and illumination (N,) or None."""
         assert self.posterior is not None
         abundances = laplace.abundances_of(self.posterior.latents, self.basis).cpu().numpy()
-        std = laplace.abundance_moments(self.posterior, self.basis)[2].cpu().numpy() * max(1.0, self.pixel_noise)
+        std = laplace.abundance_moments(self.posterior, self.basis)[2].cpu().numpy()
         illumination = self.posterior.latents[:, -1].exp().cpu().numpy() if self.likelihood.illuminated else None
-        return abundances, np.minimum(std, 0.5), illumination
+        return abundances, self.widened(std), illumination
+
+    def widened(self, std: FloatArray) -> FloatArray:
+        """The spread times the fit's misfit (the root of its reduced χ²): noise alone would claim too much where spectra vary."""
+        return np.asarray(np.minimum(std * max(1.0, self.misfit), 0.5))
 
     def evidence(self) -> float:
         """Mean log p(scores | u) of the pixels with known u, less the prior's parameters' cost (BIC), in nats per pixel."""

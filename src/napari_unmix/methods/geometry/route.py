@@ -189,7 +189,9 @@ def _by_strokes(spectra: FloatArray, count: int, strokes: list[IntArray], sum_to
     endmembers: FloatArray = fit.archetypes @ subspace.basis
     if sum_to_one:
         endmembers = arch.brightness_of_closest(unit, lengths, endmembers, fit.abundances)
-    note = f"{len(strokes)} painted material{'s' if len(strokes) > 1 else ''} anchor the first endmembers; the others are the purest spectra left."
+    one = len(strokes) == 1
+    note = f"{len(strokes)} painted material{'' if one else 's'} anchor{'s' if one else ''} the first endmember{'' if one else 's'}"
+    note += "." if len(strokes) == count else "; the others are the purest spectra left."
     numbers = {"stroke_pixels_believed": [len(pixels) for pixels in kept]}
     return Found(
         endmembers,
@@ -197,7 +199,7 @@ def _by_strokes(spectra: FloatArray, count: int, strokes: list[IntArray], sum_to
         True,
         0.0,
         _NO_EXCESS,
-        (note if len(strokes) < count else note.split(";")[0] + ".",),
+        (note,),
         numbers,
     )
 
