@@ -57,7 +57,13 @@ def test_pixel_without_data_has_no_abundances(cube: Cube, tools: Any) -> None:
 
 @pytest.mark.parametrize(
     ("share", "spread", "text"),
-    [(0.62, 0.03, "62 ± 3 %"), (0.62, None, "62 %"), (0.625, 0.001, "62.5 ± 0.1 %"), (0.5, float("nan"), "50 %")],
+    [
+        (0.62, 0.03, "62 ± 3 %"),
+        (0.62, None, "62 %"),
+        (0.625, 0.001, "62.5 ± 0.1 %"),
+        (0.5, float("nan"), "50 %"),
+        (0.223, 1e-5, "22.3 ± <0.1 %"),
+    ],
 )
 def test_shares_have_no_more_digits_than_their_spread(share: float, spread: float | None, text: str) -> None:
     assert share_text(share, spread) == text
