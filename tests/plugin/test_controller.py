@@ -192,7 +192,7 @@ def test_a_value_out_of_range_is_a_sentence(controller: Controller, session: Ses
     assert session.spec is before
     assert session.trouble is not None
     assert session.trouble.step == "method"
-    assert session.trouble.sentence.startswith("Epochs:")
+    assert session.trouble.sentence == "Epochs is 0: it should be greater than or equal to 1."
 
 
 def test_an_annotation_of_another_size_is_refused(controller: Controller, session: Session) -> None:

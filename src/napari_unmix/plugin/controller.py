@@ -174,7 +174,9 @@ class Controller:
         try:
             self.session.spec = type(spec)(**{**spec.model_dump(), name: value})
         except ValidationError as error:
-            self._trouble("method", f"{type(spec).model_fields[name].title or name}: {error.errors()[0]['msg']}.")
+            title = type(spec).model_fields[name].title or name
+            reason = error.errors()[0]["msg"].removeprefix("Value error, ").replace("Input should", "it should")
+            self._trouble("method", f"{title} is {value}: {reason}.")
             return
         self._settle("method")
 

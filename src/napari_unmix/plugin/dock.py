@@ -17,7 +17,7 @@ from napari_unmix.plugin.panels.train import TrainPanel
 from napari_unmix.plugin.style import style_sheet
 from napari_unmix.plugin.workspace import workspace_of
 
-NARROWEST, WIDEST, USUAL = 280, 360, 320
+NARROWEST, WIDEST, USUAL = 326, 360, 330
 
 
 class _Dock(QWidget):

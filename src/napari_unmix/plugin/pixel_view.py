@@ -66,6 +66,8 @@ def share_text(share: float, spread: float | None = None) -> str:
     """A share in per cent, with no more digits than its spread supports."""
     if spread is None or not np.isfinite(spread):
         return f"{100 * share:.0f} %"
+    if spread < 0.0005:
+        return f"{100 * share:.1f} ± <0.1 %"
     if spread < 0.005:
         return f"{100 * share:.1f} ± {100 * spread:.1f} %"
     return f"{100 * share:.0f} ± {100 * spread:.0f} %"

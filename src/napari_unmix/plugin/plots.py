@@ -140,7 +140,7 @@ def legend(theme: Theme, view: PixelView | None, has_mean: bool) -> str:
 class AbundanceBars(QWidget):
     """What this pixel is made of: one bar per endmember, with its share and spread."""
 
-    ROW, BAR, EDGE = 20, 8, 5
+    ROW, BAR, EDGE, SHORTEST_BAR = 20, 8, 5, 48
 
     def __init__(self) -> None:
         super().__init__()
@@ -184,19 +184,13 @@ class AbundanceBars(QWidget):
         numbers = [_number(share, std) for _, _, share, std in self._rows]
         right = max((metrics.horizontalAdvance(number) for number in numbers), default=0) + 2
         edge = self.EDGE
-        left = (
-            edge
-            + min(
-                max((metrics.horizontalAdvance(row[0]) for row in self._rows), default=0),
-                int(0.55 * (self.width() - right)),
-            )
-            + 6
-        )
+        longest = max((metrics.horizontalAdvance(row[0]) for row in self._rows), default=0)
+        left = edge + min(longest + 6, self.width() - right - self.SHORTEST_BAR)
         room = max(10, self.width() - left - right - 8)
         for k, (name, colour, share, std) in enumerate(self._rows):
             top = k * self.ROW
             painter.setPen(QColor(self._theme.text))
-            elided = metrics.elidedText(name, Qt.TextElideMode.ElideRight, left - edge - 6)
+            elided = metrics.elidedText(name, Qt.TextElideMode.ElideRight, left - edge - 4)
             middle = int(Qt.AlignmentFlag.AlignVCenter)
             painter.drawText(QRectF(edge, top, left - edge, self.ROW), middle, elided)
             painter.drawText(

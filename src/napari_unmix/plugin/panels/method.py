@@ -52,6 +52,7 @@ class MethodPanel(Step):
         self._endmembers.valueChanged.connect(
             lambda value: controller.set_option("endmembers", "auto" if value == AUTO else value)
         )
+        self._endmembers.setMinimumWidth(124)
         self._suggest = button(
             "Suggest",
             "Count the materials that the signal shows above the noise, and use that number.",

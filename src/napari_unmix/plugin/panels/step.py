@@ -45,6 +45,7 @@ class Step(QWidget):
         self._mark = QLabel()
         self._mark.setObjectName("stepMark")
         self._content = QWidget()
+        self._content.setObjectName("stepContent")
         self.body = QVBoxLayout(self._content)
         self.body.setContentsMargins(8, 2, 4, 6)
         self.body.setSpacing(6)
