@@ -14,6 +14,8 @@ Source = Literal["painted regions", "superpixels", "blocks", "none"]
 # About this many pixels make one automatic segment: enough for a mean and a covariance of a few endmembers.
 PIXELS_PER_SEGMENT = 60
 FEWEST_SEGMENTS = 20
+# Large scenes get larger segments: more would cost time and sharpen nothing.
+MOST_SEGMENTS = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +97,8 @@ def _painted_regions(cube: Cube, annotation: Annotation | None) -> IntArray:
 def blocks(cube: Cube, pixels: int = PIXELS_PER_SEGMENT) -> IntArray:
     """(H, W) labels of square tiles of about ``pixels`` pixels."""
     height, width, _ = cube.shape
-    side = max(2, round(np.sqrt(min(pixels, max(4, height * width / FEWEST_SEGMENTS)))))
+    area = max(min(pixels, height * width / FEWEST_SEGMENTS), 4, height * width / MOST_SEGMENTS)
+    side = max(2, round(np.sqrt(area)))
     rows, columns = np.arange(height) // side, np.arange(width) // side
     return np.asarray(rows[:, None] * (columns[-1] + 1) + columns[None, :], dtype=np.int32)
 
@@ -106,7 +109,7 @@ def superpixels(cube: Cube, pixels: int = PIXELS_PER_SEGMENT) -> IntArray:
 
     height, width, _ = cube.shape
     scores = principal_image(cube, 4)
-    count = max(FEWEST_SEGMENTS, int(cube.valid_pixels.sum()) // pixels)
+    count = int(np.clip(cube.valid_pixels.sum() // pixels, FEWEST_SEGMENTS, MOST_SEGMENTS))
     mask = None if cube.valid_pixels.all() else cube.valid_pixels
     segments = slic(
         scores.reshape(height, width, -1),

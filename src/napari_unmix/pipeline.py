@@ -15,6 +15,8 @@ from napari_unmix.specs.base import MethodSpec
 from napari_unmix.subspace import directions, suggest_endmembers
 from napari_unmix.unmixing import Fit, Progress, Unmixing
 
+_CHUNK = 50_000
+
 
 def unmix(cube: Cube, spec: MethodSpec, annotation: Annotation | None = None) -> Fit[Unmixing]:
     """Unmix a cube: a generator that yields ``Progress`` at every batch and returns the ``Unmixing``.
@@ -91,9 +93,8 @@ def _check_size(spectra: FloatArray, count: int, illumination: bool) -> None:
 
 
 def _lift(problem: Problem, solution: Solution, painted: bool, seconds: float) -> Unmixing:
-    cube, scale = problem.cube, 1.0 if solution.illumination is None else solution.illumination[:, None]
-    residual = problem.spectra - scale * (solution.abundances @ solution.endmembers)
-    error = np.sqrt(np.mean(residual**2, axis=1)).astype(np.float32)
+    cube = problem.cube
+    error = _reconstruction_error(problem.spectra, solution).astype(np.float32)
 
     def image(values: np.ndarray | None) -> np.ndarray | None:
         return None if values is None else np.asarray(cube.image(values.astype(np.float32)))
@@ -115,6 +116,18 @@ def _lift(problem: Problem, solution: Solution, painted: bool, seconds: float) -
         model=solution.model,
         seconds=seconds,
     )
+
+
+def _reconstruction_error(spectra: FloatArray, solution: Solution) -> FloatArray:
+    """(N,) root mean square, in parts: a second copy of a large cube is not made."""
+    amounts = (
+        solution.abundances if solution.illumination is None else solution.illumination[:, None] * solution.abundances
+    )
+    error = np.empty(len(spectra))
+    for start in range(0, len(spectra), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        error[rows] = np.sqrt(np.mean((spectra[rows] - amounts[rows] @ solution.endmembers) ** 2, axis=1))
+    return error
 
 
 def _notes(problem: Problem, painted: bool) -> tuple[str, ...]:

@@ -62,13 +62,29 @@ class RegionDirichlet:
             effective[hidden] = (joint - total[:, None]).exp() @ alpha
         return value, effective
 
-    def responsibilities(self, log_abundances: Tensor, regions: Tensor) -> Tensor:
-        """(N, R) p(u | a): one-hot where u is known."""
-        joint = log_abundances @ self.alpha.T - self.log_normaliser() + self.log_weights
-        posterior = torch.softmax(joint, dim=1)
+    def gather(self, mean_log: Tensor, regions: Tensor) -> tuple[Tensor, Tensor]:
+        """Expected pixels (R,) and sums of log a (R, P) of every region, for log a (N, P) and u (N,).
+
+        A pixel of unknown u counts in every region by p(u | a). Known pixels are added where they belong: a dense (N, R) table of a large
+        scene with thousands of segments would not fit in memory.
+        """
         known = regions > 0
-        posterior[known] = torch.nn.functional.one_hot(regions[known] - 1, len(self.log_alpha)).to(posterior.dtype)
-        return posterior
+        counts, sums = sums_by_region(mean_log[known], regions[known], len(self.log_alpha))
+        for hidden in torch.split(torch.nonzero(~known)[:, 0], _HIDDEN_AT_ONCE):
+            joint = mean_log[hidden] @ self.alpha.T - self.log_normaliser() + self.log_weights
+            shares = torch.softmax(joint, dim=1)
+            counts, sums = counts + shares.sum(dim=0), sums + shares.T @ mean_log[hidden]
+        return counts, sums
+
+
+_HIDDEN_AT_ONCE = 20_000
+
+
+def sums_by_region(values: Tensor, regions: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Pixels (R,) and sums (R, P) of values (N, P) in the regions 1 … R."""
+    counts = torch.bincount(regions - 1, minlength=count).to(values.dtype)
+    sums = torch.zeros(count, values.shape[1], dtype=values.dtype, device=values.device)
+    return counts, sums.index_add_(0, regions - 1, values)
 
 
 # α is drawn towards this value by a Gaussian on log α worth one pixel: it keeps a region where a material is absent finite.

@@ -93,7 +93,7 @@ def energy_parts(
     abundances = log_abundances.exp()
     log_prior, alpha = prior.log_prob(log_abundances, regions)
     total = alpha.sum(dim=1, keepdim=True)
-    spread = abundances[:, :, None] * (basis - (abundances @ basis)[:, None, :])  # C V, C = diag a − aaᵀ  (N, P, P−1)
+    spread = softmax_slope(abundances, basis)
     mixed = abundances @ likelihood.endmembers
     jacobian = torch.einsum("npd,pk->ndk", spread, likelihood.endmembers)
     gradient = -(alpha - total * abundances) @ basis
@@ -161,19 +161,37 @@ def solve(
     return Posterior(latents, hessian, energy)
 
 
-def abundance_moments(posterior: Posterior, basis: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Second-order posterior moments: mean of log a (N, P), mean of a (N, P), standard deviation of a (N, P)."""
+def mean_log_abundances(posterior: Posterior, basis: Tensor) -> Tensor:
+    """(N, P) posterior mean of log a, to second order: what the Dirichlet's maximum likelihood needs."""
     size = basis.shape[1]
     abundances = abundances_of(posterior.latents, basis)
     covariance = posterior.covariance()[:, :size, :size]
-    spread = abundances[:, :, None] * (basis - (abundances @ basis)[:, None, :])
-    # log a_j is linear in z minus a common log-sum-exp, whose curvature is Vᵀ C V.
-    curvature = torch.einsum("pd,npe->nde", basis, spread)
+    # log a_j is linear in z but for the common log-sum-exp, whose curvature is Vᵀ C V.
+    curvature = torch.einsum("pd,npe->nde", basis, softmax_slope(abundances, basis))
     correction = 0.5 * (curvature * covariance).sum(dim=(1, 2))
-    mean_log = torch.log_softmax(posterior.latents[:, :size] @ basis.T, dim=1) - correction[:, None]
-    variance = torch.einsum("npd,nde,npe->np", spread, covariance, spread).clamp_min(0.0)
-    # E[a_j] to second order: a_j (1 + ½ (v_j − ā)ᵀ Σ (v_j − ā) − ½ tr(Vᵀ C V Σ)), renormalised.
-    centred = basis - (abundances @ basis)[:, None, :]
-    bend = 0.5 * torch.einsum("npd,nde,npe->np", centred, covariance, centred) - correction[:, None]
-    mean = (abundances * (1 + bend.clamp(-0.5, 1.0))).clamp_min(0.0)
-    return mean_log, mean / mean.sum(dim=1, keepdim=True), variance.sqrt()
+    return torch.log_softmax(posterior.latents[:, :size] @ basis.T, dim=1) - correction[:, None]
+
+
+def abundance_std(posterior: Posterior, basis: Tensor) -> Tensor:
+    """(N, P) posterior standard deviation of a: the smaller of linearisation at the mode and cubature at 2(P − 1) points.
+
+    Both overstate it near the boundary, each in its own way: a log-ratio that noise leaves free bends, which linearisation does not see, and
+    may reach so far that cubature's points (Arasaratnam & Haykin 2009) stand where the likelihood has long ruled them out.
+    """
+    size = basis.shape[1]
+    covariance = posterior.covariance()[:, :size, :size]
+    slope = softmax_slope(abundances_of(posterior.latents, basis), basis)
+    linear = torch.einsum("npd,nde,npe->np", slope, covariance, slope).clamp_min(0.0).sqrt()
+    root = torch.linalg.cholesky_ex(covariance)[0] * size**0.5
+    total = square = torch.zeros_like(linear)
+    for direction in range(size):
+        for sign in (1.0, -1.0):
+            abundances = abundances_of(posterior.latents[:, :size] + sign * root[:, :, direction], basis)
+            total, square = total + abundances, square + abundances**2
+    points = 2 * size
+    return torch.minimum(linear, (square / points - (total / points) ** 2).clamp_min(0.0).sqrt())
+
+
+def softmax_slope(abundances: Tensor, basis: Tensor) -> Tensor:
+    """(N, P, P−1) derivative of a with respect to z: C V with C = diag a − aaᵀ."""
+    return abundances[:, :, None] * (basis - (abundances @ basis)[:, None, :])

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from napari_unmix.cube import FloatArray, IntArray
-from napari_unmix.methods.distributions import RegionDirichlet, fit_dirichlet, helmert
+from napari_unmix.methods.distributions import RegionDirichlet, fit_dirichlet, helmert, sums_by_region
 from napari_unmix.methods.generative import laplace
 from napari_unmix.methods.training import InferenceNetwork, annealed_variance, best_device, entropy, train
 from napari_unmix.simplex import fully_constrained, scaled
@@ -184,10 +184,10 @@ class SemiAmortised:
         return posterior
 
     def _update_prior(self, rows: Tensor, posterior: laplace.Posterior) -> None:
-        mean_log = laplace.abundance_moments(posterior, self.basis)[0]
-        shares = self.prior.responsibilities(mean_log, self.regions[rows])
-        counts = shares.sum(dim=0).clamp_min(1e-9)
-        log_alpha = fit_dirichlet(shares.T @ mean_log / counts[:, None], counts, self.prior.log_alpha)
+        mean_log = laplace.mean_log_abundances(posterior, self.basis)
+        counts, sums = self.prior.gather(mean_log, self.regions[rows])
+        counts = counts.clamp_min(1e-9)
+        log_alpha = fit_dirichlet(sums / counts[:, None], counts, self.prior.log_alpha)
         self.prior = RegionDirichlet(log_alpha, (counts / counts.sum()).log())
 
     def _move_endmembers(self, rows: Tensor) -> None:
@@ -197,7 +197,7 @@ class SemiAmortised:
         )
         size = self.basis.shape[1]
         abundances = laplace.abundances_of(posterior.latents, self.basis)
-        spread = abundances[:, :, None] * (self.basis - (abundances @ self.basis)[:, None, :])
+        spread = laplace.softmax_slope(abundances, self.basis)
         second = torch.einsum("npd,nde,nqe->pq", spread, posterior.covariance()[:, :size, :size], spread)
         precision = 1 / self.anchor_std.clamp_min(1e-9 * float(self.anchor.abs().max() + 1e-12)) ** 2
         normal = (abundances.T @ abundances + second) / self.likelihood.variance + torch.diag(precision)
@@ -241,7 +241,7 @@ class SemiAmortised:
         """Abundances (N, P) at the posterior's mode, their standard deviation, and illumination (N,) or None."""
         assert self.posterior is not None
         abundances = laplace.abundances_of(self.posterior.latents, self.basis).cpu().numpy()
-        std = laplace.abundance_moments(self.posterior, self.basis)[2].cpu().numpy()
+        std = laplace.abundance_std(self.posterior, self.basis).cpu().numpy()
         illumination = self.posterior.latents[:, -1].exp().cpu().numpy() if self.likelihood.illuminated else None
         return abundances, self.widened(std), illumination
 
@@ -296,14 +296,13 @@ def _misfit(spectra: FloatArray, amounts: FloatArray, endmembers: FloatArray, no
 def _first_prior(log_abundances: Tensor, regions: Tensor) -> RegionDirichlet:
     """α(u) fitted to least squares; where no u is known, one region for all."""
     count = max(1, int(regions.max()))
-    shares = torch.nn.functional.one_hot((regions - 1).clamp_min(0), count).double() * (regions > 0)[:, None]
-    if not bool((regions > 0).any()):
-        shares = torch.ones_like(shares)
-    sizes = shares.sum(dim=0).clamp_min(1e-9)
+    known = regions > 0 if bool((regions > 0).any()) else torch.ones_like(regions, dtype=torch.bool)
+    sizes, sums = sums_by_region(log_abundances[known], regions[known].clamp_min(1), count)
+    sizes = sizes.clamp_min(1e-9)
     start = torch.full(
         (count, log_abundances.shape[1]), math.log(2.0), dtype=torch.float64, device=log_abundances.device
     )
-    log_alpha = fit_dirichlet(shares.T @ log_abundances / sizes[:, None], sizes, start)
+    log_alpha = fit_dirichlet(sums / sizes[:, None], sizes, start)
     return RegionDirichlet(log_alpha, (sizes / sizes.sum()).log())
 
 

@@ -49,25 +49,34 @@ def gaussian_posterior(
     free = np.linalg.solve(gram, edges @ (spectra - endmembers[-1]).T).T  # (N, P−1) unconstrained
     whiten = np.linalg.inv(np.linalg.cholesky(covariance))
     white = free @ whiten.T
-    labels = np.unique(regions[regions > 0])
-    fitted = [_empirical_region(white[regions == label], white) for label in labels]
-    responsibility = _responsibilities(white, regions, labels, fitted)
+    members = _members(regions)
+    fitted = [_empirical_region(white[rows], white) for rows in members]
+    hidden = np.flatnonzero(regions == 0)
+    shares = _responsibilities(white[hidden], fitted)  # (n, R), of the pixels with unknown u
     full = np.vstack([np.eye(size - 1), -np.ones((1, size - 1))])  # the last abundance is one minus the others
     unwhiten = np.linalg.inv(whiten)
     abundances, second = np.zeros((len(spectra), size)), np.zeros((len(spectra), size))
-    for number, region in enumerate(fitted):
-        share = responsibility[:, number]
-        rows = np.flatnonzero(share > 1e-6)
+    for number, (known, region) in enumerate(zip(members, fitted, strict=True)):
+        likely = np.flatnonzero(shares[:, number] > 1e-6)
+        share = np.concatenate([np.ones(len(known)), shares[likely, number]])[:, None]
+        rows = np.concatenate([known, hidden[likely]])
         gain = region.covariance @ np.linalg.inv(region.covariance + np.eye(size - 1))
         centre = region.mean + (white[rows] - region.mean) @ gain.T
         # The region's mean is itself uncertain by (S + I)/n, which passes through I − K = (S + I)⁻¹.
         spread = unwhiten @ (gain + (np.eye(size - 1) - gain) / region.count) @ unwhiten.T
         mode = _on_simplex(centre @ unwhiten.T, spread)
-        variance = np.diag(full @ spread @ full.T)
-        abundances[rows] += share[rows, None] * mode
-        second[rows] += share[rows, None] * (mode**2 + variance)
+        abundances[rows] += share * mode
+        second[rows] += share * (mode**2 + np.diag(full @ spread @ full.T))
     std = np.sqrt(np.maximum(second - abundances**2, 0.0))
-    return GaussianPosterior(abundances, std, _evidence(white, noise, regions, labels, fitted))
+    return GaussianPosterior(abundances, std, _evidence(white, noise, members, fitted))
+
+
+def _members(regions: IntArray) -> list[IntArray]:
+    """Indices of the pixels of each region that has any, in one sort: scenes may have thousands of segments."""
+    order = np.argsort(regions, kind="stable")
+    starts = np.unique(regions[order], return_index=True)[1]
+    groups: list[IntArray] = [*np.split(order, starts[1:])]
+    return groups[1:] if (regions == 0).any() else groups
 
 
 def _on_simplex(points: FloatArray, spread: FloatArray) -> FloatArray:
@@ -100,26 +109,24 @@ def _log_densities(white: FloatArray, region: _Region) -> FloatArray:
     return np.asarray(-0.5 * (quadratic + np.linalg.slogdet(total)[1] + len(region.mean) * np.log(2 * np.pi)))
 
 
-def _responsibilities(white: FloatArray, regions: IntArray, labels: IntArray, fitted: list[_Region]) -> FloatArray:
-    responsibility = (regions[:, None] == labels[None, :]).astype(float)
-    hidden = regions == 0
-    if hidden.any():
-        weights = np.log(responsibility.sum(axis=0) / responsibility.sum())
-        joint = np.stack([_log_densities(white[hidden], region) for region in fitted], axis=1) + weights
-        joint = np.exp(joint - joint.max(axis=1, keepdims=True))
-        responsibility[hidden] = joint / joint.sum(axis=1, keepdims=True)
-    return np.asarray(responsibility)
+def _responsibilities(white: FloatArray, fitted: list[_Region]) -> FloatArray:
+    """(n, R) p(u | x) of pixels with unknown u."""
+    if not len(white):
+        return np.zeros((0, len(fitted)))
+    counts = np.array([region.count for region in fitted])
+    joint = np.stack([_log_densities(white, region) for region in fitted], axis=1) + np.log(counts / counts.sum())
+    joint = np.exp(joint - joint.max(axis=1, keepdims=True))
+    return np.asarray(joint / joint.sum(axis=1, keepdims=True))
 
 
-def _evidence(white: FloatArray, noise: float, regions: IntArray, labels: IntArray, fitted: list[_Region]) -> float:
+def _evidence(white: FloatArray, noise: float, members: list[IntArray], fitted: list[_Region]) -> float:
     """Mean log p(x|u) of the pixels with known u in orthonormal coordinates of the endmembers' plane, less the parameters' cost."""
-    known = regions > 0
-    total, cost = 0.0, 0.0
-    for label, region in zip(labels, fitted, strict=True):
-        here = white[regions == label]
-        total += float(_log_densities(here, region).sum())
+    total, cost, known = 0.0, 0.0, 0
+    for rows, region in zip(members, fitted, strict=True):
+        total += float(_log_densities(white[rows], region).sum())
         dimension = len(region.mean)
         # Mean, and the eigenvectors and eigenvalues of a covariance of that rank.
         parameters = dimension + region.rank * dimension - region.rank * (region.rank - 1) // 2
-        cost += 0.5 * parameters * np.log(max(len(here), 2))
-    return float((total - cost) / max(known.sum(), 1) - white.shape[1] * np.log(noise))
+        cost += 0.5 * parameters * np.log(max(len(rows), 2))
+        known += len(rows)
+    return float((total - cost) / max(known, 1) - white.shape[1] * np.log(noise))
