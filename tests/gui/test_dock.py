@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt, QThreadPool
-from qtpy.QtWidgets import QLabel, QPushButton
+from qtpy.QtWidgets import QCheckBox, QLabel, QPushButton
 
 from napari_unmix.cube import Cube
 from napari_unmix.identifiability.report import Check, Report
@@ -83,20 +83,47 @@ def test_empty_dock_says_what_to_do(window: Any) -> None:
     assert not window.button("Train").isEnabled()
 
 
-def test_the_sample_is_ready_to_train(window: Any) -> None:
+def open_by_button(window: Any) -> None:
+    """Press the button of the empty dock."""
     window.press("Try the sample")
+
+
+def open_by_menu(window: Any) -> None:
+    """File > Open Sample."""
+    layers = window.viewer.open_sample("napari-unmix", "synthetic_mixture")
+    assert len(layers) == 3
+
+
+@pytest.mark.parametrize("opened", [open_by_button, open_by_menu])
+def test_the_sample_is_ready_to_train(window: Any, opened: Any) -> None:
+    opened(window)
     window.wait_for(lambda: window.session.annotation is not None, 60)
     window.ready()
+    assert window.session.spec.illumination  # the scene has light and shade
+    illumination = [box for box in window.widget.findChildren(QCheckBox) if box.text() == "Illumination"]
+    assert [box.isChecked() for box in illumination if box.isVisible()] == [True]
+    assert len(window.session.annotation.of_kind("region")) >= 6
+    assert window.session.trouble is None
     assert window.button("Train").isEnabled()
     assert window.button("Train").property("emphasised")
     assert [layer.metadata["napari_unmix"] for layer in window.viewer.layers] == ["bands", "composite", "annotation"]
 
 
-def test_sample_and_reader_are_in_the_manifest(window: Any, tmp_path: Any) -> None:
-    layers = window.viewer.open_sample("napari-unmix", "synthetic_mixture")
-    assert len(layers) == 3
-    assert window.session.cube is not None
-    assert window.session.annotation is not None
+def test_launching_with_the_sample_is_ready_to_train(window: Any) -> None:
+    """What ``sh setup.sh demo`` opens."""
+    from napari_unmix.plugin.launch import open_viewer
+    from napari_unmix.plugin.workspace import workspace_of
+
+    viewer = open_viewer(sample=True, block=False)
+    launched = workspace_of(viewer)
+    assert launched is not window.workspace
+    assert launched.session.spec.illumination
+    assert launched.session.annotation is not None
+    window.wait_for(lambda: launched.session.suggested is not None and launched.session.survey is not None, 30)
+    viewer.close()
+
+
+def test_arrays_of_others_are_not_read(window: Any, tmp_path: Any) -> None:
     np.save(tmp_path / "theirs.npy", np.zeros((4, 5)))
     from napari_unmix.plugin.reader import get_reader
 
@@ -275,7 +302,7 @@ def test_both_docks_share_one_session(window: Any) -> None:
 
 
 def test_every_control_says_what_it_does(window: Any) -> None:
-    from qtpy.QtWidgets import QCheckBox, QComboBox, QSpinBox
+    from qtpy.QtWidgets import QComboBox, QSpinBox
 
     with_fakes(window, 10)
     for kind in (QPushButton, QComboBox, QCheckBox, QSpinBox):

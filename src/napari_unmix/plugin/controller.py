@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,16 +14,15 @@ from napari_unmix.cube import Annotation, Cube, IntArray, Meaning, UnmixError
 from napari_unmix.identifiability.report import Report
 from napari_unmix.plugin.engine import Engine
 from napari_unmix.plugin.jobs import Handlers, Job, Runner
-from napari_unmix.plugin.naming import carried_names, distinct
+from napari_unmix.plugin.naming import carried_names
+from napari_unmix.plugin.result_verbs import ResultVerbs
 from napari_unmix.plugin.session import (
     Answer,
     Session,
     Step,
     Survey,
     Theme,
-    Trouble,
     running,
-    shown_names,
 )
 from napari_unmix.specs import method_specs, spec_class
 from napari_unmix.unmixing import Preview, Progress, Unmixing
@@ -33,10 +31,9 @@ if TYPE_CHECKING:
     from napari_unmix.synthetic import Scene
 
 CLOSE_SECONDS = 10.0
-MOST_CHORES = 32  # finished ones among them; cancelling a finished job does nothing
 
 
-class Controller:
+class Controller(ResultVerbs):
     """Verbs on a session.
 
     ``runner`` drives the runs and ``engine`` holds the generators that it drives: the two seams of the tests.
@@ -44,13 +41,11 @@ class Controller:
     """
 
     def __init__(self, session: Session, runner: Runner, engine: Engine | None = None) -> None:
-        self.session = session
+        super().__init__(session, runner, engine)
         self.hand_overs: list[Callable[[], None]] = []
-        self._runner = runner
-        self._engine = engine or Engine()
         self._run: Job | None = None
         self._number = 0
-        self._chores: deque[Job] = deque(maxlen=MOST_CHORES)
+        self._advice: dict[int, Mapping[str, Any]] = {}  # id of an open cube -> settings that suit it
         self._warm = False
 
     # --- cubes
@@ -65,14 +60,18 @@ class Controller:
         self._chore(self._engine.sample, self._sample_made, "cube", "mixing the sample")
 
     def _sample_made(self, scene: Scene) -> None:
-        self.add_cube(scene.cube)
+        self.add_cube(scene.cube, {"illumination": scene.scaled})
         if self.session.cube is scene.cube:
             self.set_annotation(scene.annotation)
 
-    def add_cube(self, cube: Cube) -> None:
-        """A cube was opened: it becomes the current one, unless a run is under way on another."""
+    def add_cube(self, cube: Cube, advice: Mapping[str, Any] | None = None) -> None:
+        """A cube was opened: it becomes the current one, unless a run is under way on another.
+
+        ``advice`` are settings of the method that suit this cube; they are taken when it first becomes the current one.
+        """
         if any(cube is known for known in self.session.cubes):
             return
+        self._advice[id(cube)] = advice or {}
         self.session.cubes = (*self.session.cubes, cube)
         if not running(self.session):
             self.set_cube(cube)
@@ -83,6 +82,7 @@ class Controller:
         if self.session.cube is cube:
             self.set_cube(left[-1] if left else None)
         self.session.cubes = left
+        self._advice.pop(id(cube), None)
 
     def set_cube(self, cube: Cube | None) -> None:
         """Work on this cube; a run on another one is cancelled, the last good result stays."""
@@ -98,6 +98,8 @@ class Controller:
         session.cube = cube
         if cube is None:
             return
+        for name, value in self._advice.pop(id(cube), {}).items():
+            self.set_option(name, value)
         self._chore(lambda: self._engine.survey(cube), lambda survey: self._surveyed(cube, survey), "cube")
         self.suggest()
         if not self._warm:
@@ -304,79 +306,17 @@ class Controller:
             self._run.resume()
             self.session.state = "training"
 
-    # --- result
-
-    def select_pixel(self, row: int, column: int) -> None:
-        """Show this pixel; one outside the cube is ignored."""
-        cube = self.session.cube
-        if cube is not None and 0 <= row < cube.shape[0] and 0 <= column < cube.shape[1]:
-            self.session.pixel = (row, column)
-
-    def rename_endmember(self, index: int, name: str) -> None:
-        """Give an endmember a name, everywhere; a stroke that names it is renamed with it."""
-        names = list(shown_names(self.session))
-        name = name.strip()
-        if not name or not 0 <= index < len(names) or names[index] == name:
-            return
-        old, names[index] = names[index], distinct(name, [*names[:index], *names[index + 1 :]])
-        self.session.names = tuple(names)
-        annotation = self.session.annotation
-        if annotation is not None:
-            renamed = {
-                label: replace(meaning, name=names[index])
-                if meaning.kind == "material" and meaning.name == old
-                else meaning
-                for label, meaning in annotation.meanings.items()
-            }
-            if renamed != annotation.meanings:
-                self.session.annotation = replace(annotation, meanings=renamed)
-
-    def set_visible(self, index: int, visible: bool) -> None:
-        """Show or hide an endmember's map."""
-        hidden = self.session.hidden
-        self.session.hidden = hidden - {index} if visible else hidden | {index}
-
     # --- the rest
 
     def set_theme(self, theme: Theme) -> None:
         """The viewer changed its colours."""
         self.session.theme = theme
 
-    def _chore(self, make: Callable[[], Any], done: Callable[[Any], None], step: Step | None, text: str = "") -> None:
-        """A small piece of work in the background; without a step its failure is of no matter to the user."""
-
-        def ended() -> None:
-            if text and self.session.chore == text:
-                self.session.chore = ""
-
-        def succeeded(value: Any) -> None:
-            ended()
-            done(value)
-
-        def failed(error: Exception) -> None:
-            ended()
-            if step is not None:
-                self._trouble(step, str(error))
-
-        if text:
-            self.session.chore = text
-        self._chores.append(self._runner(make, Handlers(done=succeeded, failed=failed, stopped=ended)))
-
-    def _trouble(self, step: Step, sentence: str) -> None:
-        self.session.trouble = Trouble(step, sentence)
-
-    def _settle(self, step: Step) -> None:
-        """The user changed a step: what was wrong with it is past."""
-        if self.session.trouble is not None and self.session.trouble.step in (step, "train"):
-            self.session.trouble = None
-
     def close(self) -> None:
         """Stop everything, and wait for the training thread itself."""
         run = self._run
         self._drop_run()
-        for chore in self._chores:
-            chore.cancel()
-        self._chores.clear()
+        self._cancel_chores()
         if run is not None:
             run.wait(CLOSE_SECONDS)
         if self.session.state != "idle":

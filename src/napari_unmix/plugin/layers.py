@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from napari_unmix.plugin.session import COMPOSITES
 LayerData = tuple[Any, dict[str, Any], str]
 
 ROLE = "napari_unmix"  # metadata key: what the layer is to us
+ADVICE = "napari_unmix_advice"  # metadata key: settings that suit the cube
 SURVEYED_PIXELS = 20_000
 TRUE_COLOUR_NM = (640.0, 550.0, 460.0)
 INFRARED_NM = (860.0, 650.0, 550.0)
@@ -20,8 +22,12 @@ MOST_NEAREST_NM = 60.0  # a band further away does not stand for that colour
 LABEL_COLOURS = 64
 
 
-def cube_layers(cube: Cube) -> list[LayerData]:
-    """The layers of a cube: its bands, hidden, and above them the composite, visible. Both carry the cube."""
+def cube_layers(cube: Cube, advice: Mapping[str, Any] | None = None) -> list[LayerData]:
+    """The layers of a cube: its bands, hidden, and above them the composite, visible.
+
+    Both carry the cube, and the settings of the method that suit it.
+    """
+    carried = {"cube": cube, ADVICE: dict(advice or {})}
     low, high = band_limits(cube)
     bands = {
         "name": f"{cube.name} bands",
@@ -29,12 +35,12 @@ def cube_layers(cube: Cube) -> list[LayerData]:
         "visible": False,
         "contrast_limits": (low, high),
         "axis_labels": ("band", "row", "column"),
-        "metadata": {"cube": cube, ROLE: "bands"},
+        "metadata": {**carried, ROLE: "bands"},
     }
     composite_options = {
         "name": f"{cube.name} composite",
         "rgb": True,
-        "metadata": {"cube": cube, ROLE: "composite"},
+        "metadata": {**carried, ROLE: "composite"},
     }
     return [(np.moveaxis(cube.spectra, 2, 0), bands, "image"), (composite(cube), composite_options, "image")]
 

@@ -10,4 +10,5 @@ def sample_layers() -> list[LayerData]:
     from napari_unmix.synthetic import sample_scene
 
     scene = sample_scene()
-    return [*cube_layers(scene.cube), annotation_layer(scene.annotation, scene.cube)]
+    layers = cube_layers(scene.cube, {"illumination": scene.scaled})  # it has light and shade
+    return [*layers, annotation_layer(scene.annotation, scene.cube)]

@@ -102,7 +102,7 @@ class ViewerLink:
     def _adopt(self, layer: Any) -> None:
         cube, role = kinds.layer_cube(layer), kinds.layer_role(layer)
         if cube is not None and role in ("composite", "bands"):
-            self._controller.add_cube(cube)
+            self._controller.add_cube(cube, layer.metadata.get(kinds.ADVICE))
         elif self._annotation is None and self._is_annotation(layer, self._session.cube):
             self._watch(layer)
 

@@ -1,0 +1,43 @@
+"""The verbs on what is shown: pixels, names, maps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from napari_unmix.plugin.naming import distinct
+from napari_unmix.plugin.session import shown_names
+from napari_unmix.plugin.verbs import Verbs
+
+
+class ResultVerbs(Verbs):
+    """Part of ``Controller``."""
+
+    def select_pixel(self, row: int, column: int) -> None:
+        """Show this pixel; one outside the cube is ignored."""
+        cube = self.session.cube
+        if cube is not None and 0 <= row < cube.shape[0] and 0 <= column < cube.shape[1]:
+            self.session.pixel = (row, column)
+
+    def rename_endmember(self, index: int, name: str) -> None:
+        """Give an endmember a name, everywhere; a stroke that names it is renamed with it."""
+        names = list(shown_names(self.session))
+        name = name.strip()
+        if not name or not 0 <= index < len(names) or names[index] == name:
+            return
+        old, names[index] = names[index], distinct(name, [*names[:index], *names[index + 1 :]])
+        self.session.names = tuple(names)
+        annotation = self.session.annotation
+        if annotation is not None:
+            renamed = {
+                label: replace(meaning, name=names[index])
+                if meaning.kind == "material" and meaning.name == old
+                else meaning
+                for label, meaning in annotation.meanings.items()
+            }
+            if renamed != annotation.meanings:
+                self.session.annotation = replace(annotation, meanings=renamed)
+
+    def set_visible(self, index: int, visible: bool) -> None:
+        """Show or hide an endmember's map."""
+        hidden = self.session.hidden
+        self.session.hidden = hidden - {index} if visible else hidden | {index}
