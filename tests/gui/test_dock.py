@@ -343,3 +343,19 @@ def test_the_dock_starts_without_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert "no torch" in done.stdout, done.stderr
+
+
+def test_an_array_that_a_user_added_can_be_chosen(window: Any) -> None:
+    with_fakes(window, 10)
+    rng = np.random.default_rng(3)
+    window.viewer.add_image(rng.uniform(size=(30, 60, 70)).astype(np.float32), name="by hand")
+    window.wait_for(lambda: len(window.session.cubes) == 2)
+    box = window.widget.panels[0]._cubes
+    assert [box.itemText(k) for k in range(box.count())] == ["scene", "by hand"]
+    box.setFocus()
+    window.qtbot.keyClick(box, Qt.Key.Key_Down)
+    window.wait_for(lambda: window.session.cube.name == "by hand")
+    assert "60×70 pixels, 30 bands\nno wavelengths: bands are numbered" in texts(window)
+    assert "Taken from the layer by hand: its first axis holds the 30 bands." in texts(window)
+    assert window.viewer.layers["by hand composite"].visible
+    window.settle()

@@ -240,3 +240,80 @@ def test_closing_leaves_nothing_connected(
     add_cube_layers(viewer, cube)
     assert session.cube is None
     assert controller.hand_overs == []
+
+
+def volume(bands: int = 9) -> np.ndarray:
+    """(B, H, W) values that say nothing of themselves."""
+    return np.random.default_rng(0).uniform(size=(bands, 12, 10)).astype(np.float32)
+
+
+def test_a_plain_volume_is_adopted_without_a_second_layer(
+    viewer: ViewerModel, session: Session, controller: Controller
+) -> None:
+    theirs = viewer.add_image(volume(), name="by hand")
+    link = ViewerLink(viewer, session, controller)
+    link.open()
+    assert session.cube is not None
+    assert session.cube.name == "by hand"
+    assert session.cube.wavelengths is None
+    assert session.cube.spectra.flags.c_contiguous
+    np.testing.assert_array_equal(session.cube.spectra, np.moveaxis(theirs.data, 0, 2))
+    assert [layer.name for layer in viewer.layers] == ["by hand", "by hand composite"]
+    assert [layer.visible for layer in viewer.layers] == [False, True]
+    viewer.layers.clear()
+    assert session.cubes == ()
+    link.close()
+
+
+def test_a_volume_beside_a_cube_waits_to_be_chosen(
+    link: ViewerLink, viewer: ViewerModel, session: Session, controller: Controller, cube: Cube
+) -> None:
+    controller.add_cube(cube)
+    theirs = viewer.add_image(volume(), name="by hand")
+    assert session.cube is cube
+    assert [known.name for known in session.cubes] == ["scene", "by hand"]
+    assert theirs.visible
+    assert len(viewer.layers) == 3
+    controller.set_cube(session.cubes[1])
+    assert [layer.name for layer in viewer.layers if layer.visible] == ["by hand composite"]
+    controller.set_cube(cube)
+    controller.set_cube(session.cubes[1])
+    assert len(viewer.layers) == 4
+    viewer.layers.remove(theirs)
+    viewer.layers.remove("by hand composite")
+    assert session.cubes == (cube,)
+
+
+@pytest.mark.parametrize(
+    ("data", "options"),
+    [
+        (volume(7), {}),
+        (volume()[0], {}),
+        (np.zeros((9, 12, 10, 3), np.float32), {"rgb": True}),
+        (np.zeros((2, 9, 12, 10), np.float32), {}),
+        (volume(), {"axis_labels": ("z", "y", "x")}),
+        (volume() > 0.5, {}),
+        ([volume(), volume()[:, ::2, ::2]], {"multiscale": True}),
+    ],
+    ids=["few bands", "2-D", "rgb", "4-D", "z stack", "mask", "multiscale"],
+)
+def test_other_images_are_left_alone(
+    link: ViewerLink, viewer: ViewerModel, session: Session, data: Any, options: dict[str, Any]
+) -> None:
+    viewer.add_image(data, **options)
+    assert session.cubes == ()
+    assert len(viewer.layers) == 1
+
+
+def test_own_layers_are_never_adopted(
+    link: ViewerLink, viewer: ViewerModel, session: Session, controller: Controller, qtbot: Any
+) -> None:
+    from napari.layers import Image
+
+    controller.add_cube(Cube(np.moveaxis(volume(), 0, 2)))
+    controller.start()
+    settle(qtbot, viewer)
+    assert len(session.cubes) == 1
+    lazy = Image(np.zeros((9, 4, 4), np.float32))
+    viewer.layers.append(lazy)
+    assert len(session.cubes) == 2

@@ -64,7 +64,19 @@ class Controller(ResultVerbs):
         if self.session.cube is scene.cube:
             self.set_annotation(scene.annotation)
 
-    def add_cube(self, cube: Cube, advice: Mapping[str, Any] | None = None) -> None:
+    def adopt(self, data: Any, name: str, taken: Callable[[Cube], bool]) -> None:
+        """Make a cube of (B, H, W) values that are open already; ``taken`` hears of it first, and may say no.
+
+        It becomes the current cube only where there is none: the user may have opened a volume for other work.
+        """
+
+        def made(cube: Cube) -> None:
+            if taken(cube):
+                self.add_cube(cube, current=self.session.cube is None)
+
+        self._chore(lambda: self._engine.copy(data, name), made, "cube", f"reading {name}")
+
+    def add_cube(self, cube: Cube, advice: Mapping[str, Any] | None = None, *, current: bool = True) -> None:
         """A cube was opened: it becomes the current one, unless a run is under way on another.
 
         ``advice`` are settings of the method that suit this cube; they are taken when it first becomes the current one.
@@ -73,7 +85,7 @@ class Controller(ResultVerbs):
             return
         self._advice[id(cube)] = advice or {}
         self.session.cubes = (*self.session.cubes, cube)
-        if not running(self.session):
+        if current and not running(self.session):
             self.set_cube(cube)
 
     def remove_cube(self, cube: Cube) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_unmix.cube import Annotation, Cube
 from napari_unmix.identifiability.report import Report
+from napari_unmix.plugin.adoption import copied
 from napari_unmix.plugin.session import Survey
 from napari_unmix.specs import MethodSpec
 from napari_unmix.unmixing import Fit, Progress, Unmixing
@@ -94,5 +95,6 @@ class Engine:
     suggest: Callable[[Cube], Fit[int]] = _suggest
     survey: Callable[[Cube], Fit[Survey]] = _survey
     read: Callable[[Path], Fit[Cube]] = _read
+    copy: Callable[[Any, str], Fit[Cube]] = copied
     sample: Callable[[], Fit[Scene]] = _sample
     warm_up: Callable[[], Fit[None]] = _warm_up

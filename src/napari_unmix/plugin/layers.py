@@ -13,6 +13,7 @@ from napari_unmix.plugin.session import COMPOSITES
 LayerData = tuple[Any, dict[str, Any], str]
 
 ROLE = "napari_unmix"  # metadata key: what the layer is to us
+ADOPTED = "napari_unmix_adopted"  # metadata key: the layer was another's before
 ADVICE = "napari_unmix_advice"  # metadata key: settings that suit the cube
 SURVEYED_PIXELS = 20_000
 TRUE_COLOUR_NM = (640.0, 550.0, 460.0)

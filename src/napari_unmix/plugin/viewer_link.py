@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from napari.layers import Image
 from napari.utils.notifications import show_error
 from napari.utils.theme import get_theme
 from psygnal import SignalInstance
@@ -14,6 +15,7 @@ from qtpy.QtCore import QTimer
 
 from napari_unmix.cube import Annotation, Cube, IntArray
 from napari_unmix.plugin import layers as kinds
+from napari_unmix.plugin.adoption import could_be_cube
 from napari_unmix.plugin.colours import annotation_row_colours
 from napari_unmix.plugin.controller import Controller
 from napari_unmix.plugin.map_layers import MapLayers
@@ -103,8 +105,17 @@ class ViewerLink:
         cube, role = kinds.layer_cube(layer), kinds.layer_role(layer)
         if cube is not None and role in ("composite", "bands"):
             self._controller.add_cube(cube, layer.metadata.get(kinds.ADVICE))
+        elif cube is None and not role and could_be_cube(layer):
+            self._controller.adopt(layer.data, layer.name, partial(self._adopted, layer))
         elif self._annotation is None and self._is_annotation(layer, self._session.cube):
             self._watch(layer)
+
+    def _adopted(self, layer: Any, cube: Cube) -> bool:
+        """The layer of somebody else stays as it is and stands for the bands, if it is still there."""
+        if layer not in self._viewer.layers:
+            return False
+        layer.metadata.update({"cube": cube, kinds.ROLE: "bands", kinds.ADOPTED: True})
+        return True
 
     def _is_annotation(self, layer: Any, cube: Cube | None) -> bool:
         if cube is None or layer._type_string != "labels" or layer.data.shape != cube.shape[:2]:
@@ -144,6 +155,7 @@ class ViewerLink:
         if cube is None:
             return
         self._show_cubes((cube,))
+        self._complete(cube)
         for layer in list(self._viewer.layers):
             other = kinds.layer_cube(layer)
             if other is not None and other is not cube:
@@ -156,6 +168,16 @@ class ViewerLink:
                 break
         self._offer_spectra()
         self._fitting.start()
+
+    def _complete(self, cube: Cube) -> None:
+        """An adopted layer gets the composite above it when its cube is chosen."""
+        images = self._image_layers(cube)
+        if len(images) == 1 and images[0].metadata.get(kinds.ADOPTED):
+            bands = images[0]
+            _, (data, options, _) = kinds.cube_layers(cube)
+            place = self._viewer.layers.index(bands) + 1
+            self._viewer.layers.insert(place, Image(data, **options))
+            bands.visible = False
 
     def _show_composite(self, choice: str) -> None:
         cube = self._session.cube
@@ -294,7 +316,7 @@ class ViewerLink:
         cube = self._session.cube
         if cube is None:
             return
-        images = self._image_layers(cube)
+        images = sorted(self._image_layers(cube), key=lambda layer: kinds.layer_role(layer) == "composite")
         place = np.asarray(images[-1].world_to_data(position) if images else position)[-2:]
         row, column = (int(np.floor(value + 0.5)) for value in place)
         self._controller.select_pixel(row, column)
