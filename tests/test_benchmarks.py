@@ -11,6 +11,7 @@ import pytest
 
 from napari_unmix.benchmarks import benchmark_names, run
 from napari_unmix.benchmarks._scores import Score, means
+from napari_unmix.cube import UnmixError
 from napari_unmix.synthetic import blind_scene, measured_spectra, region_scene, sample_scene
 
 
@@ -60,3 +61,10 @@ def test_measured_spectra_are_reflectances() -> None:
     assert spectra.shape == (len(names), len(wavelengths))
     assert spectra.min() >= 0
     assert spectra.max() <= 1
+
+
+def test_wrong_options_are_one_sentence() -> None:
+    with pytest.raises(
+        UnmixError, match=r"Argument --seeds: invalid int value: 'x': see napari-unmix benchmark regions --help\."
+    ):
+        run("regions", ["--seeds", "x"])

@@ -25,7 +25,7 @@ def unmix(cube: Cube, spec: MethodSpec, annotation: Annotation | None = None) ->
     """
     start = time.perf_counter()
     yield Progress("reading the pixels", 0, 1, 0.0)
-    problem = make_problem(cube, spec, annotation)
+    problem = yield from make_problem(cube, spec, annotation)
     solution = yield from implementation(spec)(problem)
     painted = annotation is not None and bool(annotation.labels.any())
     return _lift(problem, solution, painted, time.perf_counter() - start)
@@ -36,8 +36,8 @@ def assess(cube: Cube, result: Unmixing) -> Fit[Report]:
     return (yield from assess_solution(cube, result))
 
 
-def make_problem(cube: Cube, spec: MethodSpec, annotation: Annotation | None = None) -> Problem:
-    """Check the input and turn it into what a method fits."""
+def make_problem(cube: Cube, spec: MethodSpec, annotation: Annotation | None = None) -> Fit[Problem]:
+    """Check the input and turn it into what a method fits; yields before each step that takes long on a large scene."""
     spectra = cube.pixels()
     ignored = np.zeros(len(spectra), bool)
     if annotation is not None:
@@ -46,8 +46,10 @@ def make_problem(cube: Cube, spec: MethodSpec, annotation: Annotation | None = N
         if ignored.any():
             cube = _without(cube, annotation)
             spectra = cube.pixels()
+    yield Progress("measuring the noise", 0, 1, 0.0)
     count = suggest_endmembers(spectra) if spec.endmembers == "auto" else int(spec.endmembers)
     _check_size(spectra, count, spec.illumination)
+    yield Progress("making the side information", 0, 1, 0.0)
     choice = getattr(spec, "auxiliary", "none")
     used = annotation if spec.uses_paint else None
     side = side_information(cube, used, choice)
@@ -55,7 +57,11 @@ def make_problem(cube: Cube, spec: MethodSpec, annotation: Annotation | None = N
     if used is not None:
         where = used.labels[cube.valid_pixels]
         for label in used.of_kind("material"):
-            materials[used.meaning(label).name or f"material {label}"] = np.flatnonzero(where == label)
+            name = used.meaning(label).name or f"material {label}"
+            # Two labels of one name are two strokes of one material.
+            materials[name] = np.union1d(materials.get(name, np.zeros(0, int)), np.flatnonzero(where == label)).astype(
+                int
+            )
     materials = {name: pixels for name, pixels in materials.items() if pixels.size}
     if len(materials) > count:
         raise UnmixError(

@@ -3,7 +3,7 @@
 A support (the set of endmembers with a positive abundance) turns the problem into a linear system, so both the abundances on the
 support and the multipliers off it are affine in the correlations of a pixel with the endmembers. A support is optimal exactly when
 all of them are non-negative (Karush-Kuhn-Tucker). Up to ``ENUMERABLE`` endmembers every support is tried in one matrix product;
-beyond, supports are exchanged one element at a time, for all pixels that share one together.
+beyond, supports are exchanged one element at a time, all pixels' systems solved together.
 """
 
 from __future__ import annotations
@@ -19,24 +19,25 @@ ENUMERABLE = 6
 _BLOCK = 4096
 
 
-def fully_constrained(spectra: FloatArray, endmembers: FloatArray) -> FloatArray:
+def fully_constrained(spectra: FloatArray, endmembers: FloatArray, start: FloatArray | None = None) -> FloatArray:
     """Abundances on the simplex that minimise |x - aM|² (FCLS, Heinz & Chang 2001), exactly.
 
     Parameters
     ----------
     spectra : (N, B)
     endmembers : (P, B)
+    start : (N, P) abundances of similar endmembers, whose supports are tried first; the answer does not depend on it
 
     Returns
     -------
     (N, P) abundances, non-negative, each row summing to one
     """
-    return _solve(spectra, endmembers, sum_to_one=True)
+    return _solve(spectra, endmembers, start, sum_to_one=True)
 
 
-def non_negative(spectra: FloatArray, endmembers: FloatArray) -> FloatArray:
-    """Non-negative amounts that minimise |x - gM|² (NNLS), exactly: (N, B), (P, B) -> (N, P)."""
-    return _solve(spectra, endmembers, sum_to_one=False)
+def non_negative(spectra: FloatArray, endmembers: FloatArray, start: FloatArray | None = None) -> FloatArray:
+    """Non-negative amounts that minimise |x - gM|² (NNLS), exactly: (N, B), (P, B) -> (N, P); ``start`` as above."""
+    return _solve(spectra, endmembers, start, sum_to_one=False)
 
 
 def scaled(spectra: FloatArray, endmembers: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -59,20 +60,20 @@ def project_to_simplex(points: FloatArray, metric: FloatArray) -> FloatArray:
     return fully_constrained(points @ root, root)
 
 
-def _solve(spectra: FloatArray, endmembers: FloatArray, *, sum_to_one: bool) -> FloatArray:
+def _solve(spectra: FloatArray, endmembers: FloatArray, start: FloatArray | None, *, sum_to_one: bool) -> FloatArray:
     endmembers = np.asarray(endmembers, dtype=np.float64)
     gram = endmembers @ endmembers.T
     # A relative ridge makes duplicate endmembers solvable (the amount is then shared) without moving other answers.
     gram = gram + 1e-12 * max(float(np.trace(gram)), 1e-300) * np.eye(len(gram))
     correlations = np.asarray(spectra, dtype=np.float64) @ endmembers.T
-    if sum_to_one:
-        amounts, optimal = _on_support(correlations, gram, np.ones(len(gram), bool), sum_to_one=True)
-    else:
-        amounts, optimal = _on_support(correlations, gram, np.ones(len(gram), bool), sum_to_one=False)
+    amounts, optimal = _on_support(correlations, gram, np.ones(len(gram), bool), sum_to_one=sum_to_one)
     rest = np.flatnonzero(~optimal)
-    if rest.size:
-        solve = _enumerate if len(gram) <= ENUMERABLE else _exchange
-        amounts[rest] = solve(correlations[rest], gram, sum_to_one)
+    if not rest.size:
+        return amounts
+    if len(gram) <= ENUMERABLE:
+        amounts[rest] = _enumerate(correlations[rest], gram, sum_to_one)
+    for rows in np.split(rest, range(_BLOCK, len(rest), _BLOCK)) if len(gram) > ENUMERABLE else ():
+        amounts[rows] = _exchange(correlations[rows], gram, sum_to_one, None if start is None else start[rows])
     return amounts
 
 
@@ -82,11 +83,11 @@ def _on_support(
     """Amounts (N, P) on one support and whether each pixel's are optimal; values off the support hold the multipliers' sign test."""
     maps, offsets = _affine_maps(gram, support[None, :], sum_to_one)
     values = correlations @ maps[0].T + offsets[0]
-    optimal = (values >= -_tolerance(gram, sum_to_one)).all(axis=1)
+    optimal = (values >= -_tolerance(sum_to_one)).all(axis=1)
     return np.maximum(np.where(support, values, 0.0), 0.0), optimal
 
 
-def _tolerance(gram: FloatArray, sum_to_one: bool) -> float:
+def _tolerance(sum_to_one: bool) -> float:
     return 1e-10 if sum_to_one else 1e-12
 
 
@@ -149,51 +150,50 @@ def _enumerate(correlations: FloatArray, gram: FloatArray, sum_to_one: bool) -> 
     return _renormalised(amounts) if sum_to_one else amounts
 
 
-def _exchange(correlations: FloatArray, gram: FloatArray, sum_to_one: bool) -> FloatArray:
+def _exchange(correlations: FloatArray, gram: FloatArray, sum_to_one: bool, start: FloatArray | None) -> FloatArray:
     """Active-set exchange: leave the most negative amount, else enter the most violated multiplier; repeat until optimal."""
     count, size = correlations.shape
-    support = np.ones((count, size), bool)
-    amounts = np.zeros((count, size))
-    best = np.full(count, np.inf)
-    weights = 1 << np.arange(size)
-    known: dict[int, tuple[FloatArray, FloatArray]] = {}
+    support = np.ones((count, size), bool) if start is None else start > 0
+    amounts, best = np.zeros((count, size)), np.full(count, np.inf)
     todo = np.arange(count)
-    tolerance = _tolerance(gram, sum_to_one)
+    tolerance = _tolerance(sum_to_one)
     for _ in range(12 * size):
-        codes = support[todo] @ weights
-        values = np.empty((len(todo), size))
-        for code in np.unique(codes):
-            here = codes == code
-            if code not in known:
-                maps, offsets = _affine_maps(gram, ((code >> np.arange(size)) & 1).astype(bool)[None, :], sum_to_one)
-                known[int(code)] = (maps[0], offsets[0])
-            matrix, constant = known[int(code)]
-            values[here] = correlations[todo[here]] @ matrix.T + constant
-        on = support[todo]
-        lowest_on = np.where(on, values, np.inf)
-        lowest_off = np.where(on, np.inf, values)
-        leave, enter = lowest_on.min(axis=1) < -tolerance, lowest_off.min(axis=1) < -tolerance
-        feasible = np.flatnonzero(~leave)
-        candidate = np.maximum(np.where(on, values, 0.0), 0.0)[feasible]
-        quadratic = np.einsum("ni,ni->n", candidate @ gram, candidate) - 2 * (
-            candidate * correlations[todo[feasible]]
-        ).sum(axis=1)
-        better = quadratic < best[todo[feasible]]
-        improved = todo[feasible[better]]
-        amounts[improved], best[improved] = candidate[better], quadratic[better]
-        rows = np.flatnonzero(leave)
-        support[todo[rows], lowest_on[rows].argmin(axis=1)] = False
-        rows = np.flatnonzero(~leave & enter)
-        support[todo[rows], lowest_off[rows].argmin(axis=1)] = True
-        # A support can't be left empty: fall back to the endmember of the largest correlation.
+        # A support can't be empty: fall back to the endmember of the largest correlation.
         empty = np.flatnonzero(~support[todo].any(axis=1))
         support[todo[empty], correlations[todo[empty]].argmax(axis=1)] = True
+        on, here = support[todo], correlations[todo]
+        values = _on_supports(here, gram, on, sum_to_one)
+        lowest_on, lowest_off = np.where(on, values, np.inf), np.where(on, np.inf, values)
+        leave, enter = lowest_on.min(axis=1) < -tolerance, lowest_off.min(axis=1) < -tolerance
+        feasible = np.flatnonzero(~leave)
+        candidate = np.where(on, values, 0.0)[feasible].clip(0.0)
+        loss = (candidate * (candidate @ gram - 2 * here[feasible])).sum(axis=1)
+        better = loss < best[todo[feasible]]
+        improved = todo[feasible[better]]
+        amounts[improved], best[improved] = candidate[better], loss[better]
+        support[todo[leave], lowest_on[leave].argmin(axis=1)] = False
+        grow = ~leave & enter
+        support[todo[grow], lowest_off[grow].argmin(axis=1)] = True
         todo = todo[leave | enter]
         if not todo.size:
             break
     for pixel in todo:
         amounts[pixel] = _reference_solution(correlations[pixel], gram, sum_to_one)
     return _renormalised(amounts) if sum_to_one else amounts
+
+
+def _on_supports(correlations: FloatArray, gram: FloatArray, on: BoolArray, sum_to_one: bool) -> FloatArray:
+    """(n, P) amounts on each pixel's own support, and multipliers (over the mean of the Gram matrix's diagonal) off it."""
+    both = on[:, :, None] & on[:, None, :]
+    systems = np.where(both, gram, 0.0) + np.eye(len(gram)) * ~on[:, None, :]
+    sides = np.stack([np.where(on, correlations, 0.0), on.astype(float)], axis=2)
+    amounts, ones = np.moveaxis(np.linalg.solve(systems, sides), 2, 0)
+    level = np.zeros((len(on), 1))
+    if sum_to_one:
+        level = (1 - amounts.sum(axis=1, keepdims=True)) / ones.sum(axis=1, keepdims=True)
+        amounts = amounts + level * ones
+    multipliers = (amounts @ gram - correlations - level) / (np.trace(gram) / len(gram))
+    return np.asarray(np.where(on, amounts, multipliers))
 
 
 def _reference_solution(correlation: FloatArray, gram: FloatArray, sum_to_one: bool) -> FloatArray:

@@ -205,3 +205,11 @@ def test_ignored_pixels_take_no_part(scene: Scene, method: str) -> None:
     result = drain(unmix(scene.cube, quick(method), Annotation(labels, {4: Meaning("ignore")})))
     assert np.isnan(result.abundances[:5]).all()
     assert np.isfinite(result.abundances[5:][scene.cube.valid_pixels[5:]]).all()
+
+
+def test_two_strokes_of_one_name_are_one_material(scene: Scene) -> None:
+    labels = np.zeros(scene.cube.shape[:2], dtype=np.int32)
+    labels[20:24, :10], labels[26:30, :10] = 2, 3
+    annotation = Annotation(labels, {2: Meaning("material", "rock"), 3: Meaning("material", "rock")})
+    result = drain(unmix(scene.cube, quick("ivae"), annotation))
+    assert [name for name in result.names if name == "rock"] == ["rock"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from pathlib import Path
@@ -34,6 +35,9 @@ def choose_our_reader() -> None:
 
 
 @pytest.mark.real_data
+@pytest.mark.skipif(
+    "NAPARI_UNMIX_DATA" not in os.environ, reason="NAPARI_UNMIX_DATA is not set: the main job on Samson is NOT tested"
+)
 def test_the_main_job_on_samson(window: Any, samson: Path) -> None:
     # 1. Drop the header on the window: composite visible, bands hidden.
     QTimer.singleShot(50, choose_our_reader)

@@ -9,11 +9,12 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
 from napari_unmix.alignment import match_endmembers
-from napari_unmix.cube import Annotation, Cube, FloatArray
+from napari_unmix.cube import Annotation, Cube, FloatArray, UnmixError
 from napari_unmix.metrics import mean_correlation, rmse, spectral_angle
 from napari_unmix.pipeline import unmix
 from napari_unmix.specs import spec_class
@@ -57,9 +58,16 @@ def run_method(
     return drain(unmix(cube, spec, annotation))
 
 
+class _Parser(argparse.ArgumentParser):
+    """Wrong options are one sentence, as everywhere."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UnmixError(f"{message[:1].upper()}{message[1:]}: see {self.prog} --help.")
+
+
 def parser(name: str, purpose: str) -> argparse.ArgumentParser:
     """Options that every benchmark has."""
-    made = argparse.ArgumentParser(prog=f"napari-unmix benchmark {name}", description=purpose)
+    made = _Parser(prog=f"napari-unmix benchmark {name}", description=purpose)
     made.add_argument("--out", type=Path, help="folder for NAME.md, NAME.csv and NAME.json")
     made.add_argument("--methods", nargs="+", default=["vca-fcls", "vae", "ivae"], help="methods to compare")
     return made

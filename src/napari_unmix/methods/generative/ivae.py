@@ -16,12 +16,13 @@ from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.methods.base import Problem, Solution
 from napari_unmix.methods.generative.posterior import SemiAmortised
 from napari_unmix.methods.generative.region_gaussian import GaussianPosterior, gaussian_posterior
+from napari_unmix.methods.geometry.picks import vertex_components
 from napari_unmix.methods.geometry.refine import Refined, refine_by_regions
 from napari_unmix.methods.geometry.route import Found, find_endmembers
 from napari_unmix.methods.training import one_thread
 from napari_unmix.simplex import fully_constrained, scaled
 from napari_unmix.specs.ivae import IvaeSpec
-from napari_unmix.unmixing import Fit, Progress
+from napari_unmix.unmixing import Fit, Preview, Progress
 
 # Shares of the progress bar.
 _SEARCHED, _TRAINED = 0.35, 0.7
@@ -77,7 +78,7 @@ def _search(problem: Problem) -> Fit[Found]:
     search = find_endmembers(
         problem.spectra, problem.endmember_count, sum_to_one=not spec.illumination, strokes=strokes, seed=spec.seed
     )
-    step = 0
+    step, quick = 0, _QuickPreview(problem)
     while True:
         try:
             loss = next(search)
@@ -85,7 +86,29 @@ def _search(problem: Problem) -> Fit[Found]:
             return cast(Found, end.value)
         step += 1
         # How many steps it takes is not known beforehand: the bar approaches its share.
-        yield Progress("finding endmembers", step, 0, _SEARCHED * step / (step + 60), loss)
+        yield Progress("finding endmembers", step, 0, _SEARCHED * step / (step + 60), loss, quick)
+
+
+class _QuickPreview:
+    """VCA and least squares, once and only where somebody looks: the first maps come long before the endmembers are found."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._made: Preview | None = None
+
+    def __call__(self) -> Preview:
+        if self._made is None:
+            problem, lit = self._problem, self._problem.spec.illumination
+            picked = vertex_components(
+                problem.spectra, problem.endmember_count, np.random.default_rng(problem.spec.seed)
+            )
+            endmembers = _as_written(problem.spectra[picked], lit)
+            abundances = (
+                scaled(problem.spectra, endmembers)[0] if lit else fully_constrained(problem.spectra, endmembers)
+            )
+            order = np.argsort(-abundances.mean(axis=0), kind="stable")
+            self._made = problem.preview(endmembers[order], abundances[:, order])
+        return self._made
 
 
 def _refine(problem: Problem, found: Found) -> Refined:

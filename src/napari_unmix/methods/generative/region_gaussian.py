@@ -19,6 +19,8 @@ from napari_unmix.simplex import project_to_simplex
 _FEWEST_PIXELS = 6
 # A signal direction must rise over the sampling error of the noise by this many standard errors.
 _SURE = 2.0
+# Condition number of the endmembers' differences beyond which their inverse is rounding.
+_MOST_ALIKE = 1e11
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +42,16 @@ class _Region:
 
 def gaussian_posterior(
     spectra: FloatArray, endmembers: FloatArray, regions: IntArray, noise: float
-) -> GaussianPosterior:
-    """Infer abundances of (N, B) spectra that mix (P, B) endmembers with abundances summing to one, under regions u (N,), 0 = unknown."""
+) -> GaussianPosterior | None:
+    """Infer abundances of (N, B) spectra that mix (P, B) endmembers with abundances summing to one, under regions u (N,), 0 = unknown.
+
+    None where endmembers are so alike that the unconstrained abundances have no finite noise.
+    """
     size = len(endmembers)
     edges = endmembers[:-1] - endmembers[-1]
     gram = edges @ edges.T
+    if np.linalg.cond(gram) > _MOST_ALIKE:
+        return None
     covariance = noise**2 * np.linalg.inv(gram)
     free = np.linalg.solve(gram, edges @ (spectra - endmembers[-1]).T).T  # (N, P−1) unconstrained
     whiten = np.linalg.inv(np.linalg.cholesky(covariance))

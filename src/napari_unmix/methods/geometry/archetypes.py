@@ -18,6 +18,7 @@ FEWEST_BACKERS = 3
 _FRANK_WOLFE_SWEEPS = 8
 # Two starts within this relative loss found the same optimum.
 SAME_LOSS = 1.01
+_MANY = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,7 @@ class Archetypes:
     loss: float
 
 
-Inversion = Callable[[FloatArray, FloatArray], FloatArray]
+Inversion = Callable[[FloatArray, FloatArray, FloatArray | None], FloatArray]
 
 
 def fit_archetypes(
@@ -64,9 +65,9 @@ def fit_archetypes(
     Yields the loss at every sweep.
     """
     invert: Inversion = non_negative if cone else fully_constrained
-    archetypes, last, best = start.copy(), np.inf, None
+    archetypes, abundances, last, best = start.copy(), None, np.inf, None
     for sweep in range(sweeps):
-        abundances = invert(scores, archetypes)
+        abundances = invert(scores, archetypes, abundances)
         loss = float(weights @ ((scores - abundances @ archetypes) ** 2).sum(axis=1))
         if best is None or sweep < 4 or loss < best.loss:
             best = Archetypes(archetypes.copy(), abundances, loss)
@@ -82,7 +83,7 @@ def fit_archetypes(
         )
         archetypes = _frank_wolfe(scores, archetypes, weighted.T @ abundances, weighted.T @ scores, backers, strokes)
     if strokes is not None or best is None:
-        abundances = invert(scores, archetypes)
+        abundances = invert(scores, archetypes, abundances)
         return Archetypes(
             archetypes, abundances, float(weights @ ((scores - abundances @ archetypes) ** 2).sum(axis=1))
         )
@@ -127,7 +128,9 @@ def fit_from_starts(
 ) -> Generator[float, None, list[Archetypes]]:
     """Fit from every start; all optima, the smallest loss first (the only criterion that found the right one on all scenes tried)."""
     found = []
-    for picked in starts:
+    # With many endmembers a fit is long, and starts differ in a few of them only.
+    few = starts if len(starts[0]) <= _MANY else starts[:3]
+    for picked in few:
         optimum = yield from fit_archetypes(scores, scores[picked], weights, share, cone=cone, sweeps=sweeps)
         if np.isfinite(optimum.loss):
             found.append(optimum)
