@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt, QThreadPool
-from qtpy.QtWidgets import QCheckBox, QLabel, QPushButton
+from qtpy.QtWidgets import QCheckBox, QLabel, QLineEdit, QPushButton
 
 from napari_unmix.cube import Cube
 from napari_unmix.identifiability.report import Check, Report
@@ -359,3 +359,57 @@ def test_an_array_that_a_user_added_can_be_chosen(window: Any) -> None:
     assert "Taken from the layer by hand: its first axis holds the 30 bands." in texts(window)
     assert window.viewer.layers["by hand composite"].visible
     window.settle()
+
+
+def choose_folder(folder: Any) -> None:
+    """Choose a folder in the file dialog, when it is there."""
+    from qtpy.QtCore import QTimer
+    from qtpy.QtWidgets import QApplication, QDialogButtonBox, QFileDialog
+
+    dialog = QApplication.activeModalWidget()
+    if isinstance(dialog, QFileDialog):
+        dialog.findChild(QLineEdit, "fileNameEdit").setText(str(folder))
+        dialog.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.Open).click()
+    else:
+        QTimer.singleShot(50, lambda: choose_folder(folder))
+
+
+def test_export_writes_a_new_folder_each_time(window: Any, tmp_path: Any) -> None:
+    from qtpy.QtCore import QTimer
+
+    with_fakes(window, 5)
+    assert not [b for b in window.widget.findChildren(QPushButton) if b.text() == "Export…" and b.isVisible()]
+    window.press("Train")
+    window.wait_for(lambda: window.session.report is not None)
+    window.controller.rename_endmember(1, "tree")
+    for number in (1, 2):
+        QTimer.singleShot(50, lambda: choose_folder(tmp_path))
+        window.press("Export…")
+        folder = tmp_path / f"scene-ivae-{number}"
+        window.wait_for(lambda folder=folder: window.session.exported == folder, 30)
+        names = sorted(path.name for path in folder.iterdir())
+        assert {"abundances.npy", "abundances.png", "endmembers.csv", "endmembers.png", "run.json"} <= set(names)
+        assert (folder / "endmembers.csv").read_text().splitlines()[0] == "wavelength_nm,endmember 1,tree,endmember 3"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["scene-ivae-1", "scene-ivae-2"]
+    assert any(text.replace("\u200b", "") == f"written to {tmp_path / 'scene-ivae-2'}" for text in texts(window))
+    np.testing.assert_array_equal(
+        np.load(tmp_path / "scene-ivae-1" / "abundances.npy"), window.session.answer.unmixing.abundances
+    )
+
+
+def test_export_to_where_nothing_can_be_written_says_so(window: Any, tmp_path: Any) -> None:
+    with_fakes(window, 5)
+    window.press("Train")
+    window.wait_for(lambda: window.session.report is not None)
+    (tmp_path / "file").write_text("")
+    window.controller.export(tmp_path / "file")
+    window.wait_for(lambda: window.session.trouble is not None)
+    assert window.session.trouble.step == "result"
+    assert window.session.trouble.sentence.endswith("choose another folder.")
+    assert "--" not in window.session.trouble.sentence
+    assert window.session.trouble.sentence in texts(window)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert window.button("Export…").isEnabled()
+    window.controller.export(tmp_path)
+    window.wait_for(lambda: window.session.exported is not None, 30)
+    assert window.session.trouble is None

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unmix.cube import Annotation, Cube
+from napari_unmix.cube import Annotation, Cube, UnmixError
 from napari_unmix.identifiability.report import Report
 from napari_unmix.plugin.adoption import copied
-from napari_unmix.plugin.session import Survey
+from napari_unmix.plugin.session import Answer, Survey
 from napari_unmix.specs import MethodSpec
 from napari_unmix.unmixing import Fit, Progress, Unmixing
 
@@ -76,6 +77,28 @@ def _sample() -> Generator[Progress, None, Scene]:
     return sample_scene()
 
 
+def _export(parent: Path, answer: Answer, report: Report, names: tuple[str, ...]) -> Fit[Path]:
+    """Write the run's folder with its pictures, whole or not at all, as a new folder in ``parent``."""
+    name = re.sub(r"[^\w.-]+", "_", answer.cube.name).strip("._") or "cube"
+    yield Progress("writing the result", 0, 1, 0.0)
+    from napari_unmix.pictures import draw_run
+    from napari_unmix.runs import free_folder, write_run
+
+    cube, result = answer.cube, replace(answer.unmixing, names=names)
+
+    def draw(folder: Path) -> None:
+        draw_run(cube, result, report, folder)
+
+    try:
+        target = free_folder(parent, f"{name}-{answer.spec.method}")
+        return write_run(target, cube, result, report, annotation=answer.annotation, decorate=draw)
+    except UnmixError as error:
+        raise UnmixError(str(error).replace(" with --out", "")) from error  # the command line's remedy
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UnmixError(f"{parent} cannot be written ({reason}): choose another folder.") from error
+
+
 def _warm_up() -> Fit[None]:
     """Import torch before it is needed: the first Adam imports for seconds. Leave a core to the window."""
     yield Progress("warming up", 0, 1, 0.0)
@@ -97,4 +120,5 @@ class Engine:
     read: Callable[[Path], Fit[Cube]] = _read
     copy: Callable[[Any, str], Fit[Cube]] = copied
     sample: Callable[[], Fit[Scene]] = _sample
+    export: Callable[[Path, Answer, Report, tuple[str, ...]], Fit[Path]] = _export
     warm_up: Callable[[], Fit[None]] = _warm_up

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from napari_unmix.plugin.naming import distinct
 from napari_unmix.plugin.session import shown_names
 from napari_unmix.plugin.verbs import Verbs
+
+EXPORTING = "writing the result"
 
 
 class ResultVerbs(Verbs):
@@ -36,6 +39,22 @@ class ResultVerbs(Verbs):
             }
             if renamed != annotation.meanings:
                 self.session.annotation = replace(annotation, meanings=renamed)
+
+    def export(self, parent: str | Path) -> None:
+        """Write the last result with its report and pictures to a new folder in ``parent``; nothing is ever replaced."""
+        answer, report = self.session.answer, self.session.report
+        if answer is None or report is None:
+            self._trouble("result", "There is no checked result to export: train first, and wait for the checks.")
+            return
+        given = self.session.names
+        names = given if len(given) == len(answer.unmixing.names) else answer.unmixing.names
+        self._chore(
+            lambda: self._engine.export(Path(parent), answer, report, names), self._exported, "result", EXPORTING
+        )
+
+    def _exported(self, folder: Path) -> None:
+        self._settle("result")
+        self.session.exported = folder
 
     def set_visible(self, index: int, visible: bool) -> None:
         """Show or hide an endmember's map."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -68,7 +69,8 @@ class Session:
     """The facts. Only ``Controller`` writes here; panels, plots and ``ViewerLink`` read and listen to ``events``.
 
     ``names`` and ``hidden`` are the user's wishes for the endmembers of the answer, or before that of the preview;
-    ``label`` is what the brush paints; ``pixel`` is (row, column); ``chore`` says what is made in the background.
+    ``label`` is what the brush paints; ``pixel`` is (row, column); ``chore`` says what is made in the background;
+    ``exported`` is the folder that was written last.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -91,6 +93,7 @@ class Session:
     pixel: tuple[int, int] | None = None
     trouble: Trouble | None = None
     chore: str = ""
+    exported: Path | None = None
     theme: Theme = field(default_factory=Theme)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from napari.layers import Image
-from napari.utils.notifications import show_error
+from napari.utils.notifications import show_error, show_info
 from napari.utils.theme import get_theme
 from psygnal import SignalInstance
 from qtpy.QtCore import QTimer
@@ -70,6 +71,7 @@ class ViewerLink:
             (events.names, self._colour_annotation),
             (events.pixel, self._mark_soon),
             (events.trouble, self._notify),
+            (events.exported, self._notify_written),
             (events.state, self._leave_brush),
         ):
             self._listen(signal, slot)
@@ -361,6 +363,10 @@ class ViewerLink:
     def _notify(self, trouble: Any) -> None:
         if trouble is not None:
             show_error(trouble.sentence)
+
+    def _notify_written(self, folder: Path | None) -> None:
+        if folder is not None:
+            show_info(f"The result was written to {folder}.")
 
 
 def _mixed(one: Any, other: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeyEvent, QMouseEvent
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QToolButton, QVBoxLayout, QWidget
 
 from napari_unmix.cube import FloatArray
 from napari_unmix.identifiability.report import Check, Report
@@ -15,6 +15,7 @@ from napari_unmix.plugin.colours import endmember_palette
 from napari_unmix.plugin.controller import Controller
 from napari_unmix.plugin.panels.icons import eye_icon
 from napari_unmix.plugin.panels.step import Step, button, paint_swatch, row, say, set_property, swatch, text
+from napari_unmix.plugin.result_verbs import EXPORTING
 from napari_unmix.plugin.session import Session, out_of_date, running, shown, shown_names
 
 VERDICTS = {"identified": ("◉", "pass"), "partly": ("◐", "doubtful"), "not identified": ("○", "fail")}
@@ -49,16 +50,25 @@ class ResultPanel(Step):
         self._checks_layout = QVBoxLayout(self._checks)
         self._checks_layout.setContentsMargins(0, 0, 0, 0)
         self._notes = text("note")
+        self._export = button(
+            "Export…",
+            "Write maps, endmembers, report and pictures to a new folder; nothing is ever replaced.",
+            self._choose_folder,
+        )
+        self._written = text("note")
         self.body.addWidget(self._state)
         self.body.addLayout(self._rows)
-        for item in (self._trust_row, self._checks, self._notes):
+        self._export_row = row(self._export, stretch=-2)
+        for item in (self._trust_row, self._checks, self._notes, self._export_row, self._written):
             self.body.addWidget(item)
         self.listen(
             self.refresh, "cube", "preview", "answer", "annotation", "spec", "names", "hidden", "state", "theme"
         )
         self.listen(self._show_report, "report", "answer", "cube")
+        self.listen(self._show_export, "report", "answer", "chore", "exported")
         self.refresh()
         self._show_report()
+        self._show_export()
 
     def refresh(self, *_: Any) -> None:
         """Show the session."""
@@ -108,6 +118,19 @@ class ResultPanel(Step):
         self._why.setVisible(report is not None)
         self._fill_checks(report)
         self._show_checks()
+
+    def _show_export(self, *_: Any) -> None:
+        session = self.session
+        writing = session.chore == EXPORTING
+        self._export_row.setVisible(session.answer is not None)
+        self._export.setEnabled(session.report is not None and not writing)
+        done = "" if session.exported is None else f"written to {breakable(str(session.exported))}"
+        say(self._written, f"{EXPORTING} …" if writing else done)
+
+    def _choose_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Choose where to make the folder of this result")
+        if folder:
+            self.controller.export(folder)
 
     def _show_checks(self) -> None:
         self._checks.setVisible(self._why.isChecked() and self.session.report is not None)
@@ -229,6 +252,11 @@ class NameEdit(QLineEdit):
             renamed(self.text())
         self.setText(self._shown)
         self.deselect()
+
+
+def breakable(path: str) -> str:
+    """A path that may be wrapped after each of its folders, so that a long one does not widen the dock."""
+    return path.replace("/", "/\u200b").replace("\\", "\\\u200b")
 
 
 def numbers(check: Check) -> str:
