@@ -61,15 +61,16 @@ def entropy(log_std: Tensor) -> Tensor:
     return (log_std + 0.5 * (1 + math.log(2 * math.pi))).sum(dim=1)
 
 
-Loss = Callable[[Tensor, float], Tensor]
+# What is minimised, at the annealed noise, and the same at the final noise: the second is what falls while annealing moves the first.
+Loss = Callable[[Tensor, float], tuple[Tensor, float]]
 
 
 def train(
     parameters: list[Tensor], loss: Loss, count: int, *, epochs: int, batch: int, learning_rate: float, seed: int
 ) -> Iterator[tuple[int, int, float]]:
-    """One-cycle Adam over minibatches; yields (step, steps, loss) after every batch.
+    """One-cycle Adam over minibatches; yields (step, steps, loss at the final noise) after every batch.
 
-    ``loss`` takes pixel indices and the share of training that is done (for annealing) and returns the mean loss per pixel. Gradients are
+    ``loss`` takes pixel indices and the share of training that is done (for annealing) and returns means per pixel. Gradients are
     clipped; a batch whose loss is not finite changes nothing.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -84,14 +85,14 @@ def train(
         place = step % per_epoch
         if place == 0:
             order = torch.randperm(count, generator=generator)
-        value = loss(order[place * batch : (place + 1) * batch], step / steps)
+        value, shown = loss(order[place * batch : (place + 1) * batch], step / steps)
         if bool(torch.isfinite(value)):
             optimiser.zero_grad()
             value.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(parameters, 10.0)
             optimiser.step()
         schedule.step()
-        yield step + 1, steps, float(value.detach())
+        yield step + 1, steps, shown
 
 
 def annealed_variance(variance: float, start: float, done: float) -> float:

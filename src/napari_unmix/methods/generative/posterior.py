@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -39,6 +40,7 @@ class SemiAmortised:
     anchor: Tensor
     anchor_std: Tensor
     prior: RegionDirichlet
+    trained_prior: RegionDirichlet
     likelihood: laplace.Likelihood
     network: InferenceNetwork
     basis: Tensor
@@ -81,6 +83,7 @@ class SemiAmortised:
             likelihood = replace(likelihood, shape=shape, mean=float(np.mean(lit)))
         scores = torch.from_numpy(subspace.scores(spectra)).to(device)
         labels = torch.from_numpy(regions.astype(np.int64)).to(device)
+        prior = _first_prior(log_abundances, labels)
         return cls(
             subspace=subspace,
             scores=scores,
@@ -88,7 +91,8 @@ class SemiAmortised:
             latents=latents,
             anchor=corners,
             anchor_std=torch.from_numpy(np.asarray(endmember_std, dtype=np.float64)).to(device),
-            prior=_first_prior(log_abundances, labels),
+            prior=prior,
+            trained_prior=prior,
             likelihood=likelihood,
             network=InferenceNetwork(scores, latents.shape[1]),
             basis=basis,
@@ -106,24 +110,26 @@ class SemiAmortised:
         generator = torch.Generator(device=self.scores.device).manual_seed(seed)
         broad = max(variance, float(self.scores.var(dim=0).mean()))
 
-        def loss(rows: Tensor, done: float) -> Tensor:
+        def loss(rows: Tensor, done: float) -> tuple[Tensor, float]:
             scores = self.scores[rows]
             mean, log_std = self.network(scores)
             sample = mean + log_std.exp() * torch.randn(
                 mean.shape, generator=generator, dtype=mean.dtype, device=mean.device
             )
             prior = replace(self.prior, log_alpha=log_alpha)
-            current = annealed_variance(variance, broad, done)
-            likelihood = replace(self.likelihood, variance=current)
-            fit = laplace.energy(sample, scores, self.regions[rows], prior, likelihood, self.basis)
-            # In units of the annealed noise, so that Adam sees one scale throughout.
-            return (fit - entropy(log_std)).mean()
+            annealed = replace(self.likelihood, variance=annealed_variance(variance, broad, done))
+            free, final = (
+                (laplace.energy(sample, scores, self.regions[rows], prior, law, self.basis) - entropy(log_std)).mean()
+                for law in (annealed, self.likelihood)
+            )
+            return free, float(final.detach())
 
         parameters = [*self.network.parameters(), log_alpha]
         for step, steps, value in train(
             parameters, loss, len(self.scores), epochs=epochs, batch=batch, learning_rate=learning_rate, seed=seed
         ):
             if step == steps:
+                self.trained_prior = replace(self.prior, log_alpha=log_alpha.detach())
                 self._propose()
             yield step, steps, value
 
@@ -143,37 +149,55 @@ class SemiAmortised:
     # Refining
 
     def refine(self) -> Iterator[tuple[int, int, float]]:
-        """Alternate the posterior of every pixel with α(u), until the evidence settles; then try the endmembers. Yields (step, steps, loss)."""
+        """Every pixel's posterior, and what follows from all of them; each change is kept only where the evidence rises.
+
+        Yields (step, steps, −log evidence per pixel) after every batch.
+        """
         learned = self._learned_pixels()
-        parts, chunks = list(torch.split(learned, _CHUNK)), list(self._chunks())
+        parts, everything = torch.split(learned, _CHUNK), list(self._chunks())
         moving = bool((self.anchor_std > 0).any())
-        steps, step = _ROUNDS * len(parts) * (2 if moving else 1) + len(chunks), 0
-        evidence = -math.inf
-        for trial in range(2 if moving else 1):
-            before, reached = (self.likelihood, self.prior, self.latents.clone()), evidence
-            if trial:
-                self._move_endmembers(learned)
-            last = -math.inf
-            for round_number in range(_ROUNDS):
-                pieces = []
-                for rows in parts:
-                    pieces.append(self._solve(rows))
-                    step += 1
-                    yield step, steps, -float(pieces[-1].evidence.mean())
-                posterior = _joined(pieces)
+        steps = len(parts) * (2 + _ROUNDS * (1 + moving)) + len(everything)
+        counter = itertools.count(1)
+
+        def solved(batches: Sequence[Tensor]) -> Generator[tuple[int, int, float], None, laplace.Posterior]:
+            pieces = []
+            for rows in batches:
+                pieces.append(self._solve(rows))
+                yield min(next(counter), steps), steps, -float(pieces[-1].evidence.mean())
+            return _joined(pieces)
+
+        def settled() -> Generator[tuple[int, int, float], None, float]:
+            """Alternate the posterior with α(u) until the evidence settles."""
+            evidence = last = -math.inf
+            for _ in range(_ROUNDS):
+                posterior = yield from solved(parts)
                 evidence = float(posterior.evidence.mean())
-                if round_number and evidence - last < _SETTLED:
+                if evidence - last < _SETTLED:
                     break
                 last = evidence
                 self._update_prior(learned, posterior)
-            if trial and evidence <= reached:
-                self.likelihood, self.prior, self.latents = before
-        pieces = []
-        for rows in chunks:
-            pieces.append(self._solve(rows))
-            step += 1
-            yield min(step, steps), steps, -float(pieces[-1].evidence.mean())
-        self.posterior = _joined(pieces)
+            return evidence
+
+        # 1. α(u) as least squares or as the ELBO left it.
+        first = float((yield from solved(parts)).evidence.mean())
+        before, self.prior = self._state(), self.trained_prior
+        if float((yield from solved(parts)).evidence.mean()) <= first:
+            self._restore(before)
+        # 2. α(u) by maximum likelihood of the posterior's moments.
+        evidence = yield from settled()
+        # 3. The endmembers, within their standard error.
+        if moving:
+            before = self._state()
+            self._move_endmembers(learned)
+            if (yield from settled()) <= evidence:
+                self._restore(before)
+        self.posterior = yield from solved(everything)
+
+    def _state(self) -> tuple[laplace.Likelihood, RegionDirichlet, Tensor]:
+        return self.likelihood, self.prior, self.latents.clone()
+
+    def _restore(self, state: tuple[laplace.Likelihood, RegionDirichlet, Tensor]) -> None:
+        self.likelihood, self.prior, self.latents = state
 
     def _solve(self, rows: Tensor) -> laplace.Posterior:
         with torch.no_grad():
@@ -211,19 +235,10 @@ class SemiAmortised:
         count = len(self.scores)
         if count <= _MOST_LEARNED:
             return torch.arange(count, device=self.scores.device)
-        # Painted pixels first: they are few and carry u.
-        known = torch.nonzero(self.regions > 0)[:, 0]
-        order = (
-            torch.cat([known, torch.nonzero(self.regions == 0)[:, 0]])
-            if len(known) < _MOST_LEARNED // 2
-            else torch.arange(count)
-        )
-        shuffled = (
-            torch.cat([order[: len(known)], order[len(known) :][torch.randperm(count - len(known))]])
-            if len(known) < _MOST_LEARNED // 2
-            else torch.randperm(count)
-        )
-        return torch.sort(shuffled[:_MOST_LEARNED])[0].to(self.scores.device)
+        # Pixels of known u first: where a few are painted, they carry it.
+        order = torch.randperm(count).to(self.scores.device)
+        order = order[torch.argsort((self.regions[order] == 0).int(), stable=True)]
+        return torch.sort(order[:_MOST_LEARNED])[0]
 
     # Reading
 

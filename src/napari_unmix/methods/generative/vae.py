@@ -133,7 +133,7 @@ class _Model:
     def parameters(self) -> list[Tensor]:
         return [*self.network.parameters(), self.raw]
 
-    def loss(self, rows: Tensor, done: float) -> Tensor:
+    def loss(self, rows: Tensor, done: float) -> tuple[Tensor, float]:
         scores = self.scores[rows]
         mean, log_std = self.network(scores)
         latents = mean + log_std.exp() * torch.randn(
@@ -147,8 +147,9 @@ class _Model:
         if self.illuminated:
             log_prior = log_prior - 0.5 * latents[:, -1] ** 2
         negative: Tensor = torch.relu(-(self.raw @ self.full_basis)).square().sum() * 10.0 / self.variance**0.5
-        bound: Tensor = ((residual**2).sum(dim=1) / (2 * variance) - log_prior - entropy(log_std)).mean()
-        return bound + negative
+        misfit = 0.5 * (residual**2).sum(dim=1).mean()
+        rest = negative - (log_prior + entropy(log_std)).mean()
+        return misfit / variance + rest, float((misfit / self.variance + rest).detach())
 
     def _decode(self, latents: Tensor) -> tuple[Tensor, Tensor]:
         size = self.basis.shape[1]
