@@ -413,3 +413,38 @@ def test_export_to_where_nothing_can_be_written_says_so(window: Any, tmp_path: A
     window.controller.export(tmp_path)
     window.wait_for(lambda: window.session.exported is not None, 30)
     assert window.session.trouble is None
+
+
+def test_excluded_bands_are_gaps_and_make_the_result_out_of_date(window: Any) -> None:
+    with_fakes(window, 10)
+    window.press("Train")
+    window.wait_for(lambda: window.session.report is not None)
+    window.controller.select_pixel(3, 4)
+    plot = window.spectra.panel.plot
+    layers = list(window.viewer.layers)
+    window.press("Bands…")
+    line = window.widget.panels[0]._editor._line
+    assert line.window().focusWidget() is line
+    window.qtbot.keyClicks(line, "500-600, 2000")
+    window.qtbot.keyClick(line, Qt.Key.Key_Return)
+    assert "No band lies in 2000: the cube's bands lie in 450–900 nm." in texts(window)
+    assert window.session.cube.good_bands.all()
+    line.setText("500-600")
+    window.qtbot.keyClick(line, Qt.Key.Key_Return)
+    window.wait_for(lambda: not window.session.cube.good_bands.all())
+    axis = window.session.cube.wavelengths
+    inside = (axis >= 500) & (axis <= 600)
+    np.testing.assert_array_equal(np.isnan(plot.measured.getData()[1]), inside)
+    np.testing.assert_array_equal(np.isnan(plot.reconstruction.getData()[1]), inside)
+    assert all(np.array_equal(np.isnan(curve.getData()[1]), inside) for curve in plot.endmembers)
+    assert "out of date: bands changed since" in texts(window)
+    assert window.session.trouble is None
+    assert window.session.pixel == (3, 4)
+    assert line.text() == "500-600"
+    assert list(window.viewer.layers) == layers
+    assert len(window.session.cubes) == 1
+    line.clear()
+    window.press("Apply")
+    window.wait_for(lambda: window.session.cube.good_bands.all())
+    assert "out of date: bands changed since" not in texts(window)
+    window.settle()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 
-from napari_unmix.cube import Annotation, Cube, Meaning
+from napari_unmix.cube import Annotation, Cube, Meaning, UnmixError
 from napari_unmix.palette import annotation_colours, endmember_colours
+from napari_unmix.plugin.band_ranges import excluded_text, good_bands_of
 from napari_unmix.plugin.colours import annotation_row_colours, painted_labels
 from napari_unmix.plugin.form import form_fields
 from napari_unmix.plugin.layers import abundance_plane, band_limits, composite, composite_bands, cube_layers
@@ -136,3 +138,31 @@ def test_material_strokes_take_their_endmembers_colour(cube: Cube) -> None:
     assert colours[2] == endmember_colours(2)[0]
     assert colours[3] not in annotation_colours(64)
     assert painted_labels(session) == {1: 10, 2: 10, 3: 4}
+
+
+def test_excluded_bands_are_written_and_read() -> None:
+    wavelengths = np.linspace(400.3, 2500.7, 200)
+    scene = Cube(np.ones((2, 2, 200)), wavelengths)
+    good = good_bands_of(scene, "1350–1450, 1800 - 1950 nm")
+    water = ((wavelengths >= 1350) & (wavelengths <= 1450)) | ((wavelengths >= 1800) & (wavelengths <= 1950))
+    np.testing.assert_array_equal(good, ~water)
+    excluded = Cube(scene.spectra, wavelengths, good)
+    np.testing.assert_array_equal(good_bands_of(scene, excluded_text(excluded)), good)
+    assert excluded_text(scene) == ""
+    assert good_bands_of(scene, "  ").all()
+    numbered = Cube(np.ones((2, 2, 6)))
+    np.testing.assert_array_equal(good_bands_of(numbered, "5-4, 1"), [False, True, True, False, False, True])
+    assert excluded_text(Cube(np.ones((2, 2, 6)), None, good_bands_of(numbered, "5-4,1"))) == "1, 4–5"
+
+
+@pytest.mark.parametrize(
+    ("written", "sentence"),
+    [
+        ("water", "“water” is no range: write two numbers such as 1350–1450, and commas between ranges."),
+        ("3000–3100", "No band lies in 3000–3100: the cube's bands lie in 450–900 nm."),
+        ("400–1000", "That leaves 0 of 8 bands: leave at least 2."),
+    ],
+)
+def test_ranges_that_make_no_sense_are_told(cube: Cube, written: str, sentence: str) -> None:
+    with pytest.raises(UnmixError, match=re.escape(sentence)):
+        good_bands_of(cube, written)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from napari_unmix.cube import Annotation, Cube, IntArray, Meaning, UnmixError
 from napari_unmix.identifiability.report import Report
+from napari_unmix.plugin.band_ranges import good_bands_of
 from napari_unmix.plugin.engine import Engine
 from napari_unmix.plugin.jobs import Handlers, Job, Runner
 from napari_unmix.plugin.naming import carried_names
@@ -23,6 +24,7 @@ from napari_unmix.plugin.session import (
     Survey,
     Theme,
     running,
+    same_image,
 )
 from napari_unmix.specs import method_specs, spec_class
 from napari_unmix.unmixing import Preview, Progress, Unmixing
@@ -45,6 +47,7 @@ class Controller(ResultVerbs):
         self.hand_overs: list[Callable[[], None]] = []
         self._run: Job | None = None
         self._number = 0
+        self._opened: dict[int, Cube] = {}  # id of the spectra -> the cube as it was opened
         self._advice: dict[int, Mapping[str, Any]] = {}  # id of an open cube -> settings that suit it
         self._warm = False
 
@@ -81,7 +84,7 @@ class Controller(ResultVerbs):
 
         ``advice`` are settings of the method that suit this cube; they are taken when it first becomes the current one.
         """
-        if any(cube is known for known in self.session.cubes):
+        if any(same_image(cube, known) for known in self.session.cubes):
             return
         self._advice[id(cube)] = advice or {}
         self.session.cubes = (*self.session.cubes, cube)
@@ -90,11 +93,12 @@ class Controller(ResultVerbs):
 
     def remove_cube(self, cube: Cube) -> None:
         """A cube was closed: the next one that is open takes its place."""
-        left = tuple(known for known in self.session.cubes if known is not cube)
-        if self.session.cube is cube:
+        left = tuple(known for known in self.session.cubes if not same_image(known, cube))
+        if same_image(self.session.cube, cube):
             self.set_cube(left[-1] if left else None)
         self.session.cubes = left
         self._advice.pop(id(cube), None)
+        self._opened.pop(id(cube.spectra), None)
 
     def set_cube(self, cube: Cube | None) -> None:
         """Work on this cube; a run on another one is cancelled, the last good result stays."""
@@ -105,18 +109,44 @@ class Controller(ResultVerbs):
             self.cancel()
         session.preview, session.pixel, session.survey, session.suggested = None, None, None, None
         session.annotation, session.trouble = None, None
-        if session.answer is None or session.answer.cube is not cube:
+        if session.answer is None or not same_image(session.answer.cube, cube):
             session.progress = None
         session.cube = cube
         if cube is None:
             return
         for name, value in self._advice.pop(id(cube), {}).items():
             self.set_option(name, value)
-        self._chore(lambda: self._engine.survey(cube), lambda survey: self._surveyed(cube, survey), "cube")
-        self.suggest()
+        self._look_at(cube)
         if not self._warm:
             self._warm = True
             self._chore(self._engine.warm_up, lambda _: None, None)
+
+    def _look_at(self, cube: Cube) -> None:
+        self._chore(lambda: self._engine.survey(cube), lambda survey: self._surveyed(cube, survey), "cube")
+        self.suggest()
+
+    def exclude_bands(self, written: str) -> None:
+        """Leave out the bands in these ranges, and only those; a result so far stays, out of date."""
+        cube = self.session.cube
+        if cube is None:
+            return
+        try:
+            good = good_bands_of(cube, written)
+        except UnmixError as error:
+            self._trouble("cube", str(error))
+            return
+        self._settle("cube")
+        if not np.array_equal(good, cube.good_bands):
+            self._opened.setdefault(id(cube.spectra), cube)
+            opened = self._opened[id(cube.spectra)]  # whose mask has lost no pixel to bands that were tried
+            self._chore(lambda: self._engine.rebanded(opened, good), self._rebanded, "cube")
+
+    def _rebanded(self, cube: Cube) -> None:
+        session = self.session
+        if same_image(cube, session.cube):
+            session.cubes = tuple(cube if same_image(known, cube) else known for known in session.cubes)
+            session.cube = cube
+            self._look_at(cube)
 
     def _surveyed(self, cube: Cube, survey: Survey) -> None:
         if cube is self.session.cube:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unmix.cube import Annotation, Cube, UnmixError
+from napari_unmix.cube import Annotation, BoolArray, Cube, UnmixError
 from napari_unmix.identifiability.report import Report
 from napari_unmix.plugin.adoption import copied
 from napari_unmix.plugin.session import Answer, Survey
@@ -61,6 +61,12 @@ def survey(cube: Cube) -> Survey:
 def _survey(cube: Cube) -> Fit[Survey]:
     yield Progress("looking at the spectra", 0, 1, 0.0)
     return survey(cube)
+
+
+def _rebanded(cube: Cube, good_bands: BoolArray) -> Fit[Cube]:
+    """The same cube with other bands excluded; the spectra are shared."""
+    yield Progress("excluding bands", 0, 1, 0.0)
+    return replace(cube, good_bands=good_bands)
 
 
 def _read(path: Path) -> Fit[Cube]:
@@ -116,6 +122,7 @@ class Engine:
     unmix: Callable[[Cube, MethodSpec, Annotation | None], Fit[Unmixing]] = _unmix
     assess: Callable[[Cube, Unmixing], Fit[Report]] = _assess
     suggest: Callable[[Cube], Fit[int]] = _suggest
+    rebanded: Callable[[Cube, BoolArray], Fit[Cube]] = _rebanded
     survey: Callable[[Cube], Fit[Survey]] = _survey
     read: Callable[[Path], Fit[Cube]] = _read
     copy: Callable[[Any, str], Fit[Cube]] = copied

@@ -13,7 +13,7 @@ from napari_unmix.cube import FloatArray
 from napari_unmix.plugin import layers as kinds
 from napari_unmix.plugin.colours import endmember_palette
 from napari_unmix.plugin.controller import Controller
-from napari_unmix.plugin.session import Session, shown, shown_names
+from napari_unmix.plugin.session import Session, same_image, shown, shown_names
 
 
 class MapLayers:
@@ -77,7 +77,7 @@ class MapLayers:
         self._layers = {}
         self._deleted.clear()
         for layer in self._viewer.layers:
-            if kinds.layer_role(layer) == "abundance" and kinds.layer_cube(layer) is self._session.cube:
+            if kinds.layer_role(layer) == "abundance" and same_image(kinds.layer_cube(layer), self._session.cube):
                 self._keep(int(layer.metadata["endmember"]), layer)
 
     def _refill(self, *_: Any) -> None:
@@ -133,7 +133,7 @@ class MapLayers:
     def _make_room(self) -> None:
         """Maps are additive: their colours can be read over black, not over a bright composite or filled paint."""
         for layer in self._viewer.layers:
-            if kinds.layer_cube(layer) is self._session.cube:
+            if same_image(kinds.layer_cube(layer), self._session.cube):
                 if kinds.layer_role(layer) == "composite":
                     layer.visible = False
                 elif kinds.layer_role(layer) == "annotation":

@@ -50,6 +50,7 @@ def pixel_view(cube: Cube, fitted: Preview | Unmixing | None, row: int, column: 
         brightness = 1.0 if fitted.illumination is None else float(fitted.illumination[row, column])
     else:
         reconstruction = _brightness_matched(shares @ fitted.endmembers, measured)
+    reconstruction[~cube.good_bands] = np.nan  # bands may have been excluded since the fit
     return PixelView(
         row, column, measured, valid, reconstruction, measured - reconstruction, shares, spread, brightness
     )

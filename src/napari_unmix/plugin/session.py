@@ -107,11 +107,16 @@ def endmember_count(session: Session) -> int | None:
     return session.suggested if session.spec.endmembers == "auto" else int(session.spec.endmembers)
 
 
+def same_image(one: Cube | None, other: Cube | None) -> bool:
+    """Whether two cubes are one image, perhaps with other bands excluded."""
+    return one is other or (one is not None and other is not None and one.spectra is other.spectra)
+
+
 def shown(session: Session) -> Preview | Unmixing | None:
     """What the maps and curves show: the preview while there is one, else the last good result of this cube."""
     if session.preview is not None:
         return session.preview
-    if session.answer is not None and session.answer.cube is session.cube:
+    if session.answer is not None and same_image(session.answer.cube, session.cube):
         return session.answer.unmixing
     return None
 
@@ -139,8 +144,10 @@ def out_of_date(session: Session) -> str:
     answer = session.answer
     if answer is None:
         return ""
-    if answer.cube is not session.cube:
+    if session.cube is None or not same_image(answer.cube, session.cube):
         return "another cube since"
+    if not np.array_equal(answer.cube.good_bands, session.cube.good_bands):
+        return "bands changed since"
     if answer.spec.method != session.spec.method:
         return "another method since"
     if answer.spec != session.spec:

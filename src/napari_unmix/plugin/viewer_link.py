@@ -20,7 +20,7 @@ from napari_unmix.plugin.adoption import could_be_cube
 from napari_unmix.plugin.colours import annotation_row_colours
 from napari_unmix.plugin.controller import Controller
 from napari_unmix.plugin.map_layers import MapLayers
-from napari_unmix.plugin.session import Session, Theme
+from napari_unmix.plugin.session import Session, Theme, same_image
 
 STROKE_MS = 150  # one stroke fires several events: take it in once
 FIT_MS = 100  # the docks that open with the cube change the canvas first
@@ -39,6 +39,7 @@ class ViewerLink:
         self._layer_connections: list[Callable[[], None]] = []
         self._annotation: Any | None = None
         self._taken: IntArray | None = None  # the labels as the session has them
+        self._shown_cube: Cube | None = None
         self._mark: Any | None = None
         self._spectra_offered = False
         self.maps = MapLayers(viewer, session, controller)
@@ -122,7 +123,8 @@ class ViewerLink:
     def _is_annotation(self, layer: Any, cube: Cube | None) -> bool:
         if cube is None or layer._type_string != "labels" or layer.data.shape != cube.shape[:2]:
             return False
-        return kinds.layer_cube(layer) in (None, cube)
+        other = kinds.layer_cube(layer)
+        return other is None or same_image(other, cube)
 
     def _removed(self, event: Any) -> None:
         layer = event.value
@@ -140,7 +142,7 @@ class ViewerLink:
         return [
             layer
             for layer in self._viewer.layers
-            if kinds.layer_cube(layer) is cube and kinds.layer_role(layer) in ("composite", "bands")
+            if same_image(kinds.layer_cube(layer), cube) and kinds.layer_role(layer) in ("composite", "bands")
         ]
 
     # --- cubes
@@ -152,6 +154,10 @@ class ViewerLink:
                     self._viewer.add_image(data, **options)
 
     def _show_cube(self, cube: Cube | None) -> None:
+        before, self._shown_cube = self._shown_cube, cube
+        if cube is not None and same_image(cube, before):
+            self._show_bands(cube)
+            return
         self._unwatch()
         self._drop_mark()
         if cube is None:
@@ -160,9 +166,9 @@ class ViewerLink:
         self._complete(cube)
         for layer in list(self._viewer.layers):
             other = kinds.layer_cube(layer)
-            if other is not None and other is not cube:
+            if other is not None and not same_image(other, cube):
                 layer.visible = False
-            elif other is cube and kinds.layer_role(layer) == "composite":
+            elif other is not None and kinds.layer_role(layer) == "composite":
                 layer.visible = True
         for layer in reversed(list(self._viewer.layers)):
             if self._is_annotation(layer, cube):
@@ -170,6 +176,14 @@ class ViewerLink:
                 break
         self._offer_spectra()
         self._fitting.start()
+
+    def _show_bands(self, cube: Cube) -> None:
+        """Other bands are excluded: the layers carry the cube as it is now, the composite avoids them."""
+        for layer in self._viewer.layers:
+            if same_image(kinds.layer_cube(layer), cube):
+                layer.metadata["cube"] = cube
+                if kinds.layer_role(layer) == "composite":
+                    layer.data = kinds.composite(cube, self._session.composite)
 
     def _complete(self, cube: Cube) -> None:
         """An adopted layer gets the composite above it when its cube is chosen."""

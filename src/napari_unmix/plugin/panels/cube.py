@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QSizePolicy
+from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_unmix.cube import Cube
+from napari_unmix.plugin.band_ranges import excluded_text, says
 from napari_unmix.plugin.controller import Controller
 from napari_unmix.plugin.layers import has_colours
 from napari_unmix.plugin.panels.step import Step, button, row, say, set_property, text
-from napari_unmix.plugin.session import COMPOSITES, Session
+from napari_unmix.plugin.session import COMPOSITES, Session, same_image
 
 FILES = "Hyperspectral cubes (*.hdr *.img *.raw *.dat *.bil *.bip *.bsq *.mat *.npz *.npy *.zarr);;All files (*)"
 WELCOME = "1. Open a cube.\n2. Paint a few places whose mixtures differ (helps, but is not needed).\n3. Press Train."
@@ -45,13 +46,18 @@ class CubePanel(Step):
         self._composite.activated.connect(lambda index: controller.set_composite(self._composite.itemText(index)))
         self._composite_row = row(QLabel("Composite"), self._composite, stretch=1)
         self._chore = text("note")
+        self._bands = button("Bands…", "Exclude bands, such as those of water absorption.", lambda: None)
+        self._bands.setCheckable(True)
+        self._bands.toggled.connect(self._edit_bands)
+        self._editor = BandsEditor(controller)
         for item in (
             self._welcome,
             self._cubes,
             self._card,
             self._repairs,
             self._composite_row,
-            row(self._open, self._sample, stretch=-2),
+            row(self._open, self._sample, self._bands, stretch=-2),
+            self._editor,
             self._chore,
         ):
             self.body.addWidget(item)
@@ -69,9 +75,13 @@ class CubePanel(Step):
         self._cubes.clear()
         self._cubes.addItems([known.name for known in session.cubes])
         if cube is not None:
-            self._cubes.setCurrentIndex(next(k for k, known in enumerate(session.cubes) if known is cube))
+            self._cubes.setCurrentIndex(next(k for k, known in enumerate(session.cubes) if same_image(known, cube)))
         say(self._card, "" if cube is None else card(cube))
         say(self._repairs, "" if cube is None else "\n".join(cube.repairs))
+        self._bands.setVisible(cube is not None)
+        self._editor.setVisible(cube is not None and self._bands.isChecked())
+        if cube is not None:
+            self._editor.show_cube(cube)
         reading = session.chore.startswith(("reading", "mixing"))
         say(self._chore, f"{session.chore} …" if reading else "")
         self._open.setEnabled(not reading)
@@ -92,6 +102,11 @@ class CubePanel(Step):
             self._composite.setItemText(0, "three bands")
         self._composite.setCurrentIndex(max(0, self._composite.findText(self.session.composite)))
 
+    def _edit_bands(self, unfolded: bool) -> None:
+        self._editor.setVisible(unfolded)
+        if unfolded:
+            self._editor.begin()
+
     def _chosen(self, index: int) -> None:
         self.controller.set_cube(self.session.cubes[index])
 
@@ -99,6 +114,47 @@ class CubePanel(Step):
         path, _ = QFileDialog.getOpenFileName(self, "Open a hyperspectral cube", "", FILES)
         if path:
             self.controller.open(path)
+
+
+class BandsEditor(QWidget):
+    """The excluded bands as one line of ranges; Enter applies it."""
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__()
+        self._controller = controller
+        self._cube: Cube | None = None
+        self._line = QLineEdit()
+        self._line.setClearButtonEnabled(True)
+        self._line.returnPressed.connect(self._apply)
+        self._say = text("note")
+        self._apply_button = button("Apply", "Leave out the bands in these ranges; Enter does the same.", self._apply)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self._say)
+        layout.addWidget(row(self._line, self._apply_button, stretch=0))
+
+    def show_cube(self, cube: Cube) -> None:
+        """Show the excluded ranges of a cube; what the user is writing stays until the cube changes."""
+        if cube is self._cube:
+            return
+        self._cube = cube
+        numbered = cube.wavelengths is None
+        what = "Excluded bands, by number from 1" if numbered else "Excluded bands, in nm"
+        say(self._say, what)
+        self._line.setAccessibleName(what)
+        self._line.setPlaceholderText("103–113, 148–166" if numbered else "1350–1450, 1800–1950")
+        self._line.setToolTip(f"{what}: ranges with commas between them. Empty: all bands take part.")
+        if not says(self._line.text(), cube):  # what the user wrote stays where it says the same
+            self._line.setText(excluded_text(cube))
+            self._line.setCursorPosition(0)
+
+    def begin(self) -> None:
+        """Ready to write."""
+        self._line.setFocus()
+
+    def _apply(self) -> None:
+        self._controller.exclude_bands(self._line.text())
 
 
 def card(cube: Cube) -> str:

@@ -111,7 +111,9 @@ class SpectraPanel(QWidget):
         what = shown(self.session)
         assert what is not None
         scaled = isinstance(what, Unmixing) and what.illumination is not None and view is not None
-        return what.endmembers * view.brightness if scaled and view is not None else what.endmembers
+        spectra = what.endmembers * view.brightness if scaled and view is not None else what.endmembers
+        assert self.session.cube is not None
+        return np.where(self.session.cube.good_bands, spectra, np.nan)
 
     def _show_nothing(self) -> None:
         self.plot.show_pixel(np.zeros(0), None, None)
