@@ -46,8 +46,11 @@ def make_problem(cube: Cube, spec: MethodSpec, annotation: Annotation | None = N
         if ignored.any():
             cube = _without(cube, annotation)
             spectra = cube.pixels()
-    yield Progress("measuring the noise", 0, 1, 0.0)
-    count = suggest_endmembers(spectra) if spec.endmembers == "auto" else int(spec.endmembers)
+    if spec.endmembers == "auto":
+        yield Progress("measuring the noise", 0, 1, 0.0)
+        count = suggest_endmembers(spectra)
+    else:
+        count = spec.endmembers
     _check_size(spectra, count, spec.illumination)
     yield Progress("making the side information", 0, 1, 0.0)
     choice = getattr(spec, "auxiliary", "none")
