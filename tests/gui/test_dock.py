@@ -421,6 +421,7 @@ def test_excluded_bands_are_gaps_and_make_the_result_out_of_date(window: Any) ->
     window.wait_for(lambda: window.session.report is not None)
     window.controller.select_pixel(3, 4)
     plot = window.spectra.panel.plot
+    window.wait_for(lambda: "selected pixel" in window.viewer.layers)
     layers = list(window.viewer.layers)
     window.press("Bands…")
     line = window.widget.panels[0]._editor._line
@@ -448,3 +449,63 @@ def test_excluded_bands_are_gaps_and_make_the_result_out_of_date(window: Any) ->
     window.wait_for(lambda: window.session.cube.good_bands.all())
     assert "out of date: bands changed since" not in texts(window)
     window.settle()
+
+
+def spectra_button(window: Any, label: str) -> Any:
+    """The button of the spectra dock that reads so."""
+    return next(b for b in window.spectra.panel.findChildren(QPushButton) if b.text() == label)
+
+
+def test_pins_keep_pixels_with_their_curves(window: Any) -> None:
+    with_fakes(window, 10)
+    cube, plot = window.session.cube, window.spectra.panel.plot
+    pin, clear = spectra_button(window, "Pin"), spectra_button(window, "Clear pins")
+    assert not pin.isEnabled()
+    assert not clear.isVisible()
+    for place in ((5, 6), (20, 31)):
+        window.click(*place)
+        window.qtbot.mouseClick(pin, Qt.MouseButton.LeftButton)
+        assert not pin.isEnabled()
+    layer = window.viewer.layers["pins"]
+    np.testing.assert_array_equal(layer.data, [[5, 6], [20, 31]])
+    assert list(layer.text.values) == ["1", "2"]
+    for curve, point, colour in zip(plot.pins, layer.data.astype(int), layer.face_color, strict=True):
+        np.testing.assert_allclose(curve.getData()[1], cube.spectra[tuple(point)])
+        shown = curve.opts["pen"].color()
+        np.testing.assert_allclose(colour[:3], [shown.redF(), shown.greenF(), shown.blueF()], atol=0.01)
+    assert window.viewer.layers.selection.active != layer
+    window.qtbot.mouseClick(clear, Qt.MouseButton.LeftButton)
+    assert "pins" not in window.viewer.layers
+    assert plot.pins == []
+    window.qtbot.mouseClick(pin, Qt.MouseButton.LeftButton)
+    window.viewer.layers.remove("pins")
+    assert window.session.pins == ()
+
+
+def test_region_means_are_the_means_of_what_is_painted(window: Any) -> None:
+    from napari_unmix.cube import Annotation, Meaning
+    from napari_unmix.plugin.colours import annotation_row_colours
+
+    with_fakes(window, 10)
+    cube, panel = window.session.cube, window.spectra.panel
+    panel._view.setFocus()
+    window.qtbot.keyClick(panel._view, Qt.Key.Key_End)
+    assert panel._legend.text().startswith("Nothing is painted yet")
+    labels = np.zeros(cube.shape[:2], np.int32)
+    labels[:5], labels[10:20, :7], labels[30:] = 1, 2, 3
+    window.controller.set_annotation(Annotation(labels, {2: Meaning("region", "shore"), 3: Meaning("ignore")}))
+    colours = annotation_row_colours(window.session)
+    assert len(panel.plot.regions) == 2
+    for label, curve in zip((1, 2), panel.plot.regions, strict=True):
+        np.testing.assert_allclose(curve.getData()[1], cube.spectra[labels == label].mean(axis=0), rtol=1e-5)
+        assert curve.opts["pen"].color().name() == colours[label]
+    assert "shore" in panel._legend.text()
+    window.qtbot.keyClick(panel._view, Qt.Key.Key_Home)
+    assert panel.plot.regions == []
+    window.press("Train")
+    window.wait_for(lambda: window.session.report is not None)
+    drawn = []
+    for _ in range(panel._view.count()):
+        drawn.append((len(panel.plot.endmembers), len(panel.plot.regions)))
+        window.qtbot.keyClick(panel._view, Qt.Key.Key_Down)
+    assert drawn == [(3, 0), (0, 0), (3, 0), (0, 2)]

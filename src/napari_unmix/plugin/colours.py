@@ -8,11 +8,17 @@ from napari_unmix.palette import annotation_colours, endmember_colours
 from napari_unmix.plugin.session import Session, shown_names
 
 MOST_LABELS = 64
+FIRST_PIN = 12  # endmembers seldom have the colours from here on
 
 
 def endmember_palette(count: int) -> list[str]:
     """The endmembers' colours, as hex strings."""
     return list(endmember_colours(count))
+
+
+def pin_colours(count: int) -> list[str]:
+    """The colours of pins and their curves, as hex strings."""
+    return list(endmember_colours(FIRST_PIN + count))[FIRST_PIN:]
 
 
 def annotation_row_colours(session: Session) -> dict[int, str]:

@@ -108,7 +108,7 @@ class Controller(ResultVerbs):
         if session.state != "idle":
             self.cancel()
         session.preview, session.pixel, session.survey, session.suggested = None, None, None, None
-        session.annotation, session.trouble = None, None
+        session.annotation, session.trouble, session.pins = None, None, ()
         if session.answer is None or not same_image(session.answer.cube, cube):
             session.progress = None
         session.cube = cube

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from typing import Any
 
@@ -40,6 +41,8 @@ class SpectrumPlot(pg.PlotWidget):
         self.reconstruction = self._curve()
         self.residual = self._curve()
         self.endmembers: list[Any] = []
+        self.pins: list[Any] = []
+        self.regions: list[Any] = []
 
     def _curve(self) -> Any:
         curve = pg.PlotDataItem(connect="finite", skipFiniteCheck=False)
@@ -99,16 +102,36 @@ class SpectrumPlot(pg.PlotWidget):
 
     def show_endmembers(self, axis: FloatArray, endmembers: FloatArray | None, colours: list[str]) -> None:
         """Show endmembers (P, B), each in its colour."""
-        count = 0 if endmembers is None else len(endmembers)
-        while len(self.endmembers) > count:
-            self.removeItem(self.endmembers.pop())
-        while len(self.endmembers) < count:
-            self.endmembers.append(self._curve())
-        if endmembers is not None:
-            for curve, spectrum, colour in zip(self.endmembers, endmembers, colours, strict=True):
-                curve.setPen(pg.mkPen(colour, width=1.5))
-                curve.setData(axis, spectrum)
-            self.include(endmembers)
+        if endmembers is None:
+            self._show_family(self.endmembers, axis, [], [])
+        else:
+            self._show_family(self.endmembers, axis, list(endmembers), colours)
+
+    def show_pins(self, axis: FloatArray, spectra: list[FloatArray], colours: list[str]) -> None:
+        """Show the measured spectra of the pins, dotted, each in its pin's colour."""
+        self._show_family(self.pins, axis, spectra, colours, Qt.PenStyle.DotLine, 2.0)
+
+    def show_regions(self, axis: FloatArray, spectra: list[FloatArray], colours: list[str]) -> None:
+        """Show the mean spectra of painted regions, each in its label's colour."""
+        self._show_family(self.regions, axis, spectra, colours, width=2.0)
+
+    def _show_family(
+        self,
+        curves: list[Any],
+        axis: FloatArray,
+        spectra: list[FloatArray],
+        colours: list[str],
+        style: Qt.PenStyle = Qt.PenStyle.SolidLine,
+        width: float = 1.5,
+    ) -> None:
+        while len(curves) > len(spectra):
+            self.removeItem(curves.pop())
+        while len(curves) < len(spectra):
+            curves.append(self._curve())
+        for curve, spectrum, colour in zip(curves, spectra, colours, strict=True):
+            curve.setPen(pg.mkPen(colour, width=width, style=style))
+            curve.setData(axis, spectrum)
+            self.include(spectrum)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:
         """Back to the fixed ranges."""
@@ -122,8 +145,8 @@ def _set(curve: Any, axis: FloatArray, values: FloatArray | None) -> None:
         curve.setData(axis, values)
 
 
-def legend(theme: Theme, view: PixelView | None, has_mean: bool) -> str:
-    """The legend of the pixel's curves as one line of rich text; the endmembers' names stand beside the plot."""
+def legend(theme: Theme, view: PixelView | None, has_mean: bool, pins: list[str]) -> str:
+    """The legend of the pixels' curves as one line of rich text; the endmembers' names stand beside the plot."""
     parts: list[tuple[str, str, str]] = []
     if view is not None:
         parts.append(("━", theme.text, "measured"))
@@ -132,8 +155,15 @@ def legend(theme: Theme, view: PixelView | None, has_mean: bool) -> str:
             parts.append(("─", theme.muted, "residual"))
     elif has_mean:
         parts.append(("━", theme.text, "mean of the image"))
+    parts += [("┅", colour, f"pin {number + 1}") for number, colour in enumerate(pins)]
+    return key(parts)
+
+
+def key(parts: list[tuple[str, str, str]]) -> str:
+    """Rich text of (line, colour, name)."""
     return "&nbsp;&nbsp; ".join(
-        f'<span style="color:{colour}">{line}</span>&nbsp;{name.replace(" ", "&nbsp;")}' for line, colour, name in parts
+        f'<span style="color:{colour}">{line}</span>&nbsp;{html.escape(name).replace(" ", "&nbsp;")}'
+        for line, colour, name in parts
     )
 
 

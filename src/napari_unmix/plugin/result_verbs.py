@@ -21,6 +21,16 @@ class ResultVerbs(Verbs):
         if cube is not None and 0 <= row < cube.shape[0] and 0 <= column < cube.shape[1]:
             self.session.pixel = (row, column)
 
+    def pin(self) -> None:
+        """Keep the selected pixel and its curve; one that is kept already stays as it is."""
+        session = self.session
+        if session.pixel is not None and session.pixel not in session.pins:
+            session.pins = (*session.pins, session.pixel)
+
+    def clear_pins(self) -> None:
+        """Keep no pixel."""
+        self.session.pins = ()
+
     def rename_endmember(self, index: int, name: str) -> None:
         """Give an endmember a name, everywhere; a stroke that names it is renamed with it."""
         names = list(shown_names(self.session))

@@ -69,7 +69,7 @@ class Session:
     """The facts. Only ``Controller`` writes here; panels, plots and ``ViewerLink`` read and listen to ``events``.
 
     ``names`` and ``hidden`` are the user's wishes for the endmembers of the answer, or before that of the preview;
-    ``label`` is what the brush paints; ``pixel`` is (row, column); ``chore`` says what is made in the background;
+    ``label`` is what the brush paints; ``pixel`` and ``pins`` are (row, column); ``chore`` says what is made in the background;
     ``exported`` is the folder that was written last.
     """
 
@@ -91,6 +91,7 @@ class Session:
     names: tuple[str, ...] = ()
     hidden: frozenset[int] = frozenset()
     pixel: tuple[int, int] | None = None
+    pins: tuple[tuple[int, int], ...] = ()
     trouble: Trouble | None = None
     chore: str = ""
     exported: Path | None = None

@@ -20,6 +20,7 @@ from napari_unmix.plugin.adoption import could_be_cube
 from napari_unmix.plugin.colours import annotation_row_colours
 from napari_unmix.plugin.controller import Controller
 from napari_unmix.plugin.map_layers import MapLayers
+from napari_unmix.plugin.marks import Marks
 from napari_unmix.plugin.session import Session, Theme, same_image
 
 STROKE_MS = 150  # one stroke fires several events: take it in once
@@ -40,11 +41,10 @@ class ViewerLink:
         self._annotation: Any | None = None
         self._taken: IntArray | None = None  # the labels as the session has them
         self._shown_cube: Cube | None = None
-        self._mark: Any | None = None
         self._spectra_offered = False
         self.maps = MapLayers(viewer, session, controller)
+        self.marks = Marks(viewer, session, controller, self._brush_size)
         self._strokes = self._timer(STROKE_MS, self.take_strokes)
-        self._marking = self._timer(0, self._mark_pixel)
         self._fitting = self._timer(FIT_MS, viewer.reset_view)
 
     @staticmethod
@@ -70,7 +70,8 @@ class ViewerLink:
             (events.annotation, self._show_annotation),
             (events.label, self._show_label),
             (events.names, self._colour_annotation),
-            (events.pixel, self._mark_soon),
+            (events.pixel, self.marks.pixel_changed),
+            (events.pins, self.marks.pins_changed),
             (events.trouble, self._notify),
             (events.exported, self._notify_written),
             (events.state, self._leave_brush),
@@ -88,7 +89,7 @@ class ViewerLink:
     def close(self) -> None:
         """Walk the same list back."""
         self._strokes.stop()
-        self._marking.stop()
+        self.marks.close()
         self._fitting.stop()
         self.maps.close()
         for disconnect in [*self._layer_connections, *self._connections]:
@@ -129,11 +130,10 @@ class ViewerLink:
     def _removed(self, event: Any) -> None:
         layer = event.value
         self.maps.removed(layer)
+        self.marks.removed(layer)
         if layer == self._annotation:
             self._unwatch()
             self._controller.set_annotation(None)
-        elif layer == self._mark:
-            self._mark = None
         cube = kinds.layer_cube(layer)
         if cube is not None and kinds.layer_role(layer) in ("composite", "bands") and not self._image_layers(cube):
             self._controller.remove_cube(cube)
@@ -159,7 +159,7 @@ class ViewerLink:
             self._show_bands(cube)
             return
         self._unwatch()
-        self._drop_mark()
+        self.marks.drop()
         if cube is None:
             return
         self._show_cubes((cube,))
@@ -336,27 +336,6 @@ class ViewerLink:
         place = np.asarray(images[-1].world_to_data(position) if images else position)[-2:]
         row, column = (int(np.floor(value + 0.5)) for value in place)
         self._controller.select_pixel(row, column)
-
-    def _mark_soon(self, pixel: tuple[int, int] | None) -> None:
-        """Not in the same turn: the plot answers first."""
-        self._marking.start()
-
-    def _mark_pixel(self) -> None:
-        pixel = self._session.pixel
-        if pixel is None:
-            return
-        if self._mark is not None:
-            self._mark.translate = kinds.mark_place(pixel, self._brush_size())
-            return
-        active = self._viewer.layers.selection.active
-        data, options, _ = kinds.mark_layer(pixel, self._brush_size(), self._session.cube)
-        self._mark = self._viewer.add_image(data, **options)
-        self._viewer.layers.selection.active = active
-
-    def _drop_mark(self) -> None:
-        if self._mark is not None:
-            mark, self._mark = self._mark, None
-            self._viewer.layers.remove(mark)
 
     # --- theme and notifications
 

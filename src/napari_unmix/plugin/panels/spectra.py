@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_unmix.plugin.colours import endmember_palette
+from napari_unmix.cube import Cube
+from napari_unmix.plugin.colours import annotation_row_colours, endmember_palette, pin_colours
 from napari_unmix.plugin.controller import Controller
-from napari_unmix.plugin.panels.step import row
+from napari_unmix.plugin.panels.step import button, row
 from napari_unmix.plugin.pixel_view import PixelView, pixel_view
-from napari_unmix.plugin.plots import AbundanceBars, SpectrumPlot, legend
+from napari_unmix.plugin.plots import AbundanceBars, SpectrumPlot, key, legend
+from napari_unmix.plugin.region_means import region_means
 from napari_unmix.plugin.session import Session, shown, shown_names
 from napari_unmix.unmixing import Unmixing
 
-BOTH, PIXEL, ENDMEMBERS = "Pixel and endmembers", "Pixel", "Endmembers"
+BOTH, PIXEL, ENDMEMBERS, REGIONS = "Pixel and endmembers", "Pixel", "Endmembers", "Region means"
+OTHER_LABEL = "#999999"
 
 
 class SpectraPanel(QWidget):
@@ -32,9 +35,11 @@ class SpectraPanel(QWidget):
         self._legend.setWordWrap(True)
         self._legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self._view = QComboBox()
-        self._view.addItems([BOTH, PIXEL, ENDMEMBERS])
-        self._view.setToolTip("Which curves are drawn.")
+        self._view.addItems([BOTH, PIXEL, ENDMEMBERS, REGIONS])
+        self._view.setToolTip("Which curves are drawn. Region means: the mean spectra of what is painted.")
         self._view.activated.connect(self.refresh)
+        self._pin = button("Pin", "Keep the selected pixel, numbered on the image, with its curve.", controller.pin)
+        self._clear = button("Clear pins", "Take the pins and their curves away.", controller.clear_pins)
         self._place = QLabel()
         self._place.setObjectName("note")
         self._place.setWordWrap(True)
@@ -57,9 +62,9 @@ class SpectraPanel(QWidget):
         outer.setContentsMargins(4, 4, 4, 4)
         outer.setSpacing(4)
         outer.addLayout(top, 1)
-        outer.addWidget(row(self._view, self._legend, stretch=1))
+        outer.addWidget(row(self._view, self._pin, self._clear, self._legend, stretch=3))
         self._listeners: list[tuple[Any, Callable[..., None]]] = []
-        self._listen(self.refresh, "pixel", "preview", "answer", "names", "cube")
+        self._listen(self.refresh, "pixel", "pins", "preview", "answer", "names", "cube", "annotation")
         self._listen(self._new_cube, "cube", "survey")
         self._listen(self._new_theme, "theme")
         self._new_theme()
@@ -94,17 +99,34 @@ class SpectraPanel(QWidget):
             self._show_nothing()
             return
         view = None if session.pixel is None else pixel_view(cube, what, *session.pixel)
+        self._pin.setEnabled(session.pixel is not None and session.pixel not in session.pins)
+        self._clear.setVisible(bool(session.pins))
         names = shown_names(session)
         colours = endmember_palette(len(names)) if names else []
         choice = self._view.currentText()
-        with_pixel, with_endmembers = choice != ENDMEMBERS, choice != PIXEL and what is not None
+        with_pixel, with_endmembers = choice in (BOTH, PIXEL), choice in (BOTH, ENDMEMBERS) and what is not None
         mean = None if session.survey is None else session.survey.mean
         self.plot.show_pixel(cube.axis, view if with_pixel else None, mean if with_pixel else None)
         self.plot.show_endmembers(cube.axis, self._endmembers(view) if with_endmembers else None, colours)
-        self._legend.setText(legend(session.theme, view, mean is not None) if with_pixel else "")
+        pins = pin_colours(len(session.pins)) if with_pixel else []
+        measured = [pixel_view(cube, None, *place).measured for place in session.pins] if with_pixel else []
+        self.plot.show_pins(cube.axis, measured, pins)
+        self._legend.setText(legend(session.theme, view, mean is not None, pins) if with_pixel else "")
+        self._show_regions(cube, choice == REGIONS)
         self.bars.show_view(view, names, colours)
         self._heading.setText("Endmembers" if view is None and names else "This pixel")
         self._place.setText(_place(view, what is not None))
+
+    def _show_regions(self, cube: Cube, wanted: bool) -> None:
+        means = region_means(cube, self.session.annotation) if wanted else {}
+        palette = annotation_row_colours(self.session)
+        colours = [palette.get(label, OTHER_LABEL) for label in means]
+        self.plot.show_regions(cube.axis, list(means.values()), colours)
+        if wanted:
+            annotation = self.session.annotation
+            named = [annotation.meaning(label).name or str(label) for label in means] if annotation is not None else []
+            parts = [("━", colour, name) for colour, name in zip(colours, named, strict=True)]
+            self._legend.setText(key(parts) if parts else "Nothing is painted yet: paint a few places first.")
 
     def _endmembers(self, view: PixelView | None) -> Any:
         """The endmembers; under free illumination at the pixel's brightness, so that the mixture lies among them."""
@@ -118,6 +140,10 @@ class SpectraPanel(QWidget):
     def _show_nothing(self) -> None:
         self.plot.show_pixel(np.zeros(0), None, None)
         self.plot.show_endmembers(np.zeros(0), None, [])
+        self.plot.show_pins(np.zeros(0), [], [])
+        self.plot.show_regions(np.zeros(0), [], [])
+        self._pin.setEnabled(False)
+        self._clear.setVisible(False)
         self._legend.setText("")
         self._place.setText("Open a cube, then click a pixel.")
         self.bars.show_view(None, (), [])
