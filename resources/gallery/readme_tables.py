@@ -1,6 +1,6 @@
 """Put the tables that the benchmarks printed (resources/benchmarks/*.md) into the README, between their markers.
 
-    python resources/gallery/readme_tables.py
+python resources/gallery/readme_tables.py
 """
 
 from __future__ import annotations

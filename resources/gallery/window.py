@@ -38,17 +38,18 @@ def picture(viewer: Any, path: Path) -> None:
     print(path)
 
 
-def main(folder: Path) -> None:
-    """Open the sample, train it, take the pictures."""
+def main(folder: Path, method: str = "ivae") -> None:
+    """Open the sample, train it by a method, take the pictures."""
     folder.mkdir(parents=True, exist_ok=True)
     viewer = open_viewer(sample=True, block=False)
     viewer.window.resize(*SIZE)
     workspace = workspace_of(viewer)
     session: Session = workspace.session
     live(lambda: session.suggested is not None and session.survey is not None)
+    workspace.controller.choose_method(method)
     picture(viewer, folder / "window-ready.png")
     workspace.controller.start()
-    live(lambda: session.preview is not None)
+    live(lambda: session.preview is not None or session.state == "idle")
     picture(viewer, folder / "window-training.png")
     live(lambda: session.state == "idle")
     workspace.controller.select_pixel(*PIXEL)

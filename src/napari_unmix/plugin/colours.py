@@ -8,7 +8,8 @@ from napari_unmix.palette import annotation_colours, endmember_colours
 from napari_unmix.plugin.session import Session, shown_names
 
 MOST_LABELS = 64
-FIRST_PIN = 12  # endmembers seldom have the colours from here on
+PINS = ("#b388ff", "#8bc34a", "#c69268", "#2bd0c0", "#ffa3a3")  # no endmember has these; a black number reads on each
+FIRST_FURTHER_PIN = 20  # of the endmembers' colours: few scenes reach so far
 
 
 def endmember_palette(count: int) -> list[str]:
@@ -18,7 +19,7 @@ def endmember_palette(count: int) -> list[str]:
 
 def pin_colours(count: int) -> list[str]:
     """The colours of pins and their curves, as hex strings."""
-    return list(endmember_colours(FIRST_PIN + count))[FIRST_PIN:]
+    return [*PINS, *endmember_colours(FIRST_FURTHER_PIN + max(0, count - len(PINS)))[FIRST_FURTHER_PIN:]][:count]
 
 
 def annotation_row_colours(session: Session) -> dict[int, str]:
