@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-_NEEDED = ("napari", "magicgui", "qtpy", "superqt", "psygnal", "pyqtgraph")
+_NEEDED = ("napari", "qtpy", "superqt", "psygnal", "pyqtgraph")
 _BINDINGS = ("PyQt6", "PySide6", "PyQt5")
 _FIRST_PORT = 6000  # of X11 over TCP
 _PATIENCE = 2.0  # seconds
