@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import napari_unmix
+from napari_unmix.cube import Cube
+from napari_unmix.identifiability.report import Check, Report
+from napari_unmix.unmixing import Fit, Preview, Progress, Unmixing
 
 if find_spec("napari") is None:  # the core is installed and tested without it
     collect_ignore_glob = ["test_*.py"]
@@ -46,6 +52,48 @@ def samson() -> Path:
         message = "set NAPARI_UNMIX_DATA to the folder of the real scenes: the main job's test does not run without it"
         pytest.skip(message)
     return header
+
+
+THREE = np.random.default_rng(0).uniform(0.1, 0.9, (3, 20))
+
+
+def scene() -> Cube:
+    """A mixture of three spectra."""
+    abundances = np.random.default_rng(1).dirichlet(np.ones(3), (40, 50))
+    return Cube(abundances @ THREE, np.linspace(450, 900, 20), name="scene")
+
+
+class FakeFit:
+    """A fit of steps of ten milliseconds, which knows whether it was closed."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps, self.closed, self.thread = steps, threading.Event(), 0
+
+    def __call__(self, cube: Cube, spec: Any, annotation: Any) -> Fit[Unmixing]:
+        self.thread = threading.get_ident()
+        self.closed.clear()
+        height, width, _ = cube.shape
+        rng = np.random.default_rng(0)
+        try:
+            for step in range(self.steps):
+                abundances = rng.dirichlet(np.ones(3), (height, width)).astype(np.float32)
+                time.sleep(0.01)
+                share = step / self.steps
+                yield Progress(f"epoch {step}", step, self.steps, share, 1.0, lambda a=abundances: Preview(THREE, a))
+            error = np.zeros((height, width), np.float32)
+            names = ("endmember 1", "endmember 2", "endmember 3")
+            return Unmixing(
+                THREE, abundances, None, None, error, names, spec, notes=("Paint was not used.",), seconds=1.0
+            )
+        finally:
+            self.closed.set()
+
+
+def fake_assess(cube: Cube, result: Unmixing) -> Fit[Report]:
+    """One failed check."""
+    yield Progress("refitting a simulated twin", 0, 1, 0.0)
+    check = Check("enough regions", "fail", 0, 3, "No region is painted.", "Paint 3 regions.")
+    return Report("not identified", "Not identified by this painting.", (check,))
 
 
 class Window:
@@ -124,6 +172,26 @@ class Window:
             Qt.KeyboardModifier.NoModifier,
         )
         self.viewer.window._qt_viewer.dropEvent(event)
+
+    fake_assess = staticmethod(fake_assess)
+
+    def with_fakes(self, steps: int) -> FakeFit:
+        """Put fakes at the seam, and open the scene."""
+        from napari_unmix.plugin.engine import Engine
+        from napari_unmix.plugin.layers import cube_layers
+
+        fit = FakeFit(steps)
+        self.controller._engine = Engine(unmix=fit, assess=fake_assess)
+        for data, options, _ in cube_layers(scene()):
+            self.viewer.add_image(data, **options)
+        self.ready()
+        return fit
+
+    def texts(self) -> list[str]:
+        """What the dock says."""
+        from qtpy.QtWidgets import QLabel
+
+        return [label.text() for label in self.widget.findChildren(QLabel) if label.isVisible()]
 
     def maps(self) -> list[Any]:
         """The abundance layers by endmember."""

@@ -11,74 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt, QThreadPool
-from qtpy.QtWidgets import QCheckBox, QLabel, QLineEdit, QPushButton
+from qtpy.QtWidgets import QCheckBox, QPushButton
 
 from napari_unmix.cube import Cube
-from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.plugin.engine import Engine
-from napari_unmix.plugin.layers import cube_layers
-from napari_unmix.unmixing import Fit, Preview, Progress, Unmixing
-
-THREE = np.random.default_rng(0).uniform(0.1, 0.9, (3, 20))
-
-
-def scene() -> Cube:
-    """A mixture of three spectra."""
-    abundances = np.random.default_rng(1).dirichlet(np.ones(3), (40, 50))
-    return Cube(abundances @ THREE, np.linspace(450, 900, 20), name="scene")
-
-
-class FakeFit:
-    """A fit of steps of ten milliseconds, which knows whether it was closed."""
-
-    def __init__(self, steps: int) -> None:
-        self.steps, self.closed, self.thread = steps, threading.Event(), 0
-
-    def __call__(self, cube: Cube, spec: Any, annotation: Any) -> Fit[Unmixing]:
-        self.thread = threading.get_ident()
-        self.closed.clear()
-        height, width, _ = cube.shape
-        rng = np.random.default_rng(0)
-        try:
-            for step in range(self.steps):
-                abundances = rng.dirichlet(np.ones(3), (height, width)).astype(np.float32)
-                time.sleep(0.01)
-                share = step / self.steps
-                yield Progress(f"epoch {step}", step, self.steps, share, 1.0, lambda a=abundances: Preview(THREE, a))
-            error = np.zeros((height, width), np.float32)
-            names = ("endmember 1", "endmember 2", "endmember 3")
-            return Unmixing(
-                THREE, abundances, None, None, error, names, spec, notes=("Paint was not used.",), seconds=1.0
-            )
-        finally:
-            self.closed.set()
-
-
-def fake_assess(cube: Cube, result: Unmixing) -> Fit[Report]:
-    """One failed check."""
-    yield Progress("refitting a simulated twin", 0, 1, 0.0)
-    check = Check("enough regions", "fail", 0, 3, "No region is painted.", "Paint 3 regions.")
-    return Report("not identified", "Not identified by this painting.", (check,))
-
-
-def with_fakes(window: Any, steps: int) -> FakeFit:
-    """Put fakes at the seam, and open the scene."""
-    fit = FakeFit(steps)
-    window.controller._engine = Engine(unmix=fit, assess=fake_assess)
-    for data, options, _ in cube_layers(scene()):
-        window.viewer.add_image(data, **options)
-    window.ready()
-    return fit
-
-
-def texts(window: Any) -> list[str]:
-    """What the dock says."""
-    return [label.text() for label in window.widget.findChildren(QLabel) if label.isVisible()]
+from napari_unmix.unmixing import Fit, Progress, Unmixing
 
 
 def test_empty_dock_says_what_to_do(window: Any) -> None:
-    assert any(text.startswith("1. Open a cube.") for text in texts(window))
-    assert "Train first." in texts(window)
+    assert any(text.startswith("1. Open a cube.") for text in window.texts())
+    assert "Train first." in window.texts()
     assert window.button("Open…").isEnabled()
     assert not window.button("Train").isEnabled()
 
@@ -131,21 +73,21 @@ def test_arrays_of_others_are_not_read(window: Any, tmp_path: Any) -> None:
 
 
 def test_previews_results_trust_and_names(window: Any) -> None:
-    fit = with_fakes(window, 80)
+    fit = window.with_fakes(80)
     window.press("Train")
     window.wait_for(lambda: len(window.maps()) == 3)
     before = window.maps()
     first = before[0].data.copy()
     window.wait_for(lambda: not np.array_equal(before[0].data, first))
-    assert any(text.startswith("epoch") for text in texts(window))
+    assert any(text.startswith("epoch") for text in window.texts())
     window.wait_for(lambda: window.session.report is not None)
     window.qtbot.wait(100)
     assert fit.thread != threading.get_ident()
-    assert "Not identified by this painting." in texts(window)
-    assert "• Paint was not used." in texts(window)
-    assert "→ Paint 3 regions." not in texts(window)
+    assert "Not identified by this painting." in window.texts()
+    assert "• Paint was not used." in window.texts()
+    assert "→ Paint 3 regions." not in window.texts()
     window.press("Why?")
-    assert "→ Paint 3 regions." in texts(window)
+    assert "→ Paint 3 regions." in window.texts()
     row = window.widget.panels[4]._endmembers[1]
     window.qtbot.mouseDClick(row._name, Qt.MouseButton.LeftButton)
     row._name.selectAll()
@@ -161,7 +103,7 @@ def test_previews_results_trust_and_names(window: Any) -> None:
 
 
 def test_cancel_pause_and_the_last_good_result(window: Any) -> None:
-    fit = with_fakes(window, 30)
+    fit = window.with_fakes(30)
     window.press("Train")
     window.wait_for(lambda: window.session.report is not None)
     good = window.session.answer
@@ -179,14 +121,14 @@ def test_cancel_pause_and_the_last_good_result(window: Any) -> None:
     assert window.session.answer is good
     window.qtbot.wait(200)
     np.testing.assert_array_equal(window.maps()[0].data, good.unmixing.abundances[:, :, 0])
-    assert "cancelled: the last result stays" in texts(window)
+    assert "cancelled: the last result stays" in window.texts()
 
 
 def test_the_window_stays_alive_while_it_trains(window: Any) -> None:
     """No turn of the event loop is long: a timer that should fire every 10 ms does so."""
     from qtpy.QtCore import QTimer
 
-    fit = with_fakes(window, 250)
+    fit = window.with_fakes(250)
     times: list[float] = []
     timer = QTimer()
     timer.timeout.connect(lambda: times.append(time.perf_counter()))
@@ -203,7 +145,7 @@ def test_the_window_stays_alive_while_it_trains(window: Any) -> None:
 
 @pytest.mark.parametrize("how", ["dock", "viewer"])
 def test_closing_while_training_stops_the_thread(window: Any, how: str) -> None:
-    fit = with_fakes(window, 100_000)
+    fit = window.with_fakes(100_000)
     window.press("Train")
     window.wait_for(lambda: window.session.preview is not None)
     assert not fit.closed.is_set()
@@ -272,14 +214,14 @@ def test_an_error_is_told_in_its_step(window: Any) -> None:
         torch.ones(2, 3) @ torch.ones(4, 5)
         raise AssertionError
 
-    with_fakes(window, 10)
+    window.with_fakes(10)
     window.press("Train")
     window.wait_for(lambda: window.session.report is not None)
     good = window.session.answer
-    window.controller._engine = Engine(unmix=broken, assess=fake_assess)
+    window.controller._engine = Engine(unmix=broken, assess=window.fake_assess)
     window.press("Train")
     window.wait_for(lambda: window.session.trouble is not None)
-    assert any("mat1 and mat2" in text for text in texts(window))
+    assert any("mat1 and mat2" in text for text in window.texts())
     assert window.session.answer is good
     assert window.button("Train").isEnabled()
 
@@ -289,12 +231,12 @@ def test_a_file_that_is_none_is_told_in_the_first_step(window: Any, tmp_path: An
     window.controller.open(tmp_path / "broken.hdr")
     window.wait_for(lambda: window.session.trouble is not None)
     assert window.session.trouble.step == "cube"
-    assert window.session.trouble.sentence in texts(window)
+    assert window.session.trouble.sentence in window.texts()
     assert window.session.cube is None
 
 
 def test_both_docks_share_one_session(window: Any) -> None:
-    with_fakes(window, 10)
+    window.with_fakes(10)
     assert window.spectra.workspace is window.workspace
     window.viewer.window.remove_dock_widget(window.spectra)
     assert window.session.cube is not None
@@ -304,7 +246,7 @@ def test_both_docks_share_one_session(window: Any) -> None:
 def test_every_control_says_what_it_does(window: Any) -> None:
     from qtpy.QtWidgets import QComboBox, QSpinBox
 
-    with_fakes(window, 10)
+    window.with_fakes(10)
     for kind in (QPushButton, QComboBox, QCheckBox, QSpinBox):
         for control in window.widget.findChildren(kind):
             assert control.toolTip(), f"{kind.__name__} {getattr(control, 'text', str)()} has no tooltip"
@@ -314,7 +256,7 @@ def test_every_control_says_what_it_does(window: Any) -> None:
 def test_the_smallest_screen_clips_nothing_sideways(window: Any, theme: str) -> None:
     from qtpy.QtWidgets import QScrollArea
 
-    with_fakes(window, 20)
+    window.with_fakes(20)
     window.viewer.theme = theme
     window.viewer.window.resize(1280, 720)
     window.press("Train")
@@ -343,169 +285,3 @@ def test_the_dock_starts_without_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert "no torch" in done.stdout, done.stderr
-
-
-def test_an_array_that_a_user_added_can_be_chosen(window: Any) -> None:
-    with_fakes(window, 10)
-    rng = np.random.default_rng(3)
-    window.viewer.add_image(rng.uniform(size=(30, 60, 70)).astype(np.float32), name="by hand")
-    window.wait_for(lambda: len(window.session.cubes) == 2)
-    box = window.widget.panels[0]._cubes
-    assert [box.itemText(k) for k in range(box.count())] == ["scene", "by hand"]
-    box.setFocus()
-    window.qtbot.keyClick(box, Qt.Key.Key_Down)
-    window.wait_for(lambda: window.session.cube.name == "by hand")
-    assert "60×70 pixels, 30 bands\nno wavelengths: bands are numbered" in texts(window)
-    assert "Taken from the layer by hand: its first axis holds the 30 bands." in texts(window)
-    assert window.viewer.layers["by hand composite"].visible
-    window.settle()
-
-
-def choose_folder(folder: Any) -> None:
-    """Choose a folder in the file dialog, when it is there."""
-    from qtpy.QtCore import QTimer
-    from qtpy.QtWidgets import QApplication, QDialogButtonBox, QFileDialog
-
-    dialog = QApplication.activeModalWidget()
-    if isinstance(dialog, QFileDialog):
-        dialog.findChild(QLineEdit, "fileNameEdit").setText(str(folder))
-        dialog.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.Open).click()
-    else:
-        QTimer.singleShot(50, lambda: choose_folder(folder))
-
-
-def test_export_writes_a_new_folder_each_time(window: Any, tmp_path: Any) -> None:
-    from qtpy.QtCore import QTimer
-
-    with_fakes(window, 5)
-    assert not [b for b in window.widget.findChildren(QPushButton) if b.text() == "Export…" and b.isVisible()]
-    window.press("Train")
-    window.wait_for(lambda: window.session.report is not None)
-    window.controller.rename_endmember(1, "tree")
-    for number in (1, 2):
-        QTimer.singleShot(50, lambda: choose_folder(tmp_path))
-        window.press("Export…")
-        folder = tmp_path / f"scene-ivae-{number}"
-        window.wait_for(lambda folder=folder: window.session.exported == folder, 30)
-        names = sorted(path.name for path in folder.iterdir())
-        assert {"abundances.npy", "abundances.png", "endmembers.csv", "endmembers.png", "run.json"} <= set(names)
-        assert (folder / "endmembers.csv").read_text().splitlines()[0] == "wavelength_nm,endmember 1,tree,endmember 3"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["scene-ivae-1", "scene-ivae-2"]
-    assert any(text.replace("\u200b", "") == f"written to {tmp_path / 'scene-ivae-2'}" for text in texts(window))
-    np.testing.assert_array_equal(
-        np.load(tmp_path / "scene-ivae-1" / "abundances.npy"), window.session.answer.unmixing.abundances
-    )
-
-
-def test_export_to_where_nothing_can_be_written_says_so(window: Any, tmp_path: Any) -> None:
-    with_fakes(window, 5)
-    window.press("Train")
-    window.wait_for(lambda: window.session.report is not None)
-    (tmp_path / "file").write_text("")
-    window.controller.export(tmp_path / "file")
-    window.wait_for(lambda: window.session.trouble is not None)
-    assert window.session.trouble.step == "result"
-    assert window.session.trouble.sentence.endswith("choose another folder.")
-    assert "--" not in window.session.trouble.sentence
-    assert window.session.trouble.sentence in texts(window)
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
-    assert window.button("Export…").isEnabled()
-    window.controller.export(tmp_path)
-    window.wait_for(lambda: window.session.exported is not None, 30)
-    assert window.session.trouble is None
-
-
-def test_excluded_bands_are_gaps_and_make_the_result_out_of_date(window: Any) -> None:
-    with_fakes(window, 10)
-    window.press("Train")
-    window.wait_for(lambda: window.session.report is not None)
-    window.controller.select_pixel(3, 4)
-    plot = window.spectra.panel.plot
-    window.wait_for(lambda: "selected pixel" in window.viewer.layers)
-    layers = list(window.viewer.layers)
-    window.press("Bands…")
-    line = window.widget.panels[0]._editor._line
-    assert line.window().focusWidget() is line
-    window.qtbot.keyClicks(line, "500-600, 2000")
-    window.qtbot.keyClick(line, Qt.Key.Key_Return)
-    assert "No band lies in 2000: the cube's bands lie in 450–900 nm." in texts(window)
-    assert window.session.cube.good_bands.all()
-    line.setText("500-600")
-    window.qtbot.keyClick(line, Qt.Key.Key_Return)
-    window.wait_for(lambda: not window.session.cube.good_bands.all())
-    axis = window.session.cube.wavelengths
-    inside = (axis >= 500) & (axis <= 600)
-    np.testing.assert_array_equal(np.isnan(plot.measured.getData()[1]), inside)
-    np.testing.assert_array_equal(np.isnan(plot.reconstruction.getData()[1]), inside)
-    assert all(np.array_equal(np.isnan(curve.getData()[1]), inside) for curve in plot.endmembers)
-    assert "out of date: bands changed since" in texts(window)
-    assert window.session.trouble is None
-    assert window.session.pixel == (3, 4)
-    assert line.text() == "500-600"
-    assert list(window.viewer.layers) == layers
-    assert len(window.session.cubes) == 1
-    line.clear()
-    window.press("Apply")
-    window.wait_for(lambda: window.session.cube.good_bands.all())
-    assert "out of date: bands changed since" not in texts(window)
-    window.settle()
-
-
-def spectra_button(window: Any, label: str) -> Any:
-    """The button of the spectra dock that reads so."""
-    return next(b for b in window.spectra.panel.findChildren(QPushButton) if b.text() == label)
-
-
-def test_pins_keep_pixels_with_their_curves(window: Any) -> None:
-    with_fakes(window, 10)
-    cube, plot = window.session.cube, window.spectra.panel.plot
-    pin, clear = spectra_button(window, "Pin"), spectra_button(window, "Clear pins")
-    assert not pin.isEnabled()
-    assert not clear.isVisible()
-    for place in ((5, 6), (20, 31)):
-        window.click(*place)
-        window.qtbot.mouseClick(pin, Qt.MouseButton.LeftButton)
-        assert not pin.isEnabled()
-    layer = window.viewer.layers["pins"]
-    np.testing.assert_array_equal(layer.data, [[5, 6], [20, 31]])
-    assert list(layer.text.values) == ["1", "2"]
-    for curve, point, colour in zip(plot.pins, layer.data.astype(int), layer.face_color, strict=True):
-        np.testing.assert_allclose(curve.getData()[1], cube.spectra[tuple(point)])
-        shown = curve.opts["pen"].color()
-        np.testing.assert_allclose(colour[:3], [shown.redF(), shown.greenF(), shown.blueF()], atol=0.01)
-    assert window.viewer.layers.selection.active != layer
-    window.qtbot.mouseClick(clear, Qt.MouseButton.LeftButton)
-    assert "pins" not in window.viewer.layers
-    assert plot.pins == []
-    window.qtbot.mouseClick(pin, Qt.MouseButton.LeftButton)
-    window.viewer.layers.remove("pins")
-    assert window.session.pins == ()
-
-
-def test_region_means_are_the_means_of_what_is_painted(window: Any) -> None:
-    from napari_unmix.cube import Annotation, Meaning
-    from napari_unmix.plugin.colours import annotation_row_colours
-
-    with_fakes(window, 10)
-    cube, panel = window.session.cube, window.spectra.panel
-    panel._view.setFocus()
-    window.qtbot.keyClick(panel._view, Qt.Key.Key_End)
-    assert panel._legend.text().startswith("Nothing is painted yet")
-    labels = np.zeros(cube.shape[:2], np.int32)
-    labels[:5], labels[10:20, :7], labels[30:] = 1, 2, 3
-    window.controller.set_annotation(Annotation(labels, {2: Meaning("region", "shore"), 3: Meaning("ignore")}))
-    colours = annotation_row_colours(window.session)
-    assert len(panel.plot.regions) == 2
-    for label, curve in zip((1, 2), panel.plot.regions, strict=True):
-        np.testing.assert_allclose(curve.getData()[1], cube.spectra[labels == label].mean(axis=0), rtol=1e-5)
-        assert curve.opts["pen"].color().name() == colours[label]
-    assert "shore" in panel._legend.text()
-    window.qtbot.keyClick(panel._view, Qt.Key.Key_Home)
-    assert panel.plot.regions == []
-    window.press("Train")
-    window.wait_for(lambda: window.session.report is not None)
-    drawn = []
-    for _ in range(panel._view.count()):
-        drawn.append((len(panel.plot.endmembers), len(panel.plot.regions)))
-        window.qtbot.keyClick(panel._view, Qt.Key.Key_Down)
-    assert drawn == [(3, 0), (0, 0), (3, 0), (0, 2)]
