@@ -17,13 +17,13 @@ from napari_unmix.methods.geometry.picks import (
     successive_projection,
     vertex_components,
 )
-from napari_unmix.methods.geometry.refine import refine_by_regions
+from napari_unmix.methods.geometry.refine import refine_by_regions, spatial_redundancy
 from napari_unmix.methods.geometry.region_moments import fit_region_moments, region_moments
 from napari_unmix.methods.geometry.route import Found, find_endmembers
 from napari_unmix.metrics import spectral_angle
 from napari_unmix.simplex import fully_constrained
 from napari_unmix.subspace import affine_subspace
-from napari_unmix.synthetic import Scene, blind_scene, region_scene
+from napari_unmix.synthetic import Scene, blind_scene, region_scene, sample_scene, smooth_field
 from napari_unmix.unmixing import drain
 
 
@@ -135,7 +135,7 @@ def test_region_moments_identify_what_pure_pixels_do_not(painted: Scene) -> None
 def test_two_regions_leave_the_simplex_undetermined_and_are_not_used(painted: Scene) -> None:
     labels = np.where(painted.annotation.labels <= 2, painted.annotation.labels, 0).ravel()
     found = search(painted)
-    refined = refine_by_regions(painted.cube.pixels(), labels, found, sum_to_one=True)
+    refined = refine_by_regions(painted.cube.pixels(), labels, painted.cube.valid_pixels, found, sum_to_one=True)
     assert not refined.accepted
     assert refined.notes == ("2 painted regions have enough pixels: from three on, regions can refine the endmembers.",)
     np.testing.assert_array_equal(refined.endmembers, found.endmembers)
@@ -143,7 +143,9 @@ def test_two_regions_leave_the_simplex_undetermined_and_are_not_used(painted: Sc
 
 def test_accepted_regions_bring_the_endmembers_closer(painted: Scene) -> None:
     found = search(painted)
-    refined = refine_by_regions(painted.cube.pixels(), painted.annotation.labels.ravel(), found, sum_to_one=True)
+    refined = refine_by_regions(
+        painted.cube.pixels(), painted.annotation.labels.ravel(), painted.cube.valid_pixels, found, sum_to_one=True
+    )
     assert refined.accepted
     assert (refined.vertex_std > 0).all()
     vertex = painted.cube.pixels()[vertex_components(painted.cube.pixels(), 4, np.random.default_rng(0))]
@@ -152,7 +154,9 @@ def test_accepted_regions_bring_the_endmembers_closer(painted: Scene) -> None:
 
 def test_shuffled_regions_are_refused(painted: Scene) -> None:
     labels = np.random.default_rng(0).permutation(painted.annotation.labels.ravel())
-    refined = refine_by_regions(painted.cube.pixels(), labels, search(painted), sum_to_one=True)
+    refined = refine_by_regions(
+        painted.cube.pixels(), labels, painted.cube.valid_pixels, search(painted), sum_to_one=True
+    )
     assert not refined.accepted
     assert refined.notes[0].startswith("Painted regions did not refine the endmembers: ")
 
@@ -166,7 +170,9 @@ def test_regions_of_a_bilinear_scene_do_not_make_the_endmembers_explode(painted:
     spectra = spectra + 0.01 * np.random.default_rng(0).normal(size=spectra.shape)
     scene = replace(painted, cube=replace(painted.cube, spectra=spectra))
     found = search(scene)
-    refined = refine_by_regions(scene.cube.pixels(), scene.annotation.labels.ravel(), found, sum_to_one=True)
+    refined = refine_by_regions(
+        scene.cube.pixels(), scene.annotation.labels.ravel(), scene.cube.valid_pixels, found, sum_to_one=True
+    )
     assert refined.endmembers.min() >= -1e-9 or not refined.accepted
     assert refined.endmembers.max() < 2 * endmembers.max()
 
@@ -191,3 +197,31 @@ def test_strokes_on_a_linear_scene_name_the_corners_and_do_not_move_them(painted
 def test_a_stroke_that_no_corner_leads_anchors_an_endmember_itself(painted: Scene) -> None:
     middle = np.argsort(painted.abundances.reshape(-1, 4).max(axis=1))[:40]
     assert search(painted, strokes=[middle]).route == "strokes"
+
+
+def test_neighbours_that_are_alike_count_less() -> None:
+    generator = np.random.default_rng(0)
+    regions, valid = np.repeat([1, 2], 5000), np.ones((100, 100), bool)
+    direction = np.linspace(0.1, 1, 20)
+
+    def redundancy(smoothness: float) -> float:
+        field = smooth_field((100, 100), smoothness, generator) if smoothness else generator.normal(size=(100, 100))
+        return spatial_redundancy(field.reshape(-1, 1) * direction, regions, valid)
+
+    np.testing.assert_allclose(redundancy(0), 1, atol=0.3)
+    # Σ ρ(k)² of a Gaussian-smoothed field is √(2π) σ along each axis.
+    for smoothness in (1.5, 3.0):
+        np.testing.assert_allclose(redundancy(smoothness), 2 * np.pi * smoothness**2, rtol=0.2)
+
+
+def test_regions_refine_under_free_illumination_and_smooth_scenes_fit_once_neighbours_are_counted() -> None:
+    scene = sample_scene()
+    found = search(scene)
+    refined = refine_by_regions(
+        scene.cube.pixels(), scene.annotation.labels.ravel(), scene.cube.valid_pixels, found, sum_to_one=False
+    )
+    assert refined.moments is not None
+    assert 0.6 < refined.moments.misfit < 1.3  # 13 if every pixel counted as independent
+    assert refined.accepted
+    vertex = scene.cube.pixels()[vertex_components(scene.cube.pixels(), 5, np.random.default_rng(0))]
+    assert degrees(refined.endmembers, scene.endmembers).mean() < degrees(vertex, scene.endmembers).mean() / 2

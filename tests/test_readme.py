@@ -41,13 +41,17 @@ def test_named_commands_explain_themselves(command: str) -> None:
     assert main([command, "--help"]) == 0
 
 
-def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_python_example_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     import numpy as np
 
     from napari_unmix.synthetic import blind_scene
 
     cube = blind_scene(8, materials=4, pure=True, kind="illumination", decibels=30, size=32).cube
-    header = f"ENVI\nsamples = 32\nlines = 32\nbands = {cube.shape[2]}\ndata type = 4\ninterleave = bip\nbyte order = 0\n"
+    header = (
+        f"ENVI\nsamples = 32\nlines = 32\nbands = {cube.shape[2]}\ndata type = 4\ninterleave = bip\nbyte order = 0\n"
+    )
     (tmp_path / "scene.hdr").write_text(header)
     cube.spectra.astype("<f4").tofile(tmp_path / "scene.img")
     monkeypatch.chdir(tmp_path)

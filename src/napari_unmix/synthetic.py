@@ -55,6 +55,9 @@ def sample_scene() -> Scene:
     wavelengths, spectra, names = measured_spectra()
     chosen = [names.index(name) for name in ("spruce needles", "dry grass", "calcite", "siderite", "antigorite")]
     size, endmembers = 128, spectra[chosen][:, ::2]
+    endmembers = endmembers / endmembers.max(
+        axis=1, keepdims=True
+    )  # brightness is the light's: composition is what is asked
     regions = voronoi_regions(size, size, 12, generator)
     alpha = region_parameters(12, len(chosen), generator)
     abundances = capped(smooth_dirichlet(alpha, regions, generator, smoothness=1.5), 0.85)

@@ -95,8 +95,8 @@ def different_enough(evidence: Evidence) -> Check:
             "doubtful",
             None,
             WELL_DETERMINED,
-            "Not measured: region moments need painted regions, abundances that sum to one, and spectra that vary no more than noise.",
-            "Paint regions of different mixtures, on a cube without strong light and shade.",
+            "Not measured: it needs three painted regions, and spectra that vary no more than noise (with light and shade, free illumination).",
+            "Paint regions of different mixtures; where brightness varies, tick illumination.",
         )
     value = float(moments[0])
     status: Status = "pass" if value < WELL_DETERMINED else "doubtful" if value <= POORLY_DETERMINED else "fail"

@@ -114,7 +114,9 @@ class _QuickPreview:
 def _refine(problem: Problem, found: Found) -> Refined:
     """Only painted regions: automatic segments are too homogeneous, their covariance is variability and not mixing."""
     painted = np.where(problem.regions <= len(problem.side.painted_labels), problem.regions, 0)
-    return refine_by_regions(problem.spectra, painted, found, sum_to_one=not problem.spec.illumination)
+    return refine_by_regions(
+        problem.spectra, painted, problem.cube.valid_pixels, found, sum_to_one=not problem.spec.illumination
+    )
 
 
 def _as_written(endmembers: FloatArray, illumination: bool) -> FloatArray:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_unmix.alignment import match_endmembers
-from napari_unmix.cube import FloatArray, IntArray
-from napari_unmix.methods.geometry.region_moments import MomentFit, fit_region_moments, region_moments
+from napari_unmix.cube import BoolArray, FloatArray, IntArray
+from napari_unmix.methods.geometry.region_moments import MomentFit, RegionMoments, fit_region_moments, region_moments
 from napari_unmix.methods.geometry.route import Found
 from napari_unmix.metrics import spectral_angle
+from napari_unmix.simplex import scaled
 
 # Below three regions the moments of a Dirichlet do not identify a simplex (theory §1): the estimate is never tried.
 FEWEST_REGIONS = 3
@@ -20,6 +21,9 @@ MOST_MOVED_PURE, MOST_MOVED = 3.0, 12.0
 # Minimum volume and region moments err independently: where they agree this well, their mean is better than either
 # (12 scenes without pure pixels: 0.49° against 0.65° and 0.74°).
 AVERAGED_WITHIN = 5.0
+# Pixels darker than this share of the median brightness are left out when brightness is divided out: their noise is not.
+_DARK = 0.2
+_LIT_ROUNDS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,30 +37,95 @@ class Refined:
     notes: tuple[str, ...] = ()
 
 
-def refine_by_regions(spectra: FloatArray, regions: IntArray, found: Found, *, sum_to_one: bool) -> Refined:
-    """Fit region moments to (N, B) spectra with painted regions (N,), 0 = none, from the endmembers found, and accept them or not."""
+def refine_by_regions(
+    spectra: FloatArray, regions: IntArray, valid: BoolArray, found: Found, *, sum_to_one: bool
+) -> Refined:
+    """Fit region moments from the endmembers found, and accept them or not.
+
+    ``spectra`` (N, B) are the pixels where ``valid`` (H, W), in row-major order; ``regions`` (N,) is painted, 0 = none.
+    """
     held = Refined(found.endmembers, np.zeros(len(found.endmembers)))
     if not regions.any():
         return held
-    moments = region_moments(spectra, regions, len(found.endmembers), found.noise)
-    if moments is None or moments.regions < FEWEST_REGIONS:
-        usable = 0 if moments is None else moments.regions
+    if found.route != ("affine" if sum_to_one else "perspective"):
+        note = "Painted regions sharpen the abundances only: their moments need spectra that vary no more than noise"
+        note += " and abundances that sum to one; with light and shade, free the illumination." if sum_to_one else "."
+        return Refined(held.endmembers, held.vertex_std, notes=(note,))
+    fit, usable = _fit(spectra, regions, valid, found, sum_to_one)
+    if fit is None:
         note = f"{usable} painted region{'s have' if usable != 1 else ' has'} enough pixels: from three on, regions can refine the endmembers."
         return Refined(held.endmembers, held.vertex_std, notes=(note,))
-    if not sum_to_one or found.route != "affine":
-        note = "Painted regions sharpen the abundances only: their moments need abundances that sum to one and spectra that vary no more than noise."
-        return Refined(held.endmembers, held.vertex_std, notes=(note,))
-    centre = found.endmembers.mean(axis=0)
-    starts = [centre + growth * (found.endmembers - centre) for growth in (1.0, 0.8, 1.3)]
-    fit = fit_region_moments(moments, starts)
-    return _judged(fit, found, held)
+    start = found.endmembers if sum_to_one else _peak_one(found.endmembers)
+    return _judged(fit, Refined(start, held.vertex_std), found.pure)
 
 
-def _judged(fit: MomentFit, found: Found, held: Refined) -> Refined:
-    order = match_endmembers(fit.endmembers, found.endmembers)
-    moved = np.degrees(spectral_angle(fit.endmembers[order], found.endmembers))
-    limit = MOST_MOVED_PURE if found.pure else MOST_MOVED
-    lowest = float(fit.endmembers.min() / max(np.abs(found.endmembers).mean(), 1e-12))
+def _fit(
+    spectra: FloatArray, regions: IntArray, valid: BoolArray, found: Found, sum_to_one: bool
+) -> tuple[MomentFit | None, int]:
+    """The moments' fit, or None with the number of usable regions."""
+    current, fit = found.endmembers, None
+    if not sum_to_one:
+        current = _peak_one(current)
+    for _ in range(1 if sum_to_one else _LIT_ROUNDS):
+        # Free illumination: divide each pixel by the brightness that the endmembers so far give it, then again by the better one's.
+        moments = _moments(spectra, regions, valid, current, found.noise, sum_to_one)
+        if moments is None or moments.regions < FEWEST_REGIONS:
+            return None, 0 if moments is None else moments.regions
+        centre = current.mean(axis=0)
+        fit = fit_region_moments(moments, [centre + growth * (current - centre) for growth in (1.0, 0.8, 1.3)])
+        if not sum_to_one:
+            current = _peak_one(fit.endmembers)
+    return fit, 0
+
+
+def _moments(
+    spectra: FloatArray, regions: IntArray, valid: BoolArray, endmembers: FloatArray, noise: float, sum_to_one: bool
+) -> RegionMoments | None:
+    if not sum_to_one:
+        brightness = scaled(spectra, endmembers)[1]
+        bright = brightness > _DARK * np.median(brightness)
+        brightness = np.where(bright, brightness, np.inf)
+        spectra, regions = spectra / brightness[:, None], np.where(bright, regions, 0)
+        noise = noise * float(np.sqrt(np.mean(1 / brightness[bright] ** 2)))
+    redundancy = spatial_redundancy(spectra, regions, valid)
+    painted = regions > 0
+    return region_moments(spectra[painted], regions[painted], len(endmembers), noise, redundancy)
+
+
+def _peak_one(endmembers: FloatArray) -> FloatArray:
+    kept = np.maximum(endmembers, 0.0)
+    return np.asarray(kept / np.maximum(kept.max(axis=1, keepdims=True), 1e-12))
+
+
+def spatial_redundancy(spectra: FloatArray, regions: IntArray, valid: BoolArray) -> float:
+    """How many neighbouring pixels say what one independent pixel would, about a region's covariance.
+
+    From the correlation ρ of neighbours along rows and columns within regions, as for a Gaussian-shaped correlation: Σ_k ρ(k)² is
+    √(π / (−2 ln ρ)) along each axis, and one where neighbours are independent.
+    """
+    weights = np.linalg.svd(spectra[:: max(1, len(spectra) // 5000)] - spectra.mean(axis=0), full_matrices=False)[2][0]
+    score = spectra @ weights
+    total = np.bincount(regions, weights=score)
+    score = score - (total / np.maximum(np.bincount(regions), 1))[regions]
+    image, labels = np.zeros(valid.shape), np.zeros(valid.shape, dtype=int)
+    image[valid], labels[valid] = score, regions
+    redundancy = 1.0
+    for axis in (0, 1):
+        first, second = (np.moveaxis(image, axis, 0)[part] for part in (slice(None, -1), slice(1, None)))
+        left, right = (np.moveaxis(labels, axis, 0)[part] for part in (slice(None, -1), slice(1, None)))
+        pairs = (left == right) & (left > 0)
+        spread = np.sqrt((first[pairs] ** 2).sum() * (second[pairs] ** 2).sum())
+        correlation = float((first[pairs] * second[pairs]).sum() / spread) if spread > 0 else 0.0
+        correlation = float(np.clip(correlation, 1e-6, 0.999))
+        redundancy *= max(1.0, float(np.sqrt(np.pi / (-2 * np.log(correlation)))))
+    return redundancy
+
+
+def _judged(fit: MomentFit, held: Refined, pure: bool) -> Refined:
+    order = match_endmembers(fit.endmembers, held.endmembers)
+    moved = np.degrees(spectral_angle(fit.endmembers[order], held.endmembers))
+    limit = MOST_MOVED_PURE if pure else MOST_MOVED
+    lowest = float(fit.endmembers.min() / max(float(np.abs(held.endmembers).mean()), 1e-12))
     reasons = []
     if fit.misfit > MOST_MISFIT:
         reasons.append(
@@ -72,10 +141,8 @@ def _judged(fit: MomentFit, found: Found, held: Refined) -> Refined:
         note = f"Painted regions did not refine the endmembers: {'; '.join(reasons)}."
         return Refined(held.endmembers, held.vertex_std, fit, notes=(note,))
     endmembers, how = fit.endmembers[order], "by their means and covariances"
-    if not found.pure and moved.max() <= AVERAGED_WITHIN:
-        endmembers, how = (
-            0.5 * (endmembers + found.endmembers),
-            "by their means and covariances, averaged with minimum volume",
-        )
+    if not pure and moved.max() <= AVERAGED_WITHIN:
+        endmembers = 0.5 * (endmembers + held.endmembers)
+        how += ", averaged with minimum volume"
     note = f"Painted regions refined the endmembers {how} ({len(fit.means)} regions, the two estimates {moved.mean():.1f}° apart on average)."
     return Refined(np.maximum(endmembers, 0.0), fit.vertex_std[order], fit, True, (note,))

@@ -27,8 +27,8 @@ _LEAST_SHARE = 1e-3
 class RegionMoments:
     """Sample moments of R regions in scaled subspace coordinates of dimension d = P − 1.
 
-    ``means`` (R, d), ``covariances`` (R, d, d), ``counts`` (R,), ``noise`` (d,) variances; ``to_spectra`` is affine: scores → spectra by
-    ``scores * spread @ basis + origin``.
+    ``means`` (R, d), ``covariances`` (R, d, d), ``counts`` (R,) of independent pixels, ``noise`` (d,) variances; ``to_spectra`` is
+    affine: scores → spectra by ``scores * spread @ basis + origin``.
     """
 
     means: FloatArray
@@ -80,8 +80,13 @@ class MomentFit:
     vertex_std: FloatArray
 
 
-def region_moments(spectra: FloatArray, regions: IntArray, endmembers: int, noise: float) -> RegionMoments | None:
-    """Moments of the regions 1 … R with at least ``FEWEST_PIXELS`` pixels; None where there are none. Spectra (N, B), regions (N,)."""
+def region_moments(
+    spectra: FloatArray, regions: IntArray, endmembers: int, noise: float, redundancy: float = 1.0
+) -> RegionMoments | None:
+    """Moments of the regions 1 … R with at least ``FEWEST_PIXELS`` pixels; None where there are none. Spectra (N, B), regions (N,).
+
+    ``redundancy`` neighbouring pixels count as one: they are alike, and as independent ones they would claim too much.
+    """
     subspace = affine_subspace(spectra, endmembers - 1)
     scores = subspace.scores(spectra)
     spread = np.maximum(scores.std(axis=0), 1e-12)
@@ -94,7 +99,7 @@ def region_moments(spectra: FloatArray, regions: IntArray, endmembers: int, nois
     return RegionMoments(
         means=np.array([group.mean(axis=0) for group in groups]),
         covariances=np.array([np.cov(group.T, bias=True).reshape(endmembers - 1, endmembers - 1) for group in groups]),
-        counts=np.array([float(len(group)) for group in groups]),
+        counts=np.array([len(group) / redundancy for group in groups]),
         noise=noise**2 / spread**2,
         spread=spread,
         basis=subspace.basis,
