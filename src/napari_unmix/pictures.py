@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_unmix.composite import COMPOSITES, composite, has_colours
 from napari_unmix.cube import Cube, FloatArray
 from napari_unmix.identifiability.report import Report
 from napari_unmix.palette import endmember_colours
@@ -21,8 +22,6 @@ _DPI = 150
 _TILE, _NARROWEST, _SPACE, _MARGIN = 2.5, 1.3, 0.15, 0.15  # inches: a map's longer side, the least room for its name
 _INK, _FAINT, _NO_DATA = "#222222", "#8a8a8a", "#d8d8d8"
 _FONT = {"font.family": "sans-serif", "font.size": 9.0, "text.color": _INK, "axes.labelcolor": _INK}
-_TRUE_COLOUR_NM = (640.0, 550.0, 460.0)
-_NEAREST_NM = 60.0  # a band further away does not stand for that colour
 _GAP = 4.0  # times the usual spacing of bands: a curve is broken there, not drawn across
 _LEGEND_ROWS = 24
 _FULL_COLOUR = 0.6  # the abundance that is shown in the endmember's pure colour
@@ -140,22 +139,10 @@ def _scale(figure: Any, foot: float) -> None:
 
 
 def _composite(cube: Cube) -> tuple[FloatArray, str]:
-    """(H, W, 3) from 0 to 1, each channel between its 2nd and 98th percentile, and what it shows."""
-    good = np.flatnonzero(cube.good_bands)
-    good = good if good.size else np.arange(cube.shape[2])
-    bands, caption = good[np.linspace(0, good.size - 1, 7).astype(int)][[5, 3, 1]], "false colour"
-    if cube.wavelengths is not None:
-        distance = np.abs(cube.wavelengths[good, None] - np.array(_TRUE_COLOUR_NM))
-        if distance.min(axis=0).max() <= _NEAREST_NM:
-            bands, caption = good[distance.argmin(axis=0)], "true colour"
-    planes = cube.spectra[:, :, bands].astype(np.float64)
-    inside = planes[cube.valid_pixels]
-    if not len(inside):
-        return np.full(planes.shape, 0.85), caption
-    low, high = np.percentile(inside, [2, 98], axis=0)
-    picture = np.clip((planes - low) / np.maximum(high - low, 1e-12), 0, 1)
+    """(H, W, 3) from 0 to 1, light where there are no data, and what it shows."""
+    picture = composite(cube).astype(float)
     picture[~cube.valid_pixels] = 0.85
-    return picture, caption
+    return picture, COMPOSITES[0] if has_colours(cube, COMPOSITES[0]) else "false colour"
 
 
 def _endmembers(cube: Cube, result: Unmixing) -> Any:

@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_unmix.composite import COMPOSITES, composite, composite_bands
 from napari_unmix.cube import Annotation, Cube, Meaning, UnmixError
 from napari_unmix.palette import annotation_colours, endmember_colours
 from napari_unmix.plugin.band_ranges import excluded_text, good_bands_of
 from napari_unmix.plugin.colours import annotation_row_colours, painted_labels
 from napari_unmix.plugin.form import form_fields
-from napari_unmix.plugin.layers import abundance_plane, band_limits, composite, composite_bands, cube_layers
+from napari_unmix.plugin.layers import abundance_plane, band_limits, cube_layers
 from napari_unmix.plugin.naming import distinct
 from napari_unmix.plugin.pixel_view import pixel_view, share_text
-from napari_unmix.plugin.session import COMPOSITES, Session
+from napari_unmix.plugin.session import Session
 from napari_unmix.specs import method_specs, spec_class
 from napari_unmix.unmixing import Preview
 

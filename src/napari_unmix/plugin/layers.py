@@ -7,19 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from napari_unmix.composite import composite, sampled
 from napari_unmix.cube import Annotation, Cube, FloatArray
-from napari_unmix.plugin.session import COMPOSITES
 
 LayerData = tuple[Any, dict[str, Any], str]
 
 ROLE = "napari_unmix"  # metadata key: what the layer is to us
 ADOPTED = "napari_unmix_adopted"  # metadata key: the layer was another's before
 ADVICE = "napari_unmix_advice"  # metadata key: settings that suit the cube
-SURVEYED_PIXELS = 20_000
-TRUE_COLOUR_NM = (640.0, 550.0, 460.0)
-INFRARED_NM = (860.0, 650.0, 550.0)
 MARK_PIXELS, MARK_MIDDLE, MARK_HALF_WIDTH = 41, 0.8, 0.18
-MOST_NEAREST_NM = 60.0  # a band further away does not stand for that colour
 LABEL_COLOURS = 64
 
 
@@ -89,76 +85,10 @@ def layer_cube(layer: Any) -> Cube | None:
 
 def band_limits(cube: Cube) -> tuple[float, float]:
     """Contrast limits of the band stack, from evenly spread pixels: napari's own search would read the whole cube."""
-    values = _sampled(cube)[:, cube.good_bands]
+    values = sampled(cube)[:, cube.good_bands]
     values = values[np.isfinite(values)]
     low, high = np.percentile(values[:: max(1, values.size // 500_000)], [1, 99.5]) if values.size else (0.0, 1.0)
     return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)
-
-
-def composite(cube: Cube, choice: str = COMPOSITES[0]) -> FloatArray:
-    """(H, W, 3) float32 in 0–1: three bands or principal components, each stretched over its percentiles 2–98."""
-    planes = _principal(cube) if choice == COMPOSITES[2] else cube.spectra[:, :, list(composite_bands(cube, choice))]
-    out = np.zeros((*cube.shape[:2], 3), dtype=np.float32)
-    step = max(1, cube.valid_pixels.sum() // SURVEYED_PIXELS)
-    for k in range(3):
-        plane = planes[:, :, k]
-        sample = plane[cube.valid_pixels][::step]
-        if not sample.size:
-            continue
-        low, high = np.percentile(sample, [2, 98])
-        out[:, :, k] = np.clip((plane - low) / max(float(high - low), 1e-12), 0, 1)
-    out[~cube.valid_pixels] = 0
-    return out
-
-
-def composite_bands(cube: Cube, choice: str) -> tuple[int, int, int]:
-    """The bands of a composite: nearest to the colours, or evenly spread where the cube does not reach them."""
-    found = _colour_bands(cube, choice)
-    if found is not None:
-        return found
-    good = _usable(cube)
-    spread = good[np.linspace(0, good.size - 1, 7).astype(int)]
-    return int(spread[5]), int(spread[3]), int(spread[1])
-
-
-def has_colours(cube: Cube, choice: str) -> bool:
-    """Whether the cube's wavelengths reach this composite's colours."""
-    return choice == COMPOSITES[2] or _colour_bands(cube, choice) is not None
-
-
-def _usable(cube: Cube) -> Any:
-    good = np.flatnonzero(cube.good_bands)
-    return good if good.size else np.arange(cube.shape[2])
-
-
-def _colour_bands(cube: Cube, choice: str) -> tuple[int, int, int] | None:
-    if cube.wavelengths is None:
-        return None
-    good = _usable(cube)
-    wanted = INFRARED_NM if choice == COMPOSITES[1] else TRUE_COLOUR_NM
-    distance = np.abs(cube.wavelengths[good][:, None] - np.array(wanted)[None, :])
-    if distance.min(axis=0).max() > MOST_NEAREST_NM:
-        return None
-    red, green, blue = good[distance.argmin(axis=0)]
-    return int(red), int(green), int(blue)
-
-
-def _sampled(cube: Cube) -> FloatArray:
-    rows, columns = np.nonzero(cube.valid_pixels)
-    step = max(1, len(rows) // SURVEYED_PIXELS)
-    return cube.spectra[rows[::step], columns[::step]]
-
-
-def _principal(cube: Cube) -> FloatArray:
-    """(H, W, 3) scores; the vectors come from evenly spread pixels."""
-    sample = _sampled(cube)[:, cube.good_bands].astype(np.float64)
-    centre = sample.mean(axis=0)
-    _, vectors = np.linalg.eigh(np.cov((sample - centre).T))
-    strongest = vectors[:, ::-1][:, :3]
-    scores = np.zeros((*cube.shape[:2], 3), dtype=np.float32)
-    found = (cube.spectra[:, :, cube.good_bands] - centre.astype(np.float32)) @ strongest.astype(np.float32)
-    scores[:, :, : found.shape[2]] = np.nan_to_num(found)
-    return scores
 
 
 def abundance_options(cube: Cube, index: int, name: str, colour: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from psygnal import SignalGroupDescriptor
 
+from napari_unmix.composite import COMPOSITES
 from napari_unmix.cube import Annotation, Cube, FloatArray
 from napari_unmix.identifiability.report import Report
 from napari_unmix.specs import MethodSpec, method_specs
@@ -16,7 +17,6 @@ from napari_unmix.unmixing import Preview, Progress, Unmixing
 
 RunState = Literal["idle", "training", "paused", "checking"]
 Step = Literal["cube", "side information", "method", "train", "result"]
-COMPOSITES = ("true colour", "colour infrared", "principal components")
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from napari.utils.theme import get_theme
 from psygnal import SignalInstance
 from qtpy.QtCore import QTimer
 
+from napari_unmix.composite import composite
 from napari_unmix.cube import Annotation, Cube, IntArray
 from napari_unmix.plugin import layers as kinds
 from napari_unmix.plugin.adoption import could_be_cube
@@ -183,7 +184,7 @@ class ViewerLink:
             if same_image(kinds.layer_cube(layer), cube):
                 layer.metadata["cube"] = cube
                 if kinds.layer_role(layer) == "composite":
-                    layer.data = kinds.composite(cube, self._session.composite)
+                    layer.data = composite(cube, self._session.composite)
 
     def _complete(self, cube: Cube) -> None:
         """An adopted layer gets the composite above it when its cube is chosen."""
@@ -201,7 +202,7 @@ class ViewerLink:
             return
         for layer in self._image_layers(cube):
             if kinds.layer_role(layer) == "composite":
-                layer.data = kinds.composite(cube, choice)
+                layer.data = composite(cube, choice)
                 layer.visible = True
 
     def _offer_spectra(self) -> None:

@@ -6,12 +6,12 @@ from typing import Any
 
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_unmix.composite import COMPOSITES, has_colours
 from napari_unmix.cube import Cube
 from napari_unmix.plugin.band_ranges import excluded_text, says
 from napari_unmix.plugin.controller import Controller
-from napari_unmix.plugin.layers import has_colours
 from napari_unmix.plugin.panels.step import Step, button, row, say, set_property, text
-from napari_unmix.plugin.session import COMPOSITES, Session, same_image
+from napari_unmix.plugin.session import Session, same_image
 
 FILES = "Hyperspectral cubes (*.hdr *.img *.raw *.dat *.bil *.bip *.bsq *.mat *.npz *.npy *.zarr);;All files (*)"
 WELCOME = "1. Open a cube.\n2. Paint a few places whose mixtures differ (helps, but is not needed).\n3. Press Train."
