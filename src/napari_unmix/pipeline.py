@@ -1,4 +1,4 @@
-"""The two generators that everything drives: ``unmix`` fits, ``assess`` checks what may be claimed. And the folder of a run."""
+"""The two generators that everything drives: ``unmix`` fits, ``assess`` checks what may be claimed."""
 
 from __future__ import annotations
 

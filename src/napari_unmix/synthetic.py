@@ -49,7 +49,7 @@ def measured_spectra() -> tuple[FloatArray, FloatArray, tuple[str, ...]]:
 def sample_scene() -> Scene:
     """The embedded sample: 128 × 128 × 205, five measured materials, no pure pixels, twelve regions, light and shade, 30 dB noise.
 
-    A synthetic mixture of measured spectra. Six of the twelve regions are painted in part: the first painting.
+    A synthetic mixture of measured spectra. Half of every region is painted: the first painting.
     """
     generator = np.random.default_rng(7)
     wavelengths, spectra, names = measured_spectra()
