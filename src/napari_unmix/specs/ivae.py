@@ -22,6 +22,25 @@ class IvaeSpec(MethodSpec):
         title="Side information",
         description="Where u comes from on unpainted pixels. auto: painted regions, or superpixels where no region is painted.",
     )
+    mixing: Literal["linear", "fan", "bilinear", "ppnm", "post-nonlinear", "residual"] = Field(
+        "linear",
+        title="Mixing",
+        description="How spectra mix. linear; fan, bilinear or ppnm: light scattered twice; post-nonlinear: one curve for the scene; "
+        "residual: a bounded network. Nonlinear mixing needs more, and more different, regions.",
+        json_schema_extra={"advanced": True},
+    )
+    prior: Literal["auto", "dirichlet", "logistic-normal"] = Field(
+        "auto",
+        title="Region prior",
+        description="Law of the abundances in a region. auto: chosen by evidence.",
+        json_schema_extra={"advanced": True},
+    )
+    variability: bool = Field(
+        False,
+        title="Endmember variability",
+        description="Let every pixel's endmembers vary a little around the scene's. What is identified is then less: see the card.",
+        json_schema_extra={"advanced": True},
+    )
     epochs: int = Field(
         12,
         ge=1,
