@@ -11,7 +11,7 @@ import pytest
 from napari_unmix.benchmarks._scores import run_method, score
 from napari_unmix.benchmarks.real import CASES, Case
 from napari_unmix.io import read_cube
-from napari_unmix.subspace import suggest_endmembers
+from napari_unmix.methods.geometry.counting import suggest_endmembers
 
 pytestmark = [
     pytest.mark.real_data,

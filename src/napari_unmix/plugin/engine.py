@@ -39,7 +39,7 @@ def _assess(cube: Cube, result: Unmixing) -> Fit[Report]:
 
 def _suggest(cube: Cube) -> Fit[int]:
     yield Progress("counting materials", 0, 1, 0.0)
-    from napari_unmix.subspace import suggest_endmembers
+    from napari_unmix.methods.geometry.counting import suggest_endmembers
 
     return int(suggest_endmembers(cube.pixels()))
 

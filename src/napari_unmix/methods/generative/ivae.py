@@ -188,6 +188,7 @@ def _search_notes(found: Found, refined: Refined) -> list[str]:
     said = {
         "sphere": f"Endmembers: purest spectra on the sphere, because spectra vary more than noise (residual {chi:.1f}× the noise).",
         "cone": f"Endmembers: purest spectra of the cone, because spectra vary more than noise (residual {chi:.1f}× the noise).",
+        "rare": "Endmembers: furthest spectra that others stand by, because rare materials rise over the noise.",
         "strokes": "Endmembers: purest spectra on the sphere, anchored by the painted materials.",
         "affine": "Endmembers: corners of the data's simplex, because mixing is linear to the noise "
         f"(residual {found.excess.affine:.2f}× the noise).",

@@ -23,11 +23,14 @@ from napari_unmix.methods.geometry.bilinear import bilinear_residual
 from napari_unmix.methods.geometry.coordinates import Coordinates, affine_coordinates, perspective_coordinates
 from napari_unmix.methods.geometry.minimum_volume import minimum_volume
 from napari_unmix.methods.geometry.picks import largest_volume, simplex_volume, starting_picks, unit_length
+from napari_unmix.methods.geometry.supported import missed_materials
 from napari_unmix.metrics import spectral_angle
 from napari_unmix.simplex import fully_constrained, non_negative
 from napari_unmix.subspace import Excess, linear_subspace, noise_level, subspace_excess
 
 VARIABILITY = 1.25
+# Up to here variability is no more than the noise itself, and what stands out of both is a material.
+MOST_VARIABILITY = 2.0
 AFFINE = 1.04
 WEAK_SIGNAL = 12.0
 # A stroke is mostly one material: the endmember it names leads it by this share.
@@ -43,7 +46,7 @@ class Found:
     Attributes
     ----------
     endmembers : (P, B) spectra, or directions where ``scaled`` inversion follows
-    route : "sphere", "cone", "strokes", "affine" or "perspective"
+    route : "sphere", "cone", "strokes", "rare", "affine" or "perspective"
     pure : whether pure pixels back the endmembers; False means extrapolated by minimum volume
     noise : calibrated white noise level
     excess : residual to the subspaces over the noise
@@ -76,7 +79,7 @@ def find_endmembers(spectra: FloatArray, count: int, *, sum_to_one: bool, stroke
         found = yield from (
             _by_strokes(spectra, count, strokes, sum_to_one)
             if strokes
-            else _on_sphere(spectra, count, sum_to_one, generator)
+            else _on_sphere(spectra, count, sum_to_one, noise, excess, generator)
         )
     else:
         found = yield from _in_simplex(spectra, count, sum_to_one, noise, excess, generator)
@@ -120,7 +123,9 @@ def _signal_notes(weakest: float, excess: Excess) -> list[str]:
 # Route 2: on the sphere
 
 
-def _on_sphere(spectra: FloatArray, count: int, sum_to_one: bool, generator: np.random.Generator) -> Search:
+def _on_sphere(
+    spectra: FloatArray, count: int, sum_to_one: bool, noise: float, excess: Excess, generator: np.random.Generator
+) -> Search:
     unit, lengths = unit_length(spectra)
     weights = lengths / lengths.mean()
     subspace = linear_subspace(unit, min(count + 2, spectra.shape[1]), weights)
@@ -144,10 +149,30 @@ def _on_sphere(spectra: FloatArray, count: int, sum_to_one: bool, generator: np.
             notes.append("Several starts fit equally well but differ by more than 3°: paint a stroke to choose.")
     agreeing = sum(optimum.loss < arch.SAME_LOSS * chords[0].loss for optimum in chords)
     numbers = {"starts": len(chords), "starts_agreeing": agreeing, "chord_cone_degrees": apart.tolist()}
+    if (rare := _rare_materials(spectra, endmembers, noise, excess)) is not None:
+        return _of_rare_materials(rare, numbers)
     endmembers = _with_brightness(
         spectra, unit, lengths, endmembers, fully_constrained(scores, best.archetypes), sum_to_one
     )
     return Found(endmembers, route, True, 0.0, _NO_EXCESS, tuple(notes), numbers)
+
+
+def _rare_materials(
+    spectra: FloatArray, endmembers: FloatArray, noise: float, excess: Excess
+) -> FloatArray | None:
+    """The spectra of supported picks where ``endmembers`` lack one; None where nothing is lacking, or could be told.
+
+    Exactly linear scenes have no use for it (pixels away from every endmember are mixtures), strongly varying ones hide it.
+    """
+    if not AFFINE < excess.linear <= MOST_VARIABILITY:
+        return None
+    picks = missed_materials(spectra, endmembers, noise)
+    return None if picks is None else picks.means(spectra)
+
+
+def _of_rare_materials(endmembers: FloatArray, numbers: dict[str, Any]) -> Found:
+    note = "Least squares gave up a rare material that rises over the noise, so its fit was not used."
+    return Found(endmembers, "rare", True, 0.0, _NO_EXCESS, (note,), numbers)
 
 
 def _purified(unit: FloatArray, scores: FloatArray, archetypes: FloatArray) -> FloatArray:
@@ -254,6 +279,8 @@ def _in_simplex(
     outside, allowed = _outside(spectra, endmembers, noise, affine, excess, count)
     numbers: dict[str, Any] = {"outside": outside, "outside_allowed": allowed, "starts": len(optima)}
     numbers["starts_agreeing"] = sum(optimum.loss < arch.SAME_LOSS * optima[0].loss for optimum in optima)
+    if (rare := _rare_materials(spectra, endmembers, noise, excess)) is not None:
+        return _of_rare_materials(rare, numbers)
     if outside > allowed:
         yield optima[0].loss
         pure = affine and _looks_bilinear(spectra, endmembers, noise, excess, count, outside)
