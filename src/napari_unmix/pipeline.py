@@ -11,8 +11,8 @@ from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray, UnmixError
 from napari_unmix.identifiability.checks import assess_solution
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.base import Problem, Solution, implementation
-from napari_unmix.specs.base import MethodSpec
 from napari_unmix.methods.geometry.counting import suggest_endmembers
+from napari_unmix.specs.base import MethodSpec
 from napari_unmix.subspace import directions
 from napari_unmix.unmixing import Fit, Progress, Unmixing
 

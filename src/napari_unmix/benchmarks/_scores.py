@@ -51,7 +51,7 @@ def score(name: str, result: Unmixing, endmembers: FloatArray, abundances: Float
 
 
 def run_method(
-    method: str, cube: Cube, count: int, *, illumination: bool, seed: int, annotation: Annotation | None = None
+    method: str, cube: Cube, count: int | str, *, illumination: bool, seed: int, annotation: Annotation | None = None
 ) -> Unmixing:
     """One run with the method's defaults: number of endmembers and inversion are all that a scene may set."""
     spec = spec_class(method)(method=method, endmembers=count, illumination=illumination, seed=seed)

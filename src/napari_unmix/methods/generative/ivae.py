@@ -16,9 +16,10 @@ from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.methods.base import Problem, Solution
 from napari_unmix.methods.generative.posterior import SemiAmortised
 from napari_unmix.methods.generative.region_gaussian import GaussianPosterior, gaussian_posterior
+from napari_unmix.methods.geometry.found import Found
 from napari_unmix.methods.geometry.picks import vertex_components
 from napari_unmix.methods.geometry.refine import Refined, refine_by_regions
-from napari_unmix.methods.geometry.route import Found, find_endmembers
+from napari_unmix.methods.geometry.route import find_endmembers
 from napari_unmix.methods.training import one_thread
 from napari_unmix.simplex import fully_constrained, scaled
 from napari_unmix.specs.ivae import IvaeSpec
