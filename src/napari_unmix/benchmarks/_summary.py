@@ -46,17 +46,13 @@ class Goal:
         return " / ".join(parts)
 
     def reached(self, rows: Sequence[Scored]) -> bool:
-        """Whether these runs' means, and the worst of them, are within the goal to the digits that it is written in."""
+        """Whether these runs' means, and the worst of them, are within the goal: errors to three decimals, angles to two."""
         within = [
-            (self.error, statistics.fmean(row.error for row in rows)),
-            (self.angle, statistics.fmean(row.angle for row in rows)),
-            (self.worst, max(row.error for row in rows)),
+            (self.error, statistics.fmean(row.error for row in rows), 3),
+            (self.angle, statistics.fmean(row.angle for row in rows), 2),
+            (self.worst, max(row.error for row in rows), 3),
         ]
-        return all(round(value, _digits(goal)) <= goal for goal, value in within if goal is not None)
-
-
-def _digits(number: float) -> int:
-    return len(f"{number:g}".partition(".")[2])
+        return all(round(value, digits) <= goal for goal, value, digits in within if goal is not None)
 
 
 def write_summary(
