@@ -75,14 +75,17 @@ def _add_option(group: Any, name: str, field: FieldInfo, text: str) -> None:
             option, dest=target, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text
         )
     else:
-        group.add_argument(
-            option, dest=target, default=argparse.SUPPRESS, metavar=_metavar(field.annotation), help=text
-        )
+        group.add_argument(option, dest=target, default=argparse.SUPPRESS, metavar=_metavar_of(field), help=text)
 
 
 def option_name(field: str) -> str:
     """``learning_rate`` -> ``--learning-rate``."""
     return "--" + field.replace("_", "-")
+
+
+def _metavar_of(field: FieldInfo) -> str:
+    extra = field.json_schema_extra
+    return str(extra["metavar"]) if isinstance(extra, dict) and "metavar" in extra else _metavar(field.annotation)
 
 
 def _metavar(annotation: Any) -> str:
