@@ -1,6 +1,7 @@
 """The auxiliary variable u (side information): from paint, from place, from acquisitions, or made from the cube."""
 
 from napari_unmix.auxiliary.information import (
+    HEAD,
     PAINTED,
     SideInformation,
     in_use,
@@ -15,6 +16,7 @@ from napari_unmix.auxiliary.segments import superpixels
 
 __all__ = [
     "GENERATORS",
+    "HEAD",
     "PAINTED",
     "Generator",
     "SideInformation",

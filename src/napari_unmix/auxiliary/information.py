@@ -13,7 +13,8 @@ from napari_unmix.specs.auxiliary import generator_names
 from napari_unmix.unmixing import Fit, Progress, drain
 
 PAINTED = "painted regions"
-_PAINTED_STATUS = "The theorems apply if the same materials and light hold in every region and the painting follows place, not the amount of a material."
+HEAD = "Side information: "
+_PAINTED_STATUS = "The theorems apply if materials and light are the same in every region and painting follows place, not a material's amount."
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +111,7 @@ def in_use(choice: str, *, painted: bool, acquisitions: int = 1) -> tuple[str, .
 
 def statuses(choice: str, *, painted: bool, acquisitions: int = 1) -> tuple[str, ...]:
     """What may be claimed with a choice, sentences for the user; with the reason where ``auto`` chose."""
-    said = [f"Side information: {PAINTED}. {_PAINTED_STATUS}"] if painted else []
+    said = [f"{HEAD}{PAINTED}. {_PAINTED_STATUS}"] if painted else []
     parts = [GENERATORS[name] for name in in_use(choice, painted=painted, acquisitions=acquisitions)]
     if not parts:
         return tuple(said)
@@ -118,8 +119,7 @@ def statuses(choice: str, *, painted: bool, acquisitions: int = 1) -> tuple[str,
     if choice == "auto":
         joined = f" and the cube joins {acquisitions} acquisitions" if acquisitions > 1 else ""
         why = f" (chosen because no region is painted{joined})"
-    head = "Unpainted pixels" if painted else "Side information"
-    head = f"{head}: {' × '.join(part.title for part in parts)}{why}."
+    head = f"{'Unpainted pixels: ' if painted else HEAD}{' × '.join(part.title for part in parts)}{why}."
     if len(parts) == 1:
         return (*said, f"{head} {parts[0].status}")
     together = f"{head} No more may be claimed than for the weakest of them."

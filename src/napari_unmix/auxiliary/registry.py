@@ -20,13 +20,15 @@ class Generator:
     ----------
     name : as a spec writes it
     title : for people
-    status : what may be claimed with it, one or two sentences
+    description : what it is, one sentence
+    status : what may be claimed with it, one sentence
     reads_spectra : whether u depends on the pixel's own spectrum, and so on its noise
     make : Cube -> (H, W) int, 0 = unknown or invalid, else 1 … R without gaps
     """
 
     name: str
     title: str
+    description: str
     status: str
     reads_spectra: Literal["no", "weakly", "yes"]
     make: Callable[[Cube], IntArray]
@@ -36,61 +38,63 @@ _ALL = (
     Generator(
         "acquisition",
         "acquisitions",
-        "Which cube a pixel comes from, the textbook case: the theorems apply if materials, light and calibration are the same in all "
-        "of them and only the mixtures differ.",
+        "Which of the joined cubes a pixel comes from.",
+        "The textbook case: the theorems apply if materials, light and calibration are the same in all cubes and mixtures differ.",
         "no",
         acquisition,
     ),
     Generator(
         "position",
         "position",
-        "Coarse strata of row and column, independent of the noise: the theorems apply if materials and light are the same everywhere "
-        "and the mixtures differ between strata.",
+        "Coarse strata of row and column.",
+        "Independent of the noise: the theorems apply if materials and light are the same everywhere and mixtures differ between strata.",
         "no",
         position,
     ),
     Generator(
         "blocks",
         "blocks",
-        "Square tiles, independent of the noise: the theorems apply if materials and light are the same everywhere and the mixtures "
-        "differ between tiles.",
+        "Square tiles.",
+        "Independent of the noise: the theorems apply if materials and light are the same everywhere and mixtures differ between tiles.",
         "no",
         blocks,
     ),
     Generator(
         "superpixels",
         "superpixels",
-        "Approximate: they are made from the cube itself, so they depend weakly on the noise. They sharpen the abundances; no claim of "
-        "identifiability rests on them.",
+        "Small patches of similar pixels, cut on every second band.",
+        "Made from the cube, so they depend weakly on its noise: they sharpen abundances, and no claim of identifiability rests on them.",
         "weakly",
         superpixels,
     ),
     Generator(
         "neighbours",
         "neighbours",
-        "The mean spectrum of a pixel's neighbours, itself left out: no guarantee, because the theorem on neighbouring pairs needs "
-        "independent components, and abundances are not.",
+        "The mean spectrum of a pixel's neighbours, itself left out.",
+        "No guarantee: the theorem on neighbouring pairs needs independent components, and abundances are not independent.",
         "weakly",
         neighbours,
     ),
     Generator(
         "bands",
-        "bands",
-        "Every second band as another view: two views identify the signal subspace and the number of materials, up to an invertible map "
-        "(von Kügelgen et al. 2021), no more.",
+        "held-out bands",
+        "Every second band, as another view of the pixel.",
+        "Two views identify the signal subspace and the number of materials up to an invertible map (von Kügelgen et al. 2021), no more.",
         "yes",
         bands,
     ),
     Generator(
         "clusters",
         "clusters",
-        "Clusters of the spectra themselves: circular, because u is then a function of the data. For exploring, no guarantee.",
+        "Groups of similar spectra, by k-means.",
+        "Circular, because u is a function of the same spectra: for exploring, no guarantee.",
         "yes",
         clusters,
     ),
     Generator(
         "none",
         "none",
+        "No side information.",
         "One prior for all pixels: it adds nothing to what the geometry identifies.",
         "no",
         everywhere,

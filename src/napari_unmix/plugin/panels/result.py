@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeyEvent, QMouseEvent
+from qtpy.QtCore import Qt, QUrl
+from qtpy.QtGui import QDesktopServices, QKeyEvent, QMouseEvent
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QToolButton, QVBoxLayout, QWidget
 
 from napari_unmix.cube import FloatArray
@@ -15,7 +16,7 @@ from napari_unmix.plugin.colours import endmember_palette
 from napari_unmix.plugin.controller import Controller
 from napari_unmix.plugin.panels.icons import eye_icon
 from napari_unmix.plugin.panels.step import Step, button, paint_swatch, row, say, set_property, swatch, text
-from napari_unmix.plugin.result_verbs import EXPORTING
+from napari_unmix.plugin.result_verbs import EXPORTING, PAGING
 from napari_unmix.plugin.session import Session, out_of_date, running, shown, shown_names
 
 VERDICTS = {"identified": ("◉", "pass"), "partly": ("◐", "doubtful"), "not identified": ("○", "fail")}
@@ -55,10 +56,15 @@ class ResultPanel(Step):
             "Write maps, endmembers, report and pictures to a new folder; nothing is ever replaced.",
             self._choose_folder,
         )
+        self._page = button(
+            "Open report",
+            "Write the checks with their numbers and pictures as a page, and open it in the browser.",
+            controller.open_report,
+        )
         self._written = text("note")
         self.body.addWidget(self._state)
         self.body.addLayout(self._rows)
-        self._export_row = row(self._export, stretch=-2)
+        self._export_row = row(self._export, self._page, stretch=-2)
         for item in (self._trust_row, self._checks, self._notes, self._export_row, self._written):
             self.body.addWidget(item)
         self.listen(
@@ -66,6 +72,7 @@ class ResultPanel(Step):
         )
         self.listen(self._show_report, "report", "answer", "cube")
         self.listen(self._show_export, "report", "answer", "chore", "exported")
+        self.listen(self._open_page, "page")
         self.refresh()
         self._show_report()
         self._show_export()
@@ -121,11 +128,16 @@ class ResultPanel(Step):
 
     def _show_export(self, *_: Any) -> None:
         session = self.session
-        writing = session.chore == EXPORTING
+        writing = session.chore in (EXPORTING, PAGING)
         self._export_row.setVisible(session.answer is not None)
-        self._export.setEnabled(session.report is not None and not writing)
+        for control in (self._export, self._page):
+            control.setEnabled(session.report is not None and not writing)
         done = "" if session.exported is None else f"written to {breakable(str(session.exported))}"
-        say(self._written, f"{EXPORTING} …" if writing else done)
+        say(self._written, f"{session.chore} …" if writing else done)
+
+    def _open_page(self, page: Path | None) -> None:
+        if page is not None and not QDesktopServices.openUrl(QUrl.fromLocalFile(str(page))):
+            say(self._written, f"no browser was found; the report is {breakable(str(page))}")
 
     def _choose_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Choose where to make the folder of this result")
