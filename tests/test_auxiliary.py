@@ -241,13 +241,13 @@ def test_without_regions_the_default_is_superpixels_even_beside_material_strokes
         side = side_information(single, annotation, "auto")
         assert side.source == "superpixels"
         assert "no claim of identifiability" in side.status
-        assert "chosen because no region is painted." in side.status.replace(")", "")
+        assert "superpixels (auto: no region is painted)." in side.status
 
 
 def test_without_regions_several_acquisitions_are_kept_apart_and_it_is_said(cube: Cube) -> None:
     side = side_information(cube, None, "auto")
     assert side.sources == ("acquisition", "superpixels")
-    assert "chosen because no region is painted and the cube joins 2 acquisitions" in side.status
+    assert "auto: no region is painted, 2 acquisitions are joined" in side.status
 
 
 def test_none_is_one_prior_for_all_valid_pixels(cube: Cube) -> None:

@@ -173,10 +173,10 @@ def test_acquisitions_are_side_information(capsys: Capture, cube_file: Path, sec
     assert read_run("run").spec.model_dump()["auxiliary"] == "acquisition+blocks"
     said = " ".join(values["notes"])
     assert "acquisitions × blocks" in said
-    assert "the textbook case" in said
-    assert "Square tiles" in said
+    assert "The textbook case" in said
+    assert "differ between tiles" in said
     said = " ".join(unmixed(capsys, *command)["notes"])
-    assert "chosen because no region is painted and the cube joins 2 acquisitions" in said
+    assert "auto: no region is painted, 2 acquisitions are joined" in said
 
 
 def test_every_acquisition_may_have_its_own_painting(

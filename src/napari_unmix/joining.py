@@ -94,7 +94,7 @@ def _check_bands(first: Cube, other: Cube) -> None:
     spacing = float(np.median(np.abs(np.diff(first.wavelengths)))) if first.shape[2] > 1 else 0.0
     tolerance = max(BAND_SHARE * spacing, LEAST_TOLERANCE_NM)
     apart = np.abs(first.wavelengths - other.wavelengths)
-    worst = int(apart.argmax())
+    worst = int(apart.round(3).argmax())
     if apart[worst] > tolerance:
         raise UnmixError(
             f"Band {worst + 1} lies at {first.wavelengths[worst]:.1f} nm in {first.name} but at {other.wavelengths[worst]:.1f} nm in "
@@ -109,7 +109,7 @@ def _name(cubes: Sequence[Cube]) -> str:
 
 def _remarks(cubes: Sequence[Cube], good: np.ndarray) -> list[str]:
     sizes = ", ".join(f"{cube.name} ({cube.shape[0]}×{cube.shape[1]})" for cube in cubes)
-    said = [f"Joined from {len(cubes)} acquisitions: {sizes}; pixels between them hold no data."]
+    said = [f"Joined from {len(cubes)} acquisitions: {sizes}, with a gap between them."]
     unknown = [cube.name for cube in cubes if cube.wavelengths is None]
     if unknown and len(unknown) < len(cubes):
         said.append(f"{', '.join(unknown)} has no wavelengths: those of the other cubes were taken for it.")

@@ -117,10 +117,10 @@ def statuses(choice: str, *, painted: bool, acquisitions: int = 1) -> tuple[str,
         return tuple(said)
     why = ""
     if choice == "auto":
-        joined = f" and the cube joins {acquisitions} acquisitions" if acquisitions > 1 else ""
-        why = f" (chosen because no region is painted{joined})"
+        joined = f", {acquisitions} acquisitions are joined" if acquisitions > 1 else ""
+        why = f" (auto: no region is painted{joined})"
     head = f"{'Unpainted pixels: ' if painted else HEAD}{' × '.join(part.title for part in parts)}{why}."
     if len(parts) == 1:
         return (*said, f"{head} {parts[0].status}")
-    together = f"{head} No more may be claimed than for the weakest of them."
+    together = f"{head} Together they allow no more than the weakest of them."
     return (*said, together, *(f"{part.title[:1].upper()}{part.title[1:]}: {part.status}" for part in parts))

@@ -21,6 +21,7 @@ from napari_unmix.plugin.session import Session, out_of_date, running, shown, sh
 
 VERDICTS = {"identified": ("◉", "pass"), "partly": ("◐", "doubtful"), "not identified": ("○", "fail")}
 STATUSES = {"pass": "✓", "doubtful": "◐", "fail": "✗"}
+URGENCY = ("fail", "doubtful", "pass")  # what asks for something to be done comes first
 MEAN_PIXELS = 40_000
 
 
@@ -153,8 +154,10 @@ class ResultPanel(Step):
             widget = item.widget() if item is not None else None
             if widget is not None:
                 widget.deleteLater()
-        for check in () if report is None else report.checks:
-            self._checks_layout.addWidget(CheckRow(check))
+        if report is not None:
+            self._checks_layout.addWidget(text("note", tally(report)))
+            for check in sorted(report.checks, key=lambda check: URGENCY.index(check.status)):
+                self._checks_layout.addWidget(CheckRow(check))
 
 
 class CheckRow(QWidget):
@@ -176,10 +179,11 @@ class CheckRow(QWidget):
         words.addWidget(text("note", check.sentence))
         if check.remedy:
             words.addWidget(text("remedy", f"→ {check.remedy}"))
+        words.addStretch(1)  # else a row that is given more height spreads its lines, away from the mark
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 2, 0, 2)
         layout.setSpacing(4)
-        layout.addWidget(sign)
+        layout.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(words, 1)
 
 
@@ -269,6 +273,14 @@ class NameEdit(QLineEdit):
 def breakable(path: str) -> str:
     """A path that may be wrapped after each of its folders, so that a long one does not widen the dock."""
     return path.replace("/", "/\u200b").replace("\\", "\\\u200b")
+
+
+def tally(report: Report) -> str:
+    """How many checks of the report say what."""
+    counts = {status: sum(check.status == status for check in report.checks) for status in URGENCY}
+    words = {"fail": "failed", "doubtful": "doubtful", "pass": "passed"}
+    said = ", ".join(f"{count} {words[status]}" for status, count in counts.items() if count)
+    return f"{len(report.checks)} check{'' if len(report.checks) == 1 else 's'}: {said}."
 
 
 def numbers(check: Check) -> str:

@@ -49,7 +49,8 @@ class SourceButton(QPushButton):
         titles = [title(name) for name in chosen]
         label = " × ".join(titles) if len(titles) <= MOST_IN_FULL else f"{len(titles)} combined"
         self.setText(label[:1].upper() + label[1:])
-        self.setToolTip(f"Where the side information of unpainted pixels comes from: {' × '.join(titles)}.")
+        said = f"Where the side information of unpainted pixels comes from: {' × '.join(titles)}."
+        self.setToolTip(f"{said} Tick several in the menu to combine them.")
 
     def _action(self, menu: QMenu, name: str) -> QAction:
         words = title(name)
@@ -105,4 +106,5 @@ def status_lines(session: Session, choice: str, regions: int) -> str:
     """What may be claimed with a choice, before anything is trained."""
     said = statuses(choice, painted=regions > 0, acquisitions=acquisition_count(session))
     lines = [line.removeprefix(HEAD) for line in said]
-    return "\n".join(line[:1].upper() + line[1:] for line in lines)
+    sign = "• " if len(lines) > 1 else ""
+    return "\n".join(f"{sign}{line[:1].upper()}{line[1:]}" for line in lines)
