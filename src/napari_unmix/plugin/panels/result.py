@@ -169,19 +169,23 @@ class CheckRow(QWidget):
         sign.setObjectName("checkMark")
         sign.setProperty("status", check.status)
         sign.setAlignment(Qt.AlignmentFlag.AlignTop)
+        sign.setIndent(0)
         sign.setFixedWidth(16)
         sign.setToolTip(check.status)
         sign.setAccessibleName(check.status)
         words = QVBoxLayout()
         words.setSpacing(1)
-        title = text("checkTitle", f"{check.name[:1].upper()}{check.name[1:]}{numbers(check)}")
-        words.addWidget(title)
-        words.addWidget(text("note", check.sentence))
-        if check.remedy:
-            words.addWidget(text("remedy", f"→ {check.remedy}"))
-        words.addStretch(1)  # else a row that is given more height spreads its lines, away from the mark
+        title = f"{check.name[:1].upper()}{check.name[1:]}{numbers(check)}"
+        remedy = f"→ {check.remedy}" if check.remedy else ""
+        for name, content in (("checkTitle", title), ("note", check.sentence), ("remedy", remedy)):
+            if content:
+                line = text(name, content)
+                line.setAlignment(Qt.AlignmentFlag.AlignTop)  # a label may get a line more than it needs
+                line.setIndent(0)
+                words.addWidget(line)
+        words.addStretch(1)
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 2, 0, 2)
+        layout.setContentsMargins(4, 2, 0, 2)
         layout.setSpacing(4)
         layout.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(words, 1)
