@@ -189,6 +189,21 @@ def test_within_each_acquisition(cube: Cube, other: str) -> None:
     assert all(GENERATORS[name].status in side.status for name in side.sources)
 
 
+def test_painted_regions_and_acquisitions_are_declared_and_segments_are_not(cube: Cube) -> None:
+    annotation = painted(cube)
+    declared = {
+        choice: [side_information(cube, paint, choice).declared for paint in (None, annotation)]
+        for choice in ("auto", "acquisition", "blocks", "acquisition+blocks", "none")
+    }
+    assert declared == {
+        "auto": [0, 2],
+        "acquisition": [2, 4],
+        "blocks": [0, 2],
+        "acquisition+blocks": [0, 2],
+        "none": [0, 2],
+    }
+
+
 def test_parts_of_large_cells_are_kept_apart(cube: Cube) -> None:
     side = side_information(cube, None, "position+acquisition")
     assert refines(side.labels, position(cube))

@@ -49,6 +49,15 @@ class SideInformation:
         """R, the number of different values of u."""
         return int(self.labels.max(initial=0))
 
+    @property
+    def declared(self) -> int:
+        """Labels 1 … ``declared`` were declared by a person: painted regions, and acquisitions where no other source cuts them up.
+
+        Only in these may the spread of the mixtures be read off a region's covariance: automatic segments are too homogeneous for that.
+        """
+        made = set(self.sources) - {PAINTED, "acquisition"}
+        return len(self.painted_labels) if made else self.count
+
 
 def side_information(cube: Cube, annotation: Annotation | None, choice: str) -> SideInformation:
     """Make u; see ``make_side_information``."""

@@ -108,17 +108,20 @@ def load(
     cube = parts[0] if len(parts) == 1 else join_cubes(parts)
     if not paintings:
         return cube, None
-    labels: IntArray
     if len(paintings) == 1:
-        labels = read_annotation(paintings[0], cube.shape)
-    else:
-        labels = join_labels([read_annotation(path, part.shape) for path, part in zip(paintings, parts, strict=True)])
-    _check_painted(labels, meanings, " and ".join(Path(path).name for path in paintings))
-    return cube, Annotation(labels, meanings)
+        return cube, load_annotation(paintings[0], cube, meanings)
+    labels = join_labels([read_annotation(path, part.shape) for path, part in zip(paintings, parts, strict=True)])
+    return cube, _painted(labels, meanings, " and ".join(Path(path).name for path in paintings))
 
 
-def _check_painted(labels: IntArray, meanings: dict[int, Meaning], files: str) -> None:
-    """Every label that is named as a material has to be there."""
+def load_annotation(path: str, cube: Cube, meanings: dict[int, Meaning]) -> Annotation:
+    """Read the painting of a cube; every label that is named as a material has to be in it."""
+    from napari_unmix.io import read_annotation
+
+    return _painted(read_annotation(path, cube.shape), meanings, Path(path).name)
+
+
+def _painted(labels: IntArray, meanings: dict[int, Meaning], files: str) -> Annotation:
     painted = [int(label) for label in np.unique(labels) if label > 0]
     for label in meanings:
         if label not in painted:
@@ -128,6 +131,7 @@ def _check_painted(labels: IntArray, meanings: dict[int, Meaning], files: str) -
                 else "nothing is painted"
             )
             raise UnmixError(f"--material {label}: {files} has no label {label} ({there}): name one that is painted.")
+    return Annotation(labels, meanings)
 
 
 def fit(cube: Cube, spec: MethodSpec, annotation: Annotation | None) -> tuple[Unmixing, Report]:
