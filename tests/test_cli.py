@@ -157,7 +157,7 @@ def second_file(small_cube: Cube, tmp_path: Path) -> Path:
 def test_several_cubes_are_joined_and_unmixed_by_any_method(
     capsys: Capture, cube_file: Path, second_file: Path
 ) -> None:
-    values = unmixed(capsys, cube_file, second_file, "--method", "vca-fcls", "--endmembers", 3, "--out", "run")
+    values = unmixed(capsys, cube_file, "--method", "vca-fcls", "--endmembers", 3, "--out", "run", second_file)
     assert "Joined from 2 acquisitions: small (16×12), second (8×12)" in values["repairs"][0]
     run = read_run("run")
     assert run.meta["cube"]["name"] == "small + second"

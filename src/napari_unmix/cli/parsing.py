@@ -31,7 +31,10 @@ class Parser(argparse.ArgumentParser):
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Like argparse's, with a guess at what an unknown option was meant to be."""
-        arguments, unknown = self.parse_known_args(args, namespace)
+        takes_rest = any(action.nargs == argparse.REMAINDER for action in self._actions)
+        # Intermixed: "unmix a.hdr --seed 1 b.hdr" names two cubes.
+        parse = self.parse_known_args if takes_rest else self.parse_known_intermixed_args
+        arguments, unknown = parse(args, namespace)
         if unknown:
             option = unknown[0].split("=")[0]
             kind = "option" if option.startswith("-") else "further argument"
