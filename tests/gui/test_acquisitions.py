@@ -83,6 +83,10 @@ def test_a_single_acquisition_is_not_offered_as_side_information(window: Any) ->
     action = window.widget.panels[1]._source.actions_by_name["acquisition"]
     assert not action.isEnabled()
     assert "Join…" in action.toolTip()
+    window.controller.set_option("auxiliary", "acquisition")  # as it may be left from another cube
+    assert "This cube is one acquisition: join cubes in step 1, or choose another source." in window.texts()
+    tick(window, "acquisition")
+    assert window.session.spec.auxiliary == "auto"
 
 
 def test_cubes_of_other_wavelengths_are_refused_in_step_one(window: Any) -> None:

@@ -104,6 +104,8 @@ def toggled(choice: str, name: str) -> str:
 
 def status_lines(session: Session, choice: str, regions: int) -> str:
     """What may be claimed with a choice, before anything is trained."""
+    if "acquisition" in generator_names(choice) and acquisition_count(session) == 1:
+        return "This cube is one acquisition: join cubes in step 1, or choose another source."
     said = statuses(choice, painted=regions > 0, acquisitions=acquisition_count(session))
     lines = [line.removeprefix(HEAD) for line in said]
     sign = "• " if len(lines) > 1 else ""
