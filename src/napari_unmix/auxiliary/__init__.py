@@ -4,13 +4,11 @@ from napari_unmix.auxiliary.information import (
     HEAD,
     PAINTED,
     SideInformation,
-    in_use,
     make_side_information,
     side_information,
     statuses,
 )
-from napari_unmix.auxiliary.place import acquisition, blocks, everywhere, position
-from napari_unmix.auxiliary.quantised import bands, clusters, neighbours
+from napari_unmix.auxiliary.place import blocks, position
 from napari_unmix.auxiliary.registry import GENERATORS, Generator
 from napari_unmix.auxiliary.segments import superpixels
 
@@ -20,14 +18,8 @@ __all__ = [
     "PAINTED",
     "Generator",
     "SideInformation",
-    "acquisition",
-    "bands",
     "blocks",
-    "clusters",
-    "everywhere",
-    "in_use",
     "make_side_information",
-    "neighbours",
     "position",
     "side_information",
     "statuses",

@@ -39,7 +39,7 @@ _ALL = (
         "acquisition",
         "acquisitions",
         "Which of the joined cubes a pixel comes from.",
-        "The textbook case: the theorems apply if materials, light and calibration are the same in all cubes and mixtures differ.",
+        "The textbook case, from three cubes on: the theorems apply if materials, light and calibration are the same in all and mixtures differ.",
         "no",
         acquisition,
     ),

@@ -25,6 +25,7 @@ class SourceButton(QPushButton):
         super().__init__()
         self._controller = controller
         self._choice = "auto"
+        self.setAccessibleName("Side information of unpainted pixels")
         menu = _Menu(self)
         menu.setToolTipsVisible(True)
         self.actions_by_name: dict[str, QAction] = {}
