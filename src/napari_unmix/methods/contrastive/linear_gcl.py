@@ -113,7 +113,7 @@ def linear_gcl(
         rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_PIXELS, replace=False))
     targets = np.searchsorted(labels, regions[rows])
     subspace = affine_subspace(spectra[rows], len(starts[0]) - 1)
-    heads = [_Head(spectra[rows], targets, subspace, start, noise) for start in starts]
+    heads = [ContrastiveHead(spectra[rows], targets, subspace, start, noise) for start in starts]
     for head in heads:
         yield from head.train(_TRIED)
     best = min(heads, key=lambda head: head.value)
@@ -136,7 +136,7 @@ def linear_gcl(
     )
 
 
-class _Head:
+class ContrastiveHead:
     """Vertices, λ and b as one parameter vector, in whitened scores of the signal subspace."""
 
     def __init__(
@@ -186,7 +186,7 @@ class _Head:
     def abundances(self) -> Tensor:
         """(N, P) barycentric coordinates, clipped softly at zero."""
         lifted = torch.cat([self.corners.T, torch.ones(1, self.size, dtype=self.corners.dtype)])
-        # solve_ex does not raise on a simplex that line search has made flat: the loss is then not finite, and the step shorter.
+        # inv_ex does not raise on a simplex that the line search has made flat: the loss is then not finite, and the step shorter.
         inverse = torch.linalg.inv_ex(lifted)[0]
         return self.softness * torch.nn.functional.softplus(self.lifted @ inverse.T / self.softness)
 
