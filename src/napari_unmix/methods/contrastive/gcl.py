@@ -28,8 +28,8 @@ _CHUNK = 50_000
 _SEARCHED, _LEARNED = 0.5, 0.9
 # Minimum volume may be wrong by this much; further away it is contrastive learning that is starved (as for region moments).
 MOST_MOVED = 12.0
-# Standard error of the vertices over the simplex's size beyond which the regions don't determine them (check 2 of the report).
-MOST_UNCERTAIN = 0.2
+# Standard error of the vertices over the simplex's size beyond which the geometry is the better answer (check 2 of the report: pass).
+MOST_UNCERTAIN = 0.1
 # Pixels darker than this share of the median brightness are left out where brightness is divided out: their noise is not.
 _DARK = 0.2
 _LIT_ROUNDS = 2

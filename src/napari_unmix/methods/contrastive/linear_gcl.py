@@ -28,6 +28,8 @@ MOST_PIXELS = 20_000
 # Iterations from every start, then from the best one.
 _TRIED, _FINISHED = 40, 260
 _PER_STEP = 5
+# Penalty on λ, worth a hundredth of a pixel: it keeps regions that nothing tells apart finite.
+_WEAK = 0.01
 # Starts whose cross-entropies agree to this (nats per pixel) found the same optimum.
 _SAME = 1e-4
 # Abundances are clipped softly, log a has to exist for pixels outside the simplex: over half of their own noise, and at least this share. (Ten
@@ -68,10 +70,13 @@ class LinearGcl:
 
     @property
     def tells_apart(self) -> bool:
-        """Whether the information is beyond what as many regions drawn at random give (likelihood ratio, 3 standard deviations)."""
+        """Whether the information is beyond what as many regions drawn at random give (likelihood ratio, 5 standard deviations of χ²).
+
+        Five, because under chance the vertices are free to fit it, which makes the ratio larger than χ².
+        """
         regions, size = self.evidence.shape
         freedom = (regions - 1) * size + size * (size - 1)
-        return bool(2 * self.pixels * self.information > freedom + 3 * np.sqrt(2 * freedom))
+        return bool(2 * self.pixels * self.information > freedom + 5 * np.sqrt(2 * freedom))
 
 
 def usable_regions(regions: IntArray) -> IntArray:
@@ -204,8 +209,7 @@ class ContrastiveHead:
         """Cross-entropy, with endmembers kept non-negative and λ's common part, which nothing determines, at zero."""
         negative = (torch.relu(-(self.corners @ self.basis + self.origin)) ** 2).mean() / self.level**2
         common = (self.evidence.mean(dim=0) ** 2).mean() + self.offsets.mean() ** 2
-        # Worth a hundredth of a pixel: keeps regions that nothing tells apart finite.
-        weak = ((self.evidence - self.evidence.mean(dim=0)) ** 2).sum() * 0.01 / len(self.targets)
+        weak = _WEAK * ((self.evidence - self.evidence.mean(dim=0)) ** 2).sum() / len(self.targets)
         total: Tensor = self._entropy() + 1e2 * negative + 1e-3 * common + weak
         return total
 
@@ -278,6 +282,6 @@ class ContrastiveHead:
             for region in range(self.regions):
                 block = slice(region * width, (region + 1) * width)
                 curvature[block, block] += features.T @ (shares[:, region, None] * features)
-            # The part common to all regions changes nothing: a ridge takes its place, and is worth a hundredth of a pixel.
-            ridge = 0.01 * torch.eye(len(curvature), dtype=curvature.dtype)
+            # The loss's weak penalty; it also takes the place of the part common to all regions, which changes nothing.
+            ridge = 2 * _WEAK * torch.eye(len(curvature), dtype=curvature.dtype)
             return (curvature + ridge) / len(logs)
