@@ -218,7 +218,7 @@ def _accepted(count: int, learned: LinearGcl, moved: FloatArray) -> tuple[str, .
         return (note,)
     return (
         note,
-        f"{regions} regions are few for {count} endmembers: from {2 * count + 1} on, contrastive learning can be relied on.",
+        f"{regions} regions are few for {count} endmembers: {2 * count + 1} are recommended for contrastive learning.",
     )
 
 
