@@ -5,9 +5,8 @@ Where the regions don't carry it, or spectra vary more than noise, the answer is
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -45,9 +44,12 @@ def _fit(problem: Problem) -> Fit[Solution]:
     found = yield from _search(problem)
     painted = np.where(problem.regions <= len(problem.side.painted_labels), problem.regions, 0)
     reason = _why_not(problem, painted, found)
-    learned = None if reason else (yield from _learn(problem, painted, found))
+    learned = None
+    if not reason:
+        learned = yield from _learn(problem, painted, found)
+        reason = "" if learned else "too few pixels of the painted regions are bright enough"
     endmembers, notes = _judged(problem, found, learned, reason)
-    order = _order(problem, endmembers)
+    order = _order(problem, endmembers, len(problem.materials))
     endmembers = endmembers[order]
     abundances, illumination = yield from _abundances(problem, endmembers)
     names = (*problem.materials, *(f"endmember {k + 1}" for k in range(len(problem.materials), len(endmembers))))
@@ -86,36 +88,35 @@ def _search(problem: Problem) -> Fit[Found]:
         strokes=list(problem.materials.values()),
         seed=spec.seed,
     )
-    step, first = 0, _Preview(problem, lambda: _corners(problem))
+    step, first = 0, _Preview(problem)
     while True:
         try:
             loss = next(search)
         except StopIteration as end:
-            found: Found = end.value
-            return found
+            return cast(Found, end.value)
         step += 1
         # How many steps it takes is not known beforehand: the bar approaches its share.
         yield Progress("finding endmembers", step, 0, _SEARCHED * step / (step + 60), loss, first)
 
 
-def _corners(problem: Problem) -> FloatArray:
-    return problem.spectra[
-        vertex_components(problem.spectra, problem.endmember_count, np.random.default_rng(problem.spec.seed))
-    ]
-
-
 @dataclass(eq=False)
 class _Preview:
-    """Least squares with the endmembers so far: made where somebody looks, and only once."""
+    """Least squares with the endmembers so far (VCA's where there are none yet): made where somebody looks, and only once."""
 
     problem: Problem
-    source: Callable[[], FloatArray]
+    endmembers: FloatArray | None = None
     made: Preview | None = None
 
     def __call__(self) -> Preview:
+        problem, endmembers = self.problem, self.endmembers
         if self.made is None:
-            endmembers = _as_written(self.source(), self.problem.spec.illumination)
-            self.made = self.problem.preview(endmembers, _invert(self.problem.spectra, endmembers, self.problem)[0])
+            if endmembers is None:
+                generator = np.random.default_rng(problem.spec.seed)
+                endmembers = problem.spectra[vertex_components(problem.spectra, problem.endmember_count, generator)]
+            endmembers = _as_written(endmembers, problem.spec.illumination)
+            anchored = 0 if self.endmembers is None else len(problem.materials)
+            endmembers = endmembers[_order(problem, endmembers, anchored)]
+            self.made = problem.preview(endmembers, _invert(problem.spectra, endmembers, problem)[0])
         return self.made
 
 
@@ -132,15 +133,17 @@ def _why_not(problem: Problem, painted: IntArray, found: Found) -> str:
     return ""
 
 
-def _learn(problem: Problem, painted: IntArray, found: Found) -> Fit[LinearGcl]:
+def _learn(problem: Problem, painted: IntArray, found: Found) -> Fit[LinearGcl | None]:
     """With free illumination the brightness that the endmembers so far give is divided out, then once more with the better ones."""
     lit, endmembers = problem.spec.illumination, _as_written(found.endmembers, problem.spec.illumination)
     rounds = _LIT_ROUNDS if lit else 1
-    step = 0
+    step, learned = 0, None
     for _ in range(rounds):
         spectra, regions, noise = problem.spectra, painted, found.noise
         if lit:
             spectra, regions, noise = _without_brightness(spectra, regions, noise, endmembers)
+        if len(usable_regions(regions)) < problem.endmember_count + 1:
+            return None
         centre = endmembers.mean(axis=0)
         rows = regions > 0
         training = linear_gcl(
@@ -153,14 +156,13 @@ def _learn(problem: Problem, painted: IntArray, found: Found) -> Fit[LinearGcl]:
         )
         while True:
             try:
-                loss = next(training)
+                loss, so_far = next(training)
             except StopIteration as end:
-                learned: LinearGcl = end.value
+                learned = cast(LinearGcl, end.value)
                 break
             step += 1
             share = _SEARCHED + (_LEARNED - _SEARCHED) * step / (step + 40 * rounds)
-            shown = _Preview(problem, lambda kept=endmembers: kept)  # type: ignore[misc]
-            yield Progress("telling the regions apart", step, 0, share, loss, shown)
+            yield Progress("telling the regions apart", step, 0, share, loss, _Preview(problem, so_far))
         endmembers = _as_written(learned.endmembers, lit)
     return learned
 
@@ -227,11 +229,10 @@ def _as_written(endmembers: FloatArray, illumination: bool) -> FloatArray:
     return endmembers / np.maximum(endmembers.max(axis=1, keepdims=True), 1e-12) if illumination else endmembers
 
 
-def _order(problem: Problem, endmembers: FloatArray) -> IntArray:
-    """Painted materials first, the others by mean abundance, so that a second run gives the same order."""
+def _order(problem: Problem, endmembers: FloatArray, anchored: int) -> IntArray:
+    """The ``anchored`` first ones first, the others by mean abundance, so that a second run gives the same order."""
     sample = problem.spectra[:: max(1, len(problem.spectra) // 20_000)]
     share = _invert(sample, endmembers, problem)[0].mean(axis=0)
-    anchored = len(problem.materials)
     return np.concatenate([np.arange(anchored), anchored + np.argsort(-share[anchored:], kind="stable")])
 
 

@@ -94,8 +94,8 @@ def linear_gcl(
     *,
     redundancy: float = 1.0,
     seed: int = 0,
-) -> Generator[float, None, LinearGcl]:
-    """Fit endmembers by telling regions apart; yields the cross-entropy (nats per pixel) every few iterations.
+) -> Generator[tuple[float, FloatArray], None, LinearGcl]:
+    """Fit endmembers by telling regions apart; yields the loss (nats per pixel) and the best endmembers (P, B) every few iterations.
 
     Parameters
     ----------
@@ -122,15 +122,18 @@ def linear_gcl(
     subspace = affine_subspace(spectra[rows], len(starts[0]) - 1)
     softness = clip_softness(starts[0], subspace, noise)
     heads = [ContrastiveHead(spectra[rows], targets, subspace, start, softness) for start in starts]
+    best = heads[0]
     for head in heads:
-        yield from head.train(_TRIED)
-    best = min(heads, key=lambda head: head.value)
+        for value in head.train(_TRIED):
+            best = min(best, head, key=lambda one: one.value)
+            yield value, best.endmembers()
     agreeing = sum(head.value < best.value + _SAME for head in heads)
-    yield from best.train(_FINISHED)
+    for value in best.train(_FINISHED):
+        yield value, best.endmembers()
     shares = np.bincount(targets) / len(targets)
     chance = float(-(shares * np.log(np.maximum(shares, 1e-300))).sum())
     evidence, offsets = best.classifier()
-    yield best.value
+    yield best.value, best.endmembers()
     return LinearGcl(
         endmembers=best.endmembers(),
         evidence=evidence,
