@@ -169,7 +169,7 @@ def test_wrong_commands_and_options(capsys: Capture, cube_file: Path) -> None:
         (["--learning-rate", "nan"], "--learning-rate is nan"),
         (["--seed", "-1"], "--seed is -1: give at least 0"),
         (["--auxiliary", "paint"], "--auxiliary is paint: give auto, superpixels, blocks or none"),
-        (["--method", "vca-fcls", "--epochs", "3"], "--epochs is no option of vca-fcls (it is one of ivae, vae)"),
+        (["--method", "vca-fcls", "--epochs", "3"], "--epochs is no option of vca-fcls (it is one of ivae, mae, vae)"),
         (["--material", "1"], "--material 1 names a painted label: give the painting with --annotation"),
         (["--material", "rock"], "--material rock names no label"),
         (["--material", "0=rock"], "--material 0=rock names no label"),
