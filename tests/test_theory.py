@@ -67,11 +67,13 @@ def exact_moments(vertices: Array, alphas: Array) -> RegionMoments:
 def test_exact_moments_of_three_regions_return_the_simplex() -> None:
     generator = np.random.default_rng(1)
     vertices = generator.normal(size=(3, 2))
-    moments = exact_moments(vertices, generator.uniform(1, 8, (3, 3)))
+    alphas = generator.uniform(1, 8, (3, 3))
+    moments = exact_moments(vertices, alphas)
     spectra = vertices + 10.0
     centre = spectra.mean(axis=0)
     fit = fit_region_moments(moments, [centre + growth * (spectra - centre) for growth in (1.2, 1.5)])
     assert min(np.abs(fit.endmembers[list(p)] - spectra).max() for p in permutations(range(3))) < 0.02
+    np.testing.assert_allclose(fit.concentrations, alphas.sum(axis=1), rtol=0.02)
 
 
 @pytest.mark.parametrize("size", [3, 4])
