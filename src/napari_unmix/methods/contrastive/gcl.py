@@ -14,9 +14,10 @@ from napari_unmix.alignment import match_endmembers
 from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.methods.base import Problem, Solution
 from napari_unmix.methods.contrastive.linear_gcl import FEWEST_PIXELS, LinearGcl, linear_gcl, usable_regions
+from napari_unmix.methods.geometry.found import Found
 from napari_unmix.methods.geometry.picks import vertex_components
 from napari_unmix.methods.geometry.refine import spatial_redundancy
-from napari_unmix.methods.geometry.route import Found, find_endmembers
+from napari_unmix.methods.geometry.route import find_endmembers
 from napari_unmix.methods.training import one_thread
 from napari_unmix.metrics import spectral_angle
 from napari_unmix.simplex import fully_constrained, scaled
@@ -42,7 +43,7 @@ def fit(problem: Problem) -> Fit[Solution]:
 
 def _fit(problem: Problem) -> Fit[Solution]:
     found = yield from _search(problem)
-    painted = np.where(problem.regions <= len(problem.side.painted_labels), problem.regions, 0)
+    painted = np.where(problem.regions <= problem.side.declared, problem.regions, 0)
     reason = _why_not(problem, painted, found)
     learned = None
     if not reason:
@@ -59,7 +60,7 @@ def _fit(problem: Problem) -> Fit[Solution]:
         "pure": found.pure,
         "search": found.numbers,
         "region_pixels": np.bincount(painted)[1:],
-        "painted_regions": len(problem.side.painted_labels),
+        "painted_regions": problem.side.declared,
         "contrastive": None if learned is None else _numbers(learned),
     }
     model = {"endmembers": endmembers.astype(np.float32)}
