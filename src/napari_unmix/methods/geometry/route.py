@@ -243,7 +243,7 @@ def _looks_bilinear(
 ) -> bool:
     freedom = spectra.shape[1] - count + 1
     left = bilinear_residual(spectra, endmembers) / noise**2 - excess.affine**2 * freedom
-    return bool(left < 0.2 * outside)
+    return bool(left < 0.4 * outside)
 
 
 def _extrapolated(
