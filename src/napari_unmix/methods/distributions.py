@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 
+@lru_cache(maxsize=64)
 def helmert(size: int, *, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu") -> Tensor:
-    """(P, P−1) orthonormal columns that sum to zero."""
+    """(P, P−1) orthonormal columns that sum to zero; one tensor for all callers, not to be written to."""
     basis = torch.zeros(size, size - 1, dtype=dtype)
     for column in range(1, size):
         basis[:column, column - 1] = 1.0

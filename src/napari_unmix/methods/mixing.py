@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import combinations, combinations_with_replacement
-from typing import Protocol, cast
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -106,6 +106,11 @@ class _Products:
     def extras(self) -> int:
         return 0
 
+    @property
+    def corners(self) -> Tensor:
+        """(P, K) m, what mixes linearly before the products."""
+        return self.endmembers
+
     def _coefficients(self, extras: Tensor) -> tuple[Tensor, Tensor]:
         """c (N, F) or (F,), and its slope (N, E, F) along the extra latents."""
         raise NotImplementedError
@@ -118,15 +123,15 @@ class _Products:
 
     def value(self, abundances: Tensor, extras: Tensor) -> Tensor:
         weights = self._coefficients(extras)[0] * self._together(abundances)[0]
-        return abundances @ self.endmembers + weights @ self.products
+        return abundances @ self.corners + weights @ self.products
 
     def parts(self, abundances: Tensor, extras: Tensor, tangent: Tensor) -> Parts:
         together, first, second = self._together(abundances)
         weights, slope_weights = self._coefficients(extras)
-        value = abundances @ self.endmembers + (weights * together) @ self.products
+        value = abundances @ self.corners + (weights * together) @ self.products
         bend = tangent[:, first] * abundances[:, second, None] + tangent[:, second] * abundances[:, first, None]
         bend = (weights[..., None] * bend).transpose(1, 2)  # (N, d, F)
-        slope = torch.einsum("npd,pk->ndk", tangent, self.endmembers) + bend @ self.products
+        slope = torch.einsum("npd,pk->ndk", tangent, self.corners) + bend @ self.products
         return value, slope, (slope_weights * together[:, None, :]) @ self.products
 
     def moved(self, endmembers: Tensor) -> _Products:
@@ -198,8 +203,12 @@ class BilinearMixing(_Products):
 
 @dataclass(frozen=True, eq=False)
 class PolynomialMixing(_Products):
-    """The polynomial post-nonlinear model: x = y + b y∘y, y = aM, with a pixel's own b = centre + spread·e (Altmann et al. 2012, eq. 3)."""
+    """The polynomial post-nonlinear model: x = y + b y∘y, y = aL, with a pixel's own b = centre + spread·e (Altmann et al. 2012, eq. 3).
 
+    A pure pixel shows m = l + centre·l∘l: ``endmembers`` are these m, as they are found in the data, and ``linear`` (P, K) are l.
+    """
+
+    linear: Tensor
     centre: float = 0.0
     spread: float = 0.2
 
@@ -210,7 +219,12 @@ class PolynomialMixing(_Products):
 
     @classmethod
     def of(cls, endmembers: Tensor, basis: Tensor) -> PolynomialMixing:
-        return cls(endmembers, products_of(endmembers, basis, cls.pairs), basis)
+        return cls(endmembers, products_of(endmembers, basis, cls.pairs), basis, endmembers)
+
+    @property
+    def corners(self) -> Tensor:
+        """(P, K) l."""
+        return self.linear
 
     @property
     def extras(self) -> int:
@@ -224,15 +238,17 @@ class PolynomialMixing(_Products):
         twice = torch.tensor([1.0 if i == j else 2.0 for i, j in self.pairs(len(self.endmembers))]).to(extras)
         return self.strengths(extras) * twice, (self.spread * twice).expand(len(extras), 1, -1)
 
+    def moved(self, endmembers: Tensor) -> PolynomialMixing:
+        shown = endmembers @ self.basis
+        spectra = 2 * shown / (1 + (1 + 4 * self.centre * shown).clamp_min(0).sqrt())
+        linear = spectra @ self.basis.T
+        products = products_of(linear, self.basis, self.pairs)
+        return replace(self, endmembers=endmembers, linear=linear, products=products)
+
     def adapted(self, mean: Tensor, second: Tensor) -> PolynomialMixing:
         spread = self.spread * float((second - mean**2)[0].clamp(0.1, 10.0).sqrt())
         centre = min(max(self.centre + self.spread * float(mean[0]), -0.2), 0.8)
-        # The spectra that a pure pixel shows stay where they are: m + centre·m∘m is what the endmembers were found as.
-        spectra = self.endmembers @ self.basis
-        shown = spectra + self.centre * spectra**2
-        linear = 2 * shown / (1 + (1 + 4 * centre * shown).clamp_min(0).sqrt())
-        changed = replace(self, centre=centre, spread=min(max(spread, 0.01), 0.5))
-        return cast(PolynomialMixing, changed.moved(linear @ self.basis.T))
+        return replace(self, centre=centre, spread=min(max(spread, 0.01), 0.5)).moved(self.endmembers)
 
 
 @dataclass(frozen=True, eq=False)

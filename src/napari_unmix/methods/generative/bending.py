@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Generator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -28,13 +28,17 @@ _RANK = 1e-9
 # The network's part of a spectrum is at most this share of the endmembers' root mean square, before it fades towards the vertices.
 _BOUND, _WIDTH, _NETWORK_STEPS, _NETWORK_BATCH, _WEIGHT_PRECISION = 0.5, 8, 200, 1_000, 1.0
 VARIABILITY_DIRECTIONS = 2
+# A step of the scene's constants reads at most this many pixels, so many at once, by differences of this size.
+_SCENE_PIXELS, _SCENE_BATCH, _NUDGE = 2_000, 500, 1e-4
+_LONGEST, _BRIGHTNESS = 0.5, 0.3
 
 
 def bend(
-    state: SemiAmortised, spectra: FloatArray, kind: str, *, variability: bool, seed: int
+    state: SemiAmortised, spectra: FloatArray, kind: str, *, variability: bool, shown: FloatArray | None, seed: int
 ) -> Generator[Step, None, tuple[SemiAmortised, float, float]]:
     """Fit the mixing ``kind``, with endmember variability or without, from a settled linear fit.
 
+    ``shown`` (P, B): the endmembers with the brightness of the purest pixels, where only their direction is known; their brightness is then free.
     Returns the state that has it, and the evidence per pixel of linear mixing and of this one on the same scores. A mixing with constants
     learned for the whole scene that does not raise the evidence stays linear.
     """
@@ -42,20 +46,24 @@ def bend(
     rows = linear.learned_pixels(_MOST_LEARNED)
     counter, steps = itertools.count(1), 120
     plain = yield from counted_steps(linear.settled(rows), counter, steps)
-    bent = replace(linear, model=replace(linear.model, mixing=_mixing(linear, kind, seed)), latents=linear.latents.clone())
+    bent = replace(linear, latents=linear.latents.clone())
+    if shown is not None:
+        bent.anchor = torch.from_numpy(linear.subspace.scores(shown)).to(linear.anchor)
+        bent.model = replace(bent.model, mixing=LinearMixing(bent.anchor))
+    bent.model = replace(bent.model, mixing=_mixing(bent, kind, seed))
     bent.latents = torch.nn.functional.pad(bent.latents, (0, bent.model.mixing.extras))
     if variability:
         _add_directions(bent, rows)
-    evidence = yield from counted_steps(_improved(bent, rows, seed), counter, steps)
+    evidence = yield from counted_steps(_improved(bent, rows, seed, shown is not None), counter, steps)
     learned_for_the_scene = kind in ("post-nonlinear", "residual") or variability
     return (linear if learned_for_the_scene and evidence <= plain else bent), plain, evidence
 
 
-def _improved(state: SemiAmortised, rows: Tensor, seed: int) -> Steps:
+def _improved(state: SemiAmortised, rows: Tensor, seed: int, brightness_free: bool) -> Steps:
     """Settle, then change one kind of constants after another while the evidence rises."""
-    changes: list[Callable[[Tensor], None]] = []
-    if len(state.model.mixing.parameters):
-        changes.append(lambda sample: _scene_step(state, sample))
+    free, changes = _free(state, brightness_free), list[Callable[[Tensor], None]]()
+    if free is not None:
+        changes.append(lambda sample: _scene_step(state, sample[:: max(1, len(sample) // _SCENE_PIXELS)], free))
     if isinstance(_inner(state.model.mixing), ResidualMixing):
         changes.append(lambda sample: _train_network(state, sample, seed))
     if isinstance(state.model.mixing, VariableMixing):
@@ -139,41 +147,71 @@ def _mixing(state: SemiAmortised, kind: str, seed: int) -> Mixing:
 # Constants of the scene
 
 
-def _scene_step(state: SemiAmortised, rows: Tensor) -> None:
-    """One Gauss–Newton step of the mixing's scene parameters θ, the pixels' latents eliminated (Schur complement).
+@dataclass(frozen=True, eq=False)
+class _Free:
+    """Scene-level numbers as one vector θ: the mixing's own, then the log brightness of each endmember over its ``anchor`` (P, K), where free.
 
-    Alternating θ with the latents creeps along the valley between them; eliminating them does not. θ ~ N(0, 1) with differences ~ N(0, ¼).
+    Endmembers keep their direction: with it free as well, evidence rises while they run away.
+    ``precision`` (T, T) of the Gaussian around 0 that θ has a priori.
     """
-    model, mixing = state.model, state.model.mixing
-    parameters = mixing.parameters
-    count = len(parameters)
-    difference = torch.eye(count).to(parameters).diff(dim=0)
-    precision = torch.eye(count).to(parameters) + 4 * difference.T @ difference
-    normal, gradient = precision.clone(), precision @ parameters
-    for batch in torch.split(rows, 1_000):
-        posterior = laplace.solve(state.latents[batch], state.scores[batch], state.regions[batch], model, 3)
+
+    anchor: Tensor | None
+    precision: Tensor
+
+    def read(self, mixing: Mixing) -> Tensor:
+        """θ (T,)."""
+        if self.anchor is None:
+            return mixing.parameters
+        ratio = (mixing.endmembers * self.anchor).sum(dim=1) / (self.anchor**2).sum(dim=1)
+        return torch.cat([mixing.parameters, ratio.clamp_min(1e-3).log()])
+
+    def write(self, mixing: Mixing, values: Tensor) -> Mixing:
+        """The mixing that has θ."""
+        own = len(mixing.parameters)
+        moved = mixing if self.anchor is None else mixing.moved(values[own:].exp()[:, None] * self.anchor)
+        return moved.adjusted(values[:own])
+
+
+def _free(state: SemiAmortised, brightness_free: bool) -> _Free | None:
+    """Own parameters ~ N(0, 1) with differences ~ N(0, ¼), log brightness ~ N(0, 0.3²); None where nothing is free."""
+    own = len(state.model.mixing.parameters)
+    difference = torch.eye(own).to(state.anchor).diff(dim=0)
+    blocks = [torch.eye(own).to(state.anchor) + 4 * difference.T @ difference]
+    if brightness_free:
+        blocks.append(torch.eye(len(state.anchor)).to(state.anchor) / _BRIGHTNESS**2)
+    precision = torch.block_diag(*blocks)
+    return _Free(state.anchor if brightness_free else None, precision) if len(precision) else None
+
+
+def _scene_step(state: SemiAmortised, rows: Tensor, free: _Free) -> None:
+    """One Gauss–Newton step of θ with the pixels' latents eliminated (Schur complement).
+
+    Alternating θ with the latents creeps along the valley between them; eliminating them does not.
+    """
+    model, values = state.model, free.read(state.model.mixing)
+    normal, gradient = free.precision.clone(), free.precision @ values
+    for batch in torch.split(rows, _SCENE_BATCH):
+        posterior = state.solve(batch)
         mixed, slope = model.slopes(posterior.latents)
-        along = _parameter_slopes(model, posterior.latents)
-        flat = along.flatten(2)  # (T, n, K)
-        residual = state.scores[batch] - mixed
-        cross = torch.einsum("ndk,tnk->ndt", slope, flat) / model.variance
-        inner = torch.einsum("snk,tnk->st", flat, flat) / model.variance
-        normal = normal + inner - torch.einsum("nds,ndt->st", cross, torch.linalg.solve(posterior.hessian, cross))
-        gradient = gradient - torch.einsum("tnk,nk->t", flat, residual) / model.variance
+        along = _parameter_slopes(model, posterior.latents, free)  # (T, n, K)
+        cross = torch.einsum("ndk,tnk->ndt", slope, along) / model.variance
+        flat = along.flatten(1)
+        eliminated = torch.einsum("nds,ndt->st", cross, torch.linalg.solve(posterior.hessian, cross))
+        normal = normal + flat @ flat.T / model.variance - eliminated
+        gradient = gradient - flat @ (state.scores[batch] - mixed).flatten() / model.variance
     step = torch.linalg.solve(normal, gradient)
-    step = step * min(1.0, 1.0 / max(float(step.abs().max()), 1e-12))
-    state.model = replace(model, mixing=mixing.adjusted(parameters - step))
+    step = step * min(1.0, _LONGEST / max(float(step.abs().max()), 1e-12))
+    state.model = replace(model, mixing=free.write(model.mixing, values - step))
 
 
-def _parameter_slopes(model: laplace.Model, latents: Tensor, nudge: float = 1e-4) -> Tensor:
-    """(T, n, K) slope of the noise-free scores along the scene parameters, by central differences."""
-    parameters, rows = model.mixing.parameters, []
-    for one in torch.eye(len(parameters)).to(parameters):
-        up, down = (
-            replace(model, mixing=model.mixing.adjusted(parameters + sign * nudge * one)).mixed(latents)
-            for sign in (1.0, -1.0)
-        )
-        rows.append((up - down) / (2 * nudge))
+def _parameter_slopes(model: laplace.Model, latents: Tensor, free: _Free) -> Tensor:
+    """(T, n, K) slope of the noise-free scores along θ, by central differences."""
+    values, rows = free.read(model.mixing), []
+    for nudge in _NUDGE * torch.eye(len(values)).to(values):
+        trials = []
+        for sign in (1.0, -1.0):
+            trials.append(replace(model, mixing=free.write(model.mixing, values + sign * nudge)).mixed(latents))
+        rows.append((trials[0] - trials[1]) / (2 * _NUDGE))
     return torch.stack(rows)
 
 

@@ -21,7 +21,8 @@ from napari_unmix.methods.generative.contest import Contest, contest
 from napari_unmix.methods.generative.laplace import smallest_singular_values
 from napari_unmix.methods.generative.posterior import SemiAmortised, Step
 from napari_unmix.methods.generative.spread import endmember_std, widened
-from napari_unmix.methods.geometry.picks import vertex_components
+from napari_unmix.methods.geometry.archetypes import brightness_of_closest
+from napari_unmix.methods.geometry.picks import unit_length, vertex_components
 from napari_unmix.methods.geometry.refine import Refined, refine_by_regions
 from napari_unmix.methods.geometry.route import Found, find_endmembers
 from napari_unmix.methods.training import one_thread
@@ -62,7 +63,14 @@ def _fit(problem: Problem) -> Fit[Solution]:
     mixing: dict[str, Any] = {"mixing": "linear", "evidence_by_mixing": None}
     notes: list[str] = []
     if spec.mixing != "linear" or spec.variability:
-        bending = bend(state, problem.spectra, spec.mixing, variability=spec.variability, seed=spec.seed)
+        bending = bend(
+            state,
+            problem.spectra,
+            spec.mixing,
+            variability=spec.variability,
+            shown=_shown(problem.spectra, endmembers) if _brightness_free(spec, found) else None,
+            seed=spec.seed,
+        )
         bent, linear, evidence = yield from report.steps("fitting the mixing", bending, (_REFINED, _BENT))
         kept = bent.model.mixing.extras > 0 or type(bent.model.mixing) is not type(state.model.mixing)
         notes += _mixing_notes(spec, kept, evidence - linear)
@@ -122,6 +130,18 @@ def _started(
     )
 
 
+def _brightness_free(spec: IvaeSpec, found: Found) -> bool:
+    """Whether the endmembers' directions are known, and their brightness only from sums that nonlinear mixing breaks."""
+    return spec.mixing != "linear" and not spec.illumination and found.route != "affine"
+
+
+def _shown(spectra: FloatArray, endmembers: FloatArray) -> FloatArray:
+    """Endmembers with the brightness of the pixels that are most alike."""
+    unit, lengths = unit_length(spectra)
+    directions = endmembers / np.maximum(np.linalg.norm(endmembers, axis=1, keepdims=True), 1e-300)
+    return brightness_of_closest(unit, lengths, directions, fully_constrained(unit, directions))
+
+
 def _mixing_notes(spec: IvaeSpec, kept: bool, gain: float) -> list[str]:
     name = "linear mixing with endmember variability" if spec.mixing == "linear" else f"{spec.mixing} mixing"
     if spec.variability and spec.mixing != "linear":
@@ -174,7 +194,12 @@ class _QuickPreview:
 
 
 def _refine(problem: Problem, found: Found) -> Refined:
-    """Only painted regions: automatic segments are too homogeneous, their covariance is variability and not mixing."""
+    """Only painted regions: automatic segments are too homogeneous, their covariance is variability and not mixing.
+
+    The moments are those of linear mixing: with any other they would move the endmembers for what is curvature.
+    """
+    if cast(IvaeSpec, problem.spec).mixing != "linear":
+        return Refined(found.endmembers, np.zeros(len(found.endmembers)))
     painted = np.where(problem.regions <= len(problem.side.painted_labels), problem.regions, 0)
     return refine_by_regions(
         problem.spectra, painted, problem.cube.valid_pixels, found, sum_to_one=not problem.spec.illumination

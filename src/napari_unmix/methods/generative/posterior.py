@@ -31,7 +31,7 @@ _CHUNK = 5_000
 _MOST_LEARNED = 60_000
 _INSIDE = 0.02  # least squares gives exact zeros: starts stand this share inside the simplex
 _SETTLED = 1e-3  # nats per pixel
-_RESTART_PIXELS, _RESTART_ROUNDS = 1_500, 4
+_RESTART_PIXELS, _RESTART_ROUNDS = 1_000, 3
 
 
 @dataclass(eq=False)
