@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -28,16 +28,19 @@ _RANK = 1e-9
 # The network's part of a spectrum is at most this share of the endmembers' root mean square, before it fades towards the vertices.
 _BOUND, _WIDTH, _NETWORK_STEPS, _NETWORK_BATCH, _WEIGHT_PRECISION = 0.5, 8, 200, 1_000, 1.0
 VARIABILITY_DIRECTIONS = 2
+# A curve, a network or variability must raise the evidence by this much: less is what small errors of the endmembers give as well.
+_WORTH = 0.1
 # A step of the scene's constants reads at most this many pixels, so many at once, by differences of this size.
-_SCENE_PIXELS, _SCENE_BATCH, _NUDGE = 2_000, 500, 1e-4
-_LONGEST, _BRIGHTNESS = 0.5, 0.3
+_SCENE_PIXELS, _SCENE_BATCH, _NUDGE = 1_500, 250, 1e-4
+_LONGEST, _BRIGHTNESS, _ENOUGH, _FARTHEST = 0.5, 0.3, 1e-2, 0.03
 
 
 def bend(
-    state: SemiAmortised, spectra: FloatArray, kind: str, *, variability: bool, shown: FloatArray | None, seed: int
+    state: SemiAmortised, spectra: FloatArray, kind: str, *, variability: bool, uncertain: FloatArray, shown: FloatArray | None, seed: int
 ) -> Generator[Step, None, tuple[SemiAmortised, float, float]]:
     """Fit the mixing ``kind``, with endmember variability or without, from a settled linear fit.
 
+    ``uncertain`` (P,): the endmembers' standard errors, as shares of the simplex: within them they move.
     ``shown`` (P, B): the endmembers with the brightness of the purest pixels, where only their direction is known; their brightness is then free.
     Returns the state that has it, and the evidence per pixel of linear mixing and of this one on the same scores. A mixing with constants
     learned for the whole scene that does not raise the evidence stays linear.
@@ -51,34 +54,49 @@ def bend(
         bent.anchor = torch.from_numpy(linear.subspace.scores(shown)).to(linear.anchor)
         bent.model = replace(bent.model, mixing=LinearMixing(bent.anchor))
     bent.model = replace(bent.model, mixing=_mixing(bent, kind, seed))
+    scene = _Scene(bent, uncertain, brightness_free=shown is not None) if kind != "linear" else None
     bent.latents = torch.nn.functional.pad(bent.latents, (0, bent.model.mixing.extras))
     if variability:
         _add_directions(bent, rows)
-    evidence = yield from counted_steps(_improved(bent, rows, seed, shown is not None), counter, steps)
+    evidence = yield from counted_steps(_improved(bent, rows, scene, seed), counter, steps)
     learned_for_the_scene = kind in ("post-nonlinear", "residual") or variability
-    return (linear if learned_for_the_scene and evidence <= plain else bent), plain, evidence
+    return (linear if learned_for_the_scene and evidence < plain + _WORTH else bent), plain, evidence
 
 
-def _improved(state: SemiAmortised, rows: Tensor, seed: int, brightness_free: bool) -> Steps:
+def _improved(state: SemiAmortised, rows: Tensor, scene: _Scene | None, seed: int) -> Steps:
     """Settle, then change one kind of constants after another while the evidence rises."""
-    free, changes = _free(state, brightness_free), list[Callable[[Tensor], None]]()
-    if free is not None:
-        changes.append(lambda sample: _scene_step(state, sample[:: max(1, len(sample) // _SCENE_PIXELS)], free))
+    changes: list[Callable[[Tensor], None]] = []
     if isinstance(_inner(state.model.mixing), ResidualMixing):
         changes.append(lambda sample: _train_network(state, sample, seed))
     if isinstance(state.model.mixing, VariableMixing):
         changes.append(lambda sample: _learn_directions(state, sample))
-    if bool((state.anchor_std > 0).any()):
-        changes.append(state.move_endmembers)
     evidence = yield from state.settled(rows)
     for _ in range(_STEPS):
         before = evidence
+        if scene is not None:
+            evidence = yield from _stepped(state, rows, scene, evidence)
         for change in changes:
             evidence = yield from state.kept_if_better(rows, evidence, change, rounds=3)
         evidence = max(evidence, (yield from state.settled(rows)))
-        if evidence - before < 1e-2:
-            break
+        if evidence - before < _ENOUGH:
+            if scene is None or scene.moving or state.model.mixing.extras or scene.own:
+                break
+            # Last, the endmembers, and only where neither a pixel nor a curve has freedom of its own to trade with them.
+            scene.moving = True
     return evidence - network_cost(state.model.mixing, len(rows))
+
+
+def _stepped(state: SemiAmortised, rows: Tensor, scene: _Scene, evidence: float) -> Steps:
+    """A step of the scene's numbers, a shorter one where the first does not raise the evidence."""
+    some, values = rows[:: max(1, len(rows) // _SCENE_PIXELS)], scene.values
+    for damping in (1.0, 0.25):
+        changed = yield from state.kept_if_better(
+            rows, evidence, lambda _, damping=damping: scene.step(state, some, damping), rounds=3
+        )
+        if changed > evidence:
+            return changed
+        scene.values = values
+    return evidence
 
 
 def network_cost(mixing: Mixing, count: int) -> float:
@@ -147,72 +165,69 @@ def _mixing(state: SemiAmortised, kind: str, seed: int) -> Mixing:
 # Constants of the scene
 
 
-@dataclass(frozen=True, eq=False)
-class _Free:
-    """Scene-level numbers as one vector θ: the mixing's own, then the log brightness of each endmember over its ``anchor`` (P, K), where free.
+class _Scene:
+    """The scene's numbers as one vector θ ``values`` (T,), and the Gaussian N(0, precision⁻¹) that they have a priori.
 
-    Endmembers keep their direction: with it free as well, evidence rises while they run away.
-    ``precision`` (T, T) of the Gaussian around 0 that θ has a priori.
+    The mixing's own numbers, with unit variance and differences of variance ¼; the log brightness of every endmember where it is free, with
+    standard deviation 0.3; and where each endmember stands within its standard error β: m_k = anchor_k + β_k Σ_j ξ_kj (anchor_j − mean).
+    Endmembers that are free beyond that run away while the evidence rises.
     """
 
-    anchor: Tensor | None
-    precision: Tensor
-
-    def read(self, mixing: Mixing) -> Tensor:
-        """θ (T,)."""
-        if self.anchor is None:
-            return mixing.parameters
-        ratio = (mixing.endmembers * self.anchor).sum(dim=1) / (self.anchor**2).sum(dim=1)
-        return torch.cat([mixing.parameters, ratio.clamp_min(1e-3).log()])
+    def __init__(self, state: SemiAmortised, uncertain: FloatArray, *, brightness_free: bool) -> None:
+        self.moving = False
+        self.anchor = state.model.mixing.endmembers
+        size = len(self.anchor)
+        self.reach = torch.from_numpy(uncertain).to(self.anchor).clamp_max(_FARTHEST)
+        self.own, self.brightness = len(state.model.mixing.parameters), size if brightness_free else 0
+        difference = torch.eye(self.own).diff(dim=0)
+        blocks = [torch.eye(self.own) + 4 * difference.T @ difference]
+        blocks += [torch.eye(self.brightness) / _BRIGHTNESS**2, torch.eye(size * size)]
+        self.precision = torch.block_diag(*blocks).to(self.anchor)
+        self.values = torch.zeros(len(self.precision)).to(self.anchor)
 
     def write(self, mixing: Mixing, values: Tensor) -> Mixing:
         """The mixing that has θ."""
-        own = len(mixing.parameters)
-        moved = mixing if self.anchor is None else mixing.moved(values[own:].exp()[:, None] * self.anchor)
-        return moved.adjusted(values[:own])
+        size, end = len(self.anchor), self.own + self.brightness
+        shifts = values[end:].reshape(size, size) @ (self.anchor - self.anchor.mean(dim=0))
+        endmembers = self.anchor + self.reach[:, None] * shifts
+        if self.brightness:
+            endmembers = values[self.own : end].exp()[:, None] * endmembers
+        return mixing.moved(endmembers).adjusted(values[: self.own])
 
+    def step(self, state: SemiAmortised, rows: Tensor, damping: float) -> None:
+        """One Gauss–Newton step of θ with the pixels' latents eliminated (Schur complement).
 
-def _free(state: SemiAmortised, brightness_free: bool) -> _Free | None:
-    """Own parameters ~ N(0, 1) with differences ~ N(0, ¼), log brightness ~ N(0, 0.3²); None where nothing is free."""
-    own = len(state.model.mixing.parameters)
-    difference = torch.eye(own).to(state.anchor).diff(dim=0)
-    blocks = [torch.eye(own).to(state.anchor) + 4 * difference.T @ difference]
-    if brightness_free:
-        blocks.append(torch.eye(len(state.anchor)).to(state.anchor) / _BRIGHTNESS**2)
-    precision = torch.block_diag(*blocks)
-    return _Free(state.anchor if brightness_free else None, precision) if len(precision) else None
+        Alternating θ with the latents creeps along the valley between them; eliminating them does not.
+        """
+        model, values = state.model, self.values
+        normal, gradient = self.precision.clone(), self.precision @ values
+        for batch in torch.split(rows, _SCENE_BATCH):
+            posterior = state.solve(batch)
+            mixed, slope = model.slopes(posterior.latents)
+            along = self._slopes(model, posterior.latents)  # (T, n, K)
+            cross = torch.einsum("ndk,tnk->ndt", slope, along) / model.variance
+            flat = along.flatten(1)
+            eliminated = torch.einsum("nds,ndt->st", cross, torch.linalg.solve(posterior.hessian, cross))
+            normal = normal + flat @ flat.T / model.variance - eliminated
+            gradient = gradient - flat @ (state.scores[batch] - mixed).flatten() / model.variance
+        free = len(values) if self.moving else self.own + self.brightness
+        step = torch.zeros_like(values)
+        step[:free] = damping * torch.linalg.solve(normal[:free, :free], gradient[:free])
+        largest = step[: self.own + self.brightness].abs().amax() if self.own + self.brightness else step.new_zeros(())
+        step = step * min(1.0, _LONGEST / max(float(largest), 1e-12))
+        self.values = values - step
+        state.model = replace(model, mixing=self.write(model.mixing, self.values))
 
-
-def _scene_step(state: SemiAmortised, rows: Tensor, free: _Free) -> None:
-    """One Gauss–Newton step of θ with the pixels' latents eliminated (Schur complement).
-
-    Alternating θ with the latents creeps along the valley between them; eliminating them does not.
-    """
-    model, values = state.model, free.read(state.model.mixing)
-    normal, gradient = free.precision.clone(), free.precision @ values
-    for batch in torch.split(rows, _SCENE_BATCH):
-        posterior = state.solve(batch)
-        mixed, slope = model.slopes(posterior.latents)
-        along = _parameter_slopes(model, posterior.latents, free)  # (T, n, K)
-        cross = torch.einsum("ndk,tnk->ndt", slope, along) / model.variance
-        flat = along.flatten(1)
-        eliminated = torch.einsum("nds,ndt->st", cross, torch.linalg.solve(posterior.hessian, cross))
-        normal = normal + flat @ flat.T / model.variance - eliminated
-        gradient = gradient - flat @ (state.scores[batch] - mixed).flatten() / model.variance
-    step = torch.linalg.solve(normal, gradient)
-    step = step * min(1.0, _LONGEST / max(float(step.abs().max()), 1e-12))
-    state.model = replace(model, mixing=free.write(model.mixing, values - step))
-
-
-def _parameter_slopes(model: laplace.Model, latents: Tensor, free: _Free) -> Tensor:
-    """(T, n, K) slope of the noise-free scores along θ, by central differences."""
-    values, rows = free.read(model.mixing), []
-    for nudge in _NUDGE * torch.eye(len(values)).to(values):
-        trials = []
-        for sign in (1.0, -1.0):
-            trials.append(replace(model, mixing=free.write(model.mixing, values + sign * nudge)).mixed(latents))
-        rows.append((trials[0] - trials[1]) / (2 * _NUDGE))
-    return torch.stack(rows)
+    def _slopes(self, model: laplace.Model, latents: Tensor) -> Tensor:
+        """(T, n, K) slope of the noise-free scores along θ, by central differences."""
+        rows = []
+        for nudge in _NUDGE * torch.eye(len(self.values)).to(self.values):
+            up, down = (
+                replace(model, mixing=self.write(model.mixing, self.values + sign * nudge)).mixed(latents)
+                for sign in (1.0, -1.0)
+            )
+            rows.append((up - down) / (2 * _NUDGE))
+        return torch.stack(rows)
 
 
 def _train_network(state: SemiAmortised, rows: Tensor, seed: int) -> None:

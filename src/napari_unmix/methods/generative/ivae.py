@@ -9,7 +9,6 @@ where the evidence rises. Another mixing starts from there. Last, region priors 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -20,7 +19,7 @@ from napari_unmix.methods.generative.bending import bend
 from napari_unmix.methods.generative.contest import Contest, contest
 from napari_unmix.methods.generative.laplace import smallest_singular_values
 from napari_unmix.methods.generative.posterior import SemiAmortised, Step
-from napari_unmix.methods.generative.spread import endmember_std, widened
+from napari_unmix.methods.generative.spread import endmember_error, widened
 from napari_unmix.methods.geometry.archetypes import brightness_of_closest
 from napari_unmix.methods.geometry.picks import unit_length, vertex_components
 from napari_unmix.methods.geometry.refine import Refined, refine_by_regions
@@ -47,8 +46,8 @@ def _fit(problem: Problem) -> Fit[Solution]:
     refined = _refine(problem, found)
     order = _order(problem, refined.endmembers)
     endmembers = _as_written(refined.endmembers[order], spec.illumination)
-    uncertain = endmember_std(problem.spectra, endmembers, refined.vertex_std[order], found)
-    state = _started(problem, endmembers, refined.vertex_std[order], uncertain, found)
+    uncertain = endmember_error(refined, found)[order]
+    state = _started(problem, endmembers, refined.vertex_std[order], found)
     report = _Reporter(problem)
     report.state, report.read = state, state.quick_abundances
     yield from report.steps(
@@ -68,6 +67,7 @@ def _fit(problem: Problem) -> Fit[Solution]:
             problem.spectra,
             spec.mixing,
             variability=spec.variability,
+            uncertain=uncertain,
             shown=_shown(problem.spectra, endmembers) if _brightness_free(spec, found) else None,
             seed=spec.seed,
         )
@@ -108,20 +108,18 @@ class _Reporter:
 
 
 def _started(
-    problem: Problem, endmembers: FloatArray, moves: FloatArray, uncertain: FloatArray, found: Found
+    problem: Problem, endmembers: FloatArray, vertex_std: FloatArray, found: Found
 ) -> SemiAmortised:
     """The linear state: painted materials are regions of their own, whose α leans to their vertex."""
     spec = cast(IvaeSpec, problem.spec)
     regions, count = problem.regions.copy(), int(problem.regions.max(initial=0))
     for material, pixels in enumerate(problem.materials.values()):
         regions[pixels] = count + 1 + material
-    # Linear mixing is held where geometry found it; a nonlinear one may move endmembers that no pure pixel backs.
-    free = spec.mixing != "linear" and not found.pure
     return SemiAmortised.start(
         problem.spectra,
         regions,
         endmembers,
-        np.maximum(moves, uncertain) if free else moves,
+        vertex_std,
         found.noise,
         illuminated=spec.illumination,
         seed=spec.seed,
@@ -261,7 +259,7 @@ def _solution(
         "jacobian_smallest": float(smallest.min()),
         "restarts": state.restarts,
         "residual_scale": misfit,
-        "endmember_std": uncertain,
+        "endmember_error": uncertain,
         **mixing,
     }
     endmembers, abundances, illumination = _peak_one(state.endmembers(), abundances, state.brightness())

@@ -311,11 +311,11 @@ class SemiAmortised:
             return None
         return np.asarray(self.model.brightness(self.latents)[:, 0].cpu().numpy())
 
-    def std(self, endmember_std: FloatArray) -> FloatArray:
-        """(N, P) standard deviation of the abundances, the endmembers' own standard errors (P,) carried through."""
+    def std(self, endmember_error: FloatArray) -> FloatArray:
+        """(N, P) standard deviation of the abundances, the endmembers' own standard errors (P,), shares of the simplex, carried through."""
         assert self.posterior is not None
-        endmember = torch.from_numpy(np.asarray(endmember_std, dtype=np.float64)).to(self.scores)
-        return np.asarray(abundance_std(self.posterior, self.model, endmember).cpu().numpy())
+        error = torch.from_numpy(np.asarray(endmember_error, dtype=np.float64)).to(self.scores)
+        return np.asarray(abundance_std(self.posterior, self.model, error).cpu().numpy())
 
     def misfit(self) -> float:
         """The root of the fit's reduced χ²: rms residual over the noise, of all bands."""
