@@ -106,7 +106,9 @@ def test_permuting_the_materials_permutes_the_posterior(prior: str) -> None:
     first = laplace.solve(latents, scores, labels, model, iterations=60)
     second = laplace.solve(latents @ turn, scores, labels, other, iterations=60)
     torch.testing.assert_close(second.evidence, first.evidence, rtol=1e-6, atol=1e-6)
-    torch.testing.assert_close(other.abundances(second.latents), model.abundances(first.latents)[:, order], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        other.abundances(second.latents), model.abundances(first.latents)[:, order], atol=1e-5, rtol=1e-4
+    )
 
 
 def test_the_prior_integrates_to_one_in_log_ratio_coordinates() -> None:

@@ -131,7 +131,7 @@ class RegionDirichlet:
         return self.log_prob(torch.log_softmax(z @ basis.T, dim=1), regions)[0]
 
     def parts(self, z: Tensor, regions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """−log density, gradient and Hessian; for unknown u the Hessian's part from the spread of α over regions, which may be negative, is left out."""
+        """−log density, gradient and Hessian; for unknown u without the Hessian's part from the spread of α, which may be negative."""
         basis = helmert(z.shape[1] + 1, dtype=z.dtype, device=z.device)
         log_abundances = torch.log_softmax(z @ basis.T, dim=1)
         abundances = log_abundances.exp()
@@ -216,9 +216,7 @@ def fit_dirichlet(
     def objective(x: Tensor) -> Tensor:
         alpha = x.exp()
         normaliser = torch.lgamma(alpha).sum(1) - torch.lgamma(alpha.sum(1))
-        return counts[:, 0] * (normaliser - (alpha * mean_log).sum(1)) + 0.5 * (
-            strength * (x - centre) ** 2
-        ).sum(1)
+        return counts[:, 0] * (normaliser - (alpha * mean_log).sum(1)) + 0.5 * (strength * (x - centre) ** 2).sum(1)
 
     value = objective(log_alpha)
     for _ in range(iterations):

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Generator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,7 +16,14 @@ from napari_unmix.cube import FloatArray
 from napari_unmix.methods.distributions import softmax_slope
 from napari_unmix.methods.generative import laplace
 from napari_unmix.methods.generative.posterior import SemiAmortised, Step, Steps, counted_steps, projected
-from napari_unmix.methods.mixing import BilinearMixing, FanMixing, LinearMixing, Mixing, PolynomialMixing, VariableMixing
+from napari_unmix.methods.mixing import (
+    BilinearMixing,
+    FanMixing,
+    LinearMixing,
+    Mixing,
+    PolynomialMixing,
+    VariableMixing,
+)
 from napari_unmix.methods.mixing_scene import CurveMixing, ResidualMixing
 from napari_unmix.subspace import Subspace, linear_subspace
 
@@ -36,7 +44,14 @@ _LONGEST, _BRIGHTNESS, _ENOUGH, _FARTHEST = 0.5, 0.3, 1e-2, 0.03
 
 
 def bend(
-    state: SemiAmortised, spectra: FloatArray, kind: str, *, variability: bool, uncertain: FloatArray, shown: FloatArray | None, seed: int
+    state: SemiAmortised,
+    spectra: FloatArray,
+    kind: str,
+    *,
+    variability: bool,
+    uncertain: FloatArray,
+    shown: FloatArray | None,
+    seed: int,
 ) -> Generator[Step, None, tuple[SemiAmortised, float, float]]:
     """Fit the mixing ``kind``, with endmember variability or without, from a settled linear fit.
 
@@ -90,9 +105,7 @@ def _stepped(state: SemiAmortised, rows: Tensor, scene: _Scene, evidence: float)
     """A step of the scene's numbers, a shorter one where the first does not raise the evidence."""
     some, values = rows[:: max(1, len(rows) // _SCENE_PIXELS)], scene.values
     for damping in (1.0, 0.25):
-        changed = yield from state.kept_if_better(
-            rows, evidence, lambda _, damping=damping: scene.step(state, some, damping), rounds=3
-        )
+        changed = yield from state.kept_if_better(rows, evidence, partial(scene.step, state, some, damping), rounds=3)
         if changed > evidence:
             return changed
         scene.values = values
@@ -182,7 +195,7 @@ class _Scene:
         difference = torch.eye(self.own).diff(dim=0)
         blocks = [torch.eye(self.own) + 4 * difference.T @ difference]
         blocks += [torch.eye(self.brightness) / _BRIGHTNESS**2, torch.eye(size * size)]
-        self.precision = torch.block_diag(*blocks).to(self.anchor)
+        self.precision = torch.block_diag(*blocks).to(self.anchor)  # type: ignore[no-untyped-call]
         self.values = torch.zeros(len(self.precision)).to(self.anchor)
 
     def write(self, mixing: Mixing, values: Tensor) -> Mixing:
@@ -194,14 +207,14 @@ class _Scene:
             endmembers = values[self.own : end].exp()[:, None] * endmembers
         return mixing.moved(endmembers).adjusted(values[: self.own])
 
-    def step(self, state: SemiAmortised, rows: Tensor, damping: float) -> None:
-        """One Gauss–Newton step of θ with the pixels' latents eliminated (Schur complement).
+    def step(self, state: SemiAmortised, some: Tensor, damping: float, _: Tensor) -> None:
+        """One Gauss–Newton step of θ from ``some`` pixels, their latents eliminated (Schur complement).
 
         Alternating θ with the latents creeps along the valley between them; eliminating them does not.
         """
         model, values = state.model, self.values
         normal, gradient = self.precision.clone(), self.precision @ values
-        for batch in torch.split(rows, _SCENE_BATCH):
+        for batch in torch.split(some, _SCENE_BATCH):
             posterior = state.solve(batch)
             mixed, slope = model.slopes(posterior.latents)
             along = self._slopes(model, posterior.latents)  # (T, n, K)

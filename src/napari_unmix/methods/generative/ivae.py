@@ -52,9 +52,7 @@ def _fit(problem: Problem) -> Fit[Solution]:
     report.state, report.read = state, state.quick_abundances
     yield from report.steps(
         "training the inference network",
-        state.train_network(
-            epochs=spec.epochs, batch=spec.batch, learning_rate=spec.learning_rate, seed=spec.seed
-        ),
+        state.train_network(epochs=spec.epochs, batch=spec.batch, learning_rate=spec.learning_rate, seed=spec.seed),
         (_SEARCHED, _TRAINED),
     )
     report.read = state.abundances
@@ -74,7 +72,10 @@ def _fit(problem: Problem) -> Fit[Solution]:
         bent, linear, evidence = yield from report.steps("fitting the mixing", bending, (_REFINED, _BENT))
         kept = bent.model.mixing.extras > 0 or type(bent.model.mixing) is not type(state.model.mixing)
         notes += _mixing_notes(spec, kept, evidence - linear)
-        mixing = {"mixing": spec.mixing if kept else "linear", "evidence_by_mixing": {"linear": linear, spec.mixing: evidence}}
+        mixing = {
+            "mixing": spec.mixing if kept else "linear",
+            "evidence_by_mixing": {"linear": linear, spec.mixing: evidence},
+        }
         mixing["variability"] = spec.variability and kept
         state = report.state = bent
         report.read = state.abundances
@@ -107,9 +108,7 @@ class _Reporter:
         return self.problem.preview(self.state.endmembers(), self.read())
 
 
-def _started(
-    problem: Problem, endmembers: FloatArray, vertex_std: FloatArray, found: Found
-) -> SemiAmortised:
+def _started(problem: Problem, endmembers: FloatArray, vertex_std: FloatArray, found: Found) -> SemiAmortised:
     """The linear state: painted materials are regions of their own, whose α leans to their vertex."""
     spec = cast(IvaeSpec, problem.spec)
     regions, count = problem.regions.copy(), int(problem.regions.max(initial=0))
@@ -149,7 +148,9 @@ def _mixing_notes(spec: IvaeSpec, kept: bool, gain: float) -> list[str]:
     said = f"Mixing: {name}, whose evidence is {abs(gain):.2f} nats per pixel {'above' if gain > 0 else 'below'} linear mixing's"
     notes = [said + ("." if gain > 0 else ": the spectra do not ask for it.")]
     if spec.variability:
-        notes.append("Endmembers vary from pixel to pixel: no theorem covers that, the endmembers shown are the mean ones.")
+        notes.append(
+            "Endmembers vary from pixel to pixel: no theorem covers that, the endmembers shown are the mean ones."
+        )
     return notes
 
 

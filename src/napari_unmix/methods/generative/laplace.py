@@ -18,6 +18,7 @@ from napari_unmix.methods.mixing import Mixing
 
 _FARTHEST = 25.0  # |z| beyond which an abundance is zero to double precision
 _LONGEST_STEP = 2.0
+_LEAST_FALL = 1e-7  # nats: a pixel whose step gains less is done
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +64,9 @@ class Model:
 
     def brightness(self, latents: Tensor) -> Tensor:
         """(N, 1) illumination s, one where it is not free."""
-        return latents[:, self.size : self.size + 1].exp() if self.light is not None else torch.ones_like(latents[:, :1])
+        return (
+            latents[:, self.size : self.size + 1].exp() if self.light is not None else torch.ones_like(latents[:, :1])
+        )
 
     def extras(self, latents: Tensor) -> Tensor:
         """(N, E) the mixing's own latents."""
@@ -90,7 +93,7 @@ class Model:
 class Posterior:
     """Laplace approximation of N pixels.
 
-    ``latents`` (N, D) at the mode. ``hessian`` (N, D, D), and the ``information`` (N, D, D) that the spectrum alone contributes to it. ``energy`` (N,):
+    ``latents`` (N, D) at the mode. ``hessian`` (N, D, D), and the spectrum's ``information`` (N, D, D) in it. ``energy`` (N,):
     −log p(x, latents | u) at the mode up to the noise's constant. ``evidence`` (N,): log p(x | u) by Laplace.
     """
 
@@ -179,7 +182,7 @@ def solve(
     for _ in range(iterations):
         step = torch.linalg.solve(hessian[active], gradient[active][..., None])[..., 0]
         step = step * (_LONGEST_STEP / step.norm(dim=1, keepdim=True).clamp_min(_LONGEST_STEP))
-        pending, length = torch.arange(len(active), device=active.device), 1.0
+        pending, length, before = torch.arange(len(active), device=active.device), 1.0, energy[active]
         for _ in range(5):
             rows = active[pending]
             trial = (latents[rows] - length * step[pending]).clamp(-_FARTHEST, _FARTHEST)
@@ -192,7 +195,7 @@ def solve(
             pending, length = pending[~better], 0.3 * length
             if not len(pending):
                 break
-        moving = step.norm(dim=1) > tolerance
+        moving = (step.norm(dim=1) > tolerance) & (before - energy[active] > _LEAST_FALL)
         moving[pending] = False  # no shorter step helps: at the mode to working precision
         active = active[moving]
         if not len(active):

@@ -61,9 +61,10 @@ def pooled_dirichlet(prior: RegionDirichlet, log_abundances: Tensor) -> RegionDi
     return replace(prior, log_alpha=log_alpha.expand_as(prior.log_alpha).clone())
 
 
-def logistic_normal_from(prior: RegionDirichlet, moments: Moments, regions: Tensor, basis: Tensor) -> RegionLogisticNormal:
+def logistic_normal_from(
+    prior: RegionDirichlet, moments: Moments, regions: Tensor, basis: Tensor
+) -> RegionLogisticNormal:
     """A logistic-normal prior with the posterior's moments; a stroke's region leans to where its Dirichlet leans."""
-    count, size = prior.log_alpha.shape
     centre = prior.centre if prior.centre is not None else torch.zeros_like(prior.log_alpha)
     strength = prior.strength[:, 0] if prior.strength is not None else torch.ones_like(centre[:, 0])
     # E[log a_j] = ψ(α_j) − ψ(Σα) under the Dirichlet that the stroke leans to.

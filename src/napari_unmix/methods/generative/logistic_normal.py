@@ -85,7 +85,7 @@ class RegionLogisticNormal:
             shares = (joint - total[:, None]).exp()
             pulled = torch.einsum("rde,re->rd", precision, self.mean)
             energy[hidden] = -total
-            mixed = (shares @ precision.flatten(1)).unflatten(1, precision.shape[1:])
+            mixed = (shares @ precision.flatten(1)).reshape(-1, *precision.shape[1:])
             hessian[hidden] = mixed
             gradient[hidden] = torch.einsum("nde,ne->nd", mixed, z[hidden]) - shares @ pulled
         return energy, gradient, hessian
@@ -107,7 +107,7 @@ class RegionLogisticNormal:
         pull = torch.where(leaning, self.strength[:, None], torch.full_like(self.strength[:, None], _MEAN_PIXELS))
         mean = (sums[:, :size] + pull * towards) / (counts[:, None] + pull)
         cross = sums[:, :size, None] * mean[:, None, :]
-        scatter = sums[:, size:].unflatten(1, (size, size)) - cross - cross.transpose(1, 2)
+        scatter = sums[:, size:].reshape(-1, size, size) - cross - cross.transpose(1, 2)
         scatter = scatter + counts[:, None, None] * mean[:, :, None] * mean[:, None, :]
         pooled = scatter.sum(dim=0) / counts.sum()
         borrowed = size + 2.0

@@ -25,7 +25,7 @@ from napari_unmix.subspace import Subspace
 Step = tuple[int, int, float]
 Steps = Generator[Step, None, float]
 
-_ROUNDS = 8
+_ROUNDS, _ITERATIONS = 8, 8
 _CHUNK = 5_000
 # α(u) is learned from at most this many pixels; every pixel is inferred.
 _MOST_LEARNED = 60_000
@@ -222,7 +222,8 @@ class SemiAmortised:
         """Alternate the posterior of ``rows`` with what is learned from it until the evidence settles; returns it per pixel."""
         last, before = -math.inf, self.state()
         for _ in range(rounds):
-            posterior = yield from self._solved(rows)
+            # A few stragglers do not hold the others up: they go on from where they are in the next round.
+            posterior = yield from self._solved(rows, _ITERATIONS)
             evidence = float(posterior.evidence.mean())
             if evidence < last:
                 self.restore(before)
@@ -233,7 +234,9 @@ class SemiAmortised:
             self.model = learning.learned(self.model, posterior, self.regions[rows])
         return last
 
-    def kept_if_better(self, rows: Tensor, evidence: float, change: Callable[[Tensor], None], rounds: int = _ROUNDS) -> Steps:
+    def kept_if_better(
+        self, rows: Tensor, evidence: float, change: Callable[[Tensor], None], rounds: int = _ROUNDS
+    ) -> Steps:
         """Make a change to the state and settle; undo it where the evidence does not rise. Returns the evidence that holds then."""
         before = self.state()
         change(rows)
@@ -267,17 +270,17 @@ class SemiAmortised:
 
         return (yield from counted_steps(inner(), counter, steps))
 
-    def _solved(self, rows: Tensor) -> Generator[Step, None, laplace.Posterior]:
+    def _solved(self, rows: Tensor, iterations: int = 20) -> Generator[Step, None, laplace.Posterior]:
         pieces = []
         for batch in torch.split(rows, _CHUNK):
-            pieces.append(self.solve(batch))
+            pieces.append(self.solve(batch, iterations))
             yield 0, 0, -float(pieces[-1].evidence.mean())
         return laplace.joined(pieces)
 
-    def solve(self, rows: Tensor) -> laplace.Posterior:
+    def solve(self, rows: Tensor, iterations: int = 20) -> laplace.Posterior:
         """Infer these pixels from where their latents are, and move the latents there."""
         with torch.no_grad():
-            posterior = laplace.solve(self.latents[rows], self.scores[rows], self.regions[rows], self.model)
+            posterior = laplace.solve(self.latents[rows], self.scores[rows], self.regions[rows], self.model, iterations)
         self.latents[rows] = posterior.latents
         return posterior
 
