@@ -77,10 +77,10 @@ def endmember_error(refined: Refined, found: Found) -> FloatArray:
         own = refined.vertex_std * np.sqrt(len(sides) / max(float((sides**2).sum()), 1e-300))
         if found.pure:
             return np.asarray(np.minimum(own, _LARGEST))
-        # The mean of two estimates: half of what lies between them is one draw of its error.
+        # The mean of two estimates: half of what lies between them is one draw of its error, the Hessian's is another; their mean square.
         shares = (endmembers - found.endmembers) @ np.linalg.pinv(centred)
         between = float(np.sqrt((shares**2).sum() / (len(shares) * len(sides))))
-        return np.asarray(np.minimum(np.hypot(_AVERAGED * own, between), _LARGEST))
+        return np.asarray(np.minimum(np.hypot(_AVERAGED * own, between) / np.sqrt(2), _LARGEST))
     floor, share = _PURE if found.pure else _EXTRAPOLATED
     thin = found.noise * max(1.0, found.excess.linear) / max(float(sides[-1]), 1e-300)
     return np.full(len(endmembers), min(float(np.hypot(floor, share * thin)), _LARGEST))
