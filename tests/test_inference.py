@@ -10,12 +10,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_unmix.alignment import match_endmembers
 from napari_unmix.methods.distributions import Moments, RegionDirichlet, fit_dirichlet, helmert
 from napari_unmix.methods.generative import laplace
+from napari_unmix.methods.generative.learning import first_dirichlet, first_light
 from napari_unmix.methods.generative.logistic_normal import RegionLogisticNormal
 from napari_unmix.methods.generative.region_gaussian import gaussian_posterior
 from napari_unmix.methods.generative.spread import abundance_std
 from napari_unmix.methods.mixing import BilinearMixing, FanMixing, LinearMixing, VariableMixing
+from napari_unmix.pipeline import unmix
+from napari_unmix.specs.ivae import IvaeSpec
+from napari_unmix.synthetic import blind_scene, region_scene
+from napari_unmix.unmixing import drain
 
 torch.set_default_dtype(torch.float32)  # the project's code names its own precision
 
@@ -271,6 +277,77 @@ def test_errors_of_the_endmembers_widen_the_spread_as_a_refit_would() -> None:
     inside = model.abundances(posterior.latents).amin(dim=1) > 0.1  # where the linearisation is meant to hold
     assert bool(inside.any())
     np.testing.assert_allclose(float((added[inside] / sampled[inside]).median()), 1, atol=0.25)
+
+
+def test_the_region_prior_is_chosen_by_evidence_and_said() -> None:
+    made = region_scene(3, materials=3, regions=8, size=24)
+    results = {
+        prior: drain(unmix(made.cube, IvaeSpec(endmembers=3, epochs=1, prior=prior), made.annotation))  # type: ignore[arg-type]
+        for prior in ("auto", "dirichlet", "logistic-normal")
+    }
+    details = results["auto"].details
+    assert set(details["evidence_by_prior"]) == {"dirichlet", "logistic-normal", "gaussian"}
+    assert details["evidence_by_prior"][details["prior"]] == max(details["evidence_by_prior"].values())
+    assert any(note.startswith("Region prior:") for note in results["auto"].notes)
+    for prior in ("dirichlet", "logistic-normal"):
+        assert results[prior].details["prior"] == prior
+        assert results[prior].details["alpha"].shape == (8, 3)
+        assert f"prior.{'log_alpha' if prior == 'dirichlet' else 'covariance'}" in results[prior].model
+    # The moment-matched α of the logistic-normal says of the regions what the Dirichlet's own says.
+    means = [r.details["alpha"] / r.details["alpha"].sum(axis=1, keepdims=True) for r in results.values()]
+    np.testing.assert_allclose(means[2], means[1], atol=0.06)
+
+
+def test_restarts_are_recorded_and_agree_on_an_easy_scene() -> None:
+    made = region_scene(3, materials=3, regions=8, size=24)
+    restarts = drain(unmix(made.cube, IvaeSpec(endmembers=3, epochs=1), made.annotation)).details["restarts"]
+    assert len(restarts["evidence"]) == len(restarts["starts"]) == 3
+    assert restarts["chosen"] == restarts["starts"][int(np.argmax(restarts["evidence"]))]
+    assert max(restarts["abundance_rms_to_chosen"]) < 0.02
+
+
+def test_intervals_cover_nine_in_ten_on_average_over_linear_scenes() -> None:
+    covered = []
+    for seed in range(4):
+        painted = seed < 2
+        made = (
+            region_scene(500 + seed, materials=3, regions=16, size=48)
+            if painted
+            else blind_scene(500 + seed, materials=3, pure=seed == 2, kind="linear", decibels=30, size=40)
+        )
+        result = drain(unmix(made.cube, IvaeSpec(endmembers=3, epochs=1), made.annotation if painted else None))
+        order = match_endmembers(result.endmembers, made.endmembers)
+        assert result.abundance_std is not None
+        mode, reach = result.abundances[..., order], 1.645 * result.abundance_std[..., order]
+        inside = (made.abundances >= mode - reach - 1e-6) & (made.abundances <= mode + reach + 1e-6)
+        covered.append(float(inside.mean()))
+    # Errors of the endmembers are common to all pixels of a scene: single scenes scatter, their mean should not.
+    assert 0.8 < np.mean(covered) < 0.99
+    assert min(covered) > 0.5
+
+
+def test_a_painted_material_leans_to_its_vertex() -> None:
+    log_abundances = torch.log(torch.full((40, 3), 1 / 3, dtype=torch.float64))
+    regions = torch.cat([torch.full((37,), 1), torch.full((2,), 2), torch.full((1,), 3)])
+    prior = first_dirichlet(log_abundances, regions, strokes=(2, 3))
+    means = prior.alpha / prior.alpha.sum(dim=1, keepdim=True)
+    assert means[1].argmax() == 0  # material 0
+    assert means[2].argmax() == 1  # material 1
+    np.testing.assert_allclose(means[0].numpy(), 1 / 3, atol=0.02)
+    # Strokes follow the amount of a material: an unknown pixel may not belong to them.
+    np.testing.assert_array_equal(prior.log_weights.exp().numpy(), [1, 0, 0])
+    after = prior.updated(Moments(torch.zeros(40, 2).double(), torch.zeros(40, 2, 2).double()), 0 * regions)
+    np.testing.assert_array_equal(after.log_weights.exp().numpy(), [1, 0, 0])
+    assert torch.isfinite(after.log_alpha).all()
+
+
+def test_the_light_of_painted_regions_has_its_own_spread() -> None:
+    generator = np.random.default_rng(0)
+    regions = np.repeat([0, 1, 2], 4000)
+    light = generator.gamma(np.array([6.0, 40.0, 4.0])[regions]) / np.array([6.0, 40.0, 4.0])[regions]
+    law = first_light(light, regions, 2, torch.device("cpu"))
+    np.testing.assert_allclose(law.shape[1:].numpy(), [40, 4], rtol=0.15)
+    np.testing.assert_allclose(first_light(light, regions, 0, torch.device("cpu")).shape.numpy().std(), 0, atol=1e-9)
 
 
 def test_region_gaussian_beats_least_squares_where_regions_are_homogeneous() -> None:
