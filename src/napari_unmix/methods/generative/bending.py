@@ -38,9 +38,12 @@ _BOUND, _WIDTH, _NETWORK_STEPS, _NETWORK_BATCH, _WEIGHT_PRECISION = 0.5, 8, 200,
 VARIABILITY_DIRECTIONS = 2
 # A curve, a network or variability must raise the evidence by this much: less is what small errors of the endmembers give as well.
 _WORTH = 0.1
+# A mixing known from physics is dropped where linear mixing leaves no more than this times the noise and the evidence is against it by so many
+# nats per pixel. Elsewhere its loss says little: the endmembers were found by linear mixing's rules.
+_EXPLAINED, _CONTRADICTED = 1.02, 5.0
 # A step of the scene's constants reads at most this many pixels, so many at once, by differences of this size.
 _SCENE_PIXELS, _SCENE_BATCH, _NUDGE = 1_500, 250, 1e-4
-_LONGEST, _BRIGHTNESS, _ENOUGH, _FARTHEST = 0.5, 0.3, 1e-2, 0.03
+_LONGEST, _BRIGHTNESS, _ENOUGH, _FARTHEST, _MOST_ERRORS = 0.5, 0.3, 1e-2, 0.03, 2.0
 
 
 def bend(
@@ -57,13 +60,19 @@ def bend(
 
     ``uncertain`` (P,): the endmembers' standard errors, as shares of the simplex: within them they move.
     ``shown`` (P, B): the endmembers with the brightness of the purest pixels, where only their direction is known; their brightness is then free.
-    Returns the state that has it, and the evidence per pixel of linear mixing and of this one on the same scores. A mixing with constants
-    learned for the whole scene that does not raise the evidence stays linear.
+    Returns the state that has it, and the evidence per pixel of linear mixing and of this one on the same scores. A mixing
+    that linear mixing makes needless is dropped; one with constants learned for the whole scene must raise the evidence.
     """
     linear = _lifted(state, spectra, _space(state, spectra, kind, variability))
     rows = linear.learned_pixels(_MOST_LEARNED)
     counter, steps = itertools.count(1), 120
     plain = yield from counted_steps(linear.settled(rows), counter, steps)
+    if kind in ("post-nonlinear", "residual"):
+        # What is learned freely must beat linear mixing whose endmembers may move as well: their errors look like curvature.
+        rival = replace(linear, latents=linear.latents.clone())
+        moving = _Scene(rival, uncertain, brightness_free=False)
+        moving.moving = True
+        plain = max(plain, (yield from counted_steps(_improved(rival, rows, moving, uncertain, seed), counter, steps)))
     bent = replace(linear, latents=linear.latents.clone())
     if shown is not None:
         bent.anchor = torch.from_numpy(linear.subspace.scores(shown)).to(linear.anchor)
@@ -73,18 +82,21 @@ def bend(
     bent.latents = torch.nn.functional.pad(bent.latents, (0, bent.model.mixing.extras))
     if variability:
         _add_directions(bent, rows)
-    evidence = yield from counted_steps(_improved(bent, rows, scene, seed), counter, steps)
+    evidence = yield from counted_steps(_improved(bent, rows, scene, uncertain, seed), counter, steps)
     learned_for_the_scene = kind in ("post-nonlinear", "residual") or variability
-    return (linear if learned_for_the_scene and evidence < plain + _WORTH else bent), plain, evidence
+    needed = _WORTH if learned_for_the_scene else -_CONTRADICTED if linear.misfit() < _EXPLAINED else -math.inf
+    return (linear if evidence < plain + needed else bent), plain, evidence
 
 
-def _improved(state: SemiAmortised, rows: Tensor, scene: _Scene | None, seed: int) -> Steps:
+def _improved(state: SemiAmortised, rows: Tensor, scene: _Scene | None, uncertain: FloatArray, seed: int) -> Steps:
     """Settle, then change one kind of constants after another while the evidence rises."""
     changes: list[Callable[[Tensor], None]] = []
     if isinstance(_inner(state.model.mixing), ResidualMixing):
         changes.append(lambda sample: _train_network(state, sample, seed))
     if isinstance(state.model.mixing, VariableMixing):
-        changes.append(lambda sample: _learn_directions(state, sample))
+        centred = state.anchor - state.anchor.mean(dim=0)
+        reach = torch.from_numpy(uncertain).to(centred) * (centred.square().sum() / centred.shape[1]).sqrt()
+        changes.append(lambda sample: _learn_variability(state, sample, reach))
     evidence = yield from state.settled(rows)
     for _ in range(_STEPS):
         before = evidence
@@ -229,6 +241,8 @@ class _Scene:
         largest = step[: self.own + self.brightness].abs().amax() if self.own + self.brightness else step.new_zeros(())
         step = step * min(1.0, _LONGEST / max(float(largest), 1e-12))
         self.values = values - step
+        end = self.own + self.brightness
+        self.values[end:] = self.values[end:].clamp(-_MOST_ERRORS, _MOST_ERRORS)
         state.model = replace(model, mixing=self.write(model.mixing, self.values))
 
     def _slopes(self, model: laplace.Model, latents: Tensor) -> Tensor:
@@ -287,10 +301,11 @@ def _add_directions(state: SemiAmortised, rows: Tensor, count: int = VARIABILITY
     state.latents = torch.nn.functional.pad(state.latents, (0, count))
 
 
-def _learn_directions(state: SemiAmortised, rows: Tensor) -> None:
-    """D (Q, P, K) by ridge regression on v_q a_p, with the second moments of the posterior (EM's M-step).
+def _learn_variability(state: SemiAmortised, rows: Tensor, reach: Tensor) -> None:
+    """D (Q, P, K) and M by ridge regression on v_q a_p and a_p, with the second moments of the posterior (EM's M-step).
 
-    D ~ N(0, ρ²), ρ² the mean square of D so far: directions that the data do not support shrink.
+    D ~ N(0, ρ²), ρ² the mean square of D so far: directions that the data do not support shrink. M ~ N(anchor, ``reach``²): the purest
+    spectra found are extremes of what varies, the mean ones lie within. Only the linear part of M moves with a nonlinear mixing.
     """
     model, mixing = state.model, state.model.mixing
     assert isinstance(mixing, VariableMixing)
@@ -298,22 +313,20 @@ def _learn_directions(state: SemiAmortised, rows: Tensor) -> None:
     abundances, brightness = model.abundances(posterior.latents), model.brightness(posterior.latents)
     inner, variation = mixing.split(model.extras(posterior.latents))
     count, size = len(mixing.directions), abundances.shape[1]
-    covariance = posterior.covariance()
-    amounts = brightness * abundances
-    # Joint second moments of v_q a_p: to first order in each, h = v a with δh = a δv + v δa.
-    slope = torch.zeros(len(rows), count, size, covariance.shape[1]).to(amounts)
+    covariance, amounts = posterior.covariance(), brightness * abundances
+    # Second moments of h = (a, v a), to first order: δh = (δa, a δv + v δa).
     change = brightness[:, :, None] * softmax_slope(abundances, model.basis())
-    slope[..., : model.size] = variation[:, :, None, None] * change[:, None]
-    first = covariance.shape[1] - count
+    weights = torch.cat([torch.ones_like(brightness), variation], dim=1)
+    slope = torch.zeros(len(rows), count + 1, size, covariance.shape[1]).to(amounts)
+    slope[..., : model.size] = weights[:, :, None, None] * change[:, None]
     for direction in range(count):
-        slope[:, direction, :, first + direction] = amounts
-    features, slope = (variation[:, :, None] * amounts[:, None, :]).flatten(1), slope.flatten(1, 2)
+        slope[:, direction + 1, :, covariance.shape[1] - count + direction] = amounts
+    features, slope = (weights[:, :, None] * amounts[:, None, :]).flatten(1), slope.flatten(1, 2)
     second = features.T @ features + torch.einsum("nfd,nde,nge->fg", slope, covariance, slope)
-    left = state.scores[rows] - brightness * mixing.inner.value(abundances, inner)
-    # x − s·f(a) also moves with the latents: its covariance with the features.
-    base = torch.zeros(len(rows), covariance.shape[1], left.shape[1]).to(left)
-    base[:, : model.size] = torch.einsum("npd,pk->ndk", change, mixing.endmembers)
-    target = features.T @ left - torch.einsum("nfd,nde,nek->fk", slope, covariance, base)
-    ridge = model.variance / mixing.directions.square().mean(dim=2).mean().clamp_min(1e-12)
-    found = torch.linalg.solve(second + ridge * torch.eye(len(second)).to(second), target)
-    state.model = replace(model, mixing=replace(mixing, directions=found.unflatten(0, (count, size))))
+    bent = brightness * mixing.inner.value(abundances, inner) - amounts @ mixing.endmembers
+    spread = mixing.directions.square().mean(dim=2).mean().clamp_min(1e-12)
+    ridge = model.variance / torch.cat([reach**2, spread.expand(count * size)])
+    target = features.T @ (state.scores[rows] - bent)
+    target[:size] += ridge[:size, None] * state.anchor
+    found = torch.linalg.solve(second + torch.diag(ridge), target).reshape(count + 1, size, -1)
+    state.model = replace(model, mixing=replace(mixing.moved(found[0]), directions=found[1:]))

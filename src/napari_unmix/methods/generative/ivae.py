@@ -66,15 +66,16 @@ def _fit(problem: Problem) -> Fit[Solution]:
             spec.mixing,
             variability=spec.variability,
             uncertain=uncertain,
-            shown=_shown(problem.spectra, endmembers) if _brightness_free(spec, found) else None,
+            shown=_shown(problem, endmembers, found),
             seed=spec.seed,
         )
         bent, linear, evidence = yield from report.steps("fitting the mixing", bending, (_REFINED, _BENT))
         kept = bent.model.mixing.extras > 0 or type(bent.model.mixing) is not type(state.model.mixing)
         notes += _mixing_notes(spec, kept, evidence - linear)
+        fitted = f"{spec.mixing} with variability" if spec.variability else spec.mixing
         mixing = {
             "mixing": spec.mixing if kept else "linear",
-            "evidence_by_mixing": {"linear": linear, spec.mixing: evidence},
+            "evidence_by_mixing": {"linear": linear, fitted: evidence},
         }
         mixing["variability"] = spec.variability and kept
         state = report.state = bent
@@ -127,14 +128,18 @@ def _started(problem: Problem, endmembers: FloatArray, vertex_std: FloatArray, f
     )
 
 
-def _brightness_free(spec: IvaeSpec, found: Found) -> bool:
-    """Whether the endmembers' directions are known, and their brightness only from sums that nonlinear mixing breaks."""
-    return spec.mixing != "linear" and not spec.illumination and found.route != "affine"
+def _shown(problem: Problem, endmembers: FloatArray, found: Found) -> FloatArray | None:
+    """The endmembers whose brightness a nonlinear mixing may change, or None where it is held.
 
-
-def _shown(spectra: FloatArray, endmembers: FloatArray) -> FloatArray:
-    """Endmembers with the brightness of the pixels that are most alike."""
-    unit, lengths = unit_length(spectra)
+    Off the affine route brightness came from sums that nonlinear mixing breaks: the pixels most alike say better. On it, extrapolation sees
+    pixels that light scattered twice has lifted; corners that pure pixels back show what they are.
+    """
+    spec = cast(IvaeSpec, problem.spec)
+    if spec.mixing == "linear" or spec.illumination:
+        return None
+    if found.route == "affine":
+        return endmembers if spec.mixing in ("fan", "bilinear") and not found.pure else None
+    unit, lengths = unit_length(problem.spectra)
     directions = endmembers / np.maximum(np.linalg.norm(endmembers, axis=1, keepdims=True), 1e-300)
     return brightness_of_closest(unit, lengths, directions, fully_constrained(unit, directions))
 
@@ -144,7 +149,7 @@ def _mixing_notes(spec: IvaeSpec, kept: bool, gain: float) -> list[str]:
     if spec.variability and spec.mixing != "linear":
         name += " with endmember variability"
     if not kept:
-        return [f"Mixing: {name} did not raise the evidence over fixed linear mixing, so linear mixing was kept."]
+        return [f"Mixing: the evidence is not for {name} ({gain:+.2f} nats per pixel), so linear mixing was kept."]
     said = f"Mixing: {name}, whose evidence is {abs(gain):.2f} nats per pixel {'above' if gain > 0 else 'below'} linear mixing's"
     notes = [said + ("." if gain > 0 else ": the spectra do not ask for it.")]
     if spec.variability:
@@ -193,12 +198,7 @@ class _QuickPreview:
 
 
 def _refine(problem: Problem, found: Found) -> Refined:
-    """Only painted regions: automatic segments are too homogeneous, their covariance is variability and not mixing.
-
-    The moments are those of linear mixing: with any other they would move the endmembers for what is curvature.
-    """
-    if cast(IvaeSpec, problem.spec).mixing != "linear":
-        return Refined(found.endmembers, np.zeros(len(found.endmembers)))
+    """Only painted regions: automatic segments are too homogeneous, their covariance is variability and not mixing."""
     painted = np.where(problem.regions <= len(problem.side.painted_labels), problem.regions, 0)
     return refine_by_regions(
         problem.spectra, painted, problem.cube.valid_pixels, found, sum_to_one=not problem.spec.illumination
