@@ -84,7 +84,7 @@ def test_helmert_columns_are_orthonormal_and_sum_to_zero() -> None:
 @pytest.mark.parametrize("size", [2, 3, 5])
 def test_closed_form_gradients_equal_finite_differences(size: int, mixing: str, prior: str, lit: bool) -> None:
     latents, scores, labels, model = setting(size, size, lit=lit, prior=prior, mixing=mixing)
-    energy, gradient, hessian, information = laplace.energy_parts(latents, scores, labels, model)
+    energy, gradient, hessian = laplace.energy_parts(latents, scores, labels, model)
     torch.testing.assert_close(energy, laplace.energy(latents, scores, labels, model))
     for direction in range(latents.shape[1]):
         nudge = torch.zeros_like(latents)
@@ -92,7 +92,6 @@ def test_closed_form_gradients_equal_finite_differences(size: int, mixing: str, 
         up, down = (laplace.energy(latents + s * nudge, scores, labels, model) for s in (1, -1))
         torch.testing.assert_close(gradient[:, direction], (up - down) / 2e-5, rtol=1e-4, atol=1e-3)
     assert (torch.linalg.eigvalsh(hessian) > 0).all()
-    assert (torch.linalg.eigvalsh(hessian - information) > -1e-6 * hessian.norm(dim=(1, 2))[:, None]).all()
 
 
 @pytest.mark.parametrize("prior", ["dirichlet", "logistic-normal"])

@@ -7,6 +7,7 @@ that ``adapted`` learns from the posterior's moments. f at vertex k is endmember
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import combinations, combinations_with_replacement
 from typing import Protocol
@@ -144,7 +145,7 @@ class _Products:
         return self
 
 
-def products_of(endmembers: Tensor, basis: Tensor, pairs) -> Tensor:  # type: ignore[no-untyped-def]
+def products_of(endmembers: Tensor, basis: Tensor, pairs: Callable[[int], list[tuple[int, int]]]) -> Tensor:
     """(F, K) products m_i∘m_j of endmembers (P, K), both in the coordinates of ``basis`` (K, B)."""
     spectra = endmembers @ basis
     index = torch.tensor(pairs(len(endmembers)), device=basis.device).reshape(-1, 2)

@@ -54,6 +54,8 @@ def contest(
         states["logistic-normal"] = other
     evidence = {name: candidate.evidence() for name, candidate in states.items()}
     best = max(evidence, key=lambda name: evidence[name])
+    for name in states.keys() - {best}:
+        states[name].posterior = None  # large scenes: one posterior at a time
     gaussian = None
     if choice == "auto" and state.model.light is None and isinstance(state.model.mixing, LinearMixing):
         gaussian = gaussian_posterior(spectra, state.endmembers(), regions, state.model.variance**0.5)

@@ -93,13 +93,12 @@ class Model:
 class Posterior:
     """Laplace approximation of N pixels.
 
-    ``latents`` (N, D) at the mode. ``hessian`` (N, D, D), and the spectrum's ``information`` (N, D, D) in it. ``energy`` (N,):
+    ``latents`` (N, D) at the mode. ``hessian`` (N, D, D). ``energy`` (N,):
     −log p(x, latents | u) at the mode up to the noise's constant. ``evidence`` (N,): log p(x | u) by Laplace.
     """
 
     latents: Tensor
     hessian: Tensor
-    information: Tensor
     energy: Tensor
 
     @property
@@ -125,7 +124,6 @@ def joined(pieces: list[Posterior]) -> Posterior:
     return Posterior(
         torch.cat([piece.latents for piece in pieces]),
         torch.cat([piece.hessian for piece in pieces]),
-        torch.cat([piece.information for piece in pieces]),
         torch.cat([piece.energy for piece in pieces]),
     )
 
@@ -140,8 +138,8 @@ def energy(latents: Tensor, scores: Tensor, regions: Tensor, model: Model) -> Te
     return value + ((scores - model.mixed(latents)) ** 2).sum(dim=1) / (2 * model.variance)
 
 
-# Energy (N,), gradient (N, D), Gauss–Newton Hessian (N, D, D) and the spectrum's part of it (N, D, D).
-EnergyParts = tuple[Tensor, Tensor, Tensor, Tensor]
+# Energy (N,), gradient (N, D) and Gauss–Newton Hessian (N, D, D).
+EnergyParts = tuple[Tensor, Tensor, Tensor]
 
 
 def energy_parts(latents: Tensor, scores: Tensor, regions: Tensor, model: Model) -> EnergyParts:
@@ -166,18 +164,17 @@ def energy_parts(latents: Tensor, scores: Tensor, regions: Tensor, model: Model)
     residual = scores - mixed
     energy = energy + (residual**2).sum(dim=1) / (2 * model.variance)
     gradient = gradient - torch.einsum("ndk,nk->nd", slope, residual) / model.variance
-    information = slope @ slope.transpose(1, 2) / model.variance
-    hessian = hessian + information
+    hessian = hessian + slope @ slope.transpose(1, 2) / model.variance
     ridge = 1e-9 * (1 + hessian.diagonal(dim1=1, dim2=2).mean(dim=1))
     identity = torch.eye(hessian.shape[1], dtype=hessian.dtype, device=hessian.device)
-    return energy, gradient, hessian + ridge[:, None, None] * identity, information
+    return energy, gradient, hessian + ridge[:, None, None] * identity
 
 
 def solve(
     latents: Tensor, scores: Tensor, regions: Tensor, model: Model, iterations: int = 20, tolerance: float = 1e-5
 ) -> Posterior:
     """Damped Gauss–Newton from ``latents`` (N, D) for scores (N, K) and u (N,): every accepted step lowers its pixel's energy."""
-    energy, gradient, hessian, information = energy_parts(latents, scores, regions, model)
+    energy, gradient, hessian = energy_parts(latents, scores, regions, model)
     latents, active = latents.clone(), torch.arange(len(latents), device=latents.device)
     for _ in range(iterations):
         step = torch.linalg.solve(hessian[active], gradient[active][..., None])[..., 0]
@@ -190,7 +187,7 @@ def solve(
             better = parts[0] <= energy[rows] + 1e-9
             done = rows[better]
             latents[done] = trial[better]
-            for held, new in zip((energy, gradient, hessian, information), parts, strict=True):
+            for held, new in zip((energy, gradient, hessian), parts, strict=True):
                 held[done] = new[better]
             pending, length = pending[~better], 0.3 * length
             if not len(pending):
@@ -200,7 +197,7 @@ def solve(
         active = active[moving]
         if not len(active):
             break
-    return Posterior(latents, hessian, information, energy)
+    return Posterior(latents, hessian, energy)
 
 
 def smallest_singular_values(latents: Tensor, model: Model) -> Tensor:
