@@ -14,7 +14,7 @@ from napari_unmix.methods.base import Problem, Solution, implementation
 from napari_unmix.methods.geometry.counting import suggest_endmembers
 from napari_unmix.specs.base import MethodSpec
 from napari_unmix.subspace import directions
-from napari_unmix.unmixing import Fit, Progress, Unmixing
+from napari_unmix.unmixing import Bend, Fit, Progress, Unmixing
 
 _CHUNK = 50_000
 
@@ -129,7 +129,13 @@ def _lift(problem: Problem, solution: Solution, painted: bool, seconds: float) -
         },
         model=solution.model,
         seconds=seconds,
+        bend=None if solution.bend is None else _lifted_bend(problem, *solution.bend),
     )
+
+
+def _lifted_bend(problem: Problem, scores: FloatArray, basis: FloatArray) -> Bend:
+    lifted = np.asarray(problem.cube.image(scores.astype(np.float32)))
+    return Bend(lifted, problem.all_bands(basis))
 
 
 def _reconstruction_error(spectra: FloatArray, solution: Solution) -> FloatArray:
@@ -140,7 +146,10 @@ def _reconstruction_error(spectra: FloatArray, solution: Solution) -> FloatArray
     error = np.empty(len(spectra))
     for start in range(0, len(spectra), _CHUNK):
         rows = slice(start, start + _CHUNK)
-        error[rows] = np.sqrt(np.mean((spectra[rows] - amounts[rows] @ solution.endmembers) ** 2, axis=1))
+        residual = spectra[rows] - amounts[rows] @ solution.endmembers
+        if solution.bend is not None:
+            residual -= solution.bend[0][rows] @ solution.bend[1]
+        error[rows] = np.sqrt(np.mean(residual**2, axis=1))
     return error
 
 

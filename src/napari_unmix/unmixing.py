@@ -43,6 +43,14 @@ Fit = Generator[Progress, None, T]
 
 
 @dataclass(frozen=True, eq=False)
+class Bend:
+    """What a mixing that is not linear, or varying endmembers, add to s·aM: ``scores`` (H, W, K) float32 times ``basis`` (K, B)."""
+
+    scores: FloatArray
+    basis: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
 class Unmixing:
     """The result of a run.
 
@@ -60,6 +68,7 @@ class Unmixing:
     details : arrays and numbers that the report needs (by method), e.g. ``noise_std``, ``regions`` (H, W) int with 0 = unknown
     model : name -> array, the fitted parameters that are saved with the run
     seconds : wall time of the whole run
+    bend : what the fit adds to s·aM, or None where mixing is linear
     """
 
     endmembers: FloatArray
@@ -74,6 +83,7 @@ class Unmixing:
     details: dict[str, Any] = field(default_factory=dict)
     model: dict[str, FloatArray] = field(default_factory=dict)
     seconds: float = 0.0
+    bend: Bend | None = None
 
     @property
     def reconstruction_rmse(self) -> float:
@@ -83,7 +93,10 @@ class Unmixing:
     def reconstruction(self, row: int, column: int) -> FloatArray:
         """(B,) the fitted spectrum of one pixel, NaN in excluded bands."""
         scale = 1.0 if self.illumination is None else float(self.illumination[row, column])
-        return np.asarray(scale * (self.abundances[row, column].astype(np.float64) @ self.endmembers))
+        linear = scale * (self.abundances[row, column].astype(np.float64) @ self.endmembers)
+        if self.bend is None:
+            return np.asarray(linear)
+        return np.asarray(linear + self.bend.scores[row, column].astype(np.float64) @ self.bend.basis)
 
 
 def drain(fit: Fit[T], on_progress: Callable[[Progress], None] | None = None) -> T:

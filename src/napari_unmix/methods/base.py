@@ -62,6 +62,7 @@ class Solution:
     history: tuple[tuple[str, int, float], ...] = ()
     details: dict[str, Any] = field(default_factory=dict)
     model: dict[str, FloatArray] = field(default_factory=dict)
+    bend: tuple[FloatArray, FloatArray] | None = None  # (N, K) scores and (K, B_good) basis of what mixing adds to s·aM
 
 
 def implementation(spec: MethodSpec) -> Callable[[Problem], Fit[Solution]]:

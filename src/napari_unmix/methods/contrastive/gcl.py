@@ -127,7 +127,7 @@ def _why_not(problem: Problem, painted: IntArray, found: Found) -> str:
     if usable < count + 1:
         regions = f"{usable} painted region{'' if usable == 1 else 's'} with {FEWEST_PIXELS} pixels or more"
         return f"{regions}, and {count} endmembers need at least {count + 1} ({2 * count + 1} recommended)"
-    if found.route != ("perspective" if problem.spec.illumination else "affine"):
+    if not found.linear_to_noise(sum_to_one=not problem.spec.illumination):
         return "it needs spectra that vary no more than noise and abundances that sum to one" + (
             "" if problem.spec.illumination else "; with light and shade, free the illumination"
         )

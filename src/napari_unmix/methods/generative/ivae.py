@@ -275,6 +275,7 @@ def _solution(
         tuple(history),
         details,
         state.parameters(),
+        state.bend() if won.gaussian is None else None,
     )
 
 

@@ -30,6 +30,8 @@ _CHUNK = 5_000
 # α(u) is learned from at most this many pixels; every pixel is inferred.
 _MOST_LEARNED = 60_000
 _INSIDE = 0.02  # least squares gives exact zeros: starts stand this share inside the simplex
+# Directions that are kept of what a nonlinear mixing adds.
+_MOST_BENT = 12
 _SETTLED = 1e-3  # nats per pixel
 _RESTART_PIXELS, _RESTART_ROUNDS = 1_000, 3
 
@@ -319,6 +321,19 @@ class SemiAmortised:
         assert self.posterior is not None
         error = torch.from_numpy(np.asarray(endmember_error, dtype=np.float64)).to(self.scores)
         return np.asarray(abundance_std(self.posterior, self.model, error).cpu().numpy())
+
+    def bend(self) -> tuple[FloatArray, FloatArray] | None:
+        """(N, K) scores and (K, B) basis of what the mixing adds to s·aM, or None where it is linear; K is at most 12."""
+        if isinstance(self.model.mixing, LinearMixing):
+            return None
+        corners = torch.from_numpy(self.subspace.scores(self.endmembers())).to(self.scores)
+        abundances = self.model.abundances(self.latents)
+        brightness = 1.0 if self.model.light is None else self.model.brightness(self.latents)
+        origin = torch.from_numpy(self.subspace.scores(np.zeros((1, self.subspace.basis.shape[1])))).to(self.scores)
+        linear = origin + brightness * (abundances @ (corners - origin))
+        added = (self.model.mixed(self.latents) - linear).cpu().numpy()
+        leading = np.linalg.eigh(added.T @ added)[1][:, ::-1][:, :_MOST_BENT]
+        return added @ leading, leading.T @ self.subspace.basis
 
     def misfit(self) -> float:
         """The root of the fit's reduced χ²: rms residual over the noise, of all bands."""

@@ -11,6 +11,9 @@ import numpy as np
 from napari_unmix.cube import FloatArray
 from napari_unmix.subspace import Excess
 
+# Residual to the P-dimensional subspace over the noise, above which spectra vary more than noise.
+VARIABILITY = 1.25
+
 
 @dataclass(frozen=True, eq=False)
 class Found:
@@ -34,6 +37,10 @@ class Found:
     excess: Excess
     notes: tuple[str, ...] = ()
     numbers: dict[str, Any] = field(default_factory=dict)
+
+    def linear_to_noise(self, *, sum_to_one: bool) -> bool:
+        """Whether the simplex model holds to the noise in the inversion's own coordinates: what moments of regions need."""
+        return self.route == ("affine" if sum_to_one else "perspective") and self.excess.linear <= VARIABILITY
 
 
 Search = Generator[float, None, Found]  # yields the loss at every step

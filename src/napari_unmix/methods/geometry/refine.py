@@ -47,7 +47,7 @@ def refine_by_regions(
     held = Refined(found.endmembers, np.zeros(len(found.endmembers)))
     if not regions.any():
         return held
-    if found.route != ("affine" if sum_to_one else "perspective"):
+    if not found.linear_to_noise(sum_to_one=sum_to_one):
         note = "Painted regions sharpen the abundances only: their moments need spectra that vary no more than noise"
         note += " and abundances that sum to one; with light and shade, free the illumination." if sum_to_one else "."
         return Refined(held.endmembers, held.vertex_std, notes=(note,))

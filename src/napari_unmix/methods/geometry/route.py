@@ -22,7 +22,7 @@ from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.methods.geometry import archetypes as arch
 from napari_unmix.methods.geometry.bilinear import bilinear_residual
 from napari_unmix.methods.geometry.coordinates import Coordinates, affine_coordinates, perspective_coordinates
-from napari_unmix.methods.geometry.found import NO_EXCESS, Found, Search
+from napari_unmix.methods.geometry.found import NO_EXCESS, VARIABILITY, Found, Search
 from napari_unmix.methods.geometry.minimum_volume import hinge_volume, minimum_volume
 from napari_unmix.methods.geometry.picks import largest_volume, simplex_volume, starting_picks, unit_length
 from napari_unmix.methods.geometry.strokes import with_strokes
@@ -31,7 +31,6 @@ from napari_unmix.metrics import spectral_angle
 from napari_unmix.simplex import fully_constrained, non_negative
 from napari_unmix.subspace import Excess, linear_subspace, noise_level, subspace_excess
 
-VARIABILITY = 1.25
 # Up to here variability is no more than the noise itself, and what stands out of both is a material.
 MOST_VARIABILITY = 2.0
 AFFINE = 1.04
