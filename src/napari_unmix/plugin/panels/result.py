@@ -19,7 +19,7 @@ from napari_unmix.plugin.result_verbs import EXPORTING
 from napari_unmix.plugin.session import Session, out_of_date, running, shown, shown_names
 
 VERDICTS = {"identified": ("◉", "pass"), "partly": ("◐", "doubtful"), "not identified": ("○", "fail")}
-STATUSES = {"pass": "✓", "doubtful": "◐", "fail": "✗"}
+STATUSES = {"pass": "✓", "doubtful": "◐", "fail": "✗", "not applicable": "–"}
 MEAN_PIXELS = 40_000
 
 
