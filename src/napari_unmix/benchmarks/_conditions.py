@@ -18,6 +18,8 @@ from napari_unmix.synthetic import (
 
 SIZE = 64
 HOLDS = "all hold"
+# Theorem B's conditions hold (one base measure for all regions), but it is far from the Dirichlet's that the estimators assume.
+OTHER_LAW = "another law of abundances"
 # What fails, in the order of the table; the theory page's §1 and §5 say why each of them matters.
 FAILURES = (
     "too few regions",
@@ -37,7 +39,8 @@ FAILURES = (
 class Condition:
     """A scene and what is true of it.
 
-    ``failure`` is ``HOLDS`` or one of ``FAILURES``; ``truth`` the law of the abundances; ``asked`` how many endmembers the run asks for;
+    ``failure`` is ``HOLDS``, ``OTHER_LAW`` or one of ``FAILURES``; ``truth`` the law of the abundances;
+    ``asked`` how many endmembers the run asks for;
     ``endmembers`` (P, B), ``abundances`` (H, W, P), ``scaled`` whether brightness varies.
     """
 
@@ -63,6 +66,7 @@ class _Draft:
     decibels: float
     scaled: bool
     painted: float
+    failure: str
 
 
 def condition_scene(seed: int, failure: str = HOLDS) -> Condition:
@@ -119,6 +123,8 @@ def _draft(generator: np.random.Generator, failure: str) -> _Draft:
     if failure == "two endmembers alike":
         endmembers[-1] = endmembers[0] + 0.03 * (endmembers[1] - endmembers[0])
     truth = str(generator.choice(["Dirichlet", "truncated at 0.85", "truncated at 0.75", "logistic-normal"]))
+    if failure == OTHER_LAW:
+        truth = "correlated logistic-normal"
     if failure in ("one α constant", "same mixture, other concentrations"):
         truth = "Dirichlet" if truth == "logistic-normal" else truth
     return _Draft(
@@ -129,23 +135,26 @@ def _draft(generator: np.random.Generator, failure: str) -> _Draft:
         float(generator.choice([25.0, 30.0, 35.0, 40.0])),
         scaled,
         float(generator.uniform(0.7, 1.0)),
+        failure,
     )
 
 
 def _abundances(draft: _Draft, generator: np.random.Generator) -> FloatArray:
     """(H, W, P), independent draws in every pixel of a region.
 
-    Logistic-normal: one covariance for the scene, so that it is a member of Theorem B's family (its base measure is not the
-    Dirichlet's), with means of the regions as the Dirichlet's.
+    Logistic-normal: one covariance of the logits for the scene, so that it is a member of Theorem B's family with a base measure that is
+    not the Dirichlet's; the regions' means are near the Dirichlet's.
     """
     materials = draft.alpha.shape[1]
     abundances = np.empty((SIZE, SIZE, materials))
-    mixing = 0.35 * generator.normal(size=(materials, materials)) + 0.4 * np.eye(materials)
+    mixing = generator.uniform(0.35, 0.7) * np.eye(materials)
+    if draft.failure == OTHER_LAW:
+        mixing = 0.35 * generator.normal(size=(materials, materials)) + 0.4 * np.eye(materials)
     highest = {"truncated at 0.85": 0.85, "truncated at 0.75": 0.75}.get(draft.truth, 1.0)
     for label, alpha in enumerate(draft.alpha, start=1):
         here = draft.regions == label
         count = int(here.sum())
-        if draft.truth == "logistic-normal":
+        if "logistic-normal" in draft.truth:
             logits = np.log(alpha) + generator.normal(size=(count, materials)) @ mixing.T
             shares = np.exp(logits - logits.max(axis=1, keepdims=True))
             abundances[here] = shares / shares.sum(axis=1, keepdims=True)

@@ -30,7 +30,7 @@ def model_fits(evidence: Evidence, made: Refits) -> Check:
     if leading > edge:
         status = "doubtful" if status == "pass" else status
         sentence += (
-            f" It has structure: one spectral direction holds {leading:.1f}× the noise's variance "
+            f" It has structure: one spectral direction holds {leading:.3g}× the noise's variance "
             "(a missing material, variability, or nonlinear mixing)."
         )
     misfit, p_value = moments_misfit(made)

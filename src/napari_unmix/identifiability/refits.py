@@ -111,14 +111,13 @@ def _moments(evidence: Evidence) -> Steps[dict[str, Any]]:
     moments = _painted_moments(evidence)
     if moments is None or moments.regions < FEWEST_REGIONS:
         return {}
-    yield
-    return {"moments": moments, "moment_fit": _from_result(moments, evidence, growths=(1.0, 0.8, 1.3))}
-
-
-def _from_result(moments: RegionMoments, evidence: Evidence, growths: tuple[float, ...]) -> MomentFit:
+    best: MomentFit | None = None
     centre = evidence.endmembers.mean(axis=0)
-    starts = [centre + growth * (evidence.endmembers - centre) for growth in growths]
-    return fit_region_moments(moments, starts)
+    for growth in (1.0, 0.8, 1.3):
+        yield
+        fit = fit_region_moments(moments, [centre + growth * (evidence.endmembers - centre)])
+        best = fit if best is None or fit.misfit < best.misfit else best
+    return {"moments": moments, "moment_fit": best}
 
 
 def _painted_moments(evidence: Evidence) -> RegionMoments | None:

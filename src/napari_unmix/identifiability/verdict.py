@@ -78,8 +78,10 @@ def _limit(evidence: Evidence, made: Refits, checks: Mapping[str, Check]) -> str
         if status[GEOMETRY] == "pass":
             return "the endmembers rest on the purest pixels being pure, not on side information"
         return "no pure pixels and no painted regions that fix the endmembers; they are extrapolated by geometry"
+    if status["model fits"] != "pass":
+        return "the residual is more than noise, so painted regions do not settle the endmembers"
     if status["side information"] == "fail":
-        return "the painted regions tell mixtures apart no better than chance, or follow the noise; the endmembers rest on geometry"
+        return "the painted regions tell mixtures apart no better than chance, or residuals depend on them; the endmembers rest on geometry"
     if status["different enough"] != "pass" and made.moment_fit is not None:
         return f"the painted regions are too alike to fix the endmembers; {_traders(evidence, made)} can trade"
     if status["every material varies"] in ("doubtful", "fail"):
@@ -87,8 +89,6 @@ def _limit(evidence: Evidence, made: Refits, checks: Mapping[str, Check]) -> str
         return f"{_first_of(constant.sentence)}, so the other endmembers can slide towards or away from it"
     if status["rank of α(u)"] not in ("pass", "not applicable"):
         return f"the regions do not differ in enough ways for nonlinear mixing; {_traders(evidence, made)} can trade"
-    if status["model fits"] != "pass":
-        return "the residual is more than noise, so painted regions do not settle the endmembers"
     if status["injective mixing"] != "pass":
         return "the weakest material hardly rises over the noise"
     if not confirmed(evidence, made):
