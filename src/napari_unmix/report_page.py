@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_unmix.composite import COMPOSITES, composite, has_colours
-from napari_unmix.cube import BoolArray, Cube, FloatArray
+from napari_unmix.cube import Cube, FloatArray
 from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.palette import endmember_colours, rgb
 from napari_unmix.report_style import CURVES, STYLE
@@ -205,15 +205,15 @@ def _figure(picture: str, name: str, fact: str, colour: str | None = None) -> st
 
 def coloured(values: FloatArray, colour: str) -> FloatArray:
     """(H, W) from 0 to 1 -> (H, W, 4): black over the colour to white, transparent where there are no data."""
-    known: BoolArray = np.asarray(np.isfinite(values))
-    level = np.clip(np.where(known, values, 0.0), 0.0, 1.0)[..., None]
+    known = np.asarray(np.isfinite(values))
+    level: FloatArray = np.asarray(np.clip(np.where(known, values, 0.0), 0.0, 1.0))[..., None]
     pure = np.array(rgb(colour))
     dark, bright = level / _FULL_COLOUR * pure, pure + (level - _FULL_COLOUR) / (1 - _FULL_COLOUR) * (1 - pure)
     return np.concatenate([np.where(level < _FULL_COLOUR, dark, bright), known[..., None].astype(float)], axis=2)
 
 
 def _opaque(picture: FloatArray, abundances: FloatArray) -> FloatArray:
-    known = np.isfinite(abundances).all(axis=2)
+    known = np.asarray(np.isfinite(abundances).all(axis=2))
     return np.concatenate([picture, known[..., None].astype(float)], axis=2)
 
 

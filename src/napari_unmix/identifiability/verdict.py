@@ -12,7 +12,7 @@ from napari_unmix.identifiability.refits import Refits, accepted, angles
 from napari_unmix.identifiability.report import GEOMETRY, Check, Verdict
 
 # The regions' own estimate confirms endmembers that it was not used for where it comes this close (degrees).
-CONFIRMED_WITHIN = 1.5
+CONFIRMED_WITHIN = 2.0
 _REQUIRED = (
     "enough regions",
     "different enough",
