@@ -324,7 +324,7 @@ def test_noise_error_is_that_of_a_linear_gaussian_posterior(evidence: Evidence) 
     generator = np.random.default_rng(2)
     spread = 0.03 * (np.eye(3) - 1 / 3)
     drawn = 1 / 3 + generator.normal(size=(2000, 3)) @ spread * 2
-    noise = 0.02 * float(np.linalg.norm(evidence.endmembers[0] - evidence.endmembers[1]))
+    noise = 0.008 * float(np.linalg.norm(evidence.endmembers[0] - evidence.endmembers[1]))
     spectra = drawn @ evidence.endmembers + noise * generator.normal(size=(2000, evidence.endmembers.shape[1]))
     seen = replace(
         evidence, spectra=spectra, abundances=drawn, illumination=np.ones(2000), regions=np.ones(2000, int), noise=noise

@@ -38,13 +38,21 @@ def expected_abundance_rmse(evidence: Evidence, made: Refits) -> float:
 
 
 def _disputed(evidence: Evidence, made: Refits) -> FloatArray | None:
-    """Endmembers (P, B) where the regions' estimate was not taken: most of the way there, or half where its own model does not hold."""
+    """Endmembers (P, B) that the regions argue for, where their estimate was not taken: None where they do not, or are too alike to.
+
+    Most of the way to their moments' estimate where these follow a Dirichlet; else what contrastive learning says, which needs none; half
+    of the way to the moments' where that is not to be had either.
+    """
     if accepted(evidence) or made.moment_fit is None or made.moment_fit.relative_error > POORLY_DETERMINED:
         return None
     p_value = moments_misfit(made)[1]
-    share = _RESULTS_SHARE if p_value is None or p_value >= BY_CHANCE else _SHARED
-    moved = made.moment_fit.endmembers - evidence.endmembers
-    return np.asarray(np.maximum(evidence.endmembers + share * moved, 0.0))
+    if p_value is None or p_value >= BY_CHANCE:
+        estimate, share = made.moment_fit.endmembers, _RESULTS_SHARE
+    elif made.contrastive is not None:
+        estimate, share = made.contrastive, 1.0
+    else:
+        estimate, share = made.moment_fit.endmembers, _SHARED
+    return np.asarray(np.maximum(evidence.endmembers + share * (estimate - evidence.endmembers), 0.0))
 
 
 def noise_rmse(evidence: Evidence) -> float:

@@ -406,4 +406,5 @@ def _contrastive(evidence: Evidence, made: Refits) -> Steps[dict[str, Any]]:
     if len(rows) > MOST_PIXELS:
         rows = np.sort(np.random.default_rng(1).choice(rows, MOST_PIXELS, replace=False))
     found = yield from _silently(module.linear_gcl(spectra[rows], regions[rows], [evidence.endmembers], noise))
-    return {"contrastive": np.asarray(found.endmembers)}
+    endmembers = np.asarray(found.endmembers)
+    return {"contrastive": _as_bright(endmembers, evidence.endmembers) if evidence.illuminated else endmembers}

@@ -11,7 +11,7 @@ from napari_unmix.identifiability.fit_checks import BY_CHANCE, moments_misfit
 from napari_unmix.identifiability.refits import Refits, accepted, angles
 from napari_unmix.identifiability.report import GEOMETRY, Check, Verdict
 
-# The regions' own estimate confirms endmembers that it was not used for where it comes this close (degrees).
+# An estimate of the regions' confirms endmembers that it was not used for where it comes this close (degrees).
 CONFIRMED_WITHIN = 2.0
 _REQUIRED = (
     "enough regions",
@@ -54,13 +54,19 @@ def verdict(evidence: Evidence, made: Refits, checks: Mapping[str, Check]) -> tu
 
 
 def confirmed(evidence: Evidence, made: Refits) -> bool:
-    """Whether the painted regions gave the endmembers, or their own estimate, its model holding, comes within ``CONFIRMED_WITHIN``."""
+    """Whether the painted regions gave the endmembers, or an estimate of theirs comes within ``CONFIRMED_WITHIN``.
+
+    That estimate is of their moments, where these follow a Dirichlet, or of contrastive learning, which needs none.
+    """
     if accepted(evidence):
         return True
     p_value = moments_misfit(made)[1]
-    if made.moment_fit is None or p_value is None or p_value < BY_CHANCE:
-        return False
-    return bool(angles(made.moment_fit.endmembers, evidence.endmembers).mean() <= CONFIRMED_WITHIN)
+    by_moments = made.moment_fit if p_value is not None and p_value >= BY_CHANCE else None
+    estimates = [None if by_moments is None else by_moments.endmembers, made.contrastive]
+    return any(
+        estimate is not None and angles(estimate, evidence.endmembers).mean() <= CONFIRMED_WITHIN
+        for estimate in estimates
+    )
 
 
 def _broken(checks: Mapping[str, Check]) -> str:
