@@ -16,8 +16,8 @@ _RESULTS_SHARE, _SHARED = 0.75, 0.5
 
 
 def twin_degrees(evidence: Evidence, made: Refits) -> float:
-    """Root mean square over the twins of the mean angle between what was simulated and what came back."""
-    return float(np.sqrt(np.mean([angles(twin.endmembers, evidence.endmembers).mean() ** 2 for twin in made.twins])))
+    """Median over the twins of the mean angle between what was simulated and what came back: one refit may miss its optimum."""
+    return float(np.median([angles(twin.endmembers, evidence.endmembers).mean() for twin in made.twins]))
 
 
 def expected_angle(evidence: Evidence, made: Refits) -> float:
@@ -29,7 +29,7 @@ def expected_angle(evidence: Evidence, made: Refits) -> float:
 
 def expected_abundance_rmse(evidence: Evidence, made: Refits) -> float:
     """Root mean square error of the abundances to expect, over pixels and endmembers."""
-    by_endmembers = float(np.mean([twin.abundance_rmse**2 for twin in made.twins]))
+    by_endmembers = float(np.median([twin.abundance_rmse for twin in made.twins])) ** 2
     disputed = _disputed(evidence, made)
     if disputed is not None:
         rows = some_rows(len(evidence.spectra), np.random.default_rng(0))

@@ -20,6 +20,8 @@ _SIGNAL, _NO_SIGNAL = 4.0, 2.5
 _WELL_INVERTED, _BADLY_INVERTED = 0.1, 0.3
 _JACOBIAN, _NO_JACOBIAN = 1e-2, 1e-4
 PURE, AGREES = 0.95, 3.0
+# Standard errors of a product of two endmembers in the residual; 45 pairs of 10 endmembers reach 3.3 by chance once in twenty scenes.
+_SCATTERED = 4.5
 
 
 def model_fits(evidence: Evidence, made: Refits) -> Check:
@@ -33,6 +35,10 @@ def model_fits(evidence: Evidence, made: Refits) -> Check:
             f" It has structure: one spectral direction holds {leading:.3g}× the noise's variance "
             "(a missing material, variability, or nonlinear mixing)."
         )
+    pair, scattered = strongest_product(evidence)
+    if scattered > _SCATTERED:
+        status = "doubtful" if status == "pass" else status
+        sentence += f" The product of {evidence.named(pair)} is in it ({scattered:.0f} standard errors): light is scattered twice."
     misfit, p_value = moments_misfit(made)
     if misfit is not None and p_value is not None and p_value < BY_CHANCE:
         sentence += f" The regions' means and covariances do not follow a Dirichlet (misfit {misfit:.1f}, 1 expected)"
@@ -41,7 +47,14 @@ def model_fits(evidence: Evidence, made: Refits) -> Check:
             sentence += ", on which the endmembers rest."
         else:
             sentence += ": they were not used for the endmembers."
-    numbers = {"chi": chi, "leading": leading, "edge": edge, "moments_misfit": misfit, "moments_p_value": p_value}
+    numbers = {
+        "chi": chi,
+        "leading": leading,
+        "edge": edge,
+        "product": scattered,
+        "moments_misfit": misfit,
+        "moments_p_value": p_value,
+    }
     remedy = (
         ""
         if status == "pass"
@@ -56,7 +69,7 @@ def residual_numbers(evidence: Evidence) -> tuple[float, float, float]:
     residual = _residual(evidence)
     freedom = max(bands - evidence.count + 1, 1)
     chi = float(np.sqrt((residual**2).sum() / pixels / freedom) / evidence.noise)
-    left = outside_signal(evidence)
+    left = outside_signal(evidence)[0]
     leading = float(np.linalg.eigvalsh(left.T @ left / pixels)[-1] / evidence.noise**2)
     return chi, leading, _EDGE * (1 + np.sqrt(bands / pixels)) ** 2
 
@@ -69,13 +82,36 @@ def _residual(evidence: Evidence) -> FloatArray:
     return np.asarray(np.repeat(error[:, None], evidence.spectra.shape[1], axis=1))
 
 
-def outside_signal(evidence: Evidence) -> FloatArray:
-    """(N, B) what the best subspace of P endmembers leaves of the spectra: affine, or linear where brightness is free."""
+def outside_signal(evidence: Evidence) -> tuple[FloatArray, FloatArray]:
+    """(N, B) what the best subspace of P endmembers leaves of the spectra, and its basis (B, K): affine, or linear where brightness is free."""
     spectra = evidence.spectra
     centred = spectra if evidence.illuminated else spectra - spectra.mean(axis=0)
     dimension = evidence.count if evidence.illuminated else evidence.count - 1
     basis = np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :dimension]
-    return np.asarray(centred - (centred @ basis) @ basis.T)
+    return np.asarray(centred - (centred @ basis) @ basis.T), np.asarray(basis)
+
+
+def strongest_product(evidence: Evidence) -> tuple[tuple[int, int], float]:
+    """The pair of endmembers whose product m_i ∘ m_j follows a_i a_j in the residual most, and by how many standard errors.
+
+    What linear mixing could take up is taken off first: the product of abundances is made orthogonal to the abundances, that of the
+    spectra to the signal subspace. Under linear mixing each pair's number is standard normal.
+    """
+    left, basis = outside_signal(evidence)
+    design = evidence.illumination[:, None] * evidence.abundances
+    projector = np.linalg.pinv(design)
+    best, most = (0, min(1, evidence.count - 1)), 0.0
+    for first in range(evidence.count):
+        for second in range(first + 1, evidence.count):
+            shares = evidence.illumination * evidence.abundances[:, first] * evidence.abundances[:, second]
+            shares = shares - design @ (projector @ shares)
+            direction = evidence.endmembers[first] * evidence.endmembers[second]
+            direction = direction - basis @ (basis.T @ direction)
+            scale = evidence.noise * float(np.linalg.norm(shares) * np.linalg.norm(direction))
+            value = abs(float(shares @ left @ direction)) / max(scale, 1e-300)
+            if value > most:
+                best, most = (first, second), value
+    return best, most
 
 
 def moments_misfit(made: Refits) -> tuple[float | None, float | None]:

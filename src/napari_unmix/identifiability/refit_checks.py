@@ -34,7 +34,7 @@ def simulated_twin(evidence: Evidence, made: Refits) -> Check:
     value = twin_degrees(evidence, made)
     error = expected_abundance_rmse(evidence, made)
     status: Status = "pass" if value < SMALL else "doubtful" if value <= LARGE else "fail"
-    each = np.sqrt(np.mean([angles(twin.endmembers, evidence.endmembers) ** 2 for twin in made.twins], axis=0))
+    each = np.median([angles(twin.endmembers, evidence.endmembers) for twin in made.twins], axis=0)
     worst = int(each.argmax())
     sentence = (
         f"In {len(made.twins)} scenes simulated from this answer, endmembers came back within {value:.1f}° on average "
@@ -101,7 +101,7 @@ def side_information(evidence: Evidence, made: Refits) -> Check:
     rows = rows if len(rows) <= _SAMPLE else np.sort(generator.choice(rows, _SAMPLE, replace=False))
     labels = np.unique(regions[rows], return_inverse=True)[1]
     gain, p_value = likelihood_gain(_scores(spectra[rows], evidence.count), labels, generator)
-    tied = residuals_know(outside_signal(evidence)[rows], labels)
+    tied = residuals_know(outside_signal(evidence)[0][rows], labels)
     used, legitimate = p_value <= _LIKELY_CHANCE and gain > 0, tied < _TIED
     status: Status = "pass" if used and legitimate else "fail"
     sentence = (

@@ -34,7 +34,7 @@ Steps = Generator[None, None, T]
 TWINS = 3
 PARTS = 5
 # Refits read at most this many pixels: the report has seconds, and more would change its numbers by little.
-MOST_PIXELS = 6000
+MOST_PIXELS, SEARCHED_PIXELS = 6000, 3000
 # Pixels darker than this share of the median brightness are left out when brightness is divided out.
 _DARK = 0.2
 _LARGEST_CONCENTRATION = 200.0
@@ -152,7 +152,7 @@ def _search(evidence: Evidence, generator: np.random.Generator) -> Steps[dict[st
     """Search afresh with another seed; strokes are not known here, so where they led, there is no such second opinion."""
     if evidence.result.details.get("route") == "strokes" or len(evidence.spectra) < 3 * evidence.count:
         return {}
-    rows = some_rows(len(evidence.spectra), generator)
+    rows = some_rows(len(evidence.spectra), generator, SEARCHED_PIXELS)
     search = find_endmembers(
         evidence.spectra[rows],
         evidence.count,
@@ -164,11 +164,9 @@ def _search(evidence: Evidence, generator: np.random.Generator) -> Steps[dict[st
     return {"search": found, "searched": found.endmembers[match_endmembers(found.endmembers, evidence.endmembers)]}
 
 
-def some_rows(count: int, generator: np.random.Generator) -> IntArray:
-    """Indices of all of ``count`` pixels, or of ``MOST_PIXELS`` of them."""
-    if count <= MOST_PIXELS:
-        return np.arange(count)
-    return np.sort(generator.choice(count, MOST_PIXELS, replace=False))
+def some_rows(count: int, generator: np.random.Generator, most: int = MOST_PIXELS) -> IntArray:
+    """Indices of all of ``count`` pixels, or of ``most`` of them."""
+    return np.arange(count) if count <= most else np.sort(generator.choice(count, most, replace=False))
 
 
 def _silently(steps: Generator[float, None, T]) -> Steps[T]:
