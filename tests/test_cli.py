@@ -146,7 +146,68 @@ def test_materials_are_parsed() -> None:
     }
 
 
+@pytest.fixture
+def second_file(small_cube: Cube, tmp_path: Path) -> Path:
+    """Another acquisition of the small cube's bands: its lower half, mirrored."""
+    path = tmp_path / "second.npz"
+    np.savez(path, cube=small_cube.spectra[8:, ::-1], wavelength=small_cube.wavelengths)
+    return path
+
+
+def test_several_cubes_are_joined_and_unmixed_by_any_method(
+    capsys: Capture, cube_file: Path, second_file: Path
+) -> None:
+    values = unmixed(capsys, cube_file, "--method", "vca-fcls", "--endmembers", 3, "--out", "run", second_file)
+    assert "Joined from 2 acquisitions: small (16×12), second (8×12)" in values["repairs"][0]
+    run = read_run("run")
+    assert run.meta["cube"]["name"] == "small + second"
+    assert run.meta["cube"]["acquisitions"] == 2
+    assert run.abundances.shape == (16 + 1 + 8, 12, 3)
+    assert np.isnan(run.abundances[16]).all()
+    assert np.isfinite(run.abundances[17:]).all()
+
+
+def test_acquisitions_are_side_information(capsys: Capture, cube_file: Path, second_file: Path) -> None:
+    command = [cube_file, second_file, "--endmembers", 3, "--epochs", 1]
+    values = unmixed(capsys, *command, "--auxiliary", "blocks+acquisition", "--out", "run")
+    assert read_run("run").spec.model_dump()["auxiliary"] == "acquisition+blocks"
+    said = " ".join(values["notes"])
+    assert "acquisitions × blocks" in said
+    assert "The textbook case" in said
+    assert "differ between tiles" in said
+    said = " ".join(unmixed(capsys, *command)["notes"])
+    assert "auto: no region is painted, 2 acquisitions are joined" in said
+
+
+def test_every_acquisition_may_have_its_own_painting(
+    capsys: Capture, cube_file: Path, second_file: Path, tmp_path: Path
+) -> None:
+    first, second, whole = np.zeros((16, 12), int), np.zeros((8, 12), int), np.zeros((25, 12), int)
+    first[:4], second[2:], whole[:4], whole[19:] = 1, 2, 1, 2
+    for name, labels in (("first", first), ("second", second), ("whole", whole)):
+        np.save(tmp_path / f"{name}.npy", labels)
+    hashes = []
+    for given in (("first", "second"), ("whole",)):
+        options = [word for name in given for word in ("--annotation", tmp_path / f"{name}.npy")]
+        out = "-".join(given)
+        unmixed(capsys, cube_file, second_file, "--method", "vca-fcls", "--endmembers", 3, "--out", out, *options)
+        hashes.append(read_run(out).meta["annotation"]["sha256"])
+    assert hashes[0] == hashes[1]
+    wrong = ["--annotation", tmp_path / "first.npy"]
+    assert "first.npy is 16×12 but the cube is 25×12" in refused(capsys, "unmix", cube_file, second_file, *wrong)
+
+
 # --- refusals
+
+
+def test_cubes_of_other_bands_are_not_joined(
+    capsys: Capture, cube_file: Path, small_cube: Cube, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "few.npz", cube=small_cube.spectra[:, :, :20], wavelength=small_cube.wavelengths[:20])
+    np.savez(tmp_path / "shifted.npz", cube=small_cube.spectra, wavelength=small_cube.wavelengths + 15)
+    assert "small has 24 bands but few has 20" in refused(capsys, "unmix", cube_file, tmp_path / "few.npz")
+    sentence = refused(capsys, "unmix", cube_file, tmp_path / "shifted.npz")
+    assert "Band 1 lies at 450.0 nm in small but at 465.0 nm in shifted (up to 5.0 nm is the same band)" in sentence
 
 
 def test_wrong_commands_and_options(capsys: Capture, cube_file: Path) -> None:
@@ -154,7 +215,8 @@ def test_wrong_commands_and_options(capsys: Capture, cube_file: Path) -> None:
     assert "did you mean --epochs?" in refused(capsys, "unmix", cube_file, "--epoch", 3)
     assert "CUBE" in refused(capsys, "unmix")
     assert "expected one argument" in refused(capsys, "unmix", cube_file, "--out")
-    assert "no further argument again" in refused(capsys, "unmix", cube_file, "again")
+    assert "no further argument again" in refused(capsys, "info", cube_file, "again")
+    assert "There is no file again" in refused(capsys, "unmix", cube_file, "again")
 
 
 @pytest.mark.parametrize(
@@ -168,7 +230,13 @@ def test_wrong_commands_and_options(capsys: Capture, cube_file: Path) -> None:
         (["--learning-rate", "fast"], "--learning-rate is fast: give a number"),
         (["--learning-rate", "nan"], "--learning-rate is nan"),
         (["--seed", "-1"], "--seed is -1: give at least 0"),
-        (["--auxiliary", "paint"], "--auxiliary is paint: give auto, superpixels, blocks or none"),
+        (
+            ["--auxiliary", "paint"],
+            "side information 'paint' is not known: give auto, none, or acquisition, position, blocks",
+        ),
+        (["--auxiliary", "blocks+auto"], "side information 'auto' can't be combined"),
+        (["--auxiliary", "acquisition"], "needs several acquisitions, one cube is given"),
+        (["--annotation", "a.png", "--annotation", "b.png"], "2 annotations are given for 1 cube: give one of each"),
         (["--method", "vca-fcls", "--epochs", "3"], "--epochs is no option of vca-fcls (it is one of ivae, vae)"),
         (["--material", "1"], "--material 1 names a painted label: give the painting with --annotation"),
         (["--material", "rock"], "--material rock names no label"),

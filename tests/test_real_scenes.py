@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 
+from napari_unmix.benchmarks._cases import CASES, Case
 from napari_unmix.benchmarks._scores import run_method, score
-from napari_unmix.benchmarks.real import CASES, Case
-from napari_unmix.io import read_cube
-from napari_unmix.subspace import suggest_endmembers
+from napari_unmix.methods.geometry.counting import suggest_endmembers
 
 pytestmark = [
     pytest.mark.real_data,
@@ -30,10 +28,9 @@ REACHED = {
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_the_default_reaches_the_measured_figures(case: Case) -> None:
-    file = Path(os.environ["NAPARI_UNMIX_DATA"]) / case.file
-    cube = read_cube(file)
-    reference = np.load(file.parent / "reference.npz", allow_pickle=False)
-    endmembers, abundances = reference[f"E{case.suffix}"].astype(float), reference[f"A{case.suffix}"].astype(float)
+    cube, truth = case.load(Path(os.environ["NAPARI_UNMIX_DATA"]))
+    endmembers, abundances = truth.endmembers, truth.abundances
+    assert abundances is not None
     assert suggest_endmembers(cube.pixels()) == len(endmembers)
     found = score(
         case.name,

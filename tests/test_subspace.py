@@ -11,9 +11,7 @@ from napari_unmix.subspace import (
     noise_level,
     noise_per_band,
     subspace_excess,
-    suggest_endmembers,
 )
-from napari_unmix.synthetic import blind_scene
 
 
 def linear_pixels(seed: int, count: int, noise: float, bands: int = 80) -> np.ndarray:
@@ -37,21 +35,6 @@ def test_noise_of_each_band_is_its_own() -> None:
     truth = np.linspace(0.01, 0.05, spectra.shape[1])
     noisy = spectra + truth * np.random.default_rng(2).normal(size=spectra.shape)
     np.testing.assert_allclose(noise_per_band(noisy), truth, rtol=0.2)
-
-
-@pytest.mark.parametrize("materials", [3, 5])
-@pytest.mark.parametrize("kind", ["linear", "illumination", "gains", "bilinear"])
-def test_the_suggested_number_is_the_true_one(materials: int, kind: str) -> None:
-    scene = blind_scene(5, materials=materials, pure=True, kind=kind, decibels=30)  # type: ignore[arg-type]
-    assert suggest_endmembers(scene.cube.pixels()) == materials
-
-
-def test_suggestion_stays_in_bounds_for_hopeless_input() -> None:
-    generator = np.random.default_rng(0)
-    assert suggest_endmembers(generator.normal(size=(500, 30))) >= 2
-    assert suggest_endmembers(np.ones((50, 10))) == 2
-    assert suggest_endmembers(np.zeros((50, 10))) == 2
-    assert suggest_endmembers(generator.uniform(size=(9, 40))) in (2, 3)
 
 
 def test_subspaces_reproduce_what_lies_in_them() -> None:

@@ -15,6 +15,7 @@ _PUBLIC = {
     "Cube": "cube",
     "Meaning": "cube",
     "UnmixError": "cube",
+    "join_cubes": "joining",
     "Progress": "unmixing",
     "Unmixing": "unmixing",
     "drain": "unmixing",
@@ -30,6 +31,7 @@ _PUBLIC = {
 if TYPE_CHECKING:
     from napari_unmix.cube import Annotation, Cube, Meaning, UnmixError
     from napari_unmix.io import read_cube
+    from napari_unmix.joining import join_cubes
     from napari_unmix.pipeline import assess, unmix
     from napari_unmix.runs import read_run, write_run
     from napari_unmix.specs import method_specs
@@ -45,6 +47,7 @@ __all__ = [
     "Unmixing",
     "assess",
     "drain",
+    "join_cubes",
     "method_specs",
     "read_cube",
     "read_run",

@@ -36,6 +36,7 @@ class Cube:
     name : a short name for the user
     source : the file it was read from, or None
     repairs : sentences on what the reader repaired, for the user
+    acquisitions : (H, W) int, which of the joined cubes a pixel comes from (0 = none), or None for a single acquisition
     """
 
     spectra: FloatArray
@@ -46,6 +47,7 @@ class Cube:
     name: str = "cube"
     source: Path | None = None
     repairs: tuple[str, ...] = ()
+    acquisitions: IntArray | None = None
 
     def __post_init__(self) -> None:
         if self.spectra.ndim != 3:
@@ -80,6 +82,10 @@ class Cube:
                 f"The mask is {'×'.join(map(str, self.valid_pixels.shape))} but the cube is {height}×{width}: give a mask of the cube's size."
             )
         object.__setattr__(self, "valid_pixels", valid)
+        if self.acquisitions is not None and self.acquisitions.shape != (height, width):
+            raise UnmixError(
+                f"The acquisitions are {'×'.join(map(str, self.acquisitions.shape))} but the cube is {height}×{width}: give one per pixel."
+            )
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -6,13 +6,14 @@ import time
 
 import numpy as np
 
-from napari_unmix.auxiliary import side_information
+from napari_unmix.auxiliary import make_side_information
 from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray, UnmixError
 from napari_unmix.identifiability.checks import assess_solution
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.base import Problem, Solution, implementation
+from napari_unmix.methods.geometry.counting import suggest_endmembers
 from napari_unmix.specs.base import MethodSpec
-from napari_unmix.subspace import directions, suggest_endmembers
+from napari_unmix.subspace import directions
 from napari_unmix.unmixing import Fit, Progress, Unmixing
 
 _CHUNK = 50_000
@@ -52,10 +53,9 @@ def make_problem(cube: Cube, spec: MethodSpec, annotation: Annotation | None = N
     else:
         count = spec.endmembers
     _check_size(spectra, count, spec.illumination)
-    yield Progress("making the side information", 0, 1, 0.0)
     choice = getattr(spec, "auxiliary", "none")
     used = annotation if spec.uses_paint else None
-    side = side_information(cube, used, choice)
+    side = yield from make_side_information(cube, used, choice)
     materials: dict[str, IntArray] = {}
     if used is not None:
         where = used.labels[cube.valid_pixels]
@@ -121,7 +121,12 @@ def _lift(problem: Problem, solution: Solution, painted: bool, seconds: float) -
         spec=problem.spec,
         notes=notes,
         history=solution.history,
-        details={**solution.details, "regions": problem.side.labels, "source": problem.side.source},
+        details={
+            **solution.details,
+            "regions": problem.side.labels,
+            "source": problem.side.source,
+            "sources": problem.side.sources,
+        },
         model=solution.model,
         seconds=seconds,
     )
@@ -141,5 +146,5 @@ def _reconstruction_error(spectra: FloatArray, solution: Solution) -> FloatArray
 
 def _notes(problem: Problem, painted: bool) -> tuple[str, ...]:
     if type(problem.spec).uses_paint:
-        return (problem.side.status,)
+        return problem.side.statuses
     return (f"{type(problem.spec).title} does not use painting: the annotation was ignored.",) if painted else ()

@@ -251,6 +251,7 @@ def _describe_cube(cube: Cube) -> dict[str, Any]:
         "scale": cube.scale,
         "good_bands": int(cube.good_bands.sum()),
         "valid_pixels": int(cube.valid_pixels.sum()),
+        "acquisitions": 1 if cube.acquisitions is None else int(cube.acquisitions.max()),
     }
 
 

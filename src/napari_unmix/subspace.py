@@ -11,7 +11,7 @@ from napari_unmix.cube import FloatArray
 # Pixels that the regression of the noise reads: more change its answer by less than a per cent.
 _NOISE_PIXELS = 6000
 # Cubes are single precision: below this share of the signal a noise level is rounding, not noise.
-_ROUNDING = 1e-5
+ROUNDING = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ def noise_per_band(spectra: FloatArray) -> FloatArray:
 def noise_level(spectra: FloatArray, endmembers: int = 0) -> float:
     """White noise level s. With P endmembers the regression leaves (1 + P/B) s², which is taken off (calibrated: χ = 1 on exact models)."""
     variance = float(np.mean(noise_per_band(spectra) ** 2))
-    rounding = _ROUNDING * float(np.sqrt(np.mean(spectra**2)))
+    rounding = ROUNDING * float(np.sqrt(np.mean(spectra**2)))
     return float(max(np.sqrt(variance / (1 + endmembers / spectra.shape[1])), rounding, 1e-12))
 
 
@@ -81,7 +81,7 @@ def directions(spectra: FloatArray) -> tuple[int, int]:
     if total == 0:
         return 0, 0
     centred = sample - sample.mean(axis=0)
-    affine, linear = (np.linalg.eigvalsh(part.T @ part) > (_ROUNDING**2) * total for part in (centred, sample))
+    affine, linear = (np.linalg.eigvalsh(part.T @ part) > (ROUNDING**2) * total for part in (centred, sample))
     return int(affine.sum()), int(linear.sum())
 
 
@@ -110,34 +110,3 @@ def subspace_excess(spectra: FloatArray, endmembers: int, noise: float) -> Exces
         affine,
         linear,
     )
-
-
-# Above this many signal directions the excess is variability of spectra, not more materials: count by the eigenvalues' drops.
-_MOST_EXACT = 10
-_DROP = 3.0
-
-
-def suggest_endmembers(spectra: FloatArray, most: int = 12) -> int:
-    """Suggest a number of endmembers for (N, B) pixels, from the eigenvalues against the noise.
-
-    Where few noise-whitened eigenvalues rise over the largest that noise alone gives (Marchenko & Pastur 1967), mixing is linear to
-    the noise and their number is the answer. Otherwise spectral variability fills many directions: the answer is the last eigenvalue of
-    the unit-length spectra that is three times the next. A suggestion, between 2 and ``most``.
-    """
-    count, bands = spectra.shape
-    most = max(2, min(most, bands - 1, count // 3))
-    noise = noise_per_band(spectra)
-    whitened = spectra / np.maximum(noise, 1e-3 * np.median(noise) + _ROUNDING * np.sqrt(np.mean(spectra**2)) + 1e-12)
-    eigenvalues = np.linalg.eigvalsh(whitened.T @ whitened / count)[::-1]
-    # The regression's residual is a little above the noise; the bulk's own median corrects for it.
-    bulk = float(np.median(eigenvalues[bands // 2 :])) if bands > 40 else 1.0
-    edge = 1.1 * max(min(1.0 + bands / count, 2.0), bulk) * (1 + np.sqrt(bands / count)) ** 2
-    above = int((eigenvalues > edge).sum())
-    if above <= min(_MOST_EXACT, most):
-        return max(2, above)
-    length = np.linalg.norm(spectra, axis=1)
-    unit = spectra / np.maximum(length, 0.02 * np.median(length) + 1e-300)[:, None]
-    moments = np.linalg.eigvalsh(unit.T @ unit / count)[::-1]
-    drops = moments[:most] / np.maximum(moments[1 : most + 1], _ROUNDING**2 * moments[0] + 1e-300)
-    large = np.flatnonzero(drops >= _DROP) + 1
-    return int(max(2, large[-1])) if large.size else 2

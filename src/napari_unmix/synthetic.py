@@ -12,8 +12,9 @@ import numpy as np
 from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray
 from napari_unmix.metrics import angle_table
 
-Kind = Literal["linear", "bilinear", "gains", "illumination", "tilt"]
+Kind = Literal["linear", "bilinear", "gains", "illumination", "tilt", "fan", "hapke", "post-nonlinear"]
 KINDS: tuple[Kind, ...] = ("linear", "bilinear", "gains", "illumination", "tilt")
+NONLINEAR: tuple[Kind, ...] = ("fan", "hapke", "post-nonlinear")
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +107,8 @@ def blind_scene(seed: int, *, materials: int, pure: bool, kind: Kind, decibels: 
         endmembers = endmembers / endmembers.max(axis=1, keepdims=True)
     spectra, light = _mixed(abundances, endmembers, kind, generator)
     cube = _noisy(spectra, decibels, generator, wavelengths, f"{kind}-{seed}")
+    if kind == "post-nonlinear":
+        endmembers = endmembers**_CURVE  # as pure pixels show them
     nothing = np.zeros((size, size), dtype=np.int32)
     return Scene(cube, endmembers, abundances, light, nothing, names, Annotation(nothing), scaled)
 
@@ -130,11 +133,15 @@ def _mixed(
         return light[..., None] * (
             (abundances * gains) @ endmembers + ((abundances * gains * tilts) @ endmembers) * ramp
         ), light
+    if kind == "hapke":
+        return reflectance(abundances @ albedo(endmembers)), light
     spectra = abundances @ endmembers
-    if kind == "bilinear":
+    if kind == "post-nonlinear":
+        return spectra**_CURVE, light
+    if kind in ("bilinear", "fan"):
         for i in range(count):
             for j in range(i + 1, count):
-                strength = generator.uniform(0.1, 0.5)
+                strength = 1.0 if kind == "fan" else generator.uniform(0.1, 0.5)
                 spectra = spectra + strength * (abundances[..., i] * abundances[..., j])[..., None] * (
                     endmembers[i] * endmembers[j]
                 )
@@ -142,6 +149,26 @@ def _mixed(
 
 
 # Ingredients
+
+_CURVE = 0.7  # of post-nonlinear scenes: a compressive sensor, x = y^0.7
+_COSINES = (1.0, np.cos(np.radians(30.0)))  # of emergence and incidence
+
+
+def reflectance(single_scattering: FloatArray) -> FloatArray:
+    """Bidirectional reflectance of single-scattering albedos w, isotropic scatterers (Hapke 1981, eq. 37 without opposition effect).
+
+    w / ((1 + 2μ√(1 − w))(1 + 2μ₀√(1 − w))), seen from above, light at 30°.
+    """
+    root = np.sqrt(1 - np.clip(single_scattering, 0.0, 1.0))
+    return np.asarray(single_scattering / ((1 + 2 * _COSINES[0] * root) * (1 + 2 * _COSINES[1] * root)))
+
+
+def albedo(values: FloatArray) -> FloatArray:
+    """The inverse of ``reflectance``: with g = √(1 − w), r(1 + 2μg)(1 + 2μ₀g) = 1 − g² is a quadratic in g."""
+    first, second = _COSINES
+    square, linear, rest = 1 + 4 * first * second * values, 2 * (first + second) * values, values - 1
+    root = (-linear + np.sqrt(linear**2 - 4 * square * rest)) / (2 * square)
+    return np.asarray(1 - root**2)
 
 
 def random_materials(

@@ -10,7 +10,15 @@ import pytest
 from napari_unmix.cube import Annotation, Cube, Meaning, UnmixError
 from napari_unmix.plugin.controller import Controller
 from napari_unmix.plugin.runners import run_inline
-from napari_unmix.plugin.session import Session, out_of_date, recommended_regions, shown, shown_names
+from napari_unmix.plugin.session import (
+    Session,
+    acquisition_count,
+    joinable,
+    out_of_date,
+    recommended_regions,
+    shown,
+    shown_names,
+)
 from napari_unmix.unmixing import Fit, Progress
 
 
@@ -276,3 +284,54 @@ def test_pixels_outside_are_ignored(controller: Controller, session: Session) ->
     controller.select_pixel(-1, 3)
     controller.select_pixel(2, 10)
     assert session.pixel == (2, 3)
+
+
+def test_joined_cubes_become_the_current_one_and_a_refusal_is_a_sentence(
+    controller: Controller, session: Session, cube: Cube, tools: Any
+) -> None:
+    for other in (tools.make_cube(name="later", seed=1), tools.make_cube(bands=7, name="few")):
+        controller.add_cube(other)
+    controller.set_cube(cube)
+    assert [known.name for known in joinable(session)] == ["scene", "later"]
+    controller.join(session.cubes)
+    assert session.trouble is not None
+    assert session.trouble.step == "cube"
+    assert "scene has 8 bands but few has 7" in session.trouble.sentence
+    assert session.cube is cube
+    controller.join(joinable(session))
+    assert session.trouble is None
+    assert session.cube is session.cubes[-1]
+    assert session.cube.name == "scene + later"
+    assert acquisition_count(session) == 2
+    assert [known.name for known in joinable(session)] == ["scene", "later"]
+    assert session.chore == ""
+
+
+def test_joining_during_a_run_leaves_it_alone(
+    held: tuple[Controller, Any], session: Session, cube: Cube, tools: Any
+) -> None:
+    controller, runner = held
+    other = tools.make_cube(seed=1)
+    controller.start()
+    controller.add_cube(other)
+    controller.join((cube, other))
+    runner.jobs[-1].finish()
+    assert len(session.cubes) == 3
+    assert session.cube is cube
+    assert session.state == "training"
+
+
+def test_a_report_page_needs_a_checked_result(session: Session, cube: Cube, tools: Any, tmp_path: Any) -> None:
+    def page(answer: Any, report: Any, names: tuple[str, ...]) -> Fit[Any]:
+        yield Progress("writing the report page", 0, 1, 0.0)
+        return tmp_path / "report.html"
+
+    controller = Controller(session, run_inline, tools.make_engine(page=page))
+    controller.add_cube(cube)
+    controller.open_report()
+    assert session.trouble is not None
+    assert session.trouble.sentence == "There is no checked result yet: train first, and wait for the checks."
+    controller.start()
+    controller.open_report()
+    assert session.trouble is None
+    assert session.page == tmp_path / "report.html"

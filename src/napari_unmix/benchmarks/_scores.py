@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 import numpy as np
 
@@ -51,7 +51,13 @@ def score(name: str, result: Unmixing, endmembers: FloatArray, abundances: Float
 
 
 def run_method(
-    method: str, cube: Cube, count: int, *, illumination: bool, seed: int, annotation: Annotation | None = None
+    method: str,
+    cube: Cube,
+    count: int | Literal["auto"],
+    *,
+    illumination: bool,
+    seed: int,
+    annotation: Annotation | None = None,
 ) -> Unmixing:
     """One run with the method's defaults: number of endmembers and inversion are all that a scene may set."""
     spec = spec_class(method)(method=method, endmembers=count, illumination=illumination, seed=seed)

@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def describe(cube: Cube) -> dict[str, Any]:
     """What there is to say about a cube, as plain values."""
-    from napari_unmix.subspace import suggest_endmembers
+    from napari_unmix.methods.geometry.counting import suggest_endmembers
 
     height, width, bands = cube.shape
     known = cube.wavelengths is not None

@@ -31,7 +31,10 @@ class Parser(argparse.ArgumentParser):
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Like argparse's, with a guess at what an unknown option was meant to be."""
-        arguments, unknown = self.parse_known_args(args, namespace)
+        takes_rest = any(action.nargs == argparse.REMAINDER for action in self._actions)
+        # Intermixed: "unmix a.hdr --seed 1 b.hdr" names two cubes.
+        parse = self.parse_known_args if takes_rest else self.parse_known_intermixed_args
+        arguments, unknown = parse(args, namespace)
         if unknown:
             option = unknown[0].split("=")[0]
             kind = "option" if option.startswith("-") else "further argument"
@@ -75,14 +78,17 @@ def _add_option(group: Any, name: str, field: FieldInfo, text: str) -> None:
             option, dest=target, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text
         )
     else:
-        group.add_argument(
-            option, dest=target, default=argparse.SUPPRESS, metavar=_metavar(field.annotation), help=text
-        )
+        group.add_argument(option, dest=target, default=argparse.SUPPRESS, metavar=_metavar_of(field), help=text)
 
 
 def option_name(field: str) -> str:
     """``learning_rate`` -> ``--learning-rate``."""
     return "--" + field.replace("_", "-")
+
+
+def _metavar_of(field: FieldInfo) -> str:
+    extra = field.json_schema_extra
+    return str(extra["metavar"]) if isinstance(extra, dict) and "metavar" in extra else _metavar(field.annotation)
 
 
 def _metavar(annotation: Any) -> str:

@@ -1,4 +1,4 @@
-"""Unmix a cube, check what may be claimed of the result, and write the run's folder."""
+"""Unmix a cube, or several acquisitions together, check what may be claimed of the result, and write the run's folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unmix.cli.parsing import add_spec_options, make_spec
-from napari_unmix.cube import Annotation, Cube, Meaning, UnmixError
+from napari_unmix.cube import Annotation, Cube, IntArray, Meaning, UnmixError
 
 if TYPE_CHECKING:
     from napari_unmix.identifiability.report import Report
@@ -21,9 +21,18 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("cube", metavar="CUBE", help="ENVI header or data, MATLAB, NumPy (.npy, .npz) or Zarr")
     parser.add_argument(
-        "--annotation", metavar="FILE", help="whole numbers of the cube's size (.npy, .tif, .png); 0 is unpainted"
+        "cubes",
+        metavar="CUBE",
+        nargs="+",
+        help="ENVI header or data, MATLAB, NumPy (.npy, .npz) or Zarr; several of the same bands are joined into one",
+    )
+    parser.add_argument(
+        "--annotation",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="whole numbers of the cube's size (.npy, .tif, .png), 0 is unpainted; of several cubes one of each, in their order",
     )
     parser.add_argument(
         "--material",
@@ -40,21 +49,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command. All that can be refused is refused before the fit."""
-    from napari_unmix.io import read_cube
     from napari_unmix.runs import check_destination
 
     spec = make_spec(arguments)
     meanings = parse_materials(arguments.material)
-    if meanings and arguments.annotation is None:
+    if meanings and not arguments.annotation:
         raise UnmixError(
             f"--material {arguments.material[0]} names a painted label: give the painting with --annotation FILE."
         )
+    _check_counts(len(arguments.cubes), len(arguments.annotation), getattr(spec, "auxiliary", ""))
     if arguments.out is not None:
         check_destination(arguments.out, overwrite=arguments.overwrite)
-    cube = read_cube(arguments.cube)
+    cube, annotation = load(arguments.cubes, arguments.annotation, meanings)
     if arguments.out is None:
         check_destination(_new_folder(cube, spec))
-    annotation = None if arguments.annotation is None else load_annotation(arguments.annotation, cube, meanings)
     result, report = fit(cube, spec, annotation)
     folder = _write(arguments, cube, result, report, annotation)
     if arguments.json:
@@ -77,11 +85,43 @@ def parse_materials(given: Sequence[str]) -> dict[int, Meaning]:
     return meanings
 
 
+def _check_counts(cubes: int, paintings: int, auxiliary: str) -> None:
+    """Refuse before anything is read."""
+    if "acquisition" in auxiliary.split("+") and cubes == 1:
+        raise UnmixError(
+            "--auxiliary acquisition needs several acquisitions, one cube is given: name two or more, or choose another --auxiliary."
+        )
+    if paintings > 1 and paintings != cubes:
+        raise UnmixError(
+            f"{paintings} annotations are given for {cubes} cube{'s' if cubes > 1 else ''}: give one of each cube, or one of them all."
+        )
+
+
+def load(
+    cubes: Sequence[str], paintings: Sequence[str], meanings: dict[int, Meaning]
+) -> tuple[Cube, Annotation | None]:
+    """Read a cube, or join several, with what is painted: one file of each cube in their order, or one of the joined cube's size."""
+    from napari_unmix.io import read_annotation, read_cube
+    from napari_unmix.joining import join_cubes, join_labels
+
+    parts = [read_cube(path) for path in cubes]
+    cube = parts[0] if len(parts) == 1 else join_cubes(parts)
+    if not paintings:
+        return cube, None
+    if len(paintings) == 1:
+        return cube, load_annotation(paintings[0], cube, meanings)
+    labels = join_labels([read_annotation(path, part.shape) for path, part in zip(paintings, parts, strict=True)])
+    return cube, _painted(labels, meanings, " and ".join(Path(path).name for path in paintings))
+
+
 def load_annotation(path: str, cube: Cube, meanings: dict[int, Meaning]) -> Annotation:
     """Read the painting of a cube; every label that is named as a material has to be in it."""
     from napari_unmix.io import read_annotation
 
-    labels = read_annotation(path, cube.shape)
+    return _painted(read_annotation(path, cube.shape), meanings, Path(path).name)
+
+
+def _painted(labels: IntArray, meanings: dict[int, Meaning], files: str) -> Annotation:
     painted = [int(label) for label in np.unique(labels) if label > 0]
     for label in meanings:
         if label not in painted:
@@ -90,9 +130,7 @@ def load_annotation(path: str, cube: Cube, meanings: dict[int, Meaning]) -> Anno
                 if painted
                 else "nothing is painted"
             )
-            raise UnmixError(
-                f"--material {label}: {Path(path).name} has no label {label} ({there}): name one that is painted."
-            )
+            raise UnmixError(f"--material {label}: {files} has no label {label} ({there}): name one that is painted.")
     return Annotation(labels, meanings)
 
 

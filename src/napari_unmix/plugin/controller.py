@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,6 +66,12 @@ class Controller(ResultVerbs):
         self.add_cube(scene.cube, {"illumination": scene.scaled})
         if self.session.cube is scene.cube:
             self.set_annotation(scene.annotation)
+
+    def join(self, cubes: Sequence[Cube]) -> None:
+        """Make one cube of several acquisitions in the background, and work on it; a refusal is a sentence in the step."""
+        chosen = tuple(cubes)
+        self._settle("cube")
+        self._chore(lambda: self._engine.join(chosen), self.add_cube, "cube", f"joining {len(chosen)} cubes")
 
     def adopt(self, data: Any, name: str, taken: Callable[[Cube], bool]) -> None:
         """Make a cube of (B, H, W) values that are open already; ``taken`` hears of it first, and may say no.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator
+import tempfile
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,7 @@ def _assess(cube: Cube, result: Unmixing) -> Fit[Report]:
 
 def _suggest(cube: Cube) -> Fit[int]:
     yield Progress("counting materials", 0, 1, 0.0)
-    from napari_unmix.subspace import suggest_endmembers
+    from napari_unmix.methods.geometry.counting import suggest_endmembers
 
     return int(suggest_endmembers(cube.pixels()))
 
@@ -76,6 +77,13 @@ def _read(path: Path) -> Fit[Cube]:
     return read_cube(path)
 
 
+def _join(cubes: Sequence[Cube]) -> Fit[Cube]:
+    yield Progress(f"joining {len(cubes)} cubes", 0, 1, 0.0)
+    from napari_unmix.joining import join_cubes
+
+    return join_cubes(cubes)
+
+
 def _sample() -> Generator[Progress, None, Scene]:
     yield Progress("mixing the sample", 0, 1, 0.0)
     from napari_unmix.synthetic import sample_scene
@@ -105,6 +113,22 @@ def _export(parent: Path, answer: Answer, report: Report, names: tuple[str, ...]
         raise UnmixError(f"{parent} cannot be written ({reason}): choose another folder.") from error
 
 
+def _page(answer: Answer, report: Report, names: tuple[str, ...]) -> Fit[Path]:
+    """Write the report page to a new temporary folder, which stays for the browser."""
+    yield Progress("writing the report page", 0, 1, 0.0)
+    from napari_unmix.report_page import write_report_page  # type: ignore[import-not-found, unused-ignore]
+
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="napari-unmix-report-"))
+        page: Path = write_report_page(folder, answer.cube, replace(answer.unmixing, names=names), report)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UnmixError(
+            f"The report page cannot be written ({reason}): make room in {tempfile.gettempdir()}."
+        ) from error
+    return page
+
+
 def _warm_up() -> Fit[None]:
     """Import torch before it is needed: the first Adam imports for seconds. Leave a core to the window."""
     yield Progress("warming up", 0, 1, 0.0)
@@ -126,6 +150,8 @@ class Engine:
     survey: Callable[[Cube], Fit[Survey]] = _survey
     read: Callable[[Path], Fit[Cube]] = _read
     copy: Callable[[Any, str], Fit[Cube]] = copied
+    join: Callable[[Sequence[Cube]], Fit[Cube]] = _join
     sample: Callable[[], Fit[Scene]] = _sample
     export: Callable[[Path, Answer, Report, tuple[str, ...]], Fit[Path]] = _export
+    page: Callable[[Answer, Report, tuple[str, ...]], Fit[Path]] = _page
     warm_up: Callable[[], Fit[None]] = _warm_up

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from napari_unmix.plugin.naming import distinct
 from napari_unmix.plugin.session import shown_names
 from napari_unmix.plugin.verbs import Verbs
+from napari_unmix.unmixing import Fit
 
-EXPORTING = "writing the result"
+EXPORTING, PAGING = "writing the result", "writing the report page"
 
 
 class ResultVerbs(Verbs):
@@ -52,19 +54,28 @@ class ResultVerbs(Verbs):
 
     def export(self, parent: str | Path) -> None:
         """Write the last result with its report and pictures to a new folder in ``parent``; nothing is ever replaced."""
+        self._write(lambda *what: self._engine.export(Path(parent), *what), self._exported, EXPORTING)
+
+    def open_report(self) -> None:
+        """Write the report page of the last result to a temporary folder; whoever shows pages opens it."""
+        self._write(lambda *what: self._engine.page(*what), self._paged, PAGING)
+
+    def _write(self, make: Callable[..., Fit[Path]], done: Callable[[Path], None], text: str) -> None:
         answer, report = self.session.answer, self.session.report
         if answer is None or report is None:
-            self._trouble("result", "There is no checked result to export: train first, and wait for the checks.")
+            self._trouble("result", "There is no checked result yet: train first, and wait for the checks.")
             return
         given = self.session.names
         names = given if len(given) == len(answer.unmixing.names) else answer.unmixing.names
-        self._chore(
-            lambda: self._engine.export(Path(parent), answer, report, names), self._exported, "result", EXPORTING
-        )
+        self._chore(lambda: make(answer, report, names), done, "result", text)
 
     def _exported(self, folder: Path) -> None:
         self._settle("result")
         self.session.exported = folder
+
+    def _paged(self, page: Path) -> None:
+        self._settle("result")
+        self.session.page = page
 
     def set_visible(self, index: int, visible: bool) -> None:
         """Show or hide an endmember's map."""

@@ -70,7 +70,7 @@ class Session:
 
     ``names`` and ``hidden`` are the user's wishes for the endmembers of the answer, or before that of the preview;
     ``label`` is what the brush paints; ``pixel`` and ``pins`` are (row, column); ``chore`` says what is made in the background;
-    ``exported`` is the folder that was written last.
+    ``exported`` is the folder that was written last, ``page`` the report page.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -95,6 +95,7 @@ class Session:
     trouble: Trouble | None = None
     chore: str = ""
     exported: Path | None = None
+    page: Path | None = None
     theme: Theme = field(default_factory=Theme)
 
 
@@ -111,6 +112,20 @@ def endmember_count(session: Session) -> int | None:
 def same_image(one: Cube | None, other: Cube | None) -> bool:
     """Whether two cubes are one image, perhaps with other bands excluded."""
     return one is other or (one is not None and other is not None and one.spectra is other.spectra)
+
+
+def joinable(session: Session) -> tuple[Cube, ...]:
+    """The open cubes that could be joined as acquisitions: single ones with as many bands as the current cube."""
+    if session.cube is None:
+        return ()
+    bands = session.cube.shape[2]
+    return tuple(cube for cube in session.cubes if cube.acquisitions is None and cube.shape[2] == bands)
+
+
+def acquisition_count(session: Session) -> int:
+    """How many acquisitions the current cube joins, 1 for a single one."""
+    cube = session.cube
+    return 1 if cube is None or cube.acquisitions is None else int(cube.acquisitions.max())
 
 
 def shown(session: Session) -> Preview | Unmixing | None:

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from napari_unmix.specs.auxiliary import GENERATOR_NAMES, Auxiliary
 from napari_unmix.specs.base import MethodSpec
 
 
@@ -17,10 +18,12 @@ class IvaeSpec(MethodSpec):
     uses_paint: ClassVar[bool] = True
 
     method: Literal["ivae"] = "ivae"
-    auxiliary: Literal["auto", "superpixels", "blocks", "none"] = Field(
+    auxiliary: Auxiliary = Field(
         "auto",
         title="Side information",
-        description="Where u comes from on unpainted pixels. auto: painted regions, or superpixels where no region is painted.",
+        description="Where u comes from on unpainted pixels: auto (painted regions, or superpixels where no region is painted), none, or "
+        f"{', '.join(GENERATOR_NAMES)}; several are combined by +.",
+        json_schema_extra={"metavar": "NAME[+NAME…]"},
     )
     mixing: Literal["linear", "fan", "bilinear", "ppnm", "post-nonlinear", "residual"] = Field(
         "linear",

@@ -16,9 +16,10 @@ from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.methods.base import Problem, Solution
 from napari_unmix.methods.generative.posterior import SemiAmortised
 from napari_unmix.methods.generative.region_gaussian import GaussianPosterior, gaussian_posterior
+from napari_unmix.methods.geometry.found import Found
 from napari_unmix.methods.geometry.picks import vertex_components
 from napari_unmix.methods.geometry.refine import Refined, refine_by_regions
-from napari_unmix.methods.geometry.route import Found, find_endmembers
+from napari_unmix.methods.geometry.route import find_endmembers
 from napari_unmix.methods.training import one_thread
 from napari_unmix.simplex import fully_constrained, scaled
 from napari_unmix.specs.ivae import IvaeSpec
@@ -188,6 +189,7 @@ def _search_notes(found: Found, refined: Refined) -> list[str]:
     said = {
         "sphere": f"Endmembers: purest spectra on the sphere, because spectra vary more than noise (residual {chi:.1f}× the noise).",
         "cone": f"Endmembers: purest spectra of the cone, because spectra vary more than noise (residual {chi:.1f}× the noise).",
+        "rare": "Endmembers: furthest spectra that others stand by, because rare materials rise over the noise.",
         "strokes": "Endmembers: purest spectra on the sphere, anchored by the painted materials.",
         "affine": "Endmembers: corners of the data's simplex, because mixing is linear to the noise "
         f"(residual {found.excess.affine:.2f}× the noise).",

@@ -26,7 +26,7 @@ class Strokes:
     """Means of painted strokes that anchor the first endmembers: ``means`` (Q, K), worth ``weight`` times the material's own evidence."""
 
     means: FloatArray
-    weight: float = 0.3
+    weight: float
 
 
 @dataclass(frozen=True, eq=False)

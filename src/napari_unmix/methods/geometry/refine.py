@@ -8,8 +8,8 @@ import numpy as np
 
 from napari_unmix.alignment import match_endmembers
 from napari_unmix.cube import BoolArray, FloatArray, IntArray
+from napari_unmix.methods.geometry.found import Found
 from napari_unmix.methods.geometry.region_moments import MomentFit, RegionMoments, fit_region_moments, region_moments
-from napari_unmix.methods.geometry.route import Found
 from napari_unmix.metrics import spectral_angle
 from napari_unmix.simplex import scaled
 

@@ -1,17 +1,17 @@
 """The rule that chooses how endmembers are found, from the data alone, and says which way it took and why.
 
 1. The noise is calibrated so that the residual of an exact linear model is one (χ = 1).
-2. Real variability (χ_lin > 1.25): robust archetypes on the sphere, anchored by painted materials where there are any; the exact cone
-   where both disagree much.
-3. Otherwise archetypes in affine coordinates (sum-to-one and χ_aff ≤ 1.04) or perspective coordinates (all else). Painted materials
-   name the corners that they lie nearest to; where one lies near none, its stroke anchors it as in 2.
+2. Real variability (χ_lin > 1.25): robust archetypes on the sphere; the exact cone where both disagree much.
+3. Otherwise archetypes in affine coordinates (sum-to-one and χ_aff ≤ 1.04) or perspective coordinates (all else).
 4. Pixels outside the archetypes' hull beyond what noise explains: no pure pixels, so noise-calibrated minimum volume instead.
+5. Some variability (1.04 < χ_lin ≤ 2), and a material that rises over the noise has no endmember: the picks that keep rare materials instead of 2–4.
+6. Painted materials name, confirm or anchor what was found (``strokes``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,46 +21,22 @@ from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.methods.geometry import archetypes as arch
 from napari_unmix.methods.geometry.bilinear import bilinear_residual
 from napari_unmix.methods.geometry.coordinates import Coordinates, affine_coordinates, perspective_coordinates
+from napari_unmix.methods.geometry.found import NO_EXCESS, Found, Search
 from napari_unmix.methods.geometry.minimum_volume import minimum_volume
 from napari_unmix.methods.geometry.picks import largest_volume, simplex_volume, starting_picks, unit_length
+from napari_unmix.methods.geometry.strokes import with_strokes
+from napari_unmix.methods.geometry.supported import missed_materials
 from napari_unmix.metrics import spectral_angle
 from napari_unmix.simplex import fully_constrained, non_negative
 from napari_unmix.subspace import Excess, linear_subspace, noise_level, subspace_excess
 
 VARIABILITY = 1.25
+# Up to here variability is no more than the noise itself, and what stands out of both is a material.
+MOST_VARIABILITY = 2.0
 AFFINE = 1.04
 WEAK_SIGNAL = 12.0
-# A stroke is mostly one material: the endmember it names leads it by this share.
-_MOSTLY = 0.5
 # Endmembers are found on at most this many pixels: more change the corners by less than the noise.
 MOST_PIXELS = 40_000
-
-
-@dataclass(frozen=True, eq=False)
-class Found:
-    """Endmembers and how they were found.
-
-    Attributes
-    ----------
-    endmembers : (P, B) spectra, or directions where ``scaled`` inversion follows
-    route : "sphere", "cone", "strokes", "affine" or "perspective"
-    pure : whether pure pixels back the endmembers; False means extrapolated by minimum volume
-    noise : calibrated white noise level
-    excess : residual to the subspaces over the noise
-    notes : sentences for the user, each from a measured number
-    numbers : what was measured
-    """
-
-    endmembers: FloatArray
-    route: str
-    pure: bool
-    noise: float
-    excess: Excess
-    notes: tuple[str, ...] = ()
-    numbers: dict[str, Any] = field(default_factory=dict)
-
-
-Search = Generator[float, None, Found]
 
 
 def find_endmembers(spectra: FloatArray, count: int, *, sum_to_one: bool, strokes: list[IntArray], seed: int) -> Search:
@@ -72,17 +48,13 @@ def find_endmembers(spectra: FloatArray, count: int, *, sum_to_one: bool, stroke
     spectra, strokes = _thinned(spectra, strokes, generator)
     noise = noise_level(spectra, count)
     excess = subspace_excess(spectra, count, noise)
-    if excess.linear > VARIABILITY:
-        found = yield from (
-            _by_strokes(spectra, count, strokes, sum_to_one)
-            if strokes
-            else _on_sphere(spectra, count, sum_to_one, generator)
-        )
+    varies = excess.linear > VARIABILITY
+    if varies:
+        found = yield from _on_sphere(spectra, count, sum_to_one, noise, excess, generator)
     else:
         found = yield from _in_simplex(spectra, count, sum_to_one, noise, excess, generator)
-        if strokes:
-            named = _named_by_strokes(spectra, found, strokes, sum_to_one)
-            found = named if named is not None else (yield from _by_strokes(spectra, count, strokes, sum_to_one))
+    if strokes:
+        found = yield from with_strokes(spectra, found, strokes, noise, sum_to_one=sum_to_one, varies=varies)
     found = replace(found, noise=noise, excess=excess)
     weakest = float(excess.affine_eigenvalues[count - 2] if sum_to_one else excess.linear_eigenvalues[count - 1])
     notes = (*found.notes, *_signal_notes(weakest, excess))
@@ -120,7 +92,9 @@ def _signal_notes(weakest: float, excess: Excess) -> list[str]:
 # Route 2: on the sphere
 
 
-def _on_sphere(spectra: FloatArray, count: int, sum_to_one: bool, generator: np.random.Generator) -> Search:
+def _on_sphere(
+    spectra: FloatArray, count: int, sum_to_one: bool, noise: float, excess: Excess, generator: np.random.Generator
+) -> Search:
     unit, lengths = unit_length(spectra)
     weights = lengths / lengths.mean()
     subspace = linear_subspace(unit, min(count + 2, spectra.shape[1]), weights)
@@ -144,98 +118,36 @@ def _on_sphere(spectra: FloatArray, count: int, sum_to_one: bool, generator: np.
             notes.append("Several starts fit equally well but differ by more than 3°: paint a stroke to choose.")
     agreeing = sum(optimum.loss < arch.SAME_LOSS * chords[0].loss for optimum in chords)
     numbers = {"starts": len(chords), "starts_agreeing": agreeing, "chord_cone_degrees": apart.tolist()}
-    endmembers = _with_brightness(
-        spectra, unit, lengths, endmembers, fully_constrained(scores, best.archetypes), sum_to_one
-    )
-    return Found(endmembers, route, True, 0.0, _NO_EXCESS, tuple(notes), numbers)
+    if (rare := _rare_materials(spectra, endmembers, noise, excess)) is not None:
+        return _of_rare_materials(rare, numbers)
+    if sum_to_one:
+        abundances = fully_constrained(scores, best.archetypes)
+        endmembers = arch.brightness_of_closest(unit, lengths, endmembers, abundances)
+    return Found(endmembers, route, True, 0.0, NO_EXCESS, tuple(notes), numbers)
+
+
+def _rare_materials(spectra: FloatArray, endmembers: FloatArray, noise: float, excess: Excess) -> FloatArray | None:
+    """The spectra of supported picks where ``endmembers`` lack one; None where nothing is lacking, or could be told.
+
+    Exactly linear scenes have no use for it (pixels away from every endmember are mixtures), strongly varying ones hide it.
+    """
+    if not AFFINE < excess.linear <= MOST_VARIABILITY:
+        return None
+    picks = missed_materials(spectra, endmembers, noise)
+    return None if picks is None else picks.means(spectra)
+
+
+def _of_rare_materials(endmembers: FloatArray, numbers: dict[str, Any]) -> Found:
+    note = "Least squares gave up a rare material that rises over the noise, so its fit was not used."
+    return Found(endmembers, "rare", True, 0.0, NO_EXCESS, (note,), numbers)
 
 
 def _purified(unit: FloatArray, scores: FloatArray, archetypes: FloatArray) -> FloatArray:
     return arch.purest_mean(unit, fully_constrained(scores, archetypes))
 
 
-def _with_brightness(
-    spectra: FloatArray,
-    unit: FloatArray,
-    lengths: FloatArray,
-    endmembers: FloatArray,
-    abundances: FloatArray,
-    sum_to_one: bool,
-) -> FloatArray:
-    return arch.brightness_of_closest(unit, lengths, endmembers, abundances) if sum_to_one else endmembers
-
-
 def _numbers(which: FloatArray | np.ndarray) -> str:
     return ", ".join(str(k + 1) for k in np.flatnonzero(which))
-
-
-_NO_EXCESS = Excess(0.0, 0.0, np.zeros(0), np.zeros(0))
-
-
-def _by_strokes(spectra: FloatArray, count: int, strokes: list[IntArray], sum_to_one: bool) -> Search:
-    unit, lengths = unit_length(spectra)
-    weights = lengths / lengths.mean()
-    subspace = linear_subspace(unit, min(count + 2, spectra.shape[1]), weights)
-    scores = subspace.scores(unit)
-    cores = [stroke[arch.stroke_mean(scores[stroke])[1]] for stroke in strokes]
-    fit = yield from _anchored(scores, weights, cores, count)
-    # Pixels that the first fit contradicts were painted by mistake.
-    kept = []
-    for k, core in enumerate(cores):
-        share = fit.abundances[core, k]
-        believed = core[share >= 0.5 * np.median(share)]
-        kept.append(believed if len(believed) >= arch.FEWEST_BACKERS else core)
-    fit = yield from _anchored(scores, weights, kept, count)
-    endmembers: FloatArray = fit.archetypes @ subspace.basis
-    if sum_to_one:
-        endmembers = arch.brightness_of_closest(unit, lengths, endmembers, fit.abundances)
-    one = len(strokes) == 1
-    note = f"{len(strokes)} painted material{'' if one else 's'} anchor{'s' if one else ''} the first endmember{'' if one else 's'}"
-    note += "." if len(strokes) == count else "; the others are the purest spectra left."
-    numbers = {"stroke_pixels_believed": [len(pixels) for pixels in kept]}
-    return Found(
-        endmembers,
-        "strokes",
-        True,
-        0.0,
-        _NO_EXCESS,
-        (note,),
-        numbers,
-    )
-
-
-def _named_by_strokes(spectra: FloatArray, found: Found, strokes: list[IntArray], sum_to_one: bool) -> Found | None:
-    """Put the endmember that leads each stroke first, in the strokes' order; None where a stroke is not mostly one of them."""
-    from scipy.optimize import linear_sum_assignment
-
-    invert = fully_constrained if sum_to_one else non_negative
-    shares = np.array([np.median(invert(spectra[stroke], found.endmembers), axis=0) for stroke in strokes])
-    shares = shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-12)
-    rows, columns = linear_sum_assignment(-shares)
-    if shares[rows, columns].min() < _MOSTLY:
-        return None
-    order = np.concatenate([columns, np.setdiff1d(np.arange(len(found.endmembers)), columns)])
-    return replace(
-        found,
-        endmembers=found.endmembers[order],
-        notes=(*found.notes, "Painted materials name the endmembers that lead them."),
-    )
-
-
-def _anchored(
-    scores: FloatArray, weights: FloatArray, cores: list[IntArray], count: int
-) -> Generator[float, None, arch.Archetypes]:
-    means = np.array([scores[core].mean(axis=0) for core in cores])
-    start = means
-    few = max(arch.FEWEST_BACKERS, len(scores) // 500)
-    while len(start) < count:
-        # A free endmember starts at the worst-explained pixel and its likes.
-        residual = weights * ((scores - fully_constrained(scores, start) @ start) ** 2).sum(axis=1)
-        worst = np.argpartition(-residual, few)[:few]
-        seed = worst[residual[worst].argmax()]
-        alike = worst[np.argsort(((scores[worst] - scores[seed]) ** 2).sum(axis=1))[: arch.FEWEST_BACKERS]]
-        start = np.vstack([start, scores[alike].mean(axis=0)])
-    return (yield from arch.fit_archetypes(scores, start, weights, 0.1, strokes=arch.Strokes(means), sweeps=60))
 
 
 # Routes 3 and 4: in simplex coordinates
@@ -254,6 +166,8 @@ def _in_simplex(
     outside, allowed = _outside(spectra, endmembers, noise, affine, excess, count)
     numbers: dict[str, Any] = {"outside": outside, "outside_allowed": allowed, "starts": len(optima)}
     numbers["starts_agreeing"] = sum(optimum.loss < arch.SAME_LOSS * optima[0].loss for optimum in optima)
+    if (rare := _rare_materials(spectra, endmembers, noise, excess)) is not None:
+        return _of_rare_materials(rare, numbers)
     if outside > allowed:
         yield optima[0].loss
         pure = affine and _looks_bilinear(spectra, endmembers, noise, excess, count, outside)
@@ -274,7 +188,7 @@ def _in_simplex(
                 )
     if sum_to_one and not affine:
         endmembers = _sum_to_one_brightness(spectra, endmembers)
-    return Found(endmembers, "affine" if affine else "perspective", pure, 0.0, _NO_EXCESS, tuple(notes), numbers)
+    return Found(endmembers, "affine" if affine else "perspective", pure, 0.0, NO_EXCESS, tuple(notes), numbers)
 
 
 def _weakest(excess: Excess, count: int, sum_to_one: bool) -> float:

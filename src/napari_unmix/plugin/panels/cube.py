@@ -10,8 +10,9 @@ from napari_unmix.composite import COMPOSITES, has_colours
 from napari_unmix.cube import Cube
 from napari_unmix.plugin.band_ranges import excluded_text, says
 from napari_unmix.plugin.controller import Controller
+from napari_unmix.plugin.panels.join import JoinEditor
 from napari_unmix.plugin.panels.step import Step, button, row, say, set_property, text
-from napari_unmix.plugin.session import Session, same_image
+from napari_unmix.plugin.session import Session, joinable, same_image
 
 FILES = "Hyperspectral cubes (*.hdr *.img *.raw *.dat *.bil *.bip *.bsq *.mat *.npz *.npy *.zarr);;All files (*)"
 WELCOME = "1. Open a cube.\n2. Paint a few places whose mixtures differ (helps, but is not needed).\n3. Press Train."
@@ -50,14 +51,21 @@ class CubePanel(Step):
         self._bands.setCheckable(True)
         self._bands.toggled.connect(self._edit_bands)
         self._editor = BandsEditor(controller)
+        self._join = button(
+            "Join…", "Choose open cubes of the same bands and unmix them together, as acquisitions.", lambda: None
+        )
+        self._join.setCheckable(True)
+        self._join.toggled.connect(self.refresh)
+        self._joiner = JoinEditor(controller, lambda: self._join.setChecked(False))
         for item in (
             self._welcome,
             self._cubes,
             self._card,
             self._repairs,
             self._composite_row,
-            row(self._open, self._sample, self._bands, stretch=-2),
+            row(self._open, self._sample, self._bands, self._join, stretch=-2),
             self._editor,
+            self._joiner,
             self._chore,
         ):
             self.body.addWidget(item)
@@ -82,7 +90,11 @@ class CubePanel(Step):
         self._editor.setVisible(cube is not None and self._bands.isChecked())
         if cube is not None:
             self._editor.show_cube(cube)
-        reading = session.chore.startswith(("reading", "mixing"))
+        candidates = joinable(session)
+        self._join.setVisible(len(candidates) > 1)
+        self._joiner.setVisible(len(candidates) > 1 and self._join.isChecked())
+        self._joiner.show_cubes(candidates)
+        reading = session.chore.startswith(("reading", "mixing", "joining"))
         say(self._chore, f"{session.chore} …" if reading else "")
         self._open.setEnabled(not reading)
         self._sample.setEnabled(not reading)
@@ -166,6 +178,8 @@ def card(cube: Cube) -> str:
         parts.append("no wavelengths: bands are numbered")
     else:
         parts.append(f"{cube.wavelengths.min():.0f}–{cube.wavelengths.max():.0f} nm")
+    if cube.acquisitions is not None:
+        parts.append(f"{int(cube.acquisitions.max())} acquisitions")
     excluded = int((~cube.good_bands).sum())
     if excluded:
         parts.append(f"{excluded} bands excluded")

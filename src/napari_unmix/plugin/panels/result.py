@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeyEvent, QMouseEvent
+from qtpy.QtCore import Qt, QUrl
+from qtpy.QtGui import QDesktopServices, QKeyEvent, QMouseEvent
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QToolButton, QVBoxLayout, QWidget
 
 from napari_unmix.cube import FloatArray
@@ -15,11 +16,12 @@ from napari_unmix.plugin.colours import endmember_palette
 from napari_unmix.plugin.controller import Controller
 from napari_unmix.plugin.panels.icons import eye_icon
 from napari_unmix.plugin.panels.step import Step, button, paint_swatch, row, say, set_property, swatch, text
-from napari_unmix.plugin.result_verbs import EXPORTING
+from napari_unmix.plugin.result_verbs import EXPORTING, PAGING
 from napari_unmix.plugin.session import Session, out_of_date, running, shown, shown_names
 
 VERDICTS = {"identified": ("◉", "pass"), "partly": ("◐", "doubtful"), "not identified": ("○", "fail")}
 STATUSES = {"pass": "✓", "doubtful": "◐", "fail": "✗", "not applicable": "–"}
+URGENCY = ("fail", "doubtful", "pass", "not applicable")  # what asks for something to be done comes first
 MEAN_PIXELS = 40_000
 
 
@@ -55,10 +57,15 @@ class ResultPanel(Step):
             "Write maps, endmembers, report and pictures to a new folder; nothing is ever replaced.",
             self._choose_folder,
         )
+        self._page = button(
+            "Open report",
+            "Write the checks with their numbers and pictures as a page, and open it in the browser.",
+            controller.open_report,
+        )
         self._written = text("note")
         self.body.addWidget(self._state)
         self.body.addLayout(self._rows)
-        self._export_row = row(self._export, stretch=-2)
+        self._export_row = row(self._export, self._page, stretch=-2)
         for item in (self._trust_row, self._checks, self._notes, self._export_row, self._written):
             self.body.addWidget(item)
         self.listen(
@@ -66,6 +73,7 @@ class ResultPanel(Step):
         )
         self.listen(self._show_report, "report", "answer", "cube")
         self.listen(self._show_export, "report", "answer", "chore", "exported")
+        self.listen(self._open_page, "page")
         self.refresh()
         self._show_report()
         self._show_export()
@@ -121,11 +129,16 @@ class ResultPanel(Step):
 
     def _show_export(self, *_: Any) -> None:
         session = self.session
-        writing = session.chore == EXPORTING
+        writing = session.chore in (EXPORTING, PAGING)
         self._export_row.setVisible(session.answer is not None)
-        self._export.setEnabled(session.report is not None and not writing)
+        for control in (self._export, self._page):
+            control.setEnabled(session.report is not None and not writing)
         done = "" if session.exported is None else f"written to {breakable(str(session.exported))}"
-        say(self._written, f"{EXPORTING} …" if writing else done)
+        say(self._written, f"{session.chore} …" if writing else done)
+
+    def _open_page(self, page: Path | None) -> None:
+        if page is not None and not QDesktopServices.openUrl(QUrl.fromLocalFile(str(page))):
+            say(self._written, f"no browser was found; the report is {breakable(str(page))}")
 
     def _choose_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Choose where to make the folder of this result")
@@ -141,8 +154,10 @@ class ResultPanel(Step):
             widget = item.widget() if item is not None else None
             if widget is not None:
                 widget.deleteLater()
-        for check in () if report is None else report.checks:
-            self._checks_layout.addWidget(CheckRow(check))
+        if report is not None:
+            self._checks_layout.addWidget(text("note", tally(report)))
+            for check in sorted(report.checks, key=lambda check: URGENCY.index(check.status)):
+                self._checks_layout.addWidget(CheckRow(check))
 
 
 class CheckRow(QWidget):
@@ -154,20 +169,25 @@ class CheckRow(QWidget):
         sign.setObjectName("checkMark")
         sign.setProperty("status", check.status)
         sign.setAlignment(Qt.AlignmentFlag.AlignTop)
+        sign.setIndent(0)
         sign.setFixedWidth(16)
         sign.setToolTip(check.status)
         sign.setAccessibleName(check.status)
         words = QVBoxLayout()
         words.setSpacing(1)
-        title = text("checkTitle", f"{check.name[:1].upper()}{check.name[1:]}{numbers(check)}")
-        words.addWidget(title)
-        words.addWidget(text("note", check.sentence))
-        if check.remedy:
-            words.addWidget(text("remedy", f"→ {check.remedy}"))
+        title = f"{check.name[:1].upper()}{check.name[1:]}{numbers(check)}"
+        remedy = f"→ {check.remedy}" if check.remedy else ""
+        for name, content in (("checkTitle", title), ("note", check.sentence), ("remedy", remedy)):
+            if content:
+                line = text(name, content)
+                line.setAlignment(Qt.AlignmentFlag.AlignTop)  # a label may get a line more than it needs
+                line.setIndent(0)
+                words.addWidget(line)
+        words.addStretch(1)
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 2, 0, 2)
+        layout.setContentsMargins(4, 2, 0, 2)
         layout.setSpacing(4)
-        layout.addWidget(sign)
+        layout.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(words, 1)
 
 
@@ -257,6 +277,14 @@ class NameEdit(QLineEdit):
 def breakable(path: str) -> str:
     """A path that may be wrapped after each of its folders, so that a long one does not widen the dock."""
     return path.replace("/", "/\u200b").replace("\\", "\\\u200b")
+
+
+def tally(report: Report) -> str:
+    """How many checks of the report say what."""
+    counts = {status: sum(check.status == status for check in report.checks) for status in URGENCY}
+    words = {"fail": "failed", "doubtful": "doubtful", "pass": "passed"}
+    said = ", ".join(f"{count} {words[status]}" for status, count in counts.items() if count)
+    return f"{len(report.checks)} check{'' if len(report.checks) == 1 else 's'}: {said}."
 
 
 def numbers(check: Check) -> str:

@@ -20,17 +20,12 @@ from qtpy.QtWidgets import (
 from napari_unmix.cube import Meaning
 from napari_unmix.plugin.colours import annotation_row_colours, painted_labels
 from napari_unmix.plugin.controller import Controller
+from napari_unmix.plugin.panels.source import SourceButton, status_lines
 from napari_unmix.plugin.panels.step import Step, button, row, say, text
 from napari_unmix.plugin.session import Session, recommended_regions
 
 FEW_ROWS = 4
 KINDS = ("region", "material", "ignore")
-SOURCES = {
-    "auto": ("Auto", "Painted regions where there are any, else superpixels made from the cube."),
-    "superpixels": ("Superpixels", "Unpainted pixels: small patches of similar pixels, made from the cube itself."),
-    "blocks": ("Blocks", "Unpainted pixels: square tiles, independent of the noise."),
-    "none": ("None", "Unpainted pixels have no side information."),
-}
 
 
 class SidePanel(Step):
@@ -48,12 +43,8 @@ class SidePanel(Step):
             controller.new_annotation,
         )
         self._next = button("Next region", "Paint the next place with a new label.", controller.next_region)
-        self._source = QComboBox()
-        for key, (label, tooltip) in SOURCES.items():
-            self._source.addItem(label, key)
-            self._source.setItemData(self._source.count() - 1, tooltip, Qt.ItemDataRole.ToolTipRole)
-        self._source.setToolTip("Where the side information of unpainted pixels comes from.")
-        self._source.activated.connect(lambda index: controller.set_option("auxiliary", self._source.itemData(index)))
+        self._source = SourceButton(controller)
+        self._status = text("note")
         self._rows = QVBoxLayout()
         self._rows.setSpacing(3)
         self._by_label: dict[int, LabelRow] = {}
@@ -70,6 +61,7 @@ class SidePanel(Step):
         self.body.addWidget(row(self._new, self._next, stretch=-2))
         self._source_row = row(QLabel("Unpainted pixels"), self._source, stretch=1)
         self.body.addWidget(self._source_row)
+        self.body.addWidget(self._status)
         self.body.addLayout(self._rows)
         self.body.addWidget(self._all)
         self.body.addWidget(self._enough)
@@ -92,7 +84,8 @@ class SidePanel(Step):
         auxiliary = getattr(session.spec, "auxiliary", None)
         self._source_row.setVisible(auxiliary is not None)
         if auxiliary is not None:
-            self._source.setCurrentIndex(self._source.findData(auxiliary))
+            self._source.show_session(session, auxiliary)
+        say(self._status, "" if auxiliary is None else status_lines(session, auxiliary, len(regions)))
         say(self._sentence, self._advice(len(regions), bool(counts), wanted))
         if not counts:
             self.set_mark("empty")
@@ -105,11 +98,7 @@ class SidePanel(Step):
             return f"{spec.title} does not use paint, except for what is to be ignored."
         if not painted:
             begun = self.session.annotation is not None
-            return (
-                "Paint on the image: drag with the left button."
-                if begun
-                else "Optional. Without paint, side information is made from the cube."
-            )
+            return "Paint on the image: drag with the left button." if begun else "Painting is optional."
         if wanted is None:
             return f"{regions} regions painted."
         if regions >= wanted:

@@ -1,0 +1,27 @@
+"""The auxiliary variable u (side information): from paint, from place, from acquisitions, or made from the cube."""
+
+from napari_unmix.auxiliary.information import (
+    HEAD,
+    PAINTED,
+    SideInformation,
+    make_side_information,
+    side_information,
+    statuses,
+)
+from napari_unmix.auxiliary.place import blocks, position
+from napari_unmix.auxiliary.registry import GENERATORS, Generator
+from napari_unmix.auxiliary.segments import superpixels
+
+__all__ = [
+    "GENERATORS",
+    "HEAD",
+    "PAINTED",
+    "Generator",
+    "SideInformation",
+    "blocks",
+    "make_side_information",
+    "position",
+    "side_information",
+    "statuses",
+    "superpixels",
+]

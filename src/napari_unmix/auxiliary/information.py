@@ -1,0 +1,135 @@
+"""u of every pixel: painted regions first, generators for the rest, and what may be claimed with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_CELL, MOST_SEGMENTS, crossed
+from napari_unmix.auxiliary.registry import GENERATORS
+from napari_unmix.cube import Annotation, Cube, IntArray
+from napari_unmix.specs.auxiliary import generator_names
+from napari_unmix.unmixing import Fit, Progress, drain
+
+PAINTED = "painted regions"
+HEAD = "Side information: "
+_PAINTED_STATUS = "The theorems apply if materials and light are the same in every region and painting follows place, not a material's amount."
+
+
+@dataclass(frozen=True, eq=False)
+class SideInformation:
+    """u of every pixel.
+
+    Attributes
+    ----------
+    labels : (H, W) int, 0 = unknown, else 1 … R without gaps
+    sources : where it comes from: "painted regions" first where there are any, then names of generators
+    painted_labels : painted label -> its u, for the regions that a user painted
+    statuses : what may be claimed with it, sentences for the user
+    """
+
+    labels: IntArray
+    sources: tuple[str, ...]
+    painted_labels: dict[int, int]
+    statuses: tuple[str, ...]
+
+    @property
+    def source(self) -> str:
+        """What the claims rest on: painted regions where there are any, else the generators, joined by +."""
+        return PAINTED if PAINTED in self.sources else "+".join(self.sources)
+
+    @property
+    def status(self) -> str:
+        """All of ``statuses``."""
+        return " ".join(self.statuses)
+
+    @property
+    def count(self) -> int:
+        """R, the number of different values of u."""
+        return int(self.labels.max(initial=0))
+
+    @property
+    def declared(self) -> int:
+        """Labels 1 … ``declared`` were declared by a person: painted regions, and acquisitions where no other source cuts them up.
+
+        Only in these may the spread of the mixtures be read off a region's covariance: automatic segments are too homogeneous for that.
+        """
+        made = set(self.sources) - {PAINTED, "acquisition"}
+        return len(self.painted_labels) if made else self.count
+
+
+def side_information(cube: Cube, annotation: Annotation | None, choice: str) -> SideInformation:
+    """Make u; see ``make_side_information``."""
+    return drain(make_side_information(cube, annotation, choice))
+
+
+def make_side_information(cube: Cube, annotation: Annotation | None, choice: str) -> Fit[SideInformation]:
+    """Make u: a generator that yields before each part.
+
+    ``choice`` is "auto" (painted regions where there are any, else superpixels, within each acquisition where there are several),
+    "none", or names of ``GENERATORS`` joined by +. What is named explicitly labels the unpainted pixels only: painted regions win where
+    they overlap. Materials are anchors, not regions. Raises UnmixError where the annotation or the choice does not fit the cube,
+    ValueError for an unknown name.
+    """
+    painted = np.zeros(cube.shape[:2], np.int32)
+    if annotation is not None:
+        annotation.check_against(cube)
+        painted = np.where(cube.valid_pixels, annotation.labels, 0)
+    regions = [] if annotation is None else annotation.of_kind("region")
+    regions = [label for label in regions if (painted == label).any()]
+    mapping = {label: place for place, label in enumerate(regions, start=1)}
+    labels = np.zeros(cube.shape[:2], dtype=np.int32)
+    for label, place in mapping.items():
+        labels[painted == label] = place
+    names = in_use(choice, painted=bool(regions), acquisitions=_acquisitions(cube))
+    free = (labels == 0) & cube.valid_pixels
+    if names and free.any():
+        made = yield from _combined(cube, names)
+        free &= made > 0
+        labels[free] = len(regions) + 1 + np.unique(made[free], return_inverse=True)[1]
+    sources = (*([PAINTED] if regions else []), *names)
+    said = statuses(choice, painted=bool(regions), acquisitions=_acquisitions(cube))
+    return SideInformation(labels, sources, mapping, said)
+
+
+def _acquisitions(cube: Cube) -> int:
+    return 1 if cube.acquisitions is None else int(cube.acquisitions.max(initial=0))
+
+
+def _combined(cube: Cube, names: tuple[str, ...]) -> Fit[IntArray]:
+    fewest = max(FEWEST_PIXELS_OF_A_CELL, int(cube.valid_pixels.sum()) // MOST_SEGMENTS)
+    labels: IntArray | None = None
+    for number, name in enumerate(names):
+        yield Progress(f"making the side information ({GENERATORS[name].title})", number, len(names), 0.0)
+        made = GENERATORS[name].make(cube)
+        labels = made if labels is None else crossed(labels, made, fewest)
+    assert labels is not None
+    return labels
+
+
+def in_use(choice: str, *, painted: bool, acquisitions: int = 1) -> tuple[str, ...]:
+    """The generators that label the pixels without a painted region; none of them where painted regions are all there is."""
+    names = generator_names(choice)
+    if names == ("none",) or (names == ("auto",) and painted):
+        return () if painted else ("none",)
+    if names == ("auto",):
+        return ("acquisition", "superpixels") if acquisitions > 1 else ("superpixels",)
+    return names
+
+
+def statuses(choice: str, *, painted: bool, acquisitions: int = 1) -> tuple[str, ...]:
+    """What may be claimed with a choice, sentences for the user; with the reason where ``auto`` chose."""
+    said = [f"{HEAD}{PAINTED}. {_PAINTED_STATUS}"] if painted else []
+    parts = [GENERATORS[name] for name in in_use(choice, painted=painted, acquisitions=acquisitions)]
+    if not parts:
+        return tuple(said)
+    why = ""
+    if choice == "auto":
+        joined = f", {acquisitions} acquisitions are joined" if acquisitions > 1 else ""
+        why = f" (auto: no region is painted{joined})"
+    head = f"{'Unpainted pixels: ' if painted else HEAD}{' × '.join(part.title for part in parts)}{why}."
+    if len(parts) == 1:
+        return (*said, f"{head} {parts[0].status}")
+    together = f"{head} Together they allow no more than the weakest of them."
+    return (*said, together, *(f"{part.title[:1].upper()}{part.title[1:]}: {part.status}" for part in parts))
