@@ -277,9 +277,13 @@ def test_parts_and_restarts_that_differ_are_not_stable(evidence: Evidence, made:
     assert made.without_regions
     far = tuple(np.roll(part, 7, axis=1) for part in made.parts)
     assert stable(evidence, replace(made, parts=far)).status == "fail"
-    details = {**evidence.result.details, "restarts": {"spread_degrees": 4.0}}
-    assert stable(replace(evidence, result=replace(evidence.result, details=details)), made).status == "fail"
-    assert stable(evidence, Refits()).status == "not applicable"
+    for evidence_of_second, apart, status in ((1.0, 0.2, "doubtful"), (0.5, 0.2, "pass"), (1.0, 0.01, "pass")):
+        told = {"evidence": [1.0, evidence_of_second], "abundance_rms_to_chosen": [0.0, apart]}
+        restarted = replace(evidence.result, details={**evidence.result.details, "restarts": told})
+        close = replace(made, parts=tuple(evidence.endmembers for _ in made.parts))
+        assert stable(replace(evidence, result=restarted), close).status == status
+    without = replace(evidence, result=replace(evidence.result, details={}))
+    assert stable(without, Refits()).status == "not applicable"
 
 
 def test_regions_that_follow_the_noise_are_found(

@@ -18,11 +18,12 @@ from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.identifiability.evidence import Evidence
 from napari_unmix.methods.geometry import archetypes as arch
 from napari_unmix.methods.geometry.coordinates import affine_coordinates, perspective_coordinates
+from napari_unmix.methods.geometry.found import Found
 from napari_unmix.methods.geometry.minimum_volume import minimum_volume
 from napari_unmix.methods.geometry.picks import unit_length, vertex_components
 from napari_unmix.methods.geometry.refine import AVERAGED_WITHIN, FEWEST_REGIONS, spatial_redundancy
 from napari_unmix.methods.geometry.region_moments import MomentFit, RegionMoments, fit_region_moments, region_moments
-from napari_unmix.methods.geometry.route import VARIABILITY, Found, find_endmembers
+from napari_unmix.methods.geometry.route import VARIABILITY, find_endmembers
 from napari_unmix.metrics import spectral_angle
 from napari_unmix.simplex import fully_constrained, scaled
 from napari_unmix.subspace import linear_subspace, subspace_excess

@@ -282,7 +282,7 @@ def breakable(path: str) -> str:
 def tally(report: Report) -> str:
     """How many checks of the report say what."""
     counts = {status: sum(check.status == status for check in report.checks) for status in URGENCY}
-    words = {"fail": "failed", "doubtful": "doubtful", "pass": "passed"}
+    words = {"fail": "failed", "doubtful": "doubtful", "pass": "passed", "not applicable": "not applicable"}
     said = ", ".join(f"{count} {words[status]}" for status, count in counts.items() if count)
     return f"{len(report.checks)} check{'' if len(report.checks) == 1 else 's'}: {said}."
 
