@@ -235,7 +235,8 @@ def test_one_endmember_too_many_has_no_signal(painted: Scene, evidence: Evidence
 
 def test_a_mixing_that_folds_is_not_injective(evidence: Evidence, made: Refits) -> None:
     folded = replace(
-        evidence, result=replace(evidence.result, details={**evidence.result.details, "jacobian_smallest": 0.0})
+        evidence,
+        result=replace(evidence.result, details={**evidence.result.details, "jacobian_smallest": 0.0, "mixing": "fan"}),
     )
     assert injective(folded, made).status == "fail"
 

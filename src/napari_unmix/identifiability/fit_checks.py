@@ -29,13 +29,13 @@ def model_fits(evidence: Evidence, made: Refits) -> Check:
     chi, leading, edge = residual_numbers(evidence)
     status: Status = "pass" if chi <= FITS else "doubtful" if chi <= MISFITS else "fail"
     sentence = f"The residual is {chi:.2f}× the noise (up to {FITS} is noise)."
-    if leading > edge:
+    if leading > edge and evidence.linear:
         status = "doubtful" if status == "pass" else status
         sentence += (
             f" It has structure: one spectral direction holds {leading:.3g}× the noise's variance "
             "(a missing material, variability, or nonlinear mixing)."
         )
-    pair, scattered = strongest_product(evidence)
+    pair, scattered = strongest_product(evidence) if evidence.linear else ((0, 0), 0.0)
     if scattered > _SCATTERED:
         status = "doubtful" if status == "pass" else status
         sentence += f" The product of {evidence.named(pair)} is in it ({scattered:.0f} standard errors): light is scattered twice."
@@ -154,7 +154,7 @@ def injective(evidence: Evidence, made: Refits) -> Check:
         "closest_degrees": float(table.min()),
     }
     jacobian = evidence.result.details.get("jacobian_smallest")
-    if jacobian is not None:
+    if jacobian is not None and not evidence.linear:
         numbers["jacobian_smallest"] = float(jacobian)
         level = float(jacobian) / max(smallest, 1e-300)
         status = _worse(status, "pass" if level > _JACOBIAN else "doubtful" if level > _NO_JACOBIAN else "fail")

@@ -30,7 +30,7 @@ def simulated_twin(evidence: Evidence, made: Refits) -> Check:
     if not made.twins:
         return not_applicable(
             name,
-            "Not simulated: this method, or painted strokes, chose the endmembers in a way that is not repeated here.",
+            "Not simulated: this method, nonlinear mixing, or painted strokes made the answer in a way that is not repeated here.",
             SMALL,
         )
     value = twin_degrees(evidence, made)

@@ -224,7 +224,7 @@ def _on_sphere(
 
 def _twins(evidence: Evidence, made: Refits, generator: np.random.Generator) -> Steps[dict[str, Any]]:
     method = evidence.result.spec.method
-    if method not in ("ivae", "vca-fcls") or not _route(evidence, made):
+    if method not in ("ivae", "vca-fcls") or not evidence.linear or not _route(evidence, made):
         return {}
     rows = some_rows(len(evidence.spectra), generator)
     twins = []
