@@ -9,7 +9,8 @@ from napari_unmix.identifiability.errors import expected_abundance_rmse, expecte
 from napari_unmix.identifiability.evidence import Evidence, gather
 from napari_unmix.identifiability.fit_checks import geometry, injective, model_fits
 from napari_unmix.identifiability.refit_checks import side_information, simulated_twin, stable
-from napari_unmix.identifiability.refits import Refits, refit
+from napari_unmix.identifiability.refits import Refits
+from napari_unmix.identifiability.refitting import refit
 from napari_unmix.identifiability.region_checks import (
     different_enough,
     enough_regions,

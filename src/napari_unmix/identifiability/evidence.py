@@ -13,6 +13,8 @@ from napari_unmix.unmixing import Unmixing
 
 # A region of fewer pixels has no covariance to speak of.
 FEWEST_PIXELS = 30
+# Of larger scenes, painted pixels first and some of the others are read: the report has seconds, and more change no verdict.
+MOST_PIXELS = 60_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,13 +83,14 @@ class Evidence:
 
 def gather(cube: Cube, result: Unmixing) -> Evidence:
     """Prepare a result of this cube; pixels without an answer are left out."""
-    valid = cube.valid_pixels & np.isfinite(result.abundances).all(axis=2)
+    details = result.details
+    painted = int(details.get("painted_regions", 0))
+    regions = np.asarray(details.get("regions", np.zeros(cube.shape[:2], dtype=int)))
+    regions = np.where(regions <= painted, regions, 0).astype(int)
+    valid = _read(cube.valid_pixels & np.isfinite(result.abundances).all(axis=2), regions)
     spectra = cube.spectra[valid][:, cube.good_bands].astype(np.float64)
     endmembers = result.endmembers[:, cube.good_bands]
     light = np.ones(len(spectra)) if result.illumination is None else result.illumination[valid].astype(np.float64)
-    details = result.details
-    painted = int(details.get("painted_regions", 0))
-    labels = np.asarray(details.get("regions", np.zeros(valid.shape, dtype=int)))[valid]
     alpha = details.get("alpha")
     return Evidence(
         result=result,
@@ -95,8 +98,20 @@ def gather(cube: Cube, result: Unmixing) -> Evidence:
         endmembers=endmembers,
         abundances=result.abundances[valid].astype(np.float64),
         illumination=light,
-        regions=np.where(labels <= painted, labels, 0).astype(int),
+        regions=regions[valid],
         valid=valid,
         noise=float(details.get("noise") or noise_level(spectra, len(endmembers))),
         alpha=None if alpha is None or not painted else np.asarray(alpha, dtype=np.float64)[:painted],
     )
+
+
+def _read(valid: BoolArray, regions: IntArray) -> BoolArray:
+    """(H, W) the pixels that are read: all of them, or ``MOST_PIXELS``, painted ones first."""
+    places = np.flatnonzero(valid)
+    if len(places) <= MOST_PIXELS:
+        return valid
+    order = np.random.default_rng(0).permutation(places)
+    order = order[np.argsort(regions.ravel()[order] == 0, kind="stable")]
+    kept = np.zeros(valid.size, bool)
+    kept[order[:MOST_PIXELS]] = True
+    return kept.reshape(valid.shape)
