@@ -54,7 +54,7 @@ def refit(evidence: Evidence) -> Fit[Refits]:
 def fit_moments(evidence: Evidence, made: Refits, generator: np.random.Generator) -> Steps[Refits]:
     """The painted regions' own estimate, from the result's endmembers, shrunk and grown."""
     yield
-    moments = _painted_moments(evidence)
+    moments = yield from _painted_moments(evidence)
     if moments is None or moments.regions < FEWEST_REGIONS:
         return made
     best: MomentFit | None = None
@@ -66,7 +66,7 @@ def fit_moments(evidence: Evidence, made: Refits, generator: np.random.Generator
     return replace(made, moments=moments, moment_fit=best)
 
 
-def _painted_moments(evidence: Evidence) -> RegionMoments | None:
+def _painted_moments(evidence: Evidence) -> Steps[RegionMoments | None]:
     """Moments of spectra with brightness divided out; None where nothing is painted or spectra vary more than noise."""
     if not (evidence.linear and len(evidence.usable_regions)):
         return None
@@ -74,6 +74,7 @@ def _painted_moments(evidence: Evidence) -> RegionMoments | None:
     if excess.linear > VARIABILITY:
         return None
     spectra, regions, noise = evenly_lit(evidence)
+    yield
     redundancy = spatial_redundancy(spectra, regions, evidence.valid)
     painted = regions > 0
     if not painted.any():
@@ -143,8 +144,13 @@ def tell_apart(evidence: Evidence, made: Refits, generator: np.random.Generator)
     spectra, regions, noise = evenly_lit(evidence)
     rows = np.flatnonzero(np.isin(regions, evidence.usable_regions))
     rows = rows[some_rows(len(rows), generator)]
-    found = yield from silently(module.linear_gcl(spectra[rows], regions[rows], [evidence.endmembers], noise))
+    try:
+        found = yield from silently(module.linear_gcl(spectra[rows], regions[rows], [evidence.endmembers], noise))
+    except np.linalg.LinAlgError:  # regions that nothing tells apart, or that are told apart without error
+        return made
     endmembers = np.asarray(found.endmembers)
+    if not np.isfinite(endmembers).all():
+        return made
     return replace(made, contrastive=as_bright(endmembers, evidence.endmembers) if evidence.illuminated else endmembers)
 
 
