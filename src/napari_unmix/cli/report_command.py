@@ -78,7 +78,7 @@ def again(stored: Run, cube_path: str, annotation_path: str | None) -> tuple[Cub
     _check_cube(stored, cube)
     annotation = _annotation(stored, cube, annotation_path)
     problem = run_shown(make_problem(cube, stored.spec, annotation))
-    result = restored(stored, problem.side.labels, len(problem.side.painted_labels), problem.side.source, problem.cube)
+    result = restored(stored, problem.side.labels, problem.side.declared, problem.side.source, problem.cube)
     return cube, result, run_shown(assess(problem.cube, result))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from napari_unmix.auxiliary import GENERATORS
 from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.identifiability.errors import expected_abundance_rmse, twin_degrees
 from napari_unmix.identifiability.evidence import Evidence
@@ -20,7 +21,6 @@ _PERMUTATIONS = 49
 _LIKELY_CHANCE = 0.05
 # Standard errors by which the residuals of regions may differ.
 _TIED = 6.0
-_READS = {"superpixels": "weakly", "bands": "weakly", "neighbours": "weakly", "clusters": "yes"}
 _SAMPLE = 20_000
 
 
@@ -121,25 +121,17 @@ def side_information(evidence: Evidence, made: Refits) -> Check:
     )
     numbers = {"gain_nats": gain, "p_value": p_value, "residual_deviations": tied}
     remedy = "" if status == "pass" else "Paint by place, where mixtures differ, and not by what the spectra look like."
-    return Check(name, status, gain, 0.0, sentence, remedy, numbers)
+    return Check(name, status, p_value, _LIKELY_CHANCE, sentence, remedy, numbers)
 
 
 def _without_paint(evidence: Evidence) -> Check:
     """Automatic side information: say whether it reads the spectra."""
     sources = evidence.result.details.get("sources") or (evidence.result.details.get("source", "none"),)
-    reading = [source for source in sources if reads_spectra(source) != "no"]
+    reading = [source for source in sources if source in GENERATORS and GENERATORS[source].reads_spectra != "no"]
     sentence = "No two regions are painted: there is no side information to test."
     if reading:
         sentence = f"Side information comes from {' and '.join(reading)}, which look at the spectra: it sharpens abundances, and proves nothing."
-    return not_applicable("side information", sentence, 0.0)
-
-
-def reads_spectra(source: str) -> str:
-    """ "no", "weakly" or "yes": whether a generator of u looks at the spectra themselves."""
-    from napari_unmix import auxiliary
-
-    generators = getattr(auxiliary, "GENERATORS", {})
-    return str(getattr(generators.get(source), "reads_spectra", _READS.get(source, "no")))
+    return not_applicable("side information", sentence, _LIKELY_CHANCE)
 
 
 def _scores(spectra: FloatArray, count: int) -> FloatArray:
