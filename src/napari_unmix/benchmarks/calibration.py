@@ -190,6 +190,3 @@ def write_numbers(rows: Sequence[Row], folder: Path) -> None:
         writer = csv.DictWriter(file, fieldnames=list(asdict(rows[0])))
         writer.writeheader()
         writer.writerows(asdict(row) for row in rows)
-
-
-__all__ = ["TITLE", "Row", "conditions", "main", "run_scene", "summary", "table"]
