@@ -163,6 +163,12 @@ def test_a_material_whose_evidence_is_constant_is_named(evidence: Evidence, made
     assert evidence.result.names[0] not in check.sentence
 
 
+def test_a_result_without_alpha_is_tested_by_its_regions_moments(evidence: Evidence, made: Refits) -> None:
+    without = replace(evidence, alpha=None)
+    assert every_material_varies(without, made).status == "pass"
+    assert every_material_varies(without, Refits()).status == "not applicable"
+
+
 def test_columns_that_do_not_vary_have_a_chi_square_of_their_freedom() -> None:
     """Under a constant column, χ² of maximum-likelihood estimates averages its degrees of freedom."""
     generator, alpha = np.random.default_rng(4), np.tile([2.0, 4.0, 6.0], (12, 1))

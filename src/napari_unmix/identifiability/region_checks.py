@@ -15,6 +15,7 @@ WELL_DETERMINED, POORLY_DETERMINED = 0.12, 0.2
 # Spread of a material's α between regions over its mean, beyond what sampling makes: below, it is as good as constant.
 VARIES, BARELY_VARIES = 0.18, 0.12
 SURE, LIKELY = 0.001, 0.05
+_LEAST_SHARE = 0.01
 
 
 def enough_regions(evidence: Evidence, made: Refits) -> Check:
@@ -74,7 +75,7 @@ def every_material_varies(evidence: Evidence, made: Refits) -> Check:
 
     Theorem B needs two values of every α_j; if one is constant, the other endmembers may slide on the lines towards it.
     """
-    name, rows = "every material varies", _alpha(evidence)
+    name, rows = "every material varies", _alpha(evidence, made)
     if rows is None or len(rows[0]) < 2:
         return not_applicable(name, "Not tested: it needs the Dirichlet parameters of two painted regions.", VARIES)
     alpha, counts = rows
@@ -124,13 +125,19 @@ def _information(alpha: FloatArray, count: float) -> FloatArray:
     return np.asarray(count * (np.diag(polygamma(1, alpha)) - polygamma(1, alpha.sum())))
 
 
-def _alpha(evidence: Evidence) -> tuple[FloatArray, FloatArray] | None:
-    """α (R, P) of the usable painted regions and their pixels (R,)."""
-    if evidence.alpha is None:
-        return None
+def _alpha(evidence: Evidence, made: Refits) -> tuple[FloatArray, FloatArray] | None:
+    """α (R, P) of the usable painted regions, of the result or else of their moments, and their independent pixels (R,)."""
     usable = evidence.usable_regions
-    usable = usable[usable <= len(evidence.alpha)]
-    return evidence.alpha[usable - 1], evidence.pixels_by_region[usable].astype(float)
+    counts = evidence.pixels_by_region[usable].astype(float)
+    if made.moments is not None and made.moments.regions == len(usable):
+        counts = made.moments.counts
+    if evidence.alpha is not None and len(evidence.alpha) >= usable.max(initial=0):
+        return evidence.alpha[usable - 1], counts
+    fit = made.moment_fit
+    if fit is None or len(fit.means) != len(usable):
+        return None
+    shares = np.clip(fit.means, _LEAST_SHARE, None)
+    return shares / shares.sum(axis=1, keepdims=True) * fit.concentrations[:, None], counts
 
 
 def rank_of_alpha(evidence: Evidence, made: Refits) -> Check:
@@ -143,7 +150,7 @@ def rank_of_alpha(evidence: Evidence, made: Refits) -> Check:
         return not_applicable(
             name, "Not needed: mixing is linear, for which it is enough that every material varies.", LIKELY
         )
-    rows = _alpha(evidence)
+    rows = _alpha(evidence, made)
     regions, count = (0 if rows is None else len(rows[0])), evidence.count
     needed, recommended = count + 1, 4 * count
     remedy = f"Paint at least {needed} regions of clearly different mixtures and spreads, better {recommended}."
