@@ -13,7 +13,8 @@ from napari_unmix.identifiability.refits import Refits, angles, evenly_lit
 from napari_unmix.identifiability.region_checks import not_applicable
 from napari_unmix.identifiability.report import Check, Status
 
-SMALL, LARGE = 1.5, 2.5  # degrees
+# Degrees. An answer that its own twins miss by more than 2° is not called identified.
+SMALL, LARGE = 1.5, 2.0
 STEADY, UNSTEADY = 1.0, 3.0  # degrees
 # Restarts whose evidence is as high as the best one's to this (nats per pixel) should give its abundances to this (root mean square).
 _AS_LIKELY, _RESTARTS = 0.02, 0.05
