@@ -83,12 +83,13 @@ def test_the_rule_takes_the_route_that_the_data_allow(kind: str, pure: bool, rou
     np.testing.assert_allclose(found.excess.linear, 1, atol=0.02)
 
 
-def test_variability_takes_the_sphere_and_says_that_spectra_may_not_be_pure() -> None:
+def test_variability_takes_what_leaves_less_and_says_that_spectra_may_not_be_pure() -> None:
     scene = blind_scene(3, materials=3, pure=True, kind="tilt", decibels=40)
     found = search(scene)
-    assert found.route in ("sphere", "cone")
+    assert found.excess.linear > 1.25
+    assert found.route in ("sphere", "cone", "perspective")
     assert any("not necessarily pure" in note for note in found.notes)
-    assert degrees(found.endmembers, scene.endmembers).mean() < 5
+    assert degrees(found.endmembers, scene.endmembers).mean() < 2.5
 
 
 def test_bilinear_mixing_with_pure_pixels_is_not_extrapolated() -> None:

@@ -46,8 +46,8 @@ def classical_endmembers(spectra: FloatArray, count: int) -> dict[str, FloatArra
 
 def best_classical(
     spectra: FloatArray, endmembers: FloatArray, abundances: FloatArray, *, illumination: bool
-) -> tuple[str, float, float]:
-    """Name, mean angle (degrees) and abundance RMSE of the classical method of the smallest mean angle to (P, B) and (N, P)."""
+) -> tuple[str, FloatArray, float]:
+    """Name, angles (P,) in degrees and abundance RMSE of the classical method of the smallest mean angle to (P, B) and (N, P)."""
     rows = []
     for name, found in classical_endmembers(spectra, len(endmembers)).items():
         if "directions" in name and name.startswith("sisal") and not illumination:
@@ -55,8 +55,7 @@ def best_classical(
         if illumination:
             found = found / np.maximum(found.max(axis=1, keepdims=True), 1e-12)
         order = match_endmembers(found, endmembers)
-        angle = float(np.degrees(spectral_angle(found[order], endmembers)).mean())
+        angles = np.degrees(spectral_angle(found[order], endmembers))
         estimated = scaled(spectra, found)[0] if illumination else fully_constrained(spectra, found)
-        rows.append((angle, name, rmse(estimated[:, order], abundances)))
-    angle, name, error = min(rows)
-    return name, angle, error
+        rows.append((name, angles, rmse(estimated[:, order], abundances)))
+    return min(rows, key=lambda row: float(row[1].mean()))

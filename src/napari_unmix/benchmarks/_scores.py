@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 
@@ -80,17 +80,24 @@ def parser(name: str, purpose: str) -> argparse.ArgumentParser:
 
 
 def report(name: str, rows: Sequence[Score], summary: str, out: Path | None) -> None:
-    """Print the Markdown table and write it with its numbers."""
-    text = f"{table(rows)}\n\n{summary}\n"
-    print(text)
+    """Print the Markdown table and write it with its numbers, as JSON too."""
+    write_rows(name, rows, [table(rows), "", summary], out)
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / f"{name}.md").write_text(text, encoding="utf-8")
         (out / f"{name}.json").write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
-        with (out / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fieldnames=list(asdict(rows[0])))
-            writer.writeheader()
-            writer.writerows(asdict(row) for row in rows)
+
+
+def write_rows(name: str, rows: Sequence[Any], lines: Sequence[str], out: Path | None) -> None:
+    """Print the lines; with ``out``, write them to NAME.md and the rows, dataclasses of one kind, to NAME.csv."""
+    text = "\n".join(lines) + "\n"
+    print(text)
+    if out is None or not rows:
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"{name}.md").write_text(text, encoding="utf-8")
+    with (out / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(asdict(rows[0])))
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)
 
 
 def table(rows: Iterable[Score]) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -53,22 +51,6 @@ class Goal:
             (self.worst, max(row.error for row in rows), 3),
         ]
         return all(round(value, digits) <= goal for goal, value, digits in within if goal is not None)
-
-
-def write_summary(
-    name: str, rows: Sequence[Scored], goals: Sequence[Goal], sentences: Sequence[str], out: Path | None
-) -> None:
-    """Print the table; with ``out`` also NAME.md, and every run in NAME.csv."""
-    text = "\n".join([*table(rows, goals), "", *sentences, *losses(rows, goals)]) + "\n"
-    print(text)
-    if out is None or not rows:
-        return
-    out.mkdir(parents=True, exist_ok=True)
-    (out / f"{name}.md").write_text(text, encoding="utf-8")
-    with (out / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(asdict(rows[0])), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
 
 
 def groups(rows: Iterable[Scored]) -> dict[tuple[str, str, str], list[Scored]]:

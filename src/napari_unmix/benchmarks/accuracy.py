@@ -29,9 +29,9 @@ from napari_unmix.benchmarks._cases import (
     other_cases,
 )
 from napari_unmix.benchmarks._classical import best_classical
-from napari_unmix.benchmarks._scores import parser, run_method
+from napari_unmix.benchmarks._scores import parser, run_method, write_rows
 from napari_unmix.benchmarks._strokes import paint_strokes
-from napari_unmix.benchmarks._summary import Goal, Scored, write_summary
+from napari_unmix.benchmarks._summary import Goal, Scored, losses, table
 from napari_unmix.cube import Annotation
 from napari_unmix.synthetic import KINDS, NONLINEAR, Kind, Scene, blind_scene, region_scene
 from napari_unmix.unmixing import Unmixing
@@ -89,7 +89,8 @@ def main(arguments: list[str]) -> int:
     for row in _all_rows(chosen, wanted):
         rows.append(row)
         print(row.line(), file=sys.stderr, flush=True)
-    write_summary("accuracy", rows, GOALS, _sentences(rows), chosen.out)
+    lines = [*table(rows, GOALS), "", *_sentences(rows), *losses(rows, GOALS)]
+    write_rows("accuracy", rows, lines, chosen.out)
     return 0
 
 
@@ -164,8 +165,9 @@ def _against_classical(name: str, scene: Scene, methods: Sequence[str], number: 
     for method in methods:
         yield _run_scene(name, AUTOMATIC, method, number, scene, None)
     abundances = scene.abundances.reshape(-1, len(scene.endmembers))
-    _, angle, error = best_classical(scene.cube.pixels(), scene.endmembers, abundances, illumination=scene.scaled)
-    yield Scored(name, AUTOMATIC, BEST_CLASSICAL, number, angle, error, True, 0.0)
+    _, found, error = best_classical(scene.cube.pixels(), scene.endmembers, abundances, illumination=scene.scaled)
+    truth = Truth(scene.endmembers, scene.abundances)
+    yield Scored(name, AUTOMATIC, BEST_CLASSICAL, number, float(found.mean()), error, truth.all_found(found), 0.0)
 
 
 def _run_scene(name: str, side: str, method: str, number: int, scene: Scene, annotation: Annotation | None) -> Scored:

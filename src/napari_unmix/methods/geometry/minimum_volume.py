@@ -13,6 +13,10 @@ from collections.abc import Generator
 import numpy as np
 
 from napari_unmix.cube import FloatArray
+from napari_unmix.methods.geometry.picks import largest_volume, simplex_volume
+
+# The hinge of SISAL: how far it is smoothed, and how far the start is inflated.
+_SMOOTH, _INFLATED = 0.005, 1.3
 
 
 def minimum_volume(
@@ -66,4 +70,46 @@ def volume_objective(
     to_inverse = to_coordinates.T @ data
     to_inverse[:, :-1] += ((hazard * ratio).sum(axis=0) / len(data) / gain**2)[:, None] * into
     to_corners = weight * inverse.T - inverse.T @ to_inverse @ inverse.T
+    return float(value), to_corners[:-1].T.ravel()
+
+
+def hinge_volume(scores: FloatArray, count: int, penalty: float = 30.0, iterations: int = 300) -> FloatArray:
+    """Vertices (count, count − 1) of scores (N, count − 1) by SISAL's criterion: pixels outside the simplex at a price, whatever the noise.
+
+    min over vertices of log|volume| + λ · mean over pixels of Σ_k hinge(−a_k), a the barycentric coordinates (Bioucas-Dias 2009). The paper
+    solves it by an augmented Lagrangian; here the hinge is smoothed, and L-BFGS goes down from the largest simplex of pixels, a little inflated.
+    """
+    from scipy.optimize import minimize
+
+    corners = scores[largest_volume(scores, simplex_volume(scores, count))]
+    centre, spread = scores.mean(axis=0), np.maximum(scores.std(axis=0), 1e-12)
+    data = np.column_stack([(scores - centre) / spread, np.ones(len(scores))])
+    start = (corners - centre) / spread
+    start = start.mean(axis=0) + _INFLATED * (start - start.mean(axis=0))
+    found = minimize(
+        hinge_objective,
+        start.ravel(),
+        args=(data, penalty),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": iterations, "maxcor": 20},
+    )
+    best = found.x if np.isfinite(found.x).all() and np.isfinite(found.fun) else start.ravel()
+    return np.asarray(best.reshape(start.shape) * spread + centre)
+
+
+def hinge_objective(parameters: FloatArray, data: FloatArray, penalty: float) -> tuple[float, FloatArray]:
+    """Objective and gradient for vertices (P·(P−1),) and homogeneous data (N, P)."""
+    count = data.shape[1]
+    corners = np.vstack([parameters.reshape(count, count - 1).T, np.ones(count)])
+    sign, log_volume = np.linalg.slogdet(corners)
+    if sign == 0 or not np.isfinite(log_volume):
+        return 1e10, np.zeros_like(parameters)
+    inverse = np.linalg.inv(corners)
+    outside = -(data @ inverse.T) / _SMOOTH
+    value = log_volume + penalty * _SMOOTH * np.logaddexp(0, outside).sum() / len(data)
+    # −1/(1 + e^(−outside)), without overflow.
+    slope = -0.5 * (1 + np.tanh(0.5 * outside)) * penalty / len(data)
+    to_inverse = slope.T @ data
+    to_corners = inverse.T - inverse.T @ to_inverse @ inverse.T
     return float(value), to_corners[:-1].T.ravel()

@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.methods.geometry.picks import unit_length
-from napari_unmix.metrics import angle_table
+from napari_unmix.simplex import non_negative
 
 # A material rises over the noise by this much; fewer are dark pixels and variability (4.1 on Samson and Jasper Ridge, after the last material).
 RISES = 4.4
@@ -24,8 +24,8 @@ _FEWEST_BACKERS = 3
 _ALIKE = np.radians(1.0)
 _SAME_DIRECTION = 0.5
 _TRIES = 60
-# A pick this far (radians) from every endmember is another material.
-_ANOTHER = np.radians(5.0)
+# A pick this many times further from the endmembers' cone than the worst hundredth of the pixels is another material.
+_STANDS_OUT = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,12 +62,21 @@ def supported_picks(
 
 
 def missed_materials(spectra: FloatArray, endmembers: FloatArray, noise: float) -> Supported | None:
-    """As many supported picks as there are ``endmembers`` (P, B), where one of them is none of the endmembers; else None."""
+    """As many supported picks as there are ``endmembers`` (P, B), where one of them is no mixture of the endmembers; else None.
+
+    No mixture: its angle to their cone is well beyond what variability gives the worst hundredth of the pixels.
+    """
     picks = supported_picks(spectra, noise, len(endmembers))
     if len(picks.groups) < len(endmembers):
         return None
-    nearest = angle_table(picks.means(spectra), endmembers).min(axis=1)
-    return picks if nearest.max() > _ANOTHER else None
+    usual = float(np.quantile(off_cone(spectra, endmembers), 0.99))
+    return picks if off_cone(picks.means(spectra), endmembers).max() > _STANDS_OUT * usual else None
+
+
+def off_cone(spectra: FloatArray, endmembers: FloatArray) -> FloatArray:
+    """(N,) sine of the angle between spectra and the cone of the endmembers."""
+    rest = spectra - non_negative(spectra, endmembers) @ endmembers
+    return np.asarray(np.linalg.norm(rest, axis=1) / np.maximum(np.linalg.norm(spectra, axis=1), 1e-12))
 
 
 def _off_hull(unit: FloatArray, corners: list[FloatArray]) -> FloatArray:

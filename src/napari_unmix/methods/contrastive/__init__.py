@@ -1,0 +1,1 @@
+"""Methods that learn from telling apart: regions by their pixels' abundances."""
