@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -104,8 +104,8 @@ def as_bright(found: FloatArray, reference: FloatArray) -> FloatArray:
     return np.asarray(found * lengths / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-300))
 
 
-def silently(steps: Generator[float, None, T]) -> Steps[T]:
-    """The same steps without their losses."""
+def silently(steps: Generator[Any, None, T]) -> Steps[T]:
+    """The same steps without what they yield."""
     while True:
         try:
             next(steps)

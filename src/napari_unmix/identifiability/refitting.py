@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import torch
 
 from napari_unmix.alignment import match_endmembers
 from napari_unmix.identifiability.evidence import Evidence
@@ -23,6 +23,7 @@ from napari_unmix.identifiability.refits import (
     some_rows,
 )
 from napari_unmix.identifiability.twins import TWINS, simulate_twins
+from napari_unmix.methods.contrastive.linear_gcl import linear_gcl
 from napari_unmix.methods.geometry.refine import FEWEST_REGIONS, spatial_redundancy
 from napari_unmix.methods.geometry.region_moments import MomentFit, RegionMoments, fit_region_moments, region_moments
 from napari_unmix.methods.geometry.route import VARIABILITY, find_endmembers
@@ -137,16 +138,15 @@ def tell_apart(evidence: Evidence, made: Refits, generator: np.random.Generator)
     """Linear contrastive learning from the result's endmembers; from 2P + 1 regions on, fewer starve it (theory §1)."""
     if made.moments is None or made.moments.regions < 2 * evidence.count + 1:
         return made
-    try:
-        module = importlib.import_module("napari_unmix.methods.contrastive.linear_gcl")
-    except ModuleNotFoundError:
-        return made
     spectra, regions, noise = evenly_lit(evidence)
     rows = np.flatnonzero(np.isin(regions, evidence.usable_regions))
     rows = rows[some_rows(len(rows), generator)]
     try:
-        found = yield from silently(module.linear_gcl(spectra[rows], regions[rows], [evidence.endmembers], noise))
-    except np.linalg.LinAlgError:  # regions that nothing tells apart, or that are told apart without error
+        found = yield from silently(linear_gcl(spectra[rows], regions[rows], [evidence.endmembers], noise))
+    except (
+        np.linalg.LinAlgError,
+        torch.linalg.LinAlgError,
+    ):  # regions that nothing tells apart, or that are told apart without error
         return made
     endmembers = np.asarray(found.endmembers)
     if not np.isfinite(endmembers).all():
