@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_unmix.cube import UnmixError
 
 if TYPE_CHECKING:
+    from napari_unmix.auxiliary import SideInformation
     from napari_unmix.cube import Annotation, Cube
     from napari_unmix.identifiability.report import Report
     from napari_unmix.report_page import Page
@@ -74,11 +75,13 @@ def again(stored: Run, cube_path: str, annotation_path: str | None) -> tuple[Cub
     from napari_unmix.io import read_cube
     from napari_unmix.pipeline import assess, make_problem
 
+    if getattr(stored.spec, "mixing", "linear") != "linear":
+        raise UnmixError("This run asked for nonlinear mixing, which its folder does not hold: leave out --cube.")
     cube = read_cube(cube_path)
     _check_cube(stored, cube)
     annotation = _annotation(stored, cube, annotation_path)
     problem = run_shown(make_problem(cube, stored.spec, annotation))
-    result = restored(stored, problem.side.labels, problem.side.declared, problem.side.source, problem.cube)
+    result = restored(stored, problem.side, problem.cube)
     return cube, result, run_shown(assess(problem.cube, result))
 
 
@@ -110,15 +113,18 @@ def _annotation(stored: Run, cube: Cube, path: str | None) -> Annotation | None:
     return Annotation(labels, meanings)
 
 
-def restored(stored: Run, regions: object, painted: int, source: str, cube: Cube) -> Unmixing:
-    """A stored run as the result that it was, as far as the report reads it."""
+def restored(stored: Run, side: SideInformation, cube: Cube) -> Unmixing:
+    """A stored run of linear mixing as the result that it was, as far as the report reads it."""
     import numpy as np
 
     from napari_unmix.unmixing import Unmixing
 
-    model = stored.model()
-    details: dict[str, object] = {**stored.meta.get("details", {}), "regions": regions, "source": source}
-    details["painted_regions"] = painted
+    model, painting = stored.model(), stored.meta.get("annotation") or {"labels": []}
+    details: dict[str, object] = {"regions": side.labels, "painted_regions": side.declared}
+    details |= {"source": side.source, "sources": side.sources}
+    if any(one["kind"] == "material" for one in painting["labels"]):
+        details["route"] = "strokes"
+    details |= stored.meta.get("details", {})
     if "noise.variance" in model:
         details["noise"] = float(np.sqrt(model["noise.variance"][0]))
     if "prior.log_alpha" in model:

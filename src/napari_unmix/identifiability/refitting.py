@@ -31,6 +31,7 @@ from napari_unmix.subspace import subspace_excess
 from napari_unmix.unmixing import Fit, Progress
 
 PARTS = 5
+_UNSOLVABLE = (np.linalg.LinAlgError, torch.linalg.LinAlgError)  # type: ignore[attr-defined]
 SEARCHED_PIXELS = 3000
 
 Stage = Callable[[Evidence, Refits, np.random.Generator], Steps[Refits]]
@@ -143,10 +144,7 @@ def tell_apart(evidence: Evidence, made: Refits, generator: np.random.Generator)
     rows = rows[some_rows(len(rows), generator)]
     try:
         found = yield from silently(linear_gcl(spectra[rows], regions[rows], [evidence.endmembers], noise))
-    except (
-        np.linalg.LinAlgError,
-        torch.linalg.LinAlgError,
-    ):  # regions that nothing tells apart, or that are told apart without error
+    except _UNSOLVABLE:  # regions that nothing tells apart, or that are told apart without error
         return made
     endmembers = np.asarray(found.endmembers)
     if not np.isfinite(endmembers).all():
