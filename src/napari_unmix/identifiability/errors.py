@@ -25,12 +25,14 @@ def expected_angle(evidence: Evidence, made: Refits) -> float:
     """Mean spectral angle to expect between the result's endmembers and the truth, in degrees."""
     disputed = _disputed(evidence, made)
     apart = 0.0 if disputed is None else float(angles(disputed, evidence.endmembers).mean())
-    return float(np.hypot(twin_degrees(evidence, made), apart))
+    each = np.array([angles(twin.endmembers, evidence.endmembers).mean() for twin in made.twins])
+    return float(np.hypot(np.sqrt(np.mean(each**2)), apart))
 
 
 def expected_abundance_rmse(evidence: Evidence, made: Refits) -> float:
     """Root mean square error of the abundances to expect, over pixels and endmembers."""
-    by_endmembers = float(np.median([twin.abundance_rmse for twin in made.twins])) ** 2
+    # The median would be more robust and is too small: 18 of 25 scenes within a factor of 1.5 against 22.
+    by_endmembers = float(np.mean([twin.abundance_rmse**2 for twin in made.twins]))
     disputed = _disputed(evidence, made)
     if disputed is not None:
         rows = some_rows(len(evidence.spectra), np.random.default_rng(0))
