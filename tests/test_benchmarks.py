@@ -11,6 +11,7 @@ import pytest
 
 from napari_unmix.benchmarks import benchmark_names, run
 from napari_unmix.benchmarks._scores import Score, means
+from napari_unmix.benchmarks.stability import Stability, mean_angle, summary
 from napari_unmix.cube import UnmixError
 from napari_unmix.synthetic import blind_scene, measured_spectra, region_scene, sample_scene
 
@@ -29,7 +30,7 @@ def test_painted_regions_beat_vca_by_three_and_the_vae(tmp_path: Path, capsys: p
 
 
 def test_every_benchmark_is_listed() -> None:
-    assert {"blind", "real", "regions", "sample"} <= set(benchmark_names())
+    assert set(benchmark_names()) == {"accuracy", "calibration", "regions", "sample", "stability"}
 
 
 def test_the_sample_scene_is_what_it_says() -> None:
@@ -68,3 +69,22 @@ def test_wrong_options_are_one_sentence() -> None:
         UnmixError, match=r"Argument --seeds: invalid int value: 'x': see napari-unmix benchmark regions --help\."
     ):
         run("regions", ["--seeds", "x"])
+
+
+def stable(verdicts: str, spread: float, worst: float) -> Stability:
+    return Stability("a", "ivae", 5, verdicts, spread, worst, worst)
+
+
+def test_stability_holds_what_was_called_identified_against_spread_and_truth() -> None:
+    rows = [stable("identified", 0.2, 1.0), stable("identified, partly", 0.1, 2.5), stable("not identified", 9.0, 30.0)]
+    assert "(2 of 3 rows)" in summary(rows)
+    assert "spread at most 0.20°" in summary(rows)
+    assert "within 2.50°" in summary(rows)
+    assert "both kept in 1 of 2" in summary(rows)
+    assert summary(rows[2:]) == 'No run was called "identified".'
+
+
+def test_the_angle_between_two_answers_ignores_their_order() -> None:
+    endmembers = np.random.default_rng(0).uniform(size=(4, 30))
+    assert mean_angle(endmembers, endmembers[[2, 0, 3, 1]]) < 1e-5
+    assert mean_angle(endmembers, endmembers[::-1] + 0.1 * np.eye(4, 30)) > 0.1

@@ -113,6 +113,17 @@ def test_one_region_is_nothing_to_tell_apart(painted: Scene) -> None:
         learn(spectra, np.ones(len(spectra), int), 4, 0.01)
 
 
+@pytest.mark.parametrize("spread", [0.0, 1e-3], ids=["the same spectrum everywhere", "regions that never overlap"])
+def test_degenerate_regions_give_a_finite_answer(spread: float) -> None:
+    generator = np.random.default_rng(2)
+    endmembers = generator.uniform(0.2, 1, size=(3, 10))
+    centres = np.eye(3)[np.repeat([0, 1, 2], 50)] if spread else np.full((150, 3), 1 / 3)
+    spectra = centres @ endmembers + spread * generator.normal(size=(150, 10))
+    found = drain(linear_gcl(spectra, np.repeat([1, 2, 3], 50), spread_out(endmembers), 1e-3))
+    assert np.isfinite(found.endmembers).all()
+    assert found.tells_apart is bool(spread)
+
+
 def head() -> ContrastiveHead:
     generator = np.random.default_rng(1)
     endmembers = generator.uniform(0.2, 1, size=(3, 10))

@@ -34,7 +34,7 @@ def test_links_lead_to_files() -> None:
 
 def test_named_benchmarks_exist() -> None:
     named = set(re.findall(r"napari-unmix benchmark (\w+)", README)) - {"NAME"}
-    assert named == {"regions", "sample", "real", "blind"} <= set(benchmark_names())
+    assert named == {"accuracy", "calibration", "regions", "sample", "stability"} == set(benchmark_names())
 
 
 @pytest.mark.parametrize("command", sorted(set(re.findall(r"^napari-unmix (\w+)", README, flags=re.MULTILINE))))

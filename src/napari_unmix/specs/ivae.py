@@ -1,4 +1,4 @@
-"""Spec of the identifiable VAE for linear mixing (theory: M1, and M2's illumination)."""
+"""Spec of the identifiable VAE (theory: M1 to M5)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from napari_unmix.specs.base import MethodSpec
 
 
 class IvaeSpec(MethodSpec):
-    """Region-conditional Dirichlet prior on abundances, linear mixing, anchored endmembers, semi-amortised inference."""
+    """Region-conditional prior on abundances, linear or another mixing, anchored endmembers, semi-amortised inference."""
 
     title: ClassVar[str] = "iVAE"
     implementation: ClassVar[str] = "napari_unmix.methods.generative.ivae:fit"

@@ -30,8 +30,6 @@ _TRIED, _FINISHED = 40, 260
 _PER_STEP = 5
 # Penalty on λ, worth a hundredth of a pixel: it keeps regions that nothing tells apart finite.
 _WEAK = 0.01
-# Starts whose cross-entropies agree to this (nats per pixel) found the same optimum.
-_SAME = 1e-4
 # Abundances are clipped softly, log a has to exist for pixels outside the simplex: over half of their own noise, and at least this share. (Ten
 # scenes: mean 1.37° at half the noise, 1.58° at a quarter, 1.70° at once, 2.18° at one and a half.)
 _SOFT, _SOFTEST = 0.5, 1e-3
@@ -48,9 +46,8 @@ class LinearGcl:
     offsets : (R,) b(u), centred
     cross_entropy : nats per pixel, of telling the region from the spectrum
     chance : the same without looking at the spectrum: the entropy of the regions' shares
-    starts : number of starts, and ``agreeing`` of them at the best one's cross-entropy after the first round
     relative_error : standard error of the vertices over the simplex's size, from the profile Hessian; inf where it is not positive
-    pixels : how many were read
+    pixels : how many independent ones were read
     """
 
     endmembers: FloatArray
@@ -58,10 +55,8 @@ class LinearGcl:
     offsets: FloatArray
     cross_entropy: float
     chance: float
-    starts: int
-    agreeing: int
     relative_error: float
-    pixels: int
+    pixels: float
 
     @property
     def information(self) -> float:
@@ -127,24 +122,9 @@ def linear_gcl(
         for value in head.train(_TRIED):
             best = min(best, head, key=lambda one: one.value)
             yield value, best.endmembers()
-    agreeing = sum(head.value < best.value + _SAME for head in heads)
     for value in best.train(_FINISHED):
         yield value, best.endmembers()
-    shares = np.bincount(targets) / len(targets)
-    chance = float(-(shares * np.log(np.maximum(shares, 1e-300))).sum())
-    evidence, offsets = best.classifier()
-    yield best.value, best.endmembers()
-    return LinearGcl(
-        endmembers=best.endmembers(),
-        evidence=evidence,
-        offsets=offsets,
-        cross_entropy=best.cross_entropy(),
-        chance=chance,
-        starts=len(starts),
-        agreeing=agreeing,
-        relative_error=best.relative_error() * float(np.sqrt(redundancy)),
-        pixels=len(rows),
-    )
+    return best.summary(redundancy)
 
 
 def clip_softness(start: FloatArray, subspace: Subspace, noise: float) -> FloatArray:
@@ -158,7 +138,7 @@ def clip_softness(start: FloatArray, subspace: Subspace, noise: float) -> FloatA
 
 
 class ContrastiveHead:
-    """Vertices, λ and b as one parameter vector, in whitened scores of the signal subspace."""
+    """The classifier: vertices, λ and b, in scores of the signal subspace scaled to unit spread."""
 
     def __init__(
         self, spectra: FloatArray, targets: IntArray, subspace: Subspace, start: FloatArray, softness: FloatArray
@@ -250,10 +230,19 @@ class ContrastiveHead:
         """(P, B)."""
         return self.subspace.spectra(self.corners.detach().numpy() * self.spread)
 
-    def classifier(self) -> tuple[FloatArray, FloatArray]:
-        """λ (R, P) and b (R,), centred."""
+    def summary(self, redundancy: float) -> LinearGcl:
+        """What was found, with ``redundancy`` pixels counting as one."""
         evidence, offsets = self.evidence.detach().numpy(), self.offsets.detach().numpy()
-        return evidence - evidence.mean(axis=0), offsets - offsets.mean()
+        shares = np.bincount(self.targets.numpy()) / len(self.targets)
+        return LinearGcl(
+            endmembers=self.endmembers(),
+            evidence=evidence - evidence.mean(axis=0),
+            offsets=offsets - offsets.mean(),
+            cross_entropy=self.cross_entropy(),
+            chance=float(-(shares * np.log(shares)).sum()),
+            relative_error=self.relative_error() * float(np.sqrt(redundancy)),
+            pixels=len(self.targets) / redundancy,
+        )
 
     def relative_error(self) -> float:
         """Standard error of the vertices (root mean square) over the simplex's size, λ and b maximised out."""
@@ -266,8 +255,10 @@ class ContrastiveHead:
             cross.append(torch.cat([parts[1], parts[2][:, None]], dim=1).flatten())
         mixed = torch.stack(cross)
         profile = own - mixed @ torch.linalg.solve(self._classifier_curvature(), mixed.T)
+        if not bool(torch.isfinite(profile).all()):
+            return float("inf")
         values, vectors = np.linalg.eigh(0.5 * (profile + profile.T).numpy() * count)
-        if not np.isfinite(values).all() or values[0] <= 1e-9 * max(float(values[-1]), 1e-12):
+        if values[0] <= 1e-9 * max(float(values[-1]), 1e-12):
             return float("inf")
         variances = (vectors**2 / values).sum(axis=1).reshape(self.size, -1)
         corners = self.corners.detach().numpy()

@@ -1,23 +1,28 @@
-"""The identifiable VAE for linear mixing: a|u ~ Dir(α(u)), x = s·aM + ε (theory M1; s free with illumination).
+"""The identifiable VAE: a|u by a region prior, x = s·f(a) + ε (theory M1–M5; s free with illumination, f linear unless asked otherwise).
 
-Three stages. Endmembers by the rule that the data allow (``geometry.route``), refined by region moments where painted regions carry
-them: they are the anchor. Then the inference network and α(u), by the ELBO. Then semi-amortised inference: every pixel's posterior mode
-by Gauss–Newton from the network's proposal, α(u) by Newton on the posterior's moments, and the endmembers within their uncertainty,
-kept only where the evidence rises. With abundances that sum to one, a full-covariance region prior competes by evidence.
+Endmembers come from the rule that the data allow (``geometry.route``), refined by region moments where painted regions carry them: they
+are the anchor. Then the inference network and α(u), by the ELBO. Then semi-amortised inference: every pixel's posterior mode by
+Gauss–Newton from the network's proposal, α(u) by Newton on the posterior's moments, and the endmembers within their uncertainty, kept only
+where the evidence rises. Another mixing starts from there. Last, region priors compete by evidence.
 """
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, cast
 
 import numpy as np
 
 from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.methods.base import Problem, Solution
-from napari_unmix.methods.generative.posterior import SemiAmortised
-from napari_unmix.methods.generative.region_gaussian import GaussianPosterior, gaussian_posterior
+from napari_unmix.methods.generative.bending import bend
+from napari_unmix.methods.generative.contest import Contest, contest
+from napari_unmix.methods.generative.laplace import smallest_singular_values
+from napari_unmix.methods.generative.posterior import SemiAmortised, Step
+from napari_unmix.methods.generative.spread import endmember_error, widened
+from napari_unmix.methods.geometry.archetypes import brightness_of_closest
 from napari_unmix.methods.geometry.found import Found
-from napari_unmix.methods.geometry.picks import vertex_components
+from napari_unmix.methods.geometry.picks import unit_length, vertex_components
 from napari_unmix.methods.geometry.refine import Refined, refine_by_regions
 from napari_unmix.methods.geometry.route import find_endmembers
 from napari_unmix.methods.training import one_thread
@@ -26,7 +31,7 @@ from napari_unmix.specs.ivae import IvaeSpec
 from napari_unmix.unmixing import Fit, Preview, Progress
 
 # Shares of the progress bar.
-_SEARCHED, _TRAINED = 0.35, 0.7
+_SEARCHED, _TRAINED, _REFINED, _BENT = 0.35, 0.55, 0.75, 0.9
 _ORDERED_BY = 20_000
 
 
@@ -42,36 +47,117 @@ def _fit(problem: Problem) -> Fit[Solution]:
     refined = _refine(problem, found)
     order = _order(problem, refined.endmembers)
     endmembers = _as_written(refined.endmembers[order], spec.illumination)
-    model = SemiAmortised.start(
+    uncertain = endmember_error(refined, found)[order]
+    state = _started(problem, endmembers, refined.vertex_std[order], found)
+    report = _Reporter(problem)
+    report.state, report.read = state, state.quick_abundances
+    yield from report.steps(
+        "training the inference network",
+        state.train_network(epochs=spec.epochs, batch=spec.batch, learning_rate=spec.learning_rate, seed=spec.seed),
+        (_SEARCHED, _TRAINED),
+    )
+    report.read = state.abundances
+    yield from report.steps("refining the posterior", state.refine(), (_TRAINED, _REFINED))
+    mixing: dict[str, Any] = {"mixing": "linear", "evidence_by_mixing": None}
+    notes: list[str] = []
+    if spec.mixing != "linear" or spec.variability:
+        bending = bend(
+            state,
+            problem.spectra,
+            spec.mixing,
+            variability=spec.variability,
+            uncertain=uncertain,
+            shown=_shown(problem, endmembers, found),
+            seed=spec.seed,
+        )
+        bent, linear, evidence = yield from report.steps("fitting the mixing", bending, (_REFINED, _BENT))
+        kept = bent.model.mixing.extras > 0 or type(bent.model.mixing) is not type(state.model.mixing)
+        notes += _mixing_notes(spec, kept, evidence - linear)
+        fitted = f"{spec.mixing} with variability" if spec.variability else spec.mixing
+        mixing = {
+            "mixing": spec.mixing if kept else "linear",
+            "evidence_by_mixing": {"linear": linear, fitted: evidence},
+        }
+        mixing["variability"] = spec.variability and kept
+        state = report.state = bent
+        report.read = state.abundances
+    competing = contest(state, problem.spectra, problem.regions, choice=spec.prior)
+    won = yield from report.steps("comparing region priors", competing, (_BENT, 1.0))
+    return _solution(problem, found, refined, won, uncertain, mixing, notes, report.history)
+
+
+class _Reporter:
+    """Turns steps into progress: the share of the bar, the history, and a preview of what there is."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.history: list[tuple[str, int, float]] = []
+        self.state: SemiAmortised
+        self.read: Callable[[], FloatArray]
+
+    def steps(self, stage: str, inner: Iterator[Step], share: tuple[float, float]) -> Generator[Progress, None, Any]:
+        start, end = share
+        while True:
+            try:
+                step, steps, loss = next(inner)
+            except StopIteration as last:
+                return last.value
+            self.history.append((stage, step, loss))
+            done = start + (end - start) * step / steps
+            yield Progress(stage, step, steps, done, loss, self._preview)
+
+    def _preview(self) -> Preview:
+        return self.problem.preview(self.state.endmembers(), self.read())
+
+
+def _started(problem: Problem, endmembers: FloatArray, vertex_std: FloatArray, found: Found) -> SemiAmortised:
+    """The linear state: painted materials are regions of their own, whose α leans to their vertex."""
+    spec = cast(IvaeSpec, problem.spec)
+    regions, count = problem.regions.copy(), int(problem.regions.max(initial=0))
+    for material, pixels in enumerate(problem.materials.values()):
+        regions[pixels] = count + 1 + material
+    return SemiAmortised.start(
         problem.spectra,
-        problem.regions,
+        regions,
         endmembers,
-        refined.vertex_std[order],
+        vertex_std,
         found.noise,
         illuminated=spec.illumination,
         seed=spec.seed,
+        strokes=range(count + 1, count + 1 + len(problem.materials)),
+        painted=problem.side.declared,
     )
-    history: list[tuple[str, int, float]] = []
 
-    def progress(stage: str, step: int, steps: int, loss: float, start: float, end: float) -> Progress:
-        history.append((stage, step, loss))
-        share = start + (end - start) * step / steps
-        return Progress(
-            stage, step, steps, share, loss, lambda: problem.preview(model.endmembers(), model.abundances())
+
+def _shown(problem: Problem, endmembers: FloatArray, found: Found) -> FloatArray | None:
+    """The endmembers whose brightness a nonlinear mixing may change, or None where it is held.
+
+    Off the affine route brightness came from sums that nonlinear mixing breaks: the pixels most alike say better. On it, extrapolation sees
+    pixels that light scattered twice has lifted; corners that pure pixels back show what they are.
+    """
+    spec = cast(IvaeSpec, problem.spec)
+    if spec.mixing == "linear" or spec.illumination:
+        return None
+    if found.route == "affine":
+        return endmembers if spec.mixing in ("fan", "bilinear") and not found.pure else None
+    unit, lengths = unit_length(problem.spectra)
+    directions = endmembers / np.maximum(np.linalg.norm(endmembers, axis=1, keepdims=True), 1e-300)
+    return brightness_of_closest(unit, lengths, directions, fully_constrained(unit, directions))
+
+
+def _mixing_notes(spec: IvaeSpec, kept: bool, gain: float) -> list[str]:
+    name = "linear mixing with endmember variability" if spec.mixing == "linear" else f"{spec.mixing} mixing"
+    if spec.variability and spec.mixing != "linear":
+        name += " with endmember variability"
+    if not kept:
+        return [f"Mixing: the evidence is not for {name} ({gain:+.2f} nats per pixel), so linear mixing was kept."]
+    said = f"Mixing: {name}, whose evidence is {abs(gain):.2f} nats per pixel {'above' if gain > 0 else 'below'} linear mixing's"
+    notes = [said + ("." if gain > 0 else ": the spectra do not ask for it.")]
+    if spec.variability:
+        notes.append(
+            "Endmembers vary from pixel to pixel: no theorem covers that, the endmembers shown are the mean ones."
         )
-
-    for step, steps, loss in model.train_network(
-        epochs=spec.epochs, batch=spec.batch, learning_rate=spec.learning_rate, seed=spec.seed
-    ):
-        yield progress("training the inference network", step, steps, loss, _SEARCHED, _TRAINED)
-    for step, steps, loss in model.refine():
-        yield progress("refining the posterior", step, steps, loss, _TRAINED, 1.0)
-    gaussian = (
-        None
-        if spec.illumination
-        else gaussian_posterior(problem.spectra, model.endmembers(), problem.regions, found.noise)
-    )
-    return _solution(problem, found, refined, model, gaussian, tuple(history))
+    return notes
 
 
 def _search(problem: Problem) -> Fit[Found]:
@@ -114,7 +200,7 @@ class _QuickPreview:
 
 def _refine(problem: Problem, found: Found) -> Refined:
     """Only painted regions: automatic segments are too homogeneous, their covariance is variability and not mixing."""
-    painted = np.where(problem.regions <= len(problem.side.painted_labels), problem.regions, 0)
+    painted = np.where(problem.regions <= problem.side.declared, problem.regions, 0)
     return refine_by_regions(
         problem.spectra, painted, problem.cube.valid_pixels, found, sum_to_one=not problem.spec.illumination
     )
@@ -140,47 +226,68 @@ def _solution(
     problem: Problem,
     found: Found,
     refined: Refined,
-    model: SemiAmortised,
-    gaussian: GaussianPosterior | None,
-    history: tuple[tuple[str, int, float], ...],
+    won: Contest,
+    uncertain: FloatArray,
+    mixing: dict[str, Any],
+    notes: list[str],
+    history: list[tuple[str, int, float]],
 ) -> Solution:
-    abundances, std, illumination = model.answer()
-    evidence, notes, prior = model.evidence(), [], "dirichlet"
-    if gaussian is not None and gaussian.evidence > evidence:
-        abundances, std, prior = gaussian.abundances, model.widened(gaussian.std), "gaussian"
-        notes.append(
-            "Abundances: a full-covariance region prior explains the spectra better than the Dirichlet (by evidence), so it was used."
-        )
+    state, count = won.state, max(1, int(problem.regions.max(initial=0)))
+    misfit = state.misfit()
+    if won.gaussian is None:
+        abundances, std = state.abundances(), state.std(uncertain)
+    else:
+        abundances, std = won.gaussian.abundances, won.gaussian.std_with(uncertain)
     names = (
         *problem.materials,
         *(f"endmember {k + 1}" for k in range(len(problem.materials), problem.endmember_count)),
     )
-    alpha = model.alpha()
+    alpha = np.asarray(state.model.prior.concentrations().cpu().numpy())[:count]
+    smallest = smallest_singular_values(state.latents, state.model)
     details = {
         "noise": found.noise,
         "route": found.route,
         "pure": found.pure,
         "search": found.numbers,
-        "prior": prior,
-        "evidence": evidence,
-        "evidence_gaussian": None if gaussian is None else gaussian.evidence,
+        "prior": won.prior,
+        "evidence": won.evidence[won.prior],
+        "evidence_by_prior": won.evidence,
+        "evidence_gaussian": won.evidence.get("gaussian"),
         "alpha": alpha,
-        "region_pixels": np.bincount(problem.regions, minlength=len(alpha) + 1)[1:],
-        "painted_regions": len(problem.side.painted_labels),
+        "region_pixels": np.bincount(problem.regions, minlength=count + 1)[1:],
+        "painted_regions": problem.side.declared,
         "moments_accepted": refined.accepted,
         "moments": None if refined.moments is None else (refined.moments.relative_error, refined.moments.misfit),
+        "jacobian_smallest": float(smallest.min()),
+        "restarts": state.restarts,
+        "residual_scale": misfit,
+        "endmember_error": uncertain,
+        **mixing,
     }
+    endmembers, abundances, illumination = _peak_one(state.endmembers(), abundances, state.brightness())
     return Solution(
-        model.endmembers(),
+        endmembers,
         abundances,
-        std,
+        widened(std, misfit),
         illumination,
         names,
-        (*_search_notes(found, refined), *refined.notes, *notes),
-        history,
+        (*_search_notes(found, refined), *refined.notes, *notes, won.note),
+        tuple(history),
         details,
-        model.parameters(),
+        state.parameters(),
     )
+
+
+def _peak_one(
+    endmembers: FloatArray, abundances: FloatArray, illumination: FloatArray | None
+) -> tuple[FloatArray, FloatArray, FloatArray | None]:
+    """Free illumination: endmembers are written with maximum 1, what they had goes into the abundances and the brightness."""
+    if illumination is None:
+        return endmembers, abundances, None
+    peak = np.maximum(endmembers.max(axis=1), 1e-12)
+    amounts = abundances * peak
+    total = amounts.sum(axis=1)
+    return endmembers / peak[:, None], amounts / total[:, None], illumination * total
 
 
 def _search_notes(found: Found, refined: Refined) -> list[str]:

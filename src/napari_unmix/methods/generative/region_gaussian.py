@@ -25,11 +25,19 @@ _MOST_ALIKE = 1e11
 
 @dataclass(frozen=True, eq=False)
 class GaussianPosterior:
-    """``abundances`` (N, P), ``std`` (N, P), ``evidence``: log p(x|u) in nats per pixel, less half of log N per parameter (BIC)."""
+    """``abundances`` (N, P), ``std`` (N, P), ``evidence``: log p(x|u) in nats per pixel, less half of log N per parameter (BIC).
+
+    ``passed`` (N, P): variance of the abundances per unit variance of what they would be without a prior, for errors that it does not know of.
+    """
 
     abundances: FloatArray
     std: FloatArray
     evidence: float
+    passed: FloatArray
+
+    def std_with(self, endmember_error: FloatArray) -> FloatArray:
+        """(N, P) spread with the endmembers' own standard errors (P,), as shares of the simplex, carried through."""
+        return np.asarray(np.sqrt(self.std**2 + self.passed * (self.abundances**2 @ endmember_error**2)[:, None]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +70,9 @@ def gaussian_posterior(
     shares = _responsibilities(white[hidden], fitted)  # (n, R), of the pixels with unknown u
     full = np.vstack([np.eye(size - 1), -np.ones((1, size - 1))])  # the last abundance is one minus the others
     unwhiten = np.linalg.inv(whiten)
-    abundances, second = np.zeros((len(spectra), size)), np.zeros((len(spectra), size))
+    # An endmember's error is a shift by shares of the others that sum to zero.
+    centring = np.eye(size - 1) - 1 / size
+    abundances, second, passed = (np.zeros((len(spectra), size)) for _ in range(3))
     for number, (known, region) in enumerate(zip(members, fitted, strict=True)):
         likely = np.flatnonzero(shares[:, number] > 1e-6)
         share = np.concatenate([np.ones(len(known)), shares[likely, number]])[:, None]
@@ -74,8 +84,10 @@ def gaussian_posterior(
         mode = _on_simplex(centre @ unwhiten.T, spread)
         abundances[rows] += share * mode
         second[rows] += share * (mode**2 + np.diag(full @ spread @ full.T))
+        through = full @ unwhiten @ gain @ whiten
+        passed[rows] += share * np.diag(through @ centring @ through.T)
     std = np.sqrt(np.maximum(second - abundances**2, 0.0))
-    return GaussianPosterior(abundances, std, _evidence(white, noise, members, fitted))
+    return GaussianPosterior(abundances, std, _evidence(white, noise, members, fitted), passed)
 
 
 def _members(regions: IntArray) -> list[IntArray]:

@@ -232,7 +232,10 @@ def _outside(
         off = twin - corners[0]
         off = off - (off @ across) @ across.T
         expected -= float((off**2).sum() / len(spectra) / noise**2)
-    return measured, 1.3 * expected + 0.5 + 3.25 * max(0.0, (chi**2 - 1) * freedom)
+    model_error = max(0.0, (chi**2 - 1) * freedom)
+    # Archetypes are means, so they stand inside the hull by a share of the signal, whatever the noise that it is measured in.
+    inside = 0.001 * float((spectra**2).mean()) / noise**2
+    return measured, 1.3 * expected + 0.5 + 3.25 * model_error + inside
 
 
 def _looks_bilinear(
@@ -240,7 +243,7 @@ def _looks_bilinear(
 ) -> bool:
     freedom = spectra.shape[1] - count + 1
     left = bilinear_residual(spectra, endmembers) / noise**2 - excess.affine**2 * freedom
-    return bool(left < 0.2 * outside)
+    return bool(left < 0.4 * outside)
 
 
 def _extrapolated(
