@@ -39,7 +39,7 @@ FORMAT = "napari-unmix run 1"
 _HASHED_AT_ONCE = 1 << 24  # bytes
 _OURS = {
     "run.json", "abundances.npy", "abundance_std.npy", "illumination.npy", "endmembers.csv", "report.json",
-    "model.safetensors", "abundances.png", "endmembers.png",
+    "model.safetensors", "abundances.png", "endmembers.png", "report.html",
 }  # fmt: skip
 
 

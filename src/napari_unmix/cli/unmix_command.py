@@ -160,7 +160,7 @@ def summary(cube: Cube, result: Unmixing, report: Report) -> list[str]:
         f"Verdict: {report.verdict}.",
         f"  {report.summary}",
     ]
-    lines += [f"  {check.sentence} {check.remedy}".rstrip() for check in report.checks if check.status != "pass"]
+    lines += [f"  {check.sentence} {check.remedy}".rstrip() for check in report.checks if check.remedy]
     return lines + [f"Note: {note}" for note in (*cube.repairs, *result.notes)]
 
 

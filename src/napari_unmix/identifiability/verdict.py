@@ -2,50 +2,121 @@
 
 from __future__ import annotations
 
-from napari_unmix.identifiability.report import Check, Report, Status
-from napari_unmix.unmixing import Unmixing
+from collections.abc import Mapping
+
+import numpy as np
+
+from napari_unmix.identifiability.evidence import Evidence
+from napari_unmix.identifiability.fit_checks import BY_CHANCE, moments_misfit
+from napari_unmix.identifiability.refits import Refits, accepted, angles
+from napari_unmix.identifiability.report import GEOMETRY, Check, Verdict
+
+# An estimate of the regions' confirms endmembers that it was not used for where it comes this close (degrees).
+CONFIRMED_WITHIN = 2.0
+_REQUIRED = (
+    "enough regions",
+    "different enough",
+    "every material varies",
+    "rank of α(u)",
+    "model fits",
+    "injective mixing",
+    "side information",
+)
+# Noisy measures of what check 2 measures: they veto, they need not shine.
+_NOT_FAILED = ("simulated twin", "stable")
 
 
-def verdict(result: Unmixing, checks: tuple[Check, ...]) -> Report:
-    """The report of a result.
+def verdict(evidence: Evidence, made: Refits, checks: Mapping[str, Check]) -> tuple[Verdict, str]:
+    """The verdict and its sentence.
 
-    "identified" needs painted regions that pass checks 1 and 2, were used, and a model that fits; "not identified" is what a method
-    without assumptions, or a model that does not fit, can claim; all else is "partly", and says on what it rests.
+    "identified" needs painted regions that are enough, different, used, and legitimate, endmembers that they gave or confirm, and a model
+    that fits; "not identified" is what a method without assumptions, or a model that does not fit, can claim; all else is "partly".
     """
-    status = {check.name: check.status for check in checks}
-    method = result.spec.method
-    if method == "vae":
-        return Report(
+    if evidence.result.spec.method == "vae":
+        return (
             "not identified",
             "Not identified: without side information a VAE's answer is not unique, whatever its fit (Locatello et al. 2019).",
-            checks,
         )
-    if status["model fits"] == "fail" or status["injective mixing"] == "fail":
-        reason = (
-            "the linear model leaves more than noise"
-            if status["model fits"] == "fail"
-            else "two endmembers are too alike for the noise"
-        )
-        return Report(
+    broken = _broken(checks)
+    if broken:
+        return (
             "not identified",
-            f"Not identified: {reason}; the endmembers are the purest spectra found, or your strokes.",
-            checks,
+            f"Not identified: {broken}; the endmembers are the purest spectra found, or your strokes.",
         )
-    decided = ("enough regions", "different enough", "model fits", "injective mixing")
-    if all(status[name] == "pass" for name in decided) and result.details.get("moments_accepted"):
-        return Report(
+    required = all(checks[name].status in ("pass", "not applicable") for name in _REQUIRED)
+    vetoed = any(checks[name].status == "fail" for name in _NOT_FAILED)
+    if required and not vetoed and checks["every material varies"].status == "pass" and confirmed(evidence, made):
+        return (
             "identified",
             "Identified up to the order of the materials, if the assumptions of the painted regions hold.",
-            checks,
         )
-    return Report("partly", _partly(result, status), checks)
+    return "partly", f"Partly: {_limit(evidence, made, checks)}."
 
 
-def _partly(result: Unmixing, status: dict[str, Status]) -> str:
-    if status["enough regions"] != "fail" and status["different enough"] == "fail":
-        return "Partly: the painted regions are too alike to fix the endmembers; abundances follow from the endmembers found."
-    if status["enough regions"] == "doubtful":
-        return "Partly: painted regions confirm the endmembers, fewer than recommended; identified up to order if the assumptions hold."
-    if status["geometry"] == "pass":
-        return "Partly: the endmembers rest on the purest pixels being pure, not on side information."
-    return "Partly: no pure pixels and no painted regions that fix the endmembers; they are extrapolated by geometry."
+def confirmed(evidence: Evidence, made: Refits) -> bool:
+    """Whether the painted regions gave the endmembers, or an estimate of theirs comes within ``CONFIRMED_WITHIN``.
+
+    That estimate is of their moments, where these follow a Dirichlet, or of contrastive learning, which needs none.
+    """
+    if accepted(evidence):
+        return True
+    p_value = moments_misfit(made)[1]
+    by_moments = made.moment_fit if p_value is not None and p_value >= BY_CHANCE else None
+    estimates = [None if by_moments is None else by_moments.endmembers, made.contrastive]
+    return any(
+        estimate is not None and angles(estimate, evidence.endmembers).mean() <= CONFIRMED_WITHIN
+        for estimate in estimates
+    )
+
+
+def _broken(checks: Mapping[str, Check]) -> str:
+    if checks["model fits"].status == "fail":
+        return "the model leaves more than noise"
+    if checks["injective mixing"].status == "fail":
+        return "two endmembers are too alike for the noise"
+    return ""
+
+
+def _limit(evidence: Evidence, made: Refits, checks: Mapping[str, Check]) -> str:
+    """What is open, the most basic first, and which endmembers can trade."""
+    status = {name: check.status for name, check in checks.items()}
+    if status["enough regions"] == "fail":
+        if status[GEOMETRY] == "pass":
+            return "the endmembers rest on the purest pixels being pure, not on side information"
+        return "no pure pixels and no painted regions that fix the endmembers; they are extrapolated by geometry"
+    if status["model fits"] != "pass":
+        return "the residual is more than noise, so painted regions do not settle the endmembers"
+    if status["side information"] == "fail":
+        return "the painted regions tell mixtures apart no better than chance, or residuals depend on them; the endmembers rest on geometry"
+    if status["different enough"] != "pass" and made.moment_fit is not None:
+        return f"the painted regions are too alike to fix the endmembers; {_traders(evidence, made)} can trade"
+    if status["every material varies"] in ("doubtful", "fail"):
+        constant = checks["every material varies"]
+        return f"{_first_of(constant.sentence)}, so the other endmembers can slide towards or away from it"
+    if status["rank of α(u)"] not in ("pass", "not applicable"):
+        return f"the regions do not differ in enough ways for nonlinear mixing; {_traders(evidence, made)} can trade"
+    if status["injective mixing"] != "pass":
+        return "the weakest material hardly rises over the noise"
+    if not confirmed(evidence, made):
+        return "the painted regions do not confirm the endmembers, which rest on geometry"
+    if "fail" in (status["simulated twin"], status["stable"]):
+        return f"refits move too far; {_traders(evidence, made)} can trade"
+    return (
+        "painted regions confirm the endmembers, fewer than recommended; identified up to order if the assumptions hold"
+    )
+
+
+def _first_of(sentence: str) -> str:
+    words = sentence.split(":")[0]
+    return words[:1].lower() + words[1:]
+
+
+def _traders(evidence: Evidence, made: Refits) -> str:
+    """The names of the two endmembers that move most in refits."""
+    others = [twin.endmembers for twin in made.twins] or list(made.parts)
+    if made.moment_fit is not None:
+        others = [*others, made.moment_fit.endmembers]
+    if not others:
+        return "endmembers"
+    moved = np.mean([angles(other, evidence.endmembers) ** 2 for other in others], axis=0)
+    return evidence.named(np.sort(np.argsort(-moved)[:2]))

@@ -20,8 +20,8 @@ from napari_unmix.plugin.result_verbs import EXPORTING, PAGING
 from napari_unmix.plugin.session import Session, out_of_date, running, shown, shown_names
 
 VERDICTS = {"identified": ("◉", "pass"), "partly": ("◐", "doubtful"), "not identified": ("○", "fail")}
-STATUSES = {"pass": "✓", "doubtful": "◐", "fail": "✗"}
-URGENCY = ("fail", "doubtful", "pass")  # what asks for something to be done comes first
+STATUSES = {"pass": "✓", "doubtful": "◐", "fail": "✗", "not applicable": "–"}
+URGENCY = ("fail", "doubtful", "pass", "not applicable")  # what asks for something to be done comes first
 MEAN_PIXELS = 40_000
 
 
@@ -282,7 +282,7 @@ def breakable(path: str) -> str:
 def tally(report: Report) -> str:
     """How many checks of the report say what."""
     counts = {status: sum(check.status == status for check in report.checks) for status in URGENCY}
-    words = {"fail": "failed", "doubtful": "doubtful", "pass": "passed"}
+    words = {"fail": "failed", "doubtful": "doubtful", "pass": "passed", "not applicable": "not applicable"}
     said = ", ".join(f"{count} {words[status]}" for status, count in counts.items() if count)
     return f"{len(report.checks)} check{'' if len(report.checks) == 1 else 's'}: {said}."
 

@@ -1,0 +1,192 @@
+"""Does the identifiability report tell right answers from wrong ones? Half of the scenes keep all conditions, half break one each.
+
+Right is an answer whose mean spectral angle is at most 2°. A condition that fails is detected where the verdict is not "identified";
+a false alarm is another verdict on a right answer of a scene in which all conditions hold.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+
+from napari_unmix.alignment import match_endmembers
+from napari_unmix.benchmarks._conditions import FAILURES, HOLDS, OTHER_LAW, Condition, condition_scene
+from napari_unmix.benchmarks._scores import parser, score
+from napari_unmix.pipeline import assess, unmix
+from napari_unmix.specs import spec_class
+from napari_unmix.unmixing import Unmixing, drain
+
+TITLE = "verdicts of the identifiability report, against the truth"
+RIGHT_DEGREES = 2.0
+# A standard normal's 5 % and 95 % points.
+_INTERVAL = 1.645
+_OTHER_LAW_SHARE = 20  # one scene in so many
+
+
+@dataclass(frozen=True)
+class Row:
+    """One scene: what is true of it, what the report says, how far the answer is from the truth, and how far it was said to be.
+
+    ``angle_degrees``, ``abundance_rmse`` and ``coverage`` (of the 90 % intervals) are None where another number of endmembers was asked.
+    """
+
+    seed: int
+    condition: str
+    truth: str
+    decibels: float
+    materials: int
+    regions: int
+    illumination: bool
+    verdict: str
+    doubts: str
+    angle_degrees: float | None
+    abundance_rmse: float | None
+    coverage: float | None
+    expected_angle_degrees: float | None
+    expected_abundance_rmse: float | None
+    fit_seconds: float
+
+    @property
+    def right(self) -> bool:
+        """Whether the answer is near the truth."""
+        return self.angle_degrees is not None and self.angle_degrees <= RIGHT_DEGREES
+
+    @property
+    def identified(self) -> bool:
+        """Whether the report says so."""
+        return self.verdict == "identified"
+
+
+def main(arguments: list[str]) -> int:
+    """Run it: ``--scenes`` scenes from ``--seed``."""
+    options = parser("calibration", __doc__ or "")
+    options.add_argument("--scenes", type=int, default=200, help="how many scenes (default 200)")
+    options.add_argument("--seed", type=int, default=1, help="seed of the first scene")
+    chosen = options.parse_args(arguments)
+    rows = []
+    for number, condition in enumerate(conditions(chosen.scenes)):
+        rows.append(run_scene(chosen.seed + number, condition))
+        if chosen.out is not None:
+            write_numbers(rows, chosen.out)  # a long run that is stopped leaves what it has
+    text = f"{table(rows)}\n\n{summary(rows)}\n"
+    print(text)
+    if chosen.out is not None:
+        (chosen.out / "calibration.md").write_text(text, encoding="utf-8")
+    return 0
+
+
+def conditions(count: int) -> list[str]:
+    """Which condition each of ``count`` scenes keeps or breaks: half keep all, the failures take turns on the other half."""
+    failing = cycle(FAILURES)
+    return [
+        OTHER_LAW if number % _OTHER_LAW_SHARE == _OTHER_LAW_SHARE - 2 else HOLDS if number % 2 == 0 else next(failing)
+        for number in range(count)
+    ]
+
+
+def run_scene(seed: int, condition: str) -> Row:
+    """Unmix one scene with the defaults and assess the result."""
+    scene = condition_scene(seed, condition)
+    spec = spec_class("ivae")(method="ivae", endmembers=scene.asked, illumination=scene.scaled, seed=0)
+    result = drain(unmix(scene.cube, spec, scene.annotation))
+    report = drain(assess(scene.cube, result))
+    found = (
+        score(condition, result, scene.endmembers, scene.abundances) if scene.asked == len(scene.endmembers) else None
+    )
+    return Row(
+        seed,
+        condition,
+        scene.truth,
+        scene.decibels,
+        len(scene.endmembers),
+        int(scene.annotation.labels.max()),
+        scene.scaled,
+        report.verdict,
+        ", ".join(check.name for check in report.checks if check.status in ("doubtful", "fail")),
+        None if found is None else found.angle_degrees,
+        None if found is None else found.abundance_rmse,
+        None if found is None else coverage(scene, result),
+        report.expected_angle_degrees,
+        report.expected_abundance_rmse,
+        result.seconds,
+    )
+
+
+def coverage(scene: Condition, result: Unmixing) -> float | None:
+    """Share of the true abundances within the result's 90 % intervals; None where it has no spread."""
+    if result.abundance_std is None:
+        return None
+    order = match_endmembers(result.endmembers, scene.endmembers)
+    error = np.abs(result.abundances[..., order] - scene.abundances)
+    return float((error <= _INTERVAL * result.abundance_std[..., order]).mean())
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Markdown: one line for each condition."""
+    lines = [
+        "| condition | scenes | right | identified | of these wrong | partly | not identified |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name in (HOLDS, *FAILURES, OTHER_LAW):
+        here = [row for row in rows if row.condition == name]
+        if here:
+            verdicts = [
+                sum(row.verdict == verdict for row in here) for verdict in ("identified", "partly", "not identified")
+            ]
+            wrong = sum(row.identified and not row.right for row in here)
+            right = sum(row.right for row in here)
+            lines.append(
+                f"| {name} | {len(here)} | {right} | {verdicts[0]} | {wrong} | {verdicts[1]} | {verdicts[2]} |"
+            )
+    return "\n".join(lines)
+
+
+def summary(rows: Sequence[Row]) -> str:
+    """The rates in words; a rate of nothing is left out."""
+    held = [row for row in rows if row.condition == HOLDS]
+    broken = [row for row in rows if row.condition in FAILURES]
+    sentences = [
+        _rate("Failing conditions detected", [not row.identified for row in broken]),
+        _rate(
+            "False alarms (right answers of scenes in which all hold, not called identified)",
+            [not row.identified for row in held if row.right],
+        ),
+        _rate(
+            "Answers called identified that are wrong, over all scenes",
+            [not row.right for row in rows if row.identified],
+        ),
+        _rate("Abundance error predicted within a factor 1.5, where all hold", _within(held, 1.5)),
+        _rate("The same where the report says identified", _within([row for row in rows if row.identified], 1.5)),
+    ]
+    covered = [row.coverage for row in held if row.coverage is not None]
+    if covered:
+        inside = sum(0.85 <= value <= 0.95 for value in covered)
+        sentences.append(
+            f"90 % intervals cover {100 * float(np.mean(covered)):.0f} % where all hold (between 85 and 95 % in {inside} of {len(covered)} scenes)."
+        )
+    return "\n".join(f"* {sentence}" for sentence in sentences if sentence)
+
+
+def _rate(what: str, hits: Sequence[bool]) -> str:
+    return f"{what}: {sum(hits)} of {len(hits)} ({100 * sum(hits) / len(hits):.0f} %)." if hits else ""
+
+
+def _within(rows: Sequence[Row], factor: float) -> list[bool]:
+    pairs = [(row.expected_abundance_rmse, row.abundance_rmse) for row in rows]
+    return [1 / factor <= said / real <= factor for said, real in pairs if said is not None and real]
+
+
+def write_numbers(rows: Sequence[Row], folder: Path) -> None:
+    """``calibration.csv`` and ``calibration.json``: one line a scene."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "calibration.json").write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
+    with (folder / "calibration.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(asdict(rows[0])))
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)

@@ -1,0 +1,145 @@
+"""Show the identifiability report of a run, and write it as a page with pictures; with the cube, make it anew."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_unmix.cube import UnmixError
+
+if TYPE_CHECKING:
+    from napari_unmix.auxiliary import SideInformation
+    from napari_unmix.cube import Annotation, Cube
+    from napari_unmix.identifiability.report import Report
+    from napari_unmix.report_page import Page
+    from napari_unmix.runs import Run
+    from napari_unmix.unmixing import Unmixing
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument("run", metavar="RUN", help="a folder that `napari-unmix unmix` wrote")
+    parser.add_argument("--cube", metavar="CUBE", help="the cube of the run: check it again, and show it on the page")
+    parser.add_argument("--annotation", metavar="FILE", help="what was painted, where the run used paint; with --cube")
+    parser.add_argument("--html", metavar="FILE", help="where to write the page (default: report.html in the run)")
+    parser.add_argument("--json", action="store_true", help="print the report as one JSON object and nothing else")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    from napari_unmix.report_page import page_html, page_of, report_text
+    from napari_unmix.runs import json_text, read_run
+
+    if arguments.annotation is not None and arguments.cube is None:
+        raise UnmixError("--annotation is read beside the cube that it was painted on: give that with --cube.")
+    stored = read_run(arguments.run)
+    if arguments.cube is None:
+        report, page = stored.report, page_of_run(stored)
+    else:
+        cube, result, report = again(stored, arguments.cube, arguments.annotation)
+        page = page_of(cube, result)
+    target = stored.folder / "report.html" if arguments.html is None else Path(arguments.html).expanduser()
+    target.write_text(page_html(page, report), encoding="utf-8")
+    if arguments.json:
+        print(json_text({**report.as_json(), "run": stored.folder, "html": target}, ascii_only=True))
+    else:
+        print(f"{page.name} · {type(page.spec).title}\n\n{report_text(report, page.names)}\n\nPage: {target}")
+    return 0
+
+
+def page_of_run(stored: Run) -> Page:
+    """What a run's folder holds for the page: all but the cube's picture."""
+    import numpy as np
+
+    from napari_unmix.report_page import Page, axis_name
+
+    bands = stored.endmembers.shape[1]
+    return Page(
+        str(stored.meta["cube"]["name"]),
+        stored.spec,
+        stored.names,
+        stored.endmembers,
+        np.arange(1.0, bands + 1) if stored.wavelengths is None else stored.wavelengths,
+        axis_name(stored.wavelengths),
+        stored.abundances,
+        stored.abundance_std,
+        stored.illumination,
+        notes=tuple(stored.meta.get("notes", ())),
+    )
+
+
+def again(stored: Run, cube_path: str, annotation_path: str | None) -> tuple[Cube, Unmixing, Report]:
+    """Assess a stored run on its cube: side information is made again, what the run stored of its model is read."""
+    from napari_unmix.cli.progress import run_shown
+    from napari_unmix.io import read_cube
+    from napari_unmix.pipeline import assess, make_problem
+
+    if getattr(stored.spec, "mixing", "linear") != "linear":
+        raise UnmixError("This run asked for nonlinear mixing, which its folder does not hold: leave out --cube.")
+    cube = read_cube(cube_path)
+    _check_cube(stored, cube)
+    annotation = _annotation(stored, cube, annotation_path)
+    problem = run_shown(make_problem(cube, stored.spec, annotation))
+    result = restored(stored, problem.side, problem.cube)
+    return cube, result, run_shown(assess(problem.cube, result))
+
+
+def _check_cube(stored: Run, cube: Cube) -> None:
+    from napari_unmix.runs import cube_hash
+
+    if cube_hash(cube) != stored.meta["cube"]["sha256"]:
+        rows, columns, bands = stored.meta["cube"]["shape"]
+        height, width, depth = cube.shape
+        raise UnmixError(
+            f"{cube.name} ({height}×{width}×{depth}) is not the cube of this run, {stored.meta['cube']['name']} ({rows}×{columns}×{bands}): "
+            "give the file that was unmixed."
+        )
+
+
+def _annotation(stored: Run, cube: Cube, path: str | None) -> Annotation | None:
+    from napari_unmix.cli.unmix_command import load_annotation
+    from napari_unmix.cube import Annotation, Meaning
+
+    said = stored.meta.get("annotation")
+    if path is None:
+        if said is not None and said["labels"]:
+            raise UnmixError(
+                f"This run used a painting of {len(said['labels'])} labels: give it with --annotation FILE, or leave out --cube."
+            )
+        return None
+    labels = load_annotation(path, cube, {}).labels
+    meanings = {} if said is None else {int(one["label"]): Meaning(one["kind"], one["name"]) for one in said["labels"]}
+    return Annotation(labels, meanings)
+
+
+def restored(stored: Run, side: SideInformation, cube: Cube) -> Unmixing:
+    """A stored run of linear mixing as the result that it was, as far as the report reads it."""
+    import numpy as np
+
+    from napari_unmix.unmixing import Unmixing
+
+    model, painting = stored.model(), stored.meta.get("annotation") or {"labels": []}
+    details: dict[str, object] = {"regions": side.labels, "painted_regions": side.declared}
+    details |= {"source": side.source, "sources": side.sources}
+    if any(one["kind"] == "material" for one in painting["labels"]):
+        details["route"] = "strokes"
+    details |= stored.meta.get("details", {})
+    if "noise.variance" in model:
+        details["noise"] = float(np.sqrt(model["noise.variance"][0]))
+    if "prior.log_alpha" in model:
+        details["alpha"] = np.exp(model["prior.log_alpha"].astype(np.float64))
+    light = 1.0 if stored.illumination is None else stored.illumination[..., None]
+    error = (cube.spectra - light * stored.abundances @ np.nan_to_num(stored.endmembers))[..., cube.good_bands]
+    return Unmixing(
+        stored.endmembers,
+        stored.abundances,
+        stored.abundance_std,
+        stored.illumination,
+        np.sqrt(np.mean(error.astype(np.float64) ** 2, axis=2)).astype(np.float32),
+        stored.names,
+        stored.spec,
+        tuple(stored.meta.get("notes", ())),
+        details=details,
+        model=model,
+    )

@@ -1,0 +1,95 @@
+"""``napari-unmix report`` shows what a run stored, makes it anew where the cube is given, and refuses what does not belong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_unmix.cli import main
+from napari_unmix.identifiability.report import Report
+from napari_unmix.runs import read_run
+from napari_unmix.synthetic import region_scene
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def painted_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on painted regions, with its cube and its painting beside it."""
+    folder = tmp_path_factory.mktemp("painted")
+    scene = region_scene(31, materials=3, regions=12, painted=0.9, size=48)
+    np.savez(folder / "cube.npz", cube=scene.cube.spectra, wavelength=scene.cube.wavelengths)
+    np.save(folder / "paint.npy", scene.annotation.labels.astype(np.uint8))
+    command = ["unmix", folder / "cube.npz", "--endmembers", 3, "--annotation", folder / "paint.npy"]
+    assert main([str(word) for word in [*command, "--out", folder / "run"]]) == 0
+    return folder
+
+
+def shown(capsys: Capture, *words: object) -> str:
+    capsys.readouterr()
+    assert main(["report", *map(str, words)]) == 0
+    return capsys.readouterr().out
+
+
+def refused(capsys: Capture, *words: object) -> str:
+    capsys.readouterr()
+    assert main(["report", *map(str, words)]) == 2
+    return capsys.readouterr().err
+
+
+def test_the_stored_report_is_shown_and_its_page_written(capsys: Capture, painted_run: Path) -> None:
+    run = painted_run / "run"
+    text = shown(capsys, run)
+    stored = read_run(run).report
+    assert stored.verdict.upper() in text
+    assert "Enough regions (12; threshold 7)" in text
+    assert f"Page: {run / 'report.html'}" in text
+    assert "data:image/png;base64" in (run / "report.html").read_text(encoding="utf-8")
+    assert read_run(run).report == stored  # still a run, and a report beside it takes nothing from it
+
+
+def test_json_is_the_report_and_nothing_else(capsys: Capture, painted_run: Path) -> None:
+    values = json.loads(shown(capsys, painted_run / "run", "--json", "--html", painted_run / "page.html"))
+    assert Report.from_json(values) == read_run(painted_run / "run").report
+    assert values["html"] == str(painted_run / "page.html")
+    assert (painted_run / "page.html").is_file()
+
+
+def test_with_the_cube_and_the_painting_it_is_made_anew_and_agrees(capsys: Capture, painted_run: Path) -> None:
+    words = [painted_run / "run", "--cube", painted_run / "cube.npz", "--annotation", painted_run / "paint.npy"]
+    page = painted_run / "again.html"
+    again = Report.from_json(json.loads(shown(capsys, *words, "--json", "--html", page)))
+    stored = read_run(painted_run / "run").report
+    assert again.verdict == stored.verdict
+    for name in ("enough regions", "different enough", "every material varies", "model fits", "injective mixing"):
+        assert again.check(name).status == stored.check(name).status
+        assert again.check(name).value == pytest.approx(stored.check(name).value, rel=0.05)
+    assert ">Cube<" in page.read_text(encoding="utf-8")
+
+
+def test_a_replaced_run_may_hold_a_page(capsys: Capture, painted_run: Path, tmp_path: Path) -> None:
+    command = [
+        "unmix",
+        str(painted_run / "cube.npz"),
+        "--method",
+        "vca-fcls",
+        "--endmembers",
+        "3",
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    assert main(command) == 0
+    assert "Page: " in shown(capsys, tmp_path / "run")
+    assert main([*command, "--overwrite"]) == 0
+
+
+def test_what_does_not_belong_is_one_sentence(capsys: Capture, painted_run: Path, cube_file: Path) -> None:
+    run = painted_run / "run"
+    assert "is not the cube of this run" in refused(capsys, run, "--cube", cube_file)
+    assert "This run used a painting of 12 labels" in refused(capsys, run, "--cube", painted_run / "cube.npz")
+    assert "give that with --cube" in refused(capsys, run, "--annotation", painted_run / "paint.npy")
+    assert "is no run" in refused(capsys, painted_run)
+    assert "failed" in refused(capsys, run, "--html", painted_run / "nowhere" / "page.html")
