@@ -61,8 +61,13 @@ class Evidence:
 
     @property
     def residual(self) -> FloatArray:
-        """(N, B_good) spectra minus what the result makes of them, by linear mixing."""
-        return np.asarray(self.spectra - (self.illumination[:, None] * self.abundances) @ self.endmembers)
+        """(N, B_good) spectra minus what the result makes of them."""
+        residual = self.spectra - (self.illumination[:, None] * self.abundances) @ self.endmembers
+        bend = self.result.bend
+        if bend is not None:
+            good = np.isfinite(bend.basis).all(axis=0)
+            residual -= bend.scores[self.valid].astype(np.float64) @ bend.basis[:, good]
+        return np.asarray(residual)
 
     @property
     def pixels_by_region(self) -> IntArray:

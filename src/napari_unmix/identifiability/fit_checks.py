@@ -66,20 +66,12 @@ def model_fits(evidence: Evidence, made: Refits) -> Check:
 def residual_numbers(evidence: Evidence) -> tuple[float, float, float]:
     """χ of the fit, the largest eigenvalue outside the data's own signal subspace (noise variances), and what noise alone may reach."""
     pixels, bands = evidence.spectra.shape
-    residual = _residual(evidence)
+    residual = evidence.residual
     freedom = max(bands - evidence.count + 1, 1)
     chi = float(np.sqrt((residual**2).sum() / pixels / freedom) / evidence.noise)
     left = outside_signal(evidence)[0]
     leading = float(np.linalg.eigvalsh(left.T @ left / pixels)[-1] / evidence.noise**2)
     return chi, leading, _EDGE * (1 + np.sqrt(bands / pixels)) ** 2
-
-
-def _residual(evidence: Evidence) -> FloatArray:
-    """(N, B); for nonlinear mixing only its length per pixel is known, spread evenly over the bands."""
-    if evidence.linear:
-        return evidence.residual
-    error = evidence.result.reconstruction_error[evidence.valid].astype(np.float64)
-    return np.asarray(np.repeat(error[:, None], evidence.spectra.shape[1], axis=1))
 
 
 def outside_signal(evidence: Evidence) -> tuple[FloatArray, FloatArray]:

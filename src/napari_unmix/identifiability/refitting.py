@@ -24,9 +24,10 @@ from napari_unmix.identifiability.refits import (
 )
 from napari_unmix.identifiability.twins import TWINS, simulate_twins
 from napari_unmix.methods.contrastive.linear_gcl import linear_gcl
+from napari_unmix.methods.geometry.found import VARIABILITY
 from napari_unmix.methods.geometry.refine import FEWEST_REGIONS, spatial_redundancy
 from napari_unmix.methods.geometry.region_moments import MomentFit, RegionMoments, fit_region_moments, region_moments
-from napari_unmix.methods.geometry.route import VARIABILITY, find_endmembers
+from napari_unmix.methods.geometry.route import find_endmembers
 from napari_unmix.subspace import subspace_excess
 from napari_unmix.unmixing import Fit, Progress
 

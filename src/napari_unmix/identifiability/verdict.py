@@ -32,11 +32,9 @@ def verdict(evidence: Evidence, made: Refits, checks: Mapping[str, Check]) -> tu
     "identified" needs painted regions that are enough, different, used, and legitimate, endmembers that they gave or confirm, and a model
     that fits; "not identified" is what a method without assumptions, or a model that does not fit, can claim; all else is "partly".
     """
-    if evidence.result.spec.method == "vae":
-        return (
-            "not identified",
-            "Not identified: without side information a VAE's answer is not unique, whatever its fit (Locatello et al. 2019).",
-        )
+    why_not = type(evidence.result.spec).why_not_identifiable
+    if why_not:
+        return "not identified", f"Not identified: {why_not}."
     broken = _broken(checks)
     if broken:
         return (

@@ -116,11 +116,11 @@ def _export(parent: Path, answer: Answer, report: Report, names: tuple[str, ...]
 def _page(answer: Answer, report: Report, names: tuple[str, ...]) -> Fit[Path]:
     """Write the report page to a new temporary folder, which stays for the browser."""
     yield Progress("writing the report page", 0, 1, 0.0)
-    from napari_unmix.report_page import write_report_page  # type: ignore[import-not-found, unused-ignore]
+    from napari_unmix.report_page import write_report_page
 
     try:
         folder = Path(tempfile.mkdtemp(prefix="napari-unmix-report-"))
-        page: Path = write_report_page(folder, answer.cube, replace(answer.unmixing, names=names), report)
+        page = write_report_page(folder, answer.cube, replace(answer.unmixing, names=names), report)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise UnmixError(

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 class MethodSpec(BaseModel):
     """Base of all specs. A subclass names its method, its title for the form, and where its code is.
 
+    ``why_not_identifiable`` is the reason, for the report, of a method whose answer no assumption makes unique.
     ``implementation`` is "module:function"; the function takes a ``methods.base.Problem`` and is a generator of ``Progress`` that
     returns a ``methods.base.Solution``. It is imported only when the method runs, so listing methods loads no torch.
     """
@@ -19,6 +20,7 @@ class MethodSpec(BaseModel):
     title: ClassVar[str]
     implementation: ClassVar[str]
     uses_paint: ClassVar[bool] = False
+    why_not_identifiable: ClassVar[str] = ""
 
     method: str
     endmembers: int | Literal["auto"] = Field(

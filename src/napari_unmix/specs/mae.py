@@ -14,6 +14,7 @@ class MaeSpec(MethodSpec):
 
     title: ClassVar[str] = "Masked autoencoder (no theorem)"
     implementation: ClassVar[str] = "napari_unmix.methods.contrastive.mae:fit"
+    why_not_identifiable: ClassVar[str] = "no theorem says what reconstructing masked bands identifies"
 
     method: Literal["mae"] = "mae"
     epochs: int = Field(

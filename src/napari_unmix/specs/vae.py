@@ -14,6 +14,9 @@ class VaeSpec(MethodSpec):
 
     title: ClassVar[str] = "VAE (not identifiable)"
     implementation: ClassVar[str] = "napari_unmix.methods.generative.vae:fit"
+    why_not_identifiable: ClassVar[str] = (
+        "without side information a VAE's answer is not unique, whatever its fit (Locatello et al. 2019)"
+    )
 
     method: Literal["vae"] = "vae"
     epochs: int = Field(
