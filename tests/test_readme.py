@@ -21,7 +21,7 @@ def test_tables_are_those_that_the_benchmarks_printed() -> None:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert README.count("<!-- table ") == 4
+    assert README.count("<!-- table ") == 5
     assert module.filled(README, ROOT / "resources" / "benchmarks") == README
 
 
