@@ -14,6 +14,7 @@ from napari_unmix.methods.distributions import RegionDirichlet, helmert
 from napari_unmix.methods.generative import laplace
 from napari_unmix.methods.generative.region_gaussian import gaussian_posterior
 from napari_unmix.methods.geometry.region_moments import RegionMoments, fit_region_moments, region_moments
+from napari_unmix.methods.mixing import LinearMixing
 from napari_unmix.metrics import mean_correlation, rmse
 from napari_unmix.subspace import noise_level, noise_per_band, subspace_excess
 
@@ -132,11 +133,12 @@ def test_the_jacobian_of_the_log_ratio_is_root_p_times_the_product(size: int) ->
         jacobian = torch.autograd.functional.jacobian(lambda z: torch.softmax(basis @ z, 0)[:-1], z)  # type: ignore[no-untyped-call]
         product_of_all = torch.softmax(basis @ z, 0).prod()
         torch.testing.assert_close(torch.det(jacobian).abs(), math.sqrt(size) * product_of_all)
-        # So the code's density differs from the Dirichlet's, times that Jacobian, by the constant √P.
+        # So the code's density with respect to z is the Dirichlet's, times that Jacobian.
         alpha = torch.linspace(0.5, 3.0, size, dtype=torch.float64)
         prior = RegionDirichlet(alpha.log()[None], torch.zeros(1, dtype=torch.float64))
         code = prior.log_prob(torch.log_softmax(basis @ z, 0)[None], torch.tensor([1]))[0][0]
         direct = torch.distributions.Dirichlet(alpha).log_prob(torch.softmax(basis @ z, 0)) + product_of_all.log()
+        direct = direct + 0.5 * math.log(size)
         torch.testing.assert_close(code, direct)
 
 
@@ -145,17 +147,18 @@ def test_gauss_newton_is_the_formula_and_exact_where_the_residual_is_zero() -> N
     corners = torch.from_numpy(generator.uniform(size=(4, 6)))
     alpha = torch.tensor([[2.0, 1.0, 3.0, 0.5]], dtype=torch.float64)
     prior = RegionDirichlet(alpha.log(), torch.zeros(1, dtype=torch.float64))
-    likelihood, basis, label = laplace.Likelihood(corners, 0.04**2), helmert(4), torch.tensor([1])
+    model = laplace.Model(prior, LinearMixing(corners), 0.04**2)
+    basis, label = helmert(4), torch.tensor([1])
     z = torch.from_numpy(generator.normal(size=(1, 3)))
     abundances = torch.softmax(z @ basis.T, dim=1)
     scores = abundances @ corners
-    hessian = laplace.energy_parts(z, scores, label, prior, likelihood, basis)[2][0]
+    hessian = laplace.energy_parts(z, scores, label, model)[2][0]
     spread = torch.diag(abundances[0]) - abundances.T @ abundances
     jacobian = basis.T @ spread @ corners
     formula = jacobian @ jacobian.T / 0.04**2 + alpha.sum() * basis.T @ spread @ basis
     torch.testing.assert_close(hessian, formula, rtol=1e-6, atol=1e-5)
     exact = torch.autograd.functional.hessian(  # type: ignore[no-untyped-call]
-        lambda z: laplace.energy(z[None], scores, label, prior, likelihood, basis)[0], z[0]
+        lambda z: laplace.energy(z[None], scores, label, model)[0], z[0]
     )
     torch.testing.assert_close(hessian, exact, rtol=1e-6, atol=1e-5)
 
