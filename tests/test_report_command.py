@@ -11,7 +11,7 @@ import pytest
 from napari_unmix.cli import main
 from napari_unmix.identifiability.report import Report
 from napari_unmix.runs import read_run
-from napari_unmix.synthetic import region_scene
+from napari_unmix.synthetic import blind_scene, region_scene
 
 Capture = pytest.CaptureFixture[str]
 
@@ -93,3 +93,21 @@ def test_what_does_not_belong_is_one_sentence(capsys: Capture, painted_run: Path
     assert "give that with --cube" in refused(capsys, run, "--annotation", painted_run / "paint.npy")
     assert "is no run" in refused(capsys, painted_run)
     assert "failed" in refused(capsys, run, "--html", painted_run / "nowhere" / "page.html")
+
+
+def test_nonlinear_mixing_and_joined_cubes_are_made_anew_too(capsys: Capture, tmp_path: Path) -> None:
+    scene = blind_scene(3, materials=3, pure=True, kind="fan", decibels=40, size=24)
+    halves = [tmp_path / "left.npz", tmp_path / "right.npz"]
+    for path, part in zip(halves, (scene.cube.spectra[:, :12], scene.cube.spectra[:, 12:]), strict=True):
+        np.savez(path, cube=part, wavelength=scene.cube.wavelengths)
+    run = tmp_path / "run"
+    command = ["unmix", *halves, "--endmembers", 3, "--mixing", "fan", "--epochs", 2, "--auxiliary", "acquisition"]
+    assert main([str(word) for word in [*command, "--out", run]]) == 0
+    stored = read_run(run)
+    assert stored.meta["details"]["mixing"] == "fan"
+    assert stored.meta["details"]["sources"] == ["acquisition"]
+    words = [run, "--cube", *halves, "--json", "--html", tmp_path / "page.html"]
+    again = Report.from_json(json.loads(shown(capsys, *words)))
+    fits = again.check("model fits"), stored.report.check("model fits")
+    assert fits[0].value == pytest.approx(fits[1].value, rel=0.02)
+    assert again.verdict == stored.report.verdict

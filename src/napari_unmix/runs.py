@@ -7,6 +7,7 @@ abundance_std.npy         (H, W, P) float32, where the method has a spread; run.
 illumination.npy          (H, W) float32, where the per-pixel scale was free
 endmembers.csv            one row per band (``nan`` in excluded ones), first ``wavelength_nm`` or ``band``
 report.json               the identifiability report
+report.html               the same as a page, where ``napari-unmix report`` wrote it
 model.safetensors         the fitted parameters
 ========================  ===============================================================================
 """
@@ -36,6 +37,11 @@ from napari_unmix.specs import MethodSpec, spec_class
 from napari_unmix.unmixing import Unmixing
 
 FORMAT = "napari-unmix run 1"
+# What the report reads, and a reader wants to know, of how the answer was found.
+_KEPT_DETAILS = (
+    "route", "pure", "noise", "sources", "painted_regions", "moments", "moments_accepted", "prior", "evidence_by_prior",
+    "mixing", "variability", "evidence_by_mixing", "jacobian_smallest", "residual_scale", "restarts",
+)  # fmt: skip
 _HASHED_AT_ONCE = 1 << 24  # bytes
 _OURS = {
     "run.json", "abundances.npy", "abundance_std.npy", "illumination.npy", "endmembers.csv", "report.json",
@@ -184,10 +190,17 @@ def _write_files(folder: Path, cube: Cube, result: Unmixing, report: Report, ann
         if image is not None:
             np.save(folder / f"{name}.npy", image.astype(np.float32), allow_pickle=False)
     _write_endmembers(folder / "endmembers.csv", cube, result)
-    model = save({name: np.ascontiguousarray(values) for name, values in result.model.items()})
+    model = save({name: np.ascontiguousarray(values) for name, values in _saved_model(result).items()})
     (folder / "model.safetensors").write_bytes(model)
     write_json(folder / "report.json", report.as_json())
     write_json(folder / "run.json", _provenance(cube, result, annotation))
+
+
+def _saved_model(result: Unmixing) -> dict[str, FloatArray]:
+    if result.bend is None:
+        return result.model
+    bend = {"bend.scores": result.bend.scores, "bend.basis": result.bend.basis.astype(np.float32)}
+    return {**result.model, **bend}
 
 
 def _write_endmembers(path: Path, cube: Cube, result: Unmixing) -> None:
@@ -219,6 +232,7 @@ def _provenance(cube: Cube, result: Unmixing, annotation: Annotation | None) -> 
             "mean_abundances": mean_abundances(result.abundances),
         },
         "notes": list(result.notes),
+        "details": {name: result.details[name] for name in _KEPT_DETAILS if name in result.details},
         "missing": missing,
         "history": [list(step) for step in result.history],
     }

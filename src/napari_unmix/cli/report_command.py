@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_unmix.cube import UnmixError
+from napari_unmix.cube import Meaning, UnmixError
 
 if TYPE_CHECKING:
     from napari_unmix.auxiliary import SideInformation
-    from napari_unmix.cube import Annotation, Cube
+    from napari_unmix.cube import Cube
     from napari_unmix.identifiability.report import Report
     from napari_unmix.report_page import Page
     from napari_unmix.runs import Run
@@ -20,8 +21,20 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("run", metavar="RUN", help="a folder that `napari-unmix unmix` wrote")
-    parser.add_argument("--cube", metavar="CUBE", help="the cube of the run: check it again, and show it on the page")
-    parser.add_argument("--annotation", metavar="FILE", help="what was painted, where the run used paint; with --cube")
+    parser.add_argument(
+        "--cube",
+        metavar="CUBE",
+        nargs="+",
+        default=[],
+        help="the cube of the run, or the cubes in their order: check it again, and show it on the page",
+    )
+    parser.add_argument(
+        "--annotation",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="what was painted, where the run used paint; given as for unmix, with --cube",
+    )
     parser.add_argument("--html", metavar="FILE", help="where to write the page (default: report.html in the run)")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object and nothing else")
 
@@ -31,10 +44,10 @@ def run(arguments: argparse.Namespace) -> int:
     from napari_unmix.report_page import page_html, page_of, report_text
     from napari_unmix.runs import json_text, read_run
 
-    if arguments.annotation is not None and arguments.cube is None:
+    if arguments.annotation and not arguments.cube:
         raise UnmixError("--annotation is read beside the cube that it was painted on: give that with --cube.")
     stored = read_run(arguments.run)
-    if arguments.cube is None:
+    if not arguments.cube:
         report, page = stored.report, page_of_run(stored)
     else:
         cube, result, report = again(stored, arguments.cube, arguments.annotation)
@@ -69,17 +82,20 @@ def page_of_run(stored: Run) -> Page:
     )
 
 
-def again(stored: Run, cube_path: str, annotation_path: str | None) -> tuple[Cube, Unmixing, Report]:
+def again(stored: Run, cubes: Sequence[str], paintings: Sequence[str]) -> tuple[Cube, Unmixing, Report]:
     """Assess a stored run on its cube: side information is made again, what the run stored of its model is read."""
     from napari_unmix.cli.progress import run_shown
-    from napari_unmix.io import read_cube
+    from napari_unmix.cli.unmix_command import load
     from napari_unmix.pipeline import assess, make_problem
 
-    if getattr(stored.spec, "mixing", "linear") != "linear":
-        raise UnmixError("This run asked for nonlinear mixing, which its folder does not hold: leave out --cube.")
-    cube = read_cube(cube_path)
+    said = stored.meta.get("annotation") or {"labels": []}
+    meanings = {int(one["label"]): Meaning(one["kind"], one["name"]) for one in said["labels"]}
+    cube, annotation = load(cubes, paintings, meanings)
     _check_cube(stored, cube)
-    annotation = _annotation(stored, cube, annotation_path)
+    if said["labels"] and not paintings:
+        raise UnmixError(
+            f"This run used a painting of {len(said['labels'])} labels: give it with --annotation FILE, or leave out --cube."
+        )
     problem = run_shown(make_problem(cube, stored.spec, annotation))
     result = restored(stored, problem.side, problem.cube)
     return cube, result, run_shown(assess(problem.cube, result))
@@ -97,27 +113,11 @@ def _check_cube(stored: Run, cube: Cube) -> None:
         )
 
 
-def _annotation(stored: Run, cube: Cube, path: str | None) -> Annotation | None:
-    from napari_unmix.cli.unmix_command import load_annotation
-    from napari_unmix.cube import Annotation, Meaning
-
-    said = stored.meta.get("annotation")
-    if path is None:
-        if said is not None and said["labels"]:
-            raise UnmixError(
-                f"This run used a painting of {len(said['labels'])} labels: give it with --annotation FILE, or leave out --cube."
-            )
-        return None
-    labels = load_annotation(path, cube, {}).labels
-    meanings = {} if said is None else {int(one["label"]): Meaning(one["kind"], one["name"]) for one in said["labels"]}
-    return Annotation(labels, meanings)
-
-
 def restored(stored: Run, side: SideInformation, cube: Cube) -> Unmixing:
-    """A stored run of linear mixing as the result that it was, as far as the report reads it."""
+    """A stored run as the result that it was, as far as the report reads it."""
     import numpy as np
 
-    from napari_unmix.unmixing import Unmixing
+    from napari_unmix.unmixing import Bend, Unmixing
 
     model, painting = stored.model(), stored.meta.get("annotation") or {"labels": []}
     details: dict[str, object] = {"regions": side.labels, "painted_regions": side.declared}
@@ -130,7 +130,10 @@ def restored(stored: Run, side: SideInformation, cube: Cube) -> Unmixing:
     if "prior.log_alpha" in model:
         details["alpha"] = np.exp(model["prior.log_alpha"].astype(np.float64))
     light = 1.0 if stored.illumination is None else stored.illumination[..., None]
+    bend = Bend(model["bend.scores"], model["bend.basis"]) if "bend.basis" in model else None
     error = (cube.spectra - light * stored.abundances @ np.nan_to_num(stored.endmembers))[..., cube.good_bands]
+    if bend is not None:
+        error -= bend.scores @ bend.basis[:, cube.good_bands]
     return Unmixing(
         stored.endmembers,
         stored.abundances,
@@ -142,4 +145,5 @@ def restored(stored: Run, side: SideInformation, cube: Cube) -> Unmixing:
         tuple(stored.meta.get("notes", ())),
         details=details,
         model=model,
+        bend=bend,
     )
