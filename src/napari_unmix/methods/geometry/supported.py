@@ -23,7 +23,7 @@ _FEWEST_BACKERS = 3
 # Pixels are alike within twice their common angular noise, and always within this angle (radians).
 _ALIKE = np.radians(1.0)
 _SAME_DIRECTION = 0.5
-_TRIES = 60
+_TRIES = 25
 # A pick this many times further from the endmembers' cone than the worst hundredth of the pixels is another material.
 _STANDS_OUT = 2.0
 
