@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from napari_unmix.alignment import match_endmembers
-from napari_unmix.benchmarks._cases import CASES, data_folder
+from napari_unmix.benchmarks._cases import JASPER_RIDGE, SAMSON, data_folder
 from napari_unmix.benchmarks._scores import parser, run_method, write_rows
 from napari_unmix.cube import Annotation, Cube, FloatArray
 from napari_unmix.metrics import angle_table
 from napari_unmix.pipeline import assess
 from napari_unmix.specs import method_specs
-from napari_unmix.synthetic import blind_scene, region_scene, sample_scene
+from napari_unmix.synthetic import KINDS, blind_scene, region_scene, sample_scene
 from napari_unmix.unmixing import drain
 
 TITLE = "spread over seeds, and the truth"
@@ -73,20 +73,18 @@ def main(arguments: list[str]) -> int:
 
 
 def _subjects(data: str | None) -> Iterator[_Subject]:
-    for seed in (201, 202):
-        scene = region_scene(seed)
-        yield _Subject(f"40 painted regions, seed {seed}", scene.cube, scene.endmembers, False, scene.annotation)
+    scene = region_scene(201)
+    yield _Subject("40 painted regions", scene.cube, scene.endmembers, False, scene.annotation)
     sample = sample_scene()
     yield _Subject("sample, painted", sample.cube, sample.endmembers, True, sample.annotation)
-    for kind, pure in (("linear", True), ("linear", False), ("tilt", False)):
-        scene = blind_scene(210, materials=4, pure=pure, kind=kind, decibels=30.0)  # type: ignore[arg-type]
-        name = f"{kind}, {'pure' if pure else 'none pure'}, no paint"
-        yield _Subject(name, scene.cube, scene.endmembers, scene.scaled, None)
+    for kind in KINDS[:1] + KINDS[-1:]:
+        scene = blind_scene(210, materials=4, pure=False, kind=kind, decibels=30.0)
+        yield _Subject(f"{kind}, no pure pixels, no paint", scene.cube, scene.endmembers, scene.scaled, None)
     if data is None and "NAPARI_UNMIX_DATA" not in os.environ:
         print("napari-unmix: NAPARI_UNMIX_DATA is not set: real scenes are left out.", file=sys.stderr)
         return
     folder: Path = data_folder(data)
-    for case in CASES:
+    for case in (SAMSON, JASPER_RIDGE):
         cube, truth = case.load(folder)
         yield _Subject(case.name, cube, truth.endmembers, case.illumination, None)
 
