@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from napari_unmix.benchmarks._cases import CASES, Case
+from napari_unmix.benchmarks._cases import CASES, HYSU, JASPER_RIDGE, Case, Truth
 from napari_unmix.benchmarks._scores import run_method, score
+from napari_unmix.benchmarks._strokes import paint_strokes
+from napari_unmix.cube import Cube
 from napari_unmix.methods.geometry.counting import suggest_endmembers
+from napari_unmix.methods.geometry.route import find_endmembers
+from napari_unmix.metrics import angle_table
+from napari_unmix.unmixing import drain
 
 pytestmark = [
     pytest.mark.real_data,
@@ -41,3 +47,39 @@ def test_the_default_reaches_the_measured_figures(case: Case) -> None:
     error, angle = REACHED[case.name]
     assert found.abundance_rmse <= 1.2 * error
     assert found.angle_degrees <= 1.2 * angle
+
+
+def strokes_on(scene: tuple[Cube, Truth], seed: int, *, inside: bool) -> list[np.ndarray]:
+    cube, truth = scene
+    painted = paint_strokes(truth.shares, seed, 1, 4, inside=True) if inside else paint_strokes(truth.shares, seed)
+    labels = painted.labels[cube.valid_pixels]
+    return [np.flatnonzero(labels == label) for label in painted.of_kind("material")]
+
+
+def test_rare_targets_are_found_without_paint_and_named_by_strokes() -> None:
+    scene = HYSU.load(Path(os.environ["NAPARI_UNMIX_DATA"]))
+    cube, truth = scene
+    pixels = cube.pixels()
+    count = suggest_endmembers(pixels)
+    strokes = strokes_on(scene, 0, inside=True)
+    found, named = (
+        drain(find_endmembers(pixels, count, sum_to_one=True, strokes=paint, seed=0)) for paint in ([], strokes)
+    )
+    assert found.route == named.route == "rare"
+    assert np.degrees(angle_table(found.endmembers, truth.endmembers)).min(axis=0)[:5].max() < 4
+    # Named: the first five are the five targets in the order of their strokes.
+    assert np.degrees(np.diag(angle_table(named.endmembers[:5], truth.endmembers[:5]))).max() < 4
+
+
+def test_a_stroke_off_the_mark_does_not_drag_its_endmember_along() -> None:
+    scene = JASPER_RIDGE.load(Path(os.environ["NAPARI_UNMIX_DATA"]))
+    cube, truth = scene
+    strokes = strokes_on(scene, 1, inside=False)
+    pixels = cube.pixels()
+    found = drain(find_endmembers(pixels, 4, sum_to_one=False, strokes=strokes, seed=0))
+    angles = np.degrees(np.diag(angle_table(found.endmembers, truth.endmembers)))
+    painted = np.array([np.median(pixels[stroke], axis=0) for stroke in strokes])
+    off = np.degrees(np.diag(angle_table(painted, truth.endmembers)))
+    assert off.max() > 4
+    assert angles[off.argmax()] < off.max() / 2
+    assert angles.mean() < 2.7
