@@ -35,6 +35,8 @@ from napari_unmix.subspace import Excess, linear_subspace, noise_level, subspace
 MOST_VARIABILITY = 2.0
 AFFINE = 1.04
 WEAK_SIGNAL = 12.0
+# Brightness from sums and from the pixels most alike differ by more than this factor where intimate mixing breaks the sums.
+_CONTRADICTED = 1.5
 # Where noise-calibrated minimum volume is not trusted: signal in noise variances, degrees between its two weights.
 _WEAK, _APART = 15.0, 8.0
 _IMPURE = "Spectra vary more than noise: these are the purest spectra found, not necessarily pure ones."
@@ -203,7 +205,7 @@ def _in_simplex(
                     f"Endmember {_numbers(apart > 5)}: the extrapolation is uncertain by about {apart.max():.0f}°."
                 )
     if sum_to_one and not affine:
-        endmembers = _sum_to_one_brightness(spectra, endmembers)
+        endmembers = _sum_to_one_brightness(spectra, endmembers, pure)
     return Found(endmembers, "affine" if affine else "perspective", pure, 0.0, NO_EXCESS, tuple(notes), numbers)
 
 
@@ -268,10 +270,14 @@ def _extrapolated(
     return coordinates.to_spectra(0.5 * (full[order] + half)), apart
 
 
-def _sum_to_one_brightness(spectra: FloatArray, endmembers: FloatArray) -> FloatArray:
-    scaled = arch.brightness_by_sum(spectra, endmembers)
-    if scaled is not None:
-        return scaled
+def _sum_to_one_brightness(spectra: FloatArray, endmembers: FloatArray, pure: bool) -> FloatArray:
+    """Scale directions (P, B) so that amounts sum to one; where that contradicts the pure pixels' own brightness, these are believed."""
     unit, lengths = unit_length(spectra)
     directions = endmembers / np.linalg.norm(endmembers, axis=1, keepdims=True)
-    return arch.brightness_of_closest(unit, lengths, directions, fully_constrained(unit, directions))
+    alike = arch.brightness_of_closest(unit, lengths, directions, fully_constrained(unit, directions))
+    scaled = arch.brightness_by_sum(spectra, endmembers)
+    if scaled is None:
+        return alike
+    ratio = np.linalg.norm(scaled, axis=1) / np.linalg.norm(alike, axis=1)
+    contradicts = pure and max(ratio.max(), 1 / ratio.min()) > _CONTRADICTED
+    return alike if contradicts else scaled
