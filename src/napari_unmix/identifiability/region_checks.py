@@ -18,13 +18,19 @@ SURE, LIKELY = 0.001, 0.05
 _LEAST_SHARE = 0.01
 
 
+def _kind(evidence: Evidence) -> str:
+    """What the regions are: painted, or the acquisitions that the cube was joined from."""
+    sources = evidence.result.details.get("sources", ())
+    return "acquisition" if "acquisition" in sources and "painted regions" not in sources else "painted region"
+
+
 def enough_regions(evidence: Evidence, made: Refits) -> Check:
     """Check 1: painted regions with enough pixels, against 3 and 2P + 1 (theory §1). Necessary only."""
     recommended = 2 * evidence.count + 1
     usable = len(evidence.usable_regions)
     status: Status = "fail" if usable < FEWEST_REGIONS else "doubtful" if usable < recommended else "pass"
     sentence = (
-        f"{usable} painted region{'' if usable == 1 else 's'} with {FEWEST_PIXELS} pixels or more; "
+        f"{usable} {_kind(evidence)}{'' if usable == 1 else 's'} with {FEWEST_PIXELS} pixels or more; "
         f"at least {FEWEST_REGIONS} are needed, {recommended} recommended."
     )
     source = evidence.result.details.get("source")
