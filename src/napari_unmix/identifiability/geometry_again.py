@@ -85,7 +85,8 @@ def refit_geometry(
         return coordinates.to_spectra(fit.archetypes)
     scores, spread = coordinates.scores[coordinates.kept], coordinates.noise[coordinates.kept]
     if hinge:
-        return coordinates.to_spectra(hinge_volume(scores, len(start)))
+        found = coordinates.to_spectra(hinge_volume(scores, len(start)))
+        return found[match_endmembers(found, start)]
     large, small = volume_weights(len(start))
     full = yield from minimum_volume(scores, spread, [vertices], large)
     half = yield from minimum_volume(scores, spread, [vertices], small)

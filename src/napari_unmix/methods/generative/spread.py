@@ -61,8 +61,8 @@ def endmember_covariance(posterior: Posterior, model: Model, endmember_error: Te
 _PURE, _EXTRAPOLATED = (0.005, 0.8), (0.02, 1.0)
 # Where the moments disagree with endmembers that they were not used for: a floor, and a share of the distance (23 scenes).
 _DISPUTED, _DISPUTED_SHARE = 0.05, 0.5
-# Of the squared distance between two estimates that were averaged, what is the geometry's own error (35 scenes).
-_GEOMETRYS = 0.5
+# Of the squared distance between the regions' estimate and the geometry's, what counts as error of their mean, or of the regions' alone.
+_AVERAGED_SHARE, _REGIONS_SHARE = 0.7, 0.06
 _LARGEST = 0.5
 
 
@@ -80,9 +80,11 @@ def endmember_error(refined: Refined, found: Found) -> FloatArray:
         apart = np.sqrt(((refined.apart @ np.linalg.pinv(centred)) ** 2).sum() / (count * (count - 1)))
         own = refined.vertex_std * np.sqrt((count - 1) / max(float((sides**2).sum()), 1e-300))
         if refined.averaged:
-            error = 0.5 * np.sqrt(own**2 + _GEOMETRYS * apart**2)
+            error = 0.5 * np.sqrt(own**2 + _AVERAGED_SHARE * apart**2)
+        elif refined.accepted:
+            error = own if found.pure else np.sqrt(own**2 + _REGIONS_SHARE * apart**2)
         else:
-            error = own if refined.accepted else np.full(count, np.hypot(_DISPUTED, _DISPUTED_SHARE * apart))
+            error = np.full(count, np.hypot(_DISPUTED, _DISPUTED_SHARE * apart))
         return np.asarray(np.minimum(error, _LARGEST))
     floor, share = _PURE if found.pure else _EXTRAPOLATED
     thin = found.noise * max(1.0, found.excess.linear) / max(float(sides[-1]), 1e-300)
