@@ -195,7 +195,7 @@ def _in_simplex(
         else:
             endmembers, apart = yield from _extrapolated(coordinates, vertices, _weakest(excess, count, sum_to_one))
             numbers["volume_weights_degrees"] = apart.tolist()
-            numbers["volume_by_hinge"] = by_hinge(_weakest(excess, count, sum_to_one), apart)
+            numbers["volume_by_hinge"] = _by_hinge(_weakest(excess, count, sum_to_one), apart)
             notes.append(
                 "No pure pixels: endmembers are extrapolated beyond the data by minimum volume; paint three or more regions, or a stroke, to confirm."
             )
@@ -265,12 +265,12 @@ def _extrapolated(
     first, second = coordinates.to_spectra(full), coordinates.to_spectra(half)
     order = match_endmembers(first, second)
     apart = np.degrees(spectral_angle(first[order], second))
-    if by_hinge(weakest, apart):
+    if _by_hinge(weakest, apart):
         return coordinates.to_spectra(hinge_volume(scores, count)), apart
     return coordinates.to_spectra(0.5 * (full[order] + half)), apart
 
 
-def by_hinge(weakest: float, apart: FloatArray) -> bool:
+def _by_hinge(weakest: float, apart: FloatArray) -> bool:
     """Whether minimum volume is left to the criterion that does not ask for the noise: signal in noise variances, degrees (P,)."""
     return bool(weakest < _WEAK or apart.max() > _APART)
 
