@@ -172,6 +172,13 @@ def test_the_standard_error_is_that_of_the_whole_hessian() -> None:
     np.testing.assert_allclose(made.relative_error(), expected, rtol=0.02)
 
 
+def test_a_flat_simplex_has_no_standard_error() -> None:
+    made = head()
+    made.corners = made.corners[:1].detach().repeat(len(made.corners), 1).requires_grad_(True)
+    made.parameters[0] = made.corners
+    assert made.relative_error() == np.inf
+
+
 # --- the method
 
 

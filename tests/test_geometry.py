@@ -17,7 +17,7 @@ from napari_unmix.methods.geometry.picks import (
     successive_projection,
     vertex_components,
 )
-from napari_unmix.methods.geometry.refine import refine_by_regions, spatial_redundancy
+from napari_unmix.methods.geometry.refine import MOST_MISFIT, most_misfit, refine_by_regions, spatial_redundancy
 from napari_unmix.methods.geometry.region_moments import fit_region_moments, region_moments
 from napari_unmix.methods.geometry.route import Found, find_endmembers
 from napari_unmix.metrics import spectral_angle
@@ -151,6 +151,13 @@ def test_accepted_regions_bring_the_endmembers_closer(painted: Scene) -> None:
     assert (refined.vertex_std > 0).all()
     vertex = painted.cube.pixels()[vertex_components(painted.cube.pixels(), 4, np.random.default_rng(0))]
     assert degrees(refined.endmembers, painted.endmembers).mean() < degrees(vertex, painted.endmembers).mean() / 3
+
+
+@pytest.mark.parametrize("freedom", [1, 8, 40, 400])
+def test_true_dirichlet_regions_are_refused_once_in_a_thousand_at_most(freedom: int) -> None:
+    misfits = np.random.default_rng(freedom).chisquare(freedom, 20_000) / freedom
+    assert (misfits > most_misfit(freedom)).mean() < 0.003
+    assert most_misfit(freedom) == MOST_MISFIT or (misfits > 0.7 * most_misfit(freedom)).mean() > 0.003
 
 
 def test_shuffled_regions_are_refused(painted: Scene) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from napari_unmix.cube import Annotation, Cube, FloatArray
 from napari_unmix.identifiability.checks import CHECKS
-from napari_unmix.identifiability.errors import expected_abundance_rmse, noise_rmse
+from napari_unmix.identifiability.errors import expected_abundance_rmse, expected_angle, noise_rmse
 from napari_unmix.identifiability.evidence import MOST_PIXELS, Evidence, gather
 from napari_unmix.identifiability.fit_checks import geometry, injective, model_fits
 from napari_unmix.identifiability.geometry_again import refit_geometry
@@ -35,7 +35,7 @@ from napari_unmix.identifiability.region_checks import (
 )
 from napari_unmix.identifiability.report import NAMES, Check, Report
 from napari_unmix.identifiability.twins import simulated_moments
-from napari_unmix.identifiability.verdict import verdict
+from napari_unmix.identifiability.verdict import confirmed, verdict
 from napari_unmix.metrics import rmse, spectral_angle
 from napari_unmix.pipeline import assess, unmix
 from napari_unmix.specs import spec_class
@@ -280,6 +280,42 @@ def test_twins_far_away_fail(evidence: Evidence, made: Refits) -> None:
     assert simulated_twin(evidence, Refits()).status == "not applicable"
 
 
+def test_the_regions_other_opinions_count_by_their_distance(evidence: Evidence, made: Refits) -> None:
+    """Without twins the expected angle is the disputed share alone: half, or by both opinions where no Dirichlet fits."""
+    assert made.moment_fit is not None
+    quiet = replace(made, twins=tuple(replace(twin, endmembers=evidence.endmembers) for twin in made.twins))
+    there, mean = evidence.endmembers, evidence.endmembers.mean(axis=0)
+    for share in (0.05, 0.1):
+        moved = there + share * (mean - there)
+        apart = float(np.degrees(spectral_angle(moved, there)).mean())
+        fit = replace(made.moment_fit, endmembers=moved, misfit=1.0)
+        follows = replace(quiet, moment_fit=fit)
+        assert expected_angle(evidence, follows) == pytest.approx(0.5 * apart)
+        strange = replace(follows, moment_fit=replace(fit, misfit=9.0), contrastive=None)
+        assert expected_angle(evidence, strange) == pytest.approx(0.85 * apart)
+        further = there + 2 * share * (mean - there)
+        both = float(np.sqrt(apart * np.degrees(spectral_angle(further, there)).mean()))
+        assert expected_angle(evidence, replace(strange, contrastive=further)) == pytest.approx(0.85 * both)
+        silent = replace(strange, moment_fit=replace(fit, relative_error=1.0))
+        assert expected_angle(evidence, silent) == pytest.approx(0, abs=1e-5)
+
+
+def test_extrapolated_endmembers_need_both_opinions_of_the_regions(evidence: Evidence, made: Refits) -> None:
+    assert made.moment_fit is not None
+    near, far = evidence.endmembers, np.roll(evidence.endmembers, 9, axis=1)
+    for pure, moments, contrastive, right in (
+        (True, far, near, True),
+        (False, far, near, False),
+        (False, near, near, True),
+        (True, near, far, False),
+        (False, near, None, True),
+    ):
+        details = {**evidence.result.details, "moments_accepted": False, "pure": pure}
+        seen = replace(evidence, result=replace(evidence.result, details=details))
+        fit = replace(made.moment_fit, endmembers=moments, misfit=1.0)
+        assert confirmed(seen, replace(made, moment_fit=fit, contrastive=contrastive)) is right
+
+
 def test_parts_and_restarts_that_differ_are_not_stable(evidence: Evidence, made: Refits) -> None:
     check = stable(evidence, made)
     assert check.status != "fail"
@@ -315,7 +351,7 @@ def test_labels_that_know_nothing_gain_nothing(seed: int) -> None:
     gain, p_value = likelihood_gain(scores, labels, generator)
     assert abs(gain) < 0.05
     assert 0 < p_value <= 1
-    assert abs(residuals_know(scores @ generator.normal(size=(3, 30)), labels)) < 6
+    assert abs(residuals_know(generator.normal(size=(600, 30)), labels)) < 6
     gain, p_value = likelihood_gain(scores + labels[:, None], labels, generator)
     assert (gain > 0.3, p_value) == (True, 0.02)
     assert residuals_know(scores + labels[:, None], labels) > 20
@@ -362,12 +398,20 @@ def test_simulated_moments_are_those_of_the_fit(made: Refits) -> None:
 
 
 @pytest.mark.parametrize(
-    ("route", "pure"), [("affine", True), ("affine", False), ("perspective", True), ("sphere", True)]
+    ("route", "pure", "hinge"),
+    [
+        ("affine", True, False),
+        ("affine", False, False),
+        ("affine", False, True),
+        ("perspective", True, False),
+        ("perspective", False, True),
+        ("sphere", True, False),
+    ],
 )
-def test_a_refit_from_the_truth_stays_there(route: str, pure: bool) -> None:
+def test_a_refit_from_the_truth_stays_there(route: str, pure: bool, hinge: bool) -> None:
     scene = blind_scene(5, materials=3, pure=True, kind="linear", decibels=40, size=32)
     spectra = scene.cube.pixels()
-    steps = refit_geometry(spectra, scene.endmembers, 1e-3, route=route, pure=pure, sum_to_one=True)
+    steps = refit_geometry(spectra, scene.endmembers, 1e-3, route=route, pure=pure, sum_to_one=True, hinge=hinge)
     while True:
         try:
             next(steps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,11 +17,13 @@ from napari_unmix.methods.generative import laplace
 from napari_unmix.methods.generative.learning import first_dirichlet, first_light
 from napari_unmix.methods.generative.logistic_normal import RegionLogisticNormal
 from napari_unmix.methods.generative.region_gaussian import gaussian_posterior
-from napari_unmix.methods.generative.spread import abundance_std
+from napari_unmix.methods.generative.spread import abundance_std, endmember_error
+from napari_unmix.methods.geometry.refine import Refined, refine_by_regions
+from napari_unmix.methods.geometry.route import find_endmembers
 from napari_unmix.methods.mixing import BilinearMixing, FanMixing, LinearMixing, VariableMixing
 from napari_unmix.pipeline import unmix
 from napari_unmix.specs.ivae import IvaeSpec
-from napari_unmix.synthetic import blind_scene, region_scene
+from napari_unmix.synthetic import blind_scene, region_scene, sample_scene
 from napari_unmix.unmixing import drain
 
 torch.set_default_dtype(torch.float32)  # the project's code names its own precision
@@ -278,6 +281,40 @@ def test_errors_of_the_endmembers_widen_the_spread_as_a_refit_would() -> None:
     np.testing.assert_allclose(float((added[inside] / sampled[inside]).median()), 1, atol=0.25)
 
 
+def test_standard_errors_of_the_endmembers_are_the_size_of_their_errors() -> None:
+    """The log of real over stated error, over scenes: none far off, and on average none. In shares of the simplex, m̄ the mean endmember."""
+    ratios = []
+    for seed in range(8):
+        scene = region_scene(520 + seed, materials=3 + seed % 2, regions=14, size=40)
+        spectra, valid, count = scene.cube.pixels(), scene.cube.valid_pixels, len(scene.endmembers)
+        found = drain(find_endmembers(spectra, count, sum_to_one=True, strokes=[], seed=0))  # type: ignore[arg-type]
+        refined = refine_by_regions(spectra, scene.annotation.labels.ravel(), valid, found, sum_to_one=True)
+        moved = refined.endmembers[match_endmembers(refined.endmembers, scene.endmembers)] - scene.endmembers
+        shares = moved @ np.linalg.pinv(scene.endmembers - scene.endmembers.mean(axis=0))
+        real = np.sqrt((shares**2).sum() / (count * (count - 1)))
+        ratios.append(real / np.sqrt((endmember_error(refined, found) ** 2).mean()))
+    assert 0.6 < np.exp(np.mean(np.log(ratios))) < 1.6
+    assert 0.2 < min(ratios) < max(ratios) < 4
+
+
+def test_the_endmembers_errors_do_not_depend_on_the_geometrys_brightness() -> None:
+    scene = sample_scene()
+    spectra, valid = scene.cube.pixels(), scene.cube.valid_pixels
+    found = drain(find_endmembers(spectra, 5, sum_to_one=False, strokes=[], seed=0))  # type: ignore[arg-type]
+    dimmed = replace(found, endmembers=found.endmembers * np.array([[0.2], [3.0], [11.0], [1.0], [0.01]]))
+    errors = []
+    for each in (found, dimmed):
+        refined = refine_by_regions(spectra, scene.annotation.labels.ravel(), valid, each, sum_to_one=False)
+        assert refined.accepted
+        errors.append(endmember_error(refined, each))
+    np.testing.assert_allclose(errors[1], errors[0], rtol=1e-6)
+    # Regions that were refused leave more open, and so does extrapolation.
+    refused = replace(refined, accepted=False, averaged=False)
+    assert endmember_error(refused, found).mean() > errors[0].mean()
+    held = Refined(refined.endmembers, np.zeros(5))
+    assert (endmember_error(held, replace(found, pure=False)) > endmember_error(held, replace(found, pure=True))).all()
+
+
 def test_the_region_prior_is_chosen_by_evidence_and_said() -> None:
     made = region_scene(3, materials=3, regions=8, size=24)
     results = {
@@ -310,11 +347,11 @@ def test_intervals_cover_nine_in_ten_on_average_over_linear_scenes() -> None:
     for seed in range(4):
         painted = seed < 2
         made = (
-            region_scene(500 + seed, materials=3, regions=16, size=48)
+            region_scene(500 + seed, materials=4, regions=16, size=48)
             if painted
-            else blind_scene(500 + seed, materials=3, pure=seed == 2, kind="linear", decibels=30, size=40)
+            else blind_scene(500 + seed, materials=4, pure=seed == 2, kind="linear", decibels=30, size=40)
         )
-        result = drain(unmix(made.cube, IvaeSpec(endmembers=3, epochs=1), made.annotation if painted else None))
+        result = drain(unmix(made.cube, IvaeSpec(endmembers=4, epochs=1), made.annotation if painted else None))
         order = match_endmembers(result.endmembers, made.endmembers)
         assert result.abundance_std is not None
         mode, reach = result.abundances[..., order], 1.645 * result.abundance_std[..., order]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from napari_unmix.cube import FloatArray
 from napari_unmix.identifiability.evidence import Evidence
 from napari_unmix.identifiability.fit_checks import BY_CHANCE, moments_misfit
-from napari_unmix.identifiability.refits import Refits, abundance_change, accepted, angles, some_rows
-from napari_unmix.identifiability.region_checks import POORLY_DETERMINED
+from napari_unmix.identifiability.refits import Refits, abundance_change, angles, some_rows
+from napari_unmix.methods.geometry.refine import POORLY_DETERMINED
 from napari_unmix.simplex import fully_constrained, scaled
 
-# How much of the distance to the regions' estimate is the result's own error: most, where the regions follow their model; half, where
-# they do not, by moments or by contrastive learning (with all of it, abundance errors of logistic-normal scenes came out twice too large).
-_RESULTS_SHARE, _SHARED = 0.75, 0.5
+# The result's own error, as a share of what the regions' estimates would change: half, where the moments follow a Dirichlet; most, where they do not.
+_SHARED, _RESULTS_SHARE = 0.5, 0.85
 
 
 def twin_degrees(evidence: Evidence, made: Refits) -> float:
@@ -23,8 +24,7 @@ def twin_degrees(evidence: Evidence, made: Refits) -> float:
 
 def expected_angle(evidence: Evidence, made: Refits) -> float:
     """Mean spectral angle to expect between the result's endmembers and the truth, in degrees."""
-    disputed = _disputed(evidence, made)
-    apart = 0.0 if disputed is None else float(angles(disputed, evidence.endmembers).mean())
+    apart = _disputed(made, lambda endmembers: float(angles(endmembers, evidence.endmembers).mean()))
     each = np.array([angles(twin.endmembers, evidence.endmembers).mean() for twin in made.twins])
     return float(np.hypot(np.sqrt(np.mean(each**2)), apart))
 
@@ -33,29 +33,24 @@ def expected_abundance_rmse(evidence: Evidence, made: Refits) -> float:
     """Root mean square error of the abundances to expect, over pixels and endmembers."""
     # The median would be more robust and is too small: 18 of 25 scenes within a factor of 1.5 against 22.
     by_endmembers = float(np.mean([twin.abundance_rmse**2 for twin in made.twins]))
-    disputed = _disputed(evidence, made)
-    if disputed is not None:
-        rows = some_rows(len(evidence.spectra), np.random.default_rng(0))
-        by_endmembers += abundance_change(evidence, rows, disputed) ** 2
-    return float(np.sqrt(noise_rmse(evidence) ** 2 + by_endmembers))
+    rows = some_rows(len(evidence.spectra), np.random.default_rng(0))
+    disputed = _disputed(made, lambda endmembers: abundance_change(evidence, rows, np.maximum(endmembers, 0.0)))
+    return float(np.sqrt(noise_rmse(evidence) ** 2 + by_endmembers + disputed**2))
 
 
-def _disputed(evidence: Evidence, made: Refits) -> FloatArray | None:
-    """Endmembers (P, B) that the regions argue for, where their estimate was not taken: None where they do not, or are too alike to.
+def _disputed(made: Refits, measure: Callable[[FloatArray], float]) -> float:
+    """The result's error by what painted regions say against it, in ``measure`` of the distance to endmembers (P, B); 0 where they say nothing.
 
-    Most of the way to their moments' estimate where these follow a Dirichlet; else half of the way to that of contrastive learning, which
-    needs none, or to the moments' where there is no such.
+    Half of the distance to the moments' estimate where these follow a Dirichlet, or were used. Else both the moments' estimate and that of
+    contrastive learning, which needs no Dirichlet, are as far from the result as the result from the truth, each to a factor: their geometric mean.
     """
-    if accepted(evidence) or made.moment_fit is None or made.moment_fit.relative_error > POORLY_DETERMINED:
-        return None
-    p_value = moments_misfit(made)[1]
+    if made.moment_fit is None or made.moment_fit.relative_error > POORLY_DETERMINED:
+        return 0.0
+    by_moments, p_value = measure(made.moment_fit.endmembers), moments_misfit(made)[1]
     if p_value is None or p_value >= BY_CHANCE:
-        estimate, share = made.moment_fit.endmembers, _RESULTS_SHARE
-    elif made.contrastive is not None:
-        estimate, share = made.contrastive, _SHARED
-    else:
-        estimate, share = made.moment_fit.endmembers, _SHARED
-    return np.asarray(np.maximum(evidence.endmembers + share * (estimate - evidence.endmembers), 0.0))
+        return _SHARED * by_moments
+    by_contrast = by_moments if made.contrastive is None else measure(made.contrastive)
+    return _RESULTS_SHARE * float(np.sqrt(by_moments * by_contrast))
 
 
 def noise_rmse(evidence: Evidence) -> float:

@@ -112,11 +112,8 @@ def moments_misfit(made: Refits) -> tuple[float | None, float | None]:
 
     if made.moments is None or made.moment_fit is None:
         return None, None
-    dimension, regions = made.moments.dimension, made.moments.regions
-    freedom = regions * dimension * (dimension + 1) // 2 - (dimension + 1) * dimension - regions
-    if freedom < 1:
-        return made.moment_fit.misfit, None
-    return made.moment_fit.misfit, float(chi2.sf(made.moment_fit.misfit * freedom, freedom))
+    misfit, freedom = made.moment_fit.misfit, made.moment_fit.freedom
+    return misfit, float(chi2.sf(misfit * freedom, freedom)) if freedom > 0 else None
 
 
 def injective(evidence: Evidence, made: Refits) -> Check:

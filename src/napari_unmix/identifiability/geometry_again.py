@@ -12,7 +12,7 @@ from napari_unmix.identifiability.evidence import Evidence
 from napari_unmix.identifiability.refits import Refits, Steps, as_bright, silently
 from napari_unmix.methods.geometry import archetypes as arch
 from napari_unmix.methods.geometry.coordinates import affine_coordinates, perspective_coordinates
-from napari_unmix.methods.geometry.minimum_volume import minimum_volume
+from napari_unmix.methods.geometry.minimum_volume import hinge_volume, minimum_volume, volume_weights
 from napari_unmix.methods.geometry.picks import unit_length, vertex_components
 from napari_unmix.simplex import fully_constrained
 from napari_unmix.subspace import linear_subspace
@@ -41,6 +41,7 @@ def geometry_again(
                 route=_route(evidence, made),
                 pure=bool(evidence.result.details.get("pure", made.search is None or made.search.pure)),
                 sum_to_one=not evidence.illuminated,
+                hinge=_by_hinge(evidence, made),
             )
         )
     return as_bright(found, evidence.endmembers) if evidence.illuminated else found
@@ -52,10 +53,22 @@ def _route(evidence: Evidence, made: Refits) -> str:
     return "" if route == "strokes" else route
 
 
+def _by_hinge(evidence: Evidence, made: Refits) -> bool:
+    numbers = evidence.result.details.get("search") or (made.search.numbers if made.search is not None else {})
+    return bool(numbers.get("volume_by_hinge", False))
+
+
 def refit_geometry(
-    spectra: FloatArray, start: FloatArray, noise: float, *, route: str, pure: bool, sum_to_one: bool
+    spectra: FloatArray,
+    start: FloatArray,
+    noise: float,
+    *,
+    route: str,
+    pure: bool,
+    sum_to_one: bool,
+    hinge: bool = False,
 ) -> Generator[float, None, FloatArray]:
-    """Endmembers (P, B) of (N, B) spectra by the route that found the result, from ``start`` (P, B) alone."""
+    """Endmembers (P, B) of (N, B) spectra by the route that found the result, from ``start`` (P, B) alone; ``hinge``: by SISAL's volume."""
     if route not in ("affine", "perspective"):
         return (yield from _on_sphere(spectra, start, cone=route == "cone", sum_to_one=sum_to_one))
     make = affine_coordinates if route == "affine" else perspective_coordinates
@@ -71,8 +84,12 @@ def refit_geometry(
         fit = yield from arch.fit_archetypes(coordinates.scores, vertices, coordinates.weights, 0.05, sweeps=30)
         return coordinates.to_spectra(fit.archetypes)
     scores, spread = coordinates.scores[coordinates.kept], coordinates.noise[coordinates.kept]
-    full = yield from minimum_volume(scores, spread, [vertices], 1.0)
-    half = yield from minimum_volume(scores, spread, [vertices], 0.5)
+    if hinge:
+        found = coordinates.to_spectra(hinge_volume(scores, len(start)))
+        return found[match_endmembers(found, start)]
+    large, small = volume_weights(len(start))
+    full = yield from minimum_volume(scores, spread, [vertices], large)
+    half = yield from minimum_volume(scores, spread, [vertices], small)
     return coordinates.to_spectra(0.5 * (full + half))
 
 

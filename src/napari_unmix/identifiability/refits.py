@@ -11,7 +11,6 @@ import numpy as np
 from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.identifiability.evidence import Evidence
 from napari_unmix.methods.geometry.found import Found
-from napari_unmix.methods.geometry.refine import AVERAGED_WITHIN
 from napari_unmix.methods.geometry.region_moments import MomentFit, RegionMoments
 from napari_unmix.metrics import spectral_angle
 from napari_unmix.simplex import fully_constrained, scaled
@@ -68,12 +67,9 @@ def accepted(evidence: Evidence) -> bool:
     return bool(evidence.result.details.get("moments_accepted", False))
 
 
-def averaged(evidence: Evidence, made: Refits) -> bool:
-    """Whether the result's endmembers are the mean of the regions' and the geometry's, as far as this can be told."""
-    pure = evidence.result.details.get("pure", made.search is not None and made.search.pure)
-    if pure or made.searched is None or made.moment_fit is None:
-        return False
-    return bool(angles(made.searched, made.moment_fit.endmembers).max() <= AVERAGED_WITHIN)
+def averaged(evidence: Evidence) -> bool:
+    """Whether the result's endmembers are the mean of the regions' and the geometry's."""
+    return bool(evidence.result.details.get("moments_averaged", False))
 
 
 def some_rows(count: int, generator: np.random.Generator, most: int = MOST_PIXELS) -> IntArray:

@@ -121,7 +121,7 @@ def _without_regions(
 ) -> Steps[Refits]:
     """Leave out a fifth of the regions at a time: whatever differs between regions shows, not the sampling of pixels alone."""
     order = generator.permutation(moments.regions)
-    weight = 0.5 if averaged(evidence, made) else 1.0
+    weight = 0.5 if averaged(evidence) else 1.0
     parts = []
     for left_out in np.array_split(order, min(PARTS, moments.regions)):
         kept = np.setdiff1d(order, left_out)

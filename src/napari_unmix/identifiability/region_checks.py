@@ -8,10 +8,11 @@ from napari_unmix.cube import FloatArray
 from napari_unmix.identifiability.evidence import FEWEST_PIXELS, Evidence
 from napari_unmix.identifiability.refits import Refits
 from napari_unmix.identifiability.report import Check, Status
+from napari_unmix.methods.geometry.refine import POORLY_DETERMINED
 
 # Below three painted regions no claim rests on them; from 2P + 1 on, the estimate was as good as it gets (theory §1).
 FEWEST_REGIONS = 3
-WELL_DETERMINED, POORLY_DETERMINED = 0.12, 0.2
+WELL_DETERMINED = 0.12
 # Spread of a material's α between regions over its mean, beyond what sampling makes: below, it is as good as constant.
 VARIES, BARELY_VARIES = 0.18, 0.12
 SURE, LIKELY = 0.001, 0.05

@@ -37,7 +37,7 @@ def simulate_twins(evidence: Evidence, made: Refits, generator: np.random.Genera
         moved: FloatArray = (yield from geometry_again(evidence, made, spectra, generator)) - evidence.endmembers
         if accepted(evidence) and made.moments is not None and made.moment_fit is not None:
             by_regions = _moments_moved(made.moments, made.moment_fit, generator)
-            moved = 0.5 * (moved + by_regions) if averaged(evidence, made) else by_regions
+            moved = 0.5 * (moved + by_regions) if averaged(evidence) else by_regions
             yield
         endmembers = np.maximum(evidence.endmembers + moved, 0.0)
         twins.append(Twin(endmembers, abundance_change(evidence, rows, endmembers)))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from napari_unmix.cube import FloatArray
 from napari_unmix.identifiability.evidence import Evidence
 from napari_unmix.identifiability.fit_checks import BY_CHANCE, moments_misfit
 from napari_unmix.identifiability.refits import Refits, accepted, angles
@@ -52,19 +53,28 @@ def verdict(evidence: Evidence, made: Refits, checks: Mapping[str, Check]) -> tu
 
 
 def confirmed(evidence: Evidence, made: Refits) -> bool:
-    """Whether the painted regions gave the endmembers, or an estimate of theirs comes within ``CONFIRMED_WITHIN``.
+    """Whether the painted regions gave the endmembers, or what they estimate comes within ``CONFIRMED_WITHIN``.
 
-    That estimate is of their moments, where these follow a Dirichlet, or of contrastive learning, which needs none.
+    Of pure pixels contrastive learning has to, which needs no Dirichlet; of extrapolated ones the moments as well, because minimum volume errs
+    with the law of the abundances as they do. Where regions are too few for contrastive learning: moments that follow a Dirichlet.
     """
     if accepted(evidence):
         return True
-    p_value = moments_misfit(made)[1]
-    by_moments = made.moment_fit if p_value is not None and p_value >= BY_CHANCE else None
-    estimates = [None if by_moments is None else by_moments.endmembers, made.contrastive]
-    return any(
-        estimate is not None and angles(estimate, evidence.endmembers).mean() <= CONFIRMED_WITHIN
-        for estimate in estimates
-    )
+    by_moments = made.moment_fit is not None and _near(evidence, made.moment_fit.endmembers)
+    if made.contrastive is None:
+        p_value = moments_misfit(made)[1]
+        return by_moments and p_value is not None and p_value >= BY_CHANCE
+    return _near(evidence, made.contrastive) and (by_moments or not _extrapolated(evidence, made))
+
+
+def _near(evidence: Evidence, endmembers: FloatArray) -> bool:
+    return bool(angles(endmembers, evidence.endmembers).mean() <= CONFIRMED_WITHIN)
+
+
+def _extrapolated(evidence: Evidence, made: Refits) -> bool:
+    """Whether minimum volume gave the endmembers: no pure pixels back them, and contrastive learning has not replaced them."""
+    pure = evidence.result.details.get("pure", made.search is None or made.search.pure)
+    return not pure and evidence.result.details.get("contrastive") is None
 
 
 def _broken(checks: Mapping[str, Check]) -> str:

@@ -254,10 +254,12 @@ class ContrastiveHead:
             own[k] = parts[0].flatten()
             cross.append(torch.cat([parts[1], parts[2][:, None]], dim=1).flatten())
         mixed = torch.stack(cross)
-        profile = own - mixed @ torch.linalg.solve(self._classifier_curvature(), mixed.T)
-        if not bool(torch.isfinite(profile).all()):
+        # inv_ex does not raise where the classifier is singular: what it leaves then is not finite.
+        profile = own - mixed @ torch.linalg.inv_ex(self._classifier_curvature())[0] @ mixed.T
+        curvature = 0.5 * (profile + profile.T).numpy() * count
+        if not np.isfinite(curvature).all():
             return float("inf")
-        values, vectors = np.linalg.eigh(0.5 * (profile + profile.T).numpy() * count)
+        values, vectors = np.linalg.eigh(curvature)
         if values[0] <= 1e-9 * max(float(values[-1]), 1e-12):
             return float("inf")
         variances = (vectors**2 / values).sum(axis=1).reshape(self.size, -1)

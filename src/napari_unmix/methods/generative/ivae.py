@@ -257,6 +257,7 @@ def _solution(
         "region_pixels": np.bincount(problem.regions, minlength=count + 1)[1:],
         "painted_regions": problem.side.declared,
         "moments_accepted": refined.accepted,
+        "moments_averaged": refined.averaged,
         "moments": None if refined.moments is None else (refined.moments.relative_error, refined.moments.misfit),
         "jacobian_smallest": float(smallest.min()),
         "restarts": state.restarts,

@@ -10,7 +10,7 @@ from napari_unmix.cube import FloatArray
 from napari_unmix.methods.distributions import softmax_slope
 from napari_unmix.methods.generative.laplace import Model, Posterior
 from napari_unmix.methods.geometry.found import Found
-from napari_unmix.methods.geometry.refine import Refined
+from napari_unmix.methods.geometry.refine import POORLY_DETERMINED, Refined
 
 _CHUNK = 5_000
 
@@ -56,34 +56,39 @@ def endmember_covariance(posterior: Posterior, model: Model, endmember_error: Te
     return torch.cat(parts)
 
 
-# Standard error of an endmember as a share of the simplex: a floor, and a multiple of the noise over the simplex's thinnest side. Calibrated
-# on simulated scenes with linear mixing at 20–40 dB, endmembers backed by pure pixels and extrapolated ones.
-_PURE, _EXTRAPOLATED = (0.005, 0.8), (0.014, 1.4)
-# Region moments averaged with minimum volume err less than either.
-_AVERAGED = 0.7
+# Standard error of endmembers that no region speaks about, as a share of the simplex: a floor, and a multiple of the noise over the simplex's
+# thinnest side. Calibrated on simulated scenes with linear mixing at 20–40 dB, endmembers backed by pure pixels and extrapolated ones.
+_PURE, _EXTRAPOLATED = (0.005, 0.8), (0.02, 1.0)
+# Where the moments disagree with endmembers that they were not used for: a floor, and a share of the distance (23 scenes).
+_DISPUTED, _DISPUTED_SHARE = 0.05, 0.5
+# Of the squared distance between the regions' estimate and the geometry's, what counts as error of their mean, or of the regions' alone.
+_AVERAGED_SHARE, _REGIONS_SHARE = 0.7, 0.06
 _LARGEST = 0.5
 
 
 def endmember_error(refined: Refined, found: Found) -> FloatArray:
     """(P,) standard error β of each endmember, as a share of the simplex: δm_k = β_k Σ_j ξ_j (m_j − m̄).
 
-    From the region moments' own Hessian where they were accepted, and how far they stand from the geometry's estimate; else from how the
-    endmembers were found.
+    From the region moments' own Hessian where they were accepted, and how far they stand from the geometry's estimate where both were averaged;
+    where they were refused, from how far they stand; without them, from how the endmembers were found.
     """
-    endmembers = refined.endmembers
-    centred = endmembers - endmembers.mean(axis=0)
-    sides = np.linalg.svd(centred, compute_uv=False)[: len(endmembers) - 1]
-    if refined.accepted:
-        own = refined.vertex_std * np.sqrt(len(sides) / max(float((sides**2).sum()), 1e-300))
-        if found.pure:
-            return np.asarray(np.minimum(own, _LARGEST))
-        # The mean of two estimates: half of what lies between them is one draw of its error, the Hessian's is another; their mean square.
-        shares = (endmembers - found.endmembers) @ np.linalg.pinv(centred)
-        between = float(np.sqrt((shares**2).sum() / (len(shares) * len(sides))))
-        return np.asarray(np.minimum(np.hypot(_AVERAGED * own, between) / np.sqrt(2), _LARGEST))
+    count = len(refined.endmembers)
+    centred = refined.endmembers - refined.endmembers.mean(axis=0)
+    sides = np.linalg.svd(centred, compute_uv=False)[: count - 1]
+    told = refined.moments is not None and refined.moments.relative_error <= POORLY_DETERMINED
+    if told and refined.apart is not None:
+        apart = np.sqrt(((refined.apart @ np.linalg.pinv(centred)) ** 2).sum() / (count * (count - 1)))
+        own = refined.vertex_std * np.sqrt((count - 1) / max(float((sides**2).sum()), 1e-300))
+        if refined.averaged:
+            error = 0.5 * np.sqrt(own**2 + _AVERAGED_SHARE * apart**2)
+        elif refined.accepted:
+            error = own if found.pure else np.sqrt(own**2 + _REGIONS_SHARE * apart**2)
+        else:
+            error = np.full(count, np.hypot(_DISPUTED, _DISPUTED_SHARE * apart))
+        return np.asarray(np.minimum(error, _LARGEST))
     floor, share = _PURE if found.pure else _EXTRAPOLATED
     thin = found.noise * max(1.0, found.excess.linear) / max(float(sides[-1]), 1e-300)
-    return np.full(len(endmembers), min(float(np.hypot(floor, share * thin)), _LARGEST))
+    return np.full(count, min(float(np.hypot(floor, share * thin)), _LARGEST))
 
 
 def widened(std: FloatArray, misfit: float) -> FloatArray:

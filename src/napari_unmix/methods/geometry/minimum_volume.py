@@ -47,6 +47,11 @@ def minimum_volume(
     return best
 
 
+def volume_weights(count: int) -> tuple[float, float]:
+    """The two weights of the volume for P = ``count`` endmembers, whose results are averaged."""
+    return 0.5 * (count - 1), 0.25 * (count - 1)
+
+
 def volume_objective(
     parameters: FloatArray, data: FloatArray, noise: FloatArray, weight: float
 ) -> tuple[float, FloatArray]:

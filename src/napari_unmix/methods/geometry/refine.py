@@ -15,7 +15,10 @@ from napari_unmix.simplex import scaled
 
 # Below three regions the moments of a Dirichlet do not identify a simplex (theory §1): the estimate is never tried.
 FEWEST_REGIONS = 3
-MOST_MISFIT = 1.3
+# Moments are refused where their reduced χ² is beyond this, and beyond what one true Dirichlet in a thousand reaches: few regions scatter more.
+MOST_MISFIT, _BY_CHANCE = 1.3, 0.001
+# Standard error of the vertices, as a share of the simplex's size, beyond which regions say nothing.
+POORLY_DETERMINED = 0.2
 # Pure pixels already fix the endmembers: moments may polish, not move them. Extrapolated ones may move as far as VCA is usually wrong.
 MOST_MOVED_PURE, MOST_MOVED = 3.0, 12.0
 # Minimum volume and region moments err independently: where they agree this well, their mean is better than either
@@ -28,13 +31,19 @@ _LIT_ROUNDS = 2
 
 @dataclass(frozen=True, eq=False)
 class Refined:
-    """Endmembers (P, B), their standard errors (P,) in units of spectra (0 = held), the moments' fit, and what to tell the user."""
+    """Endmembers (P, B), their standard errors (P,) in units of spectra (0 = held), the moments' fit, and what to tell the user.
+
+    ``apart`` (P, B): the moments' endmembers less the geometry's, accepted or not; None where there are no moments. ``averaged``: the endmembers
+    are the mean of both.
+    """
 
     endmembers: FloatArray
     vertex_std: FloatArray
     moments: MomentFit | None = None
     accepted: bool = False
     notes: tuple[str, ...] = ()
+    apart: FloatArray | None = None
+    averaged: bool = False
 
 
 def refine_by_regions(
@@ -126,23 +135,31 @@ def _judged(fit: MomentFit, held: Refined, pure: bool) -> Refined:
     moved = np.degrees(spectral_angle(fit.endmembers[order], held.endmembers))
     limit = MOST_MOVED_PURE if pure else MOST_MOVED
     lowest = float(fit.endmembers.min() / max(float(np.abs(held.endmembers).mean()), 1e-12))
+    apart = fit.endmembers[order] - held.endmembers
+    most = most_misfit(fit.freedom)
     reasons = []
-    if fit.misfit > MOST_MISFIT:
-        reasons.append(
-            f"their moments do not fit a Dirichlet mixture ({fit.misfit:.1f}, at most {MOST_MISFIT} expected)"
-        )
+    if fit.misfit > most:
+        reasons.append(f"their moments do not fit a Dirichlet mixture ({fit.misfit:.1f}, at most {most:.1f} expected)")
     if moved.max() > limit:
         reasons.append(f"they would move an endmember by {moved.max():.0f}° (at most {limit:.0f}°)")
     if lowest < -0.05:
         reasons.append("an endmember would become negative")
-    if not np.isfinite(fit.relative_error) or fit.relative_error > 0.2:
+    if not np.isfinite(fit.relative_error) or fit.relative_error > POORLY_DETERMINED:
         reasons.append("they do not differ enough")
     if reasons:
         note = f"Painted regions did not refine the endmembers: {'; '.join(reasons)}."
-        return Refined(held.endmembers, held.vertex_std, fit, notes=(note,))
+        return Refined(held.endmembers, held.vertex_std, fit, notes=(note,), apart=apart)
     endmembers, how = fit.endmembers[order], "by their means and covariances"
-    if not pure and moved.max() <= AVERAGED_WITHIN:
+    averaged = bool(not pure and moved.max() <= AVERAGED_WITHIN)
+    if averaged:
         endmembers = 0.5 * (endmembers + held.endmembers)
         how += ", averaged with minimum volume"
     note = f"Painted regions refined the endmembers {how} ({len(fit.means)} regions, the two estimates {moved.mean():.1f}° apart on average)."
-    return Refined(np.maximum(endmembers, 0.0), fit.vertex_std[order], fit, True, (note,))
+    return Refined(np.maximum(endmembers, 0.0), fit.vertex_std[order], fit, True, (note,), apart, averaged)
+
+
+def most_misfit(freedom: int) -> float:
+    """The reduced χ² up to which the regions' moments may follow a Dirichlet."""
+    from scipy.stats import chi2
+
+    return max(MOST_MISFIT, float(chi2.ppf(1 - _BY_CHANCE, freedom)) / freedom) if freedom > 0 else MOST_MISFIT

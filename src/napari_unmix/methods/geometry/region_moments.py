@@ -68,6 +68,7 @@ class MomentFit:
     means : (R, P) mean abundances of the regions
     concentrations : (R,)
     misfit : J / degrees of freedom, 1 where the Dirichlet moments hold exactly
+    freedom : those degrees of freedom; nothing is tested where there are none
     relative_error : standard error of the vertices over the simplex's size (check 2), from the profile Hessian; inf where it is singular
     vertex_std : (P,) standard error of each vertex in units of spectra (root mean square over its coordinates)
     """
@@ -76,6 +77,7 @@ class MomentFit:
     means: FloatArray
     concentrations: FloatArray
     misfit: float
+    freedom: int
     relative_error: float
     vertex_std: FloatArray
 
@@ -190,6 +192,7 @@ def _summary(objective: _Objective, parameters: FloatArray, value: float) -> Mom
         means=means,
         concentrations=np.exp(log_concentrations),
         misfit=2 * count * max(value, 0.0) / max(freedom, 1),
+        freedom=freedom,
         relative_error=float(np.sqrt(by_vertex.sum(axis=1).mean()) / size),
         vertex_std=np.sqrt((by_vertex * moments.spread**2).sum(axis=1) / dimension),
     )
@@ -199,6 +202,8 @@ def _vertex_variances(objective: _Objective, parameters: Tensor, count: float) -
     """(P·d,) variances of the vertices from the profile Hessian (concentrations maximised out); inf where it is not positive."""
     hessian = torch.autograd.functional.hessian(objective, parameters).numpy() * count  # type: ignore[no-untyped-call]
     size = (objective.moments.dimension + 1) * objective.moments.dimension
+    if not np.isfinite(hessian).all():
+        return np.full(size, np.inf)
     profile = (
         hessian[:size, :size] - hessian[:size, size:] @ np.linalg.pinv(hessian[size:, size:]) @ hessian[size:, :size]
     )

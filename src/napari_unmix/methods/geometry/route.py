@@ -23,7 +23,7 @@ from napari_unmix.methods.geometry import archetypes as arch
 from napari_unmix.methods.geometry.bilinear import bilinear_residual
 from napari_unmix.methods.geometry.coordinates import Coordinates, affine_coordinates, perspective_coordinates
 from napari_unmix.methods.geometry.found import NO_EXCESS, VARIABILITY, Found, Search
-from napari_unmix.methods.geometry.minimum_volume import hinge_volume, minimum_volume
+from napari_unmix.methods.geometry.minimum_volume import hinge_volume, minimum_volume, volume_weights
 from napari_unmix.methods.geometry.picks import largest_volume, simplex_volume, starting_picks, unit_length
 from napari_unmix.methods.geometry.strokes import with_strokes
 from napari_unmix.methods.geometry.supported import missed_materials, off_cone
@@ -197,6 +197,7 @@ def _in_simplex(
         else:
             endmembers, apart = yield from _extrapolated(coordinates, vertices, _weakest(excess, count, sum_to_one))
             numbers["volume_weights_degrees"] = apart.tolist()
+            numbers["volume_by_hinge"] = _by_hinge(_weakest(excess, count, sum_to_one), apart)
             notes.append(
                 "No pure pixels: endmembers are extrapolated beyond the data by minimum volume; paint three or more regions, or a stroke, to confirm."
             )
@@ -260,14 +261,20 @@ def _extrapolated(
     centre = vertices.mean(axis=0)
     corners = scores[largest_volume(scores, simplex_volume(scores, count))]
     starts = [centre + (vertices - centre) * growth for growth in (1.0, 1.15, 1.4)] + [corners]
-    full = yield from minimum_volume(scores, noise, starts, 0.5 * (count - 1))
-    half = yield from minimum_volume(scores, noise, starts, 0.25 * (count - 1))
+    large, small = volume_weights(count)
+    full = yield from minimum_volume(scores, noise, starts, large)
+    half = yield from minimum_volume(scores, noise, starts, small)
     first, second = coordinates.to_spectra(full), coordinates.to_spectra(half)
     order = match_endmembers(first, second)
     apart = np.degrees(spectral_angle(first[order], second))
-    if weakest < _WEAK or apart.max() > _APART:
+    if _by_hinge(weakest, apart):
         return coordinates.to_spectra(hinge_volume(scores, count)), apart
     return coordinates.to_spectra(0.5 * (full[order] + half)), apart
+
+
+def _by_hinge(weakest: float, apart: FloatArray) -> bool:
+    """Whether minimum volume is left to the criterion that does not ask for the noise: signal in noise variances, degrees (P,)."""
+    return bool(weakest < _WEAK or apart.max() > _APART)
 
 
 def _sum_to_one_brightness(spectra: FloatArray, endmembers: FloatArray, pure: bool) -> FloatArray:
