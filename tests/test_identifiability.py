@@ -127,7 +127,7 @@ def test_a_vae_is_never_identified(painted: Scene, result: Unmixing, made: Refit
 def test_without_paint_nothing_is_claimed_from_superpixels(painted: Scene) -> None:
     report = drain(assess(painted.cube, run(painted, None)))
     assert report.verdict == "partly"
-    assert "no claim about endmembers rests on them" in report.check("enough regions").sentence
+    assert "no claim about endmembers rests on it" in report.check("enough regions").sentence
     assert "look at the spectra" in report.check("side information").sentence
 
 

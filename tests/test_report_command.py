@@ -111,3 +111,25 @@ def test_nonlinear_mixing_and_joined_cubes_are_made_anew_too(capsys: Capture, tm
     fits = again.check("model fits"), stored.report.check("model fits")
     assert fits[0].value == pytest.approx(fits[1].value, rel=0.02)
     assert again.verdict == stored.report.verdict
+
+
+def test_only_the_painting_of_the_run_is_taken(capsys: Capture, painted_run: Path, tmp_path: Path) -> None:
+    run, cube = painted_run / "run", painted_run / "cube.npz"
+    np.save(tmp_path / "other.npy", np.load(painted_run / "paint.npy").T)
+    assert "not the one of this run" in refused(capsys, run, "--cube", cube, "--annotation", tmp_path / "other.npy")
+    unpainted = tmp_path / "unpainted"
+    command = ["unmix", cube, "--endmembers", 3, "--out", unpainted]
+    assert main([str(word) for word in command]) == 0
+    words = [unpainted, "--cube", cube, "--annotation", painted_run / "paint.npy"]
+    assert "used no painting" in refused(capsys, *words)
+
+
+def test_errors_are_promised_only_where_the_answer_is_identified(
+    capsys: Capture, painted_run: Path, tmp_path: Path
+) -> None:
+    text = " ".join(shown(capsys, painted_run / "run").split())
+    assert text.startswith(tuple(f"cube · iVAE {verdict}" for verdict in ("IDENTIFIED", "PARTLY")))
+    assert ("expect errors of" in text) == ("iVAE IDENTIFIED" in text)
+    command = ["unmix", painted_run / "cube.npz", "--endmembers", 3, "--out", tmp_path / "run"]
+    assert main([str(word) for word in command]) == 0
+    assert "what is not identified comes on top" in " ".join(shown(capsys, tmp_path / "run").split())

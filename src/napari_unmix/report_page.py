@@ -115,7 +115,12 @@ def expected_errors(report: Report) -> str:
     angle, error = report.expected_angle_degrees, report.expected_abundance_rmse
     if angle is None or error is None:
         return ""
-    return f"If the model holds, expect endmembers about {angle:.1f}° and abundances about {100 * error:.1f} % (root mean square) from the truth."
+    size = f"about {angle:.1f}° in endmembers and {100 * error:.1f} % in abundances (root mean square)"
+    if report.verdict == "identified":
+        return f"If the assumptions hold, expect errors of {size}."
+    return (
+        f"Noise and sampling alone make errors of {size}; what is not identified comes on top, and may be much larger."
+    )
 
 
 def _titled(name: str) -> str:

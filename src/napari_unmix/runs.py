@@ -232,10 +232,18 @@ def _provenance(cube: Cube, result: Unmixing, annotation: Annotation | None) -> 
             "mean_abundances": mean_abundances(result.abundances),
         },
         "notes": list(result.notes),
-        "details": {name: result.details[name] for name in _KEPT_DETAILS if name in result.details},
+        "details": _kept_details(result),
         "missing": missing,
         "history": [list(step) for step in result.history],
     }
+
+
+def _kept_details(result: Unmixing) -> dict[str, Any]:
+    kept = {name: result.details[name] for name in _KEPT_DETAILS if name in result.details}
+    regions = int(result.details.get("painted_regions", 0))
+    if regions and result.details.get("alpha") is not None:
+        kept["alpha"] = np.asarray(result.details["alpha"])[:regions]  # of automatic segments there may be thousands
+    return kept
 
 
 def mean_abundances(abundances: FloatArray) -> list[float]:
@@ -269,10 +277,14 @@ def _describe_cube(cube: Cube) -> dict[str, Any]:
     }
 
 
+def annotation_hash(annotation: Annotation) -> str:
+    """Which painting a run used: SHA-256 of the labels (little-endian int32)."""
+    return hashlib.sha256(np.ascontiguousarray(annotation.labels, dtype="<i4").tobytes()).hexdigest()
+
+
 def _describe_annotation(annotation: Annotation) -> dict[str, Any]:
-    labels = np.ascontiguousarray(annotation.labels, dtype="<i4")
     return {
-        "sha256": hashlib.sha256(labels.tobytes()).hexdigest(),
+        "sha256": annotation_hash(annotation),
         "labels": [
             {"label": label, "kind": kind, "name": annotation.meaning(label).name}
             for kind in ("region", "material", "ignore")

@@ -11,7 +11,7 @@ from napari_unmix.cube import Meaning, UnmixError
 
 if TYPE_CHECKING:
     from napari_unmix.auxiliary import SideInformation
-    from napari_unmix.cube import Cube
+    from napari_unmix.cube import Annotation, Cube
     from napari_unmix.identifiability.report import Report
     from napari_unmix.report_page import Page
     from napari_unmix.runs import Run
@@ -96,6 +96,7 @@ def again(stored: Run, cubes: Sequence[str], paintings: Sequence[str]) -> tuple[
         raise UnmixError(
             f"This run used a painting of {len(said['labels'])} labels: give it with --annotation FILE, or leave out --cube."
         )
+    _check_annotation(stored, annotation)
     problem = run_shown(make_problem(cube, stored.spec, annotation))
     result = restored(stored, problem.side, problem.cube)
     return cube, result, run_shown(assess(problem.cube, result))
@@ -107,9 +108,29 @@ def _check_cube(stored: Run, cube: Cube) -> None:
     if cube_hash(cube) != stored.meta["cube"]["sha256"]:
         rows, columns, bands = stored.meta["cube"]["shape"]
         height, width, depth = cube.shape
+        how = (
+            "its values differ"
+            if [height, width, depth] == [rows, columns, bands]
+            else f"that is {rows}×{columns}×{bands}"
+        )
         raise UnmixError(
-            f"{cube.name} ({height}×{width}×{depth}) is not the cube of this run, {stored.meta['cube']['name']} ({rows}×{columns}×{bands}): "
-            "give the file that was unmixed."
+            f"{cube.name} ({height}×{width}×{depth}) is not the cube of this run, {stored.meta['cube']['name']} ({how}): "
+            "give the file, or all files, that were unmixed."
+        )
+
+
+def _check_annotation(stored: Run, annotation: Annotation | None) -> None:
+    """Only the painting that the run used: another one would be taken for what the answer rests on."""
+    from napari_unmix.runs import annotation_hash
+
+    said = stored.meta.get("annotation")
+    if annotation is None:
+        return
+    if said is None:
+        raise UnmixError("This run used no painting: leave out --annotation.")
+    if annotation_hash(annotation) != said["sha256"]:
+        raise UnmixError(
+            "The annotation is not the one of this run (its labels differ): give the file that was unmixed with."
         )
 
 
@@ -127,7 +148,7 @@ def restored(stored: Run, side: SideInformation, cube: Cube) -> Unmixing:
     details |= stored.meta.get("details", {})
     if "noise.variance" in model:
         details["noise"] = float(np.sqrt(model["noise.variance"][0]))
-    if "prior.log_alpha" in model:
+    if "prior.log_alpha" in model and "alpha" not in details:
         details["alpha"] = np.exp(model["prior.log_alpha"].astype(np.float64))
     light = 1.0 if stored.illumination is None else stored.illumination[..., None]
     bend = Bend(model["bend.scores"], model["bend.basis"]) if "bend.basis" in model else None

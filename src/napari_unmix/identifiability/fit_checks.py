@@ -28,17 +28,23 @@ def model_fits(evidence: Evidence, made: Refits) -> Check:
     """Check 6: residual over noise (χ), the strongest direction outside the signal subspace, and the regions' moments against the prior."""
     chi, leading, edge = residual_numbers(evidence)
     status: Status = "pass" if chi <= FITS else "doubtful" if chi <= MISFITS else "fail"
-    sentence = f"The residual is {chi:.2f}× the noise (up to {FITS} is noise)."
+    # A value that rounds to the threshold is shown to one digit more, so that the number and its mark agree.
+    shown = f"{chi:.3f}" if FITS < chi < FITS + 0.005 else f"{chi:.2f}"
+    sentence = f"The residual is {shown}× the noise (up to {FITS} is noise)."
     if leading > edge and evidence.linear:
         status = "doubtful" if status == "pass" else status
         sentence += (
-            f" It has structure: one spectral direction holds {leading:.3g}× the noise's variance "
+            f" It has structure: one spectral direction holds {_times(leading)} the noise's variance "
             "(a missing material, variability, or nonlinear mixing)."
         )
     pair, scattered = strongest_product(evidence) if evidence.linear else ((0, 0), 0.0)
-    if scattered > _SCATTERED:
+    # In a residual that is mostly something else, a missing material or variability, everything is significant.
+    if scattered > _SCATTERED and chi <= MISFITS:
         status = "doubtful" if status == "pass" else status
-        sentence += f" The product of {evidence.named(pair)} is in it ({scattered:.0f} standard errors): light is scattered twice."
+        sentence += (
+            f" The product of {evidence.named(pair)} is in it ({scattered:.0f} standard errors): "
+            "light scattered twice, if no material is missing and spectra do not vary."
+        )
     misfit, p_value = moments_misfit(made)
     if misfit is not None and p_value is not None and p_value < BY_CHANCE:
         sentence += f" The regions' means and covariances do not follow a Dirichlet (misfit {misfit:.1f}, 1 expected)"
@@ -61,6 +67,10 @@ def model_fits(evidence: Evidence, made: Refits) -> Check:
         else "Try one endmember more, or free the illumination; exclude noisy bands; strokes of pure material anchor endmembers under variability."
     )
     return Check("model fits", status, chi, FITS, sentence, remedy, numbers)
+
+
+def _times(value: float) -> str:
+    return f"{value:.0f}×" if value >= 100 else f"{value:.3g}×"
 
 
 def residual_numbers(evidence: Evidence) -> tuple[float, float, float]:
@@ -179,7 +189,7 @@ def geometry(evidence: Evidence, made: Refits) -> Check:
     sentence = (
         "Every endmember has pixels of (as fitted) at least 95 % of its material: the geometry supports it, if they are pure."
         if pure
-        else f"The purest pixels of {name} hold {100 * lowest:.0f} % of it: no pure pixels back it."
+        else f"The purest pixels of {name} consist of it to {100 * lowest:.0f} %: no pure pixels back it."
     )
     if not pure:
         sentence += _scattered(evidence, lacking)

@@ -42,7 +42,7 @@ def simulated_twin(evidence: Evidence, made: Refits) -> Check:
     sentence = (
         f"In {len(made.twins)} scenes simulated from this answer, endmembers came back within {value:.1f}° on average "
         f"({evidence.named([worst])} within {each[worst]:.1f}°); "
-        f"expect abundances to be off by about {100 * error:.1f} % (root mean square), if the model holds."
+        f"abundances within {100 * error:.1f} % (root mean square). Errors that such scenes share with the answer are not seen."
     )
     numbers: dict[str, float | None] = {f"degrees {k + 1}": float(angle) for k, angle in enumerate(each)}
     numbers |= {"angle_degrees": value, "abundance_rmse": error}

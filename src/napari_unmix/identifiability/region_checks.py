@@ -34,9 +34,19 @@ def enough_regions(evidence: Evidence, made: Refits) -> Check:
         f"{usable} {_kind(evidence)}{'' if usable == 1 else 's'} with {FEWEST_PIXELS} pixels or more; "
         f"at least {FEWEST_REGIONS} are needed, {recommended} recommended."
     )
+    if not type(evidence.result.spec).uses_paint:
+        nothing = "This method uses no side information."
+        return Check(
+            "enough regions",
+            "fail",
+            0.0,
+            float(recommended),
+            nothing,
+            "Choose one that does: iVAE, or contrastive learning.",
+        )
     source = evidence.result.details.get("source")
     if not evidence.regions.any() and source not in (None, "none", "painted regions"):
-        sentence += f" Automatic {source} sharpen abundances; no claim about endmembers rests on them."
+        sentence += f" Side information made from {source} sharpens abundances; no claim about endmembers rests on it."
     remedy = "" if status == "pass" else _paint_more(max(recommended, FEWEST_REGIONS) - usable)
     numbers = {"painted": float(len(evidence.pixels_by_region) - 1), "usable": float(usable)}
     return Check("enough regions", status, float(usable), float(recommended), sentence, remedy, numbers)
@@ -55,8 +65,7 @@ def different_enough(evidence: Evidence, made: Refits) -> Check:
             "doubtful",
             None,
             WELL_DETERMINED,
-            "Not measured: it needs three painted regions, and spectra that vary no more than noise (with light and shade, free illumination).",
-            "Paint regions of different mixtures; where brightness varies, tick illumination.",
+            *_why_not_measured(evidence),
         )
     value = made.moment_fit.relative_error
     status: Status = "pass" if value < WELL_DETERMINED else "doubtful" if value <= POORLY_DETERMINED else "fail"
@@ -65,15 +74,30 @@ def different_enough(evidence: Evidence, made: Refits) -> Check:
         "doubtful": "the regions differ, but leave the endmembers uncertain by about 2°",
         "fail": "the regions are too alike to fix the endmembers",
     }[status]
-    shown = f"{100 * value:.0f} %" if value < 10 else "without bound"
+    shown = f"{100 * value:.0f} % of the simplex's size" if value < 10 else "without bound"
     return Check(
         name,
         status,
         value if np.isfinite(value) else None,
         WELL_DETERMINED,
-        f"The endmembers' standard error is {shown} of the simplex's size: {said}.",
+        f"The endmembers' standard error is {shown}: {said}.",
         "" if status == "pass" else "Paint regions where single materials are rare or frequent.",
         {"relative_error": value},
+    )
+
+
+def _why_not_measured(evidence: Evidence) -> tuple[str, str]:
+    """Why the regions' moments were not fitted, and what would help."""
+    if len(evidence.usable_regions) < FEWEST_REGIONS:
+        return "Not measured: it needs three regions of 30 pixels or more.", "Paint regions of different mixtures."
+    if evidence.illuminated:
+        return (
+            "Not measured: spectra vary more than noise, so the regions' covariances are not those of mixing.",
+            "Exclude noisy bands, or ask for one endmember more.",
+        )
+    return (
+        "Not measured: it needs abundances that sum to one on the spectra, and these vary in brightness or more than noise.",
+        "Where brightness varies, free the illumination.",
     )
 
 
@@ -84,7 +108,7 @@ def every_material_varies(evidence: Evidence, made: Refits) -> Check:
     """
     name, rows = "every material varies", _alpha(evidence, made)
     if rows is None or len(rows[0]) < 2:
-        return not_applicable(name, "Not tested: it needs the Dirichlet parameters of two painted regions.", VARIES)
+        return not_applicable(name, "Not tested: it needs two regions, and a Dirichlet fitted to each.", VARIES)
     alpha, counts = rows
     chi, freedom, spread = varying(alpha, counts)
     from scipy.stats import chi2
@@ -102,7 +126,7 @@ def every_material_varies(evidence: Evidence, made: Refits) -> Check:
     shown = evidence.named(constant)
     sentence = (
         f"The evidence about {shown} {'hardly changes' if status == 'doubtful' else 'does not change'} between regions: "
-        "the other spectra can slide towards or away from it."
+        f"the other spectra can slide towards or away from {'it' if len(constant) == 1 else 'them'}."
     )
     return Check(
         name,
@@ -110,7 +134,7 @@ def every_material_varies(evidence: Evidence, made: Refits) -> Check:
         float(spread[least]),
         VARIES,
         sentence,
-        f"Paint a region where {shown} is rare or frequent.",
+        f"Paint a region where {shown} {'is' if len(constant) == 1 else 'are'} rare or frequent.",
         numbers,
     )
 
@@ -162,9 +186,7 @@ def rank_of_alpha(evidence: Evidence, made: Refits) -> Check:
     needed, recommended = count + 1, 4 * count
     remedy = f"Paint at least {needed} regions of clearly different mixtures and spreads, better {recommended}."
     if rows is None or regions < needed:
-        sentence = (
-            f"{regions} regions give α(u) at most rank {max(regions - 1, 0)}: nonlinear mixing needs {needed} regions."
-        )
+        sentence = f"Nonlinear mixing needs {needed} regions with different α(u); there {'is' if regions == 1 else 'are'} {regions or 'none'}."
         return Check(name, "fail", None, SURE, sentence, remedy)
     smallest, p_value = rank_test(*rows)
     status: Status = "pass" if p_value < SURE else "doubtful" if p_value < LIKELY else "fail"

@@ -40,16 +40,21 @@ def verdict(evidence: Evidence, made: Refits, checks: Mapping[str, Check]) -> tu
     if broken:
         return (
             "not identified",
-            f"Not identified: {broken}; the endmembers are the purest spectra found, or your strokes.",
+            f"Not identified: {broken}; the endmembers are the purest spectra found{_or_strokes(evidence)}.",
         )
     required = all(checks[name].status in ("pass", "not applicable") for name in _REQUIRED)
     vetoed = any(checks[name].status == "fail" for name in _NOT_FAILED)
     if required and not vetoed and checks["every material varies"].status == "pass" and confirmed(evidence, made):
+        how = "gave" if accepted(evidence) else "confirm"
         return (
             "identified",
-            "Identified up to the order of the materials, if the assumptions of the painted regions hold.",
+            f"Identified up to the order of the materials, if the assumptions of the regions, which {how} the endmembers, hold.",
         )
     return "partly", f"Partly: {_limit(evidence, made, checks)}."
+
+
+def _or_strokes(evidence: Evidence) -> str:
+    return ", or your strokes" if evidence.result.details.get("route") == "strokes" else ""
 
 
 def confirmed(evidence: Evidence, made: Refits) -> bool:
@@ -91,13 +96,13 @@ def _limit(evidence: Evidence, made: Refits, checks: Mapping[str, Check]) -> str
     if status["enough regions"] == "fail":
         if status[GEOMETRY] == "pass":
             return "the endmembers rest on the purest pixels being pure, not on side information"
-        return "no pure pixels and no painted regions that fix the endmembers; they are extrapolated by geometry"
+        return "no pure pixels and no regions that fix the endmembers; they are extrapolated by geometry"
     if status["model fits"] != "pass":
-        return "the residual is more than noise, so painted regions do not settle the endmembers"
+        return "the residual is more than noise, so regions do not settle the endmembers"
     if status["side information"] == "fail":
-        return "the painted regions tell mixtures apart no better than chance, or residuals depend on them; the endmembers rest on geometry"
+        return "the regions tell mixtures apart no better than chance, or residuals depend on them; the endmembers rest on geometry"
     if status["different enough"] != "pass" and made.moment_fit is not None:
-        return f"the painted regions are too alike to fix the endmembers; {_traders(evidence, made)} can trade"
+        return f"the regions are too alike to fix the endmembers; {_traders(evidence, made)} can trade"
     if status["every material varies"] in ("doubtful", "fail"):
         constant = checks["every material varies"]
         return f"{_first_of(constant.sentence)}, so the other endmembers can slide towards or away from it"
@@ -106,12 +111,10 @@ def _limit(evidence: Evidence, made: Refits, checks: Mapping[str, Check]) -> str
     if status["injective mixing"] != "pass":
         return "the weakest material hardly rises over the noise"
     if not confirmed(evidence, made):
-        return "the painted regions do not confirm the endmembers, which rest on geometry"
+        return "the regions do not confirm the endmembers, which rest on geometry"
     if "fail" in (status["simulated twin"], status["stable"]):
         return f"refits move too far; {_traders(evidence, made)} can trade"
-    return (
-        "painted regions confirm the endmembers, fewer than recommended; identified up to order if the assumptions hold"
-    )
+    return "the regions confirm the endmembers, fewer than recommended; identified up to order if the assumptions hold"
 
 
 def _first_of(sentence: str) -> str:

@@ -24,7 +24,7 @@ from napari_unmix.methods.geometry.archetypes import brightness_of_closest
 from napari_unmix.methods.geometry.found import Found
 from napari_unmix.methods.geometry.picks import unit_length, vertex_components
 from napari_unmix.methods.geometry.refine import Refined, refine_by_regions
-from napari_unmix.methods.geometry.route import find_endmembers
+from napari_unmix.methods.geometry.route import CONFIRM_BY_PAINT, find_endmembers
 from napari_unmix.methods.training import one_thread
 from napari_unmix.simplex import fully_constrained, scaled
 from napari_unmix.specs.ivae import IvaeSpec
@@ -305,4 +305,6 @@ def _search_notes(found: Found, refined: Refined) -> list[str]:
         "perspective": f"Endmembers: corners of the data's cone, because brightness varies (residual {chi:.2f}× the noise once brightness is free).",
     }
     doubts = [note for note in found.notes if not (refined.accepted and note.startswith("No pure pixels"))]
+    if refined.moments is not None:  # regions are painted: the advice to paint some would be odd
+        doubts = [note.replace(CONFIRM_BY_PAINT, ".") for note in doubts]
     return [said[found.route], *doubts]

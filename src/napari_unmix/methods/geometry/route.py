@@ -39,6 +39,7 @@ WEAK_SIGNAL = 12.0
 _CONTRADICTED = 1.5
 # Where noise-calibrated minimum volume is not trusted: signal in noise variances, degrees between its two weights.
 _WEAK, _APART = 15.0, 8.0
+CONFIRM_BY_PAINT = "; paint three or more regions, or a stroke, to confirm."
 _IMPURE = "Spectra vary more than noise: these are the purest spectra found, not necessarily pure ones."
 # Endmembers are found on at most this many pixels: more change the corners by less than the noise.
 MOST_PIXELS = 40_000
@@ -199,7 +200,7 @@ def _in_simplex(
             numbers["volume_weights_degrees"] = apart.tolist()
             numbers["volume_by_hinge"] = _by_hinge(_weakest(excess, count, sum_to_one), apart)
             notes.append(
-                "No pure pixels: endmembers are extrapolated beyond the data by minimum volume; paint three or more regions, or a stroke, to confirm."
+                f"No pure pixels: endmembers are extrapolated beyond the data by minimum volume{CONFIRM_BY_PAINT}"
             )
             if apart.max() > 5:
                 notes.append(
