@@ -16,7 +16,7 @@ import pytest
 
 from napari_unmix.cli import COMMANDS, main
 from napari_unmix.cli.parsing import explain_validation
-from napari_unmix.cli.unmix_command import parse_materials
+from napari_unmix.cli.unmix_command import parse_meanings
 from napari_unmix.cli.window import why_no_window
 from napari_unmix.cube import Cube, Meaning, UnmixError
 from napari_unmix.runs import read_run
@@ -139,7 +139,7 @@ def test_material_strokes_are_anchors_and_give_their_names(
 
 
 def test_materials_are_parsed() -> None:
-    assert parse_materials(["3=rock", "4", " 5 = dry grass "]) == {
+    assert parse_meanings(["3=rock", "4", " 5 = dry grass "]) == {
         3: Meaning("material", "rock"),
         4: Meaning("material", ""),
         5: Meaning("material", "dry grass"),
