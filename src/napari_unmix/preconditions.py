@@ -9,7 +9,7 @@ from napari_unmix.subspace import directions
 
 FEWEST_ENDMEMBERS = 2
 # Between these, a cube times a constant has the same abundances with every method: squares and rounding stay representable.
-SMALLEST, LARGEST = 1e-8, 1e15
+SMALLEST, LARGEST = 1e-6, 1e15
 # Noise and over-correction make some values negative, but no more than half of even a dead band's; centred data have about half.
 MOST_NEGATIVE = 0.4
 
