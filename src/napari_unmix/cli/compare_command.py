@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "runs",
         metavar="RUN",
         nargs="+",
-        help="folders that `napari-unmix unmix` wrote; of several cubes: first the other cubes, in their order",
+        help="folders that `napari-unmix unmix` wrote; if they joined several cubes, the other cubes first, in their order",
     )
     parser.add_argument(
         "--reference",
