@@ -562,8 +562,6 @@ def test_runs_of_several_cubes_are_compared(
     sentence = refused(capsys, "compare", cube_file, "run", "--reference", reference)
     assert "give the 2 cubes that it unmixed, in their order" in sentence
     assert "There is no file rnu" in refused(capsys, "compare", cube_file, "rnu", "run", "--reference", reference)
-    assert main(["report", "run", "--cube", str(cube_file)]) == 2
-    assert "give the 2 files that were joined, in their order" in capsys.readouterr().err
 
 
 def test_bad_references_are_one_sentence(capsys: Capture, cube_file: Path, reference: Path, tmp_path: Path) -> None:

@@ -106,15 +106,10 @@ def _check_cube(stored: Run, cube: Cube) -> None:
 
     if cube_hash(cube) != stored.meta["cube"]["sha256"]:
         rows, columns, bands = stored.meta["cube"]["shape"]
-        joined = stored.meta["cube"].get("acquisitions") or 1
         height, width, depth = cube.shape
         raise UnmixError(
             f"{cube.name} ({height}×{width}×{depth}) is not the cube of this run, {stored.meta['cube']['name']} ({rows}×{columns}×{bands}): "
-            + (
-                f"give the {joined} files that were joined, in their order."
-                if joined > 1
-                else "give the file that was unmixed."
-            )
+            "give the file that was unmixed."
         )
 
 
