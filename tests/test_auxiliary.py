@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_unmix.auxiliary import GENERATORS, blocks, position, side_information, superpixels
-from napari_unmix.auxiliary.labelling import crossed
+from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION, FEWEST_REGIONS, crossed
 from napari_unmix.auxiliary.quantised import quantise
 from napari_unmix.cube import Annotation, Cube, IntArray, Meaning, UnmixError
+from napari_unmix.identifiability import evidence, region_checks
 from napari_unmix.joining import join_cubes
+from napari_unmix.methods.geometry import refine, region_moments
 from napari_unmix.specs.auxiliary import GENERATOR_NAMES, generator_names
 from napari_unmix.specs.ivae import IvaeSpec
 from napari_unmix.synthetic import region_scene
@@ -247,6 +249,42 @@ def test_painted_labels_win_where_a_generator_is_asked_for_too(cube: Cube, choic
     assert set(np.unique(rest)) == set(range(3, side.count + 1))
     assert side.sources == ("painted regions", *choice.split("+"))
     assert all(GENERATORS[name].status in side.status for name in choice.split("+"))
+
+
+def squares(cube: Cube, *sides: int) -> Annotation:
+    """Regions 1, 2 … of these sides, one below the other."""
+    labels, row = np.zeros(cube.shape[:2], np.int32), 6
+    for number, side in enumerate(sides, start=1):
+        labels[row : row + side, 6 : 6 + side] = number
+        row += side
+    return Annotation(labels)
+
+
+@pytest.mark.parametrize(("sides", "claimed"), [((1,), False), ((9,), False), ((6, 6, 5), False), ((6, 6, 6), True)])
+def test_painted_regions_make_a_claim_only_where_three_are_large_enough(
+    cube: Cube, sides: tuple[int, ...], claimed: bool
+) -> None:
+    side = side_information(cube, squares(cube, *sides), "auto")
+    assert side.usable == sum(length**2 >= 30 for length in sides)
+    assert ("The theorems apply if" in side.status) == claimed
+    assert ("Fewer than 3 regions of 30 pixels or more are painted, so no theorem's claim" in side.status) != claimed
+
+
+def test_two_thousand_regions_of_one_pixel_make_no_claim(cube: Cube) -> None:
+    labels = np.arange(1, cube.shape[0] * cube.shape[1] + 1).reshape(cube.shape[:2])
+    side = side_information(cube, Annotation(labels), "auto")
+    assert (side.usable, len(side.painted_labels) > 1500) == (0, True)
+    assert "no theorem's claim" in side.status
+
+
+def test_acquisitions_count_beside_painted_regions(cube: Cube) -> None:
+    assert side_information(cube, squares(cube, 6), "acquisition").usable == 3
+    assert side_information(cube, squares(cube, 6), "blocks").usable == 1
+
+
+def test_regions_are_large_and_many_enough_for_the_report_where_they_are_here() -> None:
+    assert {FEWEST_REGIONS} == {region_checks.FEWEST_REGIONS, refine.FEWEST_REGIONS}
+    assert {FEWEST_PIXELS_OF_A_REGION} == {evidence.FEWEST_PIXELS, region_moments.FEWEST_PIXELS}
 
 
 def test_without_regions_the_default_is_superpixels_even_beside_material_strokes(cube: Cube) -> None:

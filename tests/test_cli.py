@@ -16,7 +16,7 @@ import pytest
 
 from napari_unmix.cli import COMMANDS, main
 from napari_unmix.cli.parsing import explain_validation
-from napari_unmix.cli.unmix_command import parse_materials
+from napari_unmix.cli.unmix_command import parse_meanings
 from napari_unmix.cli.window import why_no_window
 from napari_unmix.cube import Cube, Meaning, UnmixError
 from napari_unmix.runs import read_run
@@ -139,11 +139,45 @@ def test_material_strokes_are_anchors_and_give_their_names(
 
 
 def test_materials_are_parsed() -> None:
-    assert parse_materials(["3=rock", "4", " 5 = dry grass "]) == {
+    assert parse_meanings(["3=rock", "4", " 5 = dry grass "]) == {
         3: Meaning("material", "rock"),
         4: Meaning("material", ""),
         5: Meaning("material", "dry grass"),
     }
+
+
+def test_ignored_labels_are_parsed_beside_materials() -> None:
+    assert parse_meanings(["3=rock"], ["5", " 4 "]) == {
+        3: Meaning("material", "rock"),
+        4: Meaning("ignore"),
+        5: Meaning("ignore"),
+    }
+
+
+def test_ignored_pixels_take_no_part_and_the_run_remembers(
+    capsys: Capture, cube_file: Path, annotation_file: Callable[..., Path]
+) -> None:
+    painting = annotation_file(label1=slice(0, 4), label2=slice(6, 9))
+    command = [cube_file, "--method", "vca-fcls", "--annotation", painting, "--out", "run"]
+    notes = unmixed(capsys, *command, "--endmembers", 3, "--ignore", 2)["notes"]
+    run = read_run("run")
+    assert np.isnan(run.abundances[6:9]).all()
+    assert np.isfinite(run.abundances[:5]).all()
+    assert {"label": 2, "kind": "ignore", "name": ""} in run.meta["annotation"]["labels"]
+    assert any("does not use painting: regions and materials were not read" in note for note in notes)
+    assert main(["report", "run", "--cube", str(cube_file), "--annotation", str(painting)]) == 0
+    capsys.readouterr()
+    assert unmixed(capsys, *command, "--endmembers", 3, "--ignore", 1, "--ignore", 2, "--overwrite")["notes"] == []
+
+
+def test_an_empty_painting_is_said(capsys: Capture, cube_file: Path, annotation_file: Callable[..., Path]) -> None:
+    for method in ("vca-fcls", "ivae"):
+        command = [cube_file, "--method", method, "--endmembers", 3, *(["--epochs", 1] if method == "ivae" else [])]
+        assert any(
+            "annotation is empty" in note
+            for note in unmixed(capsys, *command, "--annotation", annotation_file())["notes"]
+        )
+        assert not any("annotation" in note for note in unmixed(capsys, *command)["notes"])
 
 
 @pytest.fixture
@@ -213,6 +247,10 @@ def test_cubes_of_other_bands_are_not_joined(
 def test_wrong_commands_and_options(capsys: Capture, cube_file: Path) -> None:
     assert "no command 'unmx' (did you mean unmix?)" in refused(capsys, "unmx")
     assert "did you mean --epochs?" in refused(capsys, "unmix", cube_file, "--epoch", 3)
+    assert "did you mean --endmembers?" in refused(capsys, "unmix", cube_file, "--end", 3)
+    assert "did you mean --seed?" in refused(capsys, "unmix", cube_file, "--sede", 3)
+    assert "no command 'un' (did you mean unmix?)" in refused(capsys, "un")
+    assert "did you mean" not in refused(capsys, "")
     assert "CUBE" in refused(capsys, "unmix")
     assert "expected one argument" in refused(capsys, "unmix", cube_file, "--out")
     assert "no further argument again" in refused(capsys, "info", cube_file, "again")
@@ -228,8 +266,16 @@ def test_wrong_commands_and_options(capsys: Capture, cube_file: Path) -> None:
         (["--endmembers", "3.5"], "--endmembers is 3.5: give a whole number or auto"),
         (["--epochs", "0"], "--epochs is 0: give at least 1"),
         (["--learning-rate", "fast"], "--learning-rate is fast: give a number"),
-        (["--learning-rate", "nan"], "--learning-rate is nan"),
+        (["--learning-rate", "nan"], "--learning-rate is nan: give a finite number."),
+        (["--learning-rate", "inf"], "--learning-rate is inf: give a finite number."),
         (["--seed", "-1"], "--seed is -1: give at least 0"),
+        (["--seed", "99999999999999999999"], "give at most 2147483647."),
+        (["--seed", "9" * 5000], "give a shorter number."),
+        (["--overwrite"], "--overwrite replaces the run that --out names: give --out DIR"),
+        (["--ignore", "1"], "--ignore 1 names a painted label: give the painting with --annotation"),
+        (["--ignore", "sky"], "--ignore sky names no label: give a whole number from 1."),
+        (["--ignore", "9" * 5000], "names no label"),
+        (["--material", "1=rock", "--ignore", "1"], "Label 1 is given as --material and as --ignore"),
         (
             ["--auxiliary", "paint"],
             "side information 'paint' is not known: give auto, none, or acquisition, position, blocks",
@@ -255,7 +301,10 @@ def test_bad_paintings_are_one_sentence(
 ) -> None:
     painting = annotation_file(label1=slice(0, 4), label2=slice(6, 9))
     command = ["unmix", cube_file, "--annotation", painting]
-    assert "has no label 3 (it has 1, 2)" in refused(capsys, *command, "--material", "3=rock")
+    assert "--material 3: painting.npy has no label 3 (it has 1, 2)" in refused(
+        capsys, *command, "--material", "3=rock"
+    )
+    assert "--ignore 4: painting.npy has no label 4 (it has 1, 2)" in refused(capsys, *command, "--ignore", 4)
     np.save(tmp_path / "small.npy", np.ones((4, 4), int))
     assert "is 4×4 but the cube is 16×12" in refused(capsys, "unmix", cube_file, "--annotation", tmp_path / "small.npy")
     annotation_file()
@@ -267,6 +316,7 @@ def test_bad_cubes_and_places_are_one_sentence(capsys: Capture, cube_file: Path,
     assert "no file" in refused(capsys, "info", tmp_path / "none.hdr")
     (tmp_path / "text.hdr").write_text("hello")
     refused(capsys, "info", tmp_path / "text.hdr")
+    assert f"{tmp_path.name} is no cube" in refused(capsys, "unmix", ".")
     assert "it is a file" in refused(capsys, "unmix", cube_file, "--out", cube_file / "run")
     assert "is a file: choose a folder" in refused(capsys, "unmix", cube_file, "--out", cube_file)
 
@@ -384,6 +434,7 @@ def test_options_of_unmix_are_those_of_the_specs(capsys: Capture) -> None:
     for spec in method_specs().values():
         for field in spec.model_fields:
             assert f"--{field.replace('_', '-')}" in out
+    assert "Linear mixing is kept where the evidence does not ask for a curve" in " ".join(out.split())
 
 
 def test_methods_are_listed(capsys: Capture) -> None:
@@ -412,7 +463,19 @@ def test_info_of_a_cube_without_wavelengths(capsys: Capture, tmp_path: Path) -> 
     assert main(["info", str(tmp_path / "tiny.npy")]) == 0
     out = capsys.readouterr().out
     assert "unknown (bands are numbered)" in out
-    assert "too few pixels or bands" in out
+    assert "2 endmembers, the fewest, need at least 6 valid pixels, the cube has 2" in out
+
+
+@pytest.mark.parametrize("spectra", [np.full((9, 9, 12), 0.3), -np.random.default_rng(0).uniform(size=(9, 9, 12))])
+def test_info_says_what_unmix_refuses(capsys: Capture, tmp_path: Path, spectra: np.ndarray) -> None:
+    path = tmp_path / "refused.npy"
+    np.save(path, spectra.astype(np.float32))
+    sentence = refused(capsys, "unmix", path).removeprefix("napari-unmix: ")
+    assert main(["info", str(path)]) == 0
+    assert sentence in capsys.readouterr().out
+    assert main(["info", str(path), "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert (values["suggested_endmembers"], values["refusal"]) == (None, sentence)
 
 
 # --- compare
@@ -481,6 +544,26 @@ def test_runs_of_other_data_are_told(capsys: Capture, small_cube: Cube, referenc
     assert "is a run of a cube of 16×12×24 but cropped is 8×12×24" in sentence
 
 
+def test_runs_of_several_cubes_are_compared(
+    capsys: Capture, cube_file: Path, second_file: Path, tmp_path: Path
+) -> None:
+    for name in ("run", "other"):
+        unmixed(capsys, cube_file, second_file, "--method", "vca-fcls", "--endmembers", 3, "--out", name)
+    run = read_run("run")
+    reference = tmp_path / "reference.npz"
+    np.savez(reference, E=np.nan_to_num(run.endmembers), A=run.abundances)
+    for words in ([cube_file, second_file, "run", "other"], [cube_file, "--reference", reference, second_file, "run"]):
+        figures = compared(capsys, *words, *([] if "--reference" in words else ["--reference", reference]))
+        assert figures["notes"] == []
+        assert figures["abundance_rmse"] == pytest.approx(0, abs=1e-6)
+        assert figures["mcc"] == pytest.approx(1)
+    figures = compared(capsys, second_file, cube_file, "run", "--reference", reference)
+    assert "was made from other data" in figures["notes"][0]  # the same size, another order
+    sentence = refused(capsys, "compare", cube_file, "run", "--reference", reference)
+    assert "give the 2 cubes that it unmixed, in their order" in sentence
+    assert "There is no file rnu" in refused(capsys, "compare", cube_file, "rnu", "run", "--reference", reference)
+
+
 def test_bad_references_are_one_sentence(capsys: Capture, cube_file: Path, reference: Path, tmp_path: Path) -> None:
     command = ["compare", cube_file, "run", "--reference"]
     assert "no reference" in refused(capsys, *command, tmp_path / "none.npz")
@@ -531,6 +614,10 @@ def test_benchmarks_are_listed_and_unknown_ones_refused(capsys: Capture) -> None
     names = capsys.readouterr().out.split()
     assert names
     assert f"choose one of {', '.join(names)}" in refused(capsys, "benchmark", "nonsense")
+
+
+def test_the_demo_replaces_only_what_is_named(capsys: Capture) -> None:
+    assert "--overwrite replaces the run that --out names" in refused(capsys, "demo", "--headless", "--overwrite")
 
 
 @pytest.mark.slow

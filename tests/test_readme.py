@@ -10,6 +10,7 @@ import pytest
 
 from napari_unmix.benchmarks import benchmark_names
 from napari_unmix.cli import main
+from napari_unmix.runs import _OURS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -35,6 +36,11 @@ def test_links_lead_to_files() -> None:
 def test_named_benchmarks_exist() -> None:
     named = set(re.findall(r"napari-unmix benchmark (\w+)", README)) - {"NAME"}
     assert named == {"accuracy", "calibration", "regions", "sample", "stability"} == set(benchmark_names())
+
+
+def test_the_page_of_files_lists_all_that_a_run_may_hold() -> None:
+    page = (ROOT / "resources" / "docs" / "files.md").read_text(encoding="utf-8")
+    assert {name for name in _OURS if f"`{name}`" not in page} == set()
 
 
 @pytest.mark.parametrize("command", sorted(set(re.findall(r"^napari-unmix (\w+)", README, flags=re.MULTILINE))))

@@ -12,8 +12,8 @@ from napari_unmix.identifiability.checks import assess_solution
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.base import Problem, Solution, implementation
 from napari_unmix.methods.geometry.counting import suggest_endmembers
+from napari_unmix.preconditions import FEWEST_ENDMEMBERS, check_size, check_values
 from napari_unmix.specs.base import MethodSpec
-from napari_unmix.subspace import directions
 from napari_unmix.unmixing import Bend, Fit, Progress, Unmixing
 
 _CHUNK = 50_000
@@ -28,8 +28,7 @@ def unmix(cube: Cube, spec: MethodSpec, annotation: Annotation | None = None) ->
     yield Progress("reading the pixels", 0, 1, 0.0)
     problem = yield from make_problem(cube, spec, annotation)
     solution = yield from implementation(spec)(problem)
-    painted = annotation is not None and bool(annotation.labels.any())
-    return _lift(problem, solution, painted, time.perf_counter() - start)
+    return _lift(problem, solution, _notes(problem, cube, annotation), time.perf_counter() - start)
 
 
 def assess(cube: Cube, result: Unmixing) -> Fit[Report]:
@@ -47,12 +46,12 @@ def make_problem(cube: Cube, spec: MethodSpec, annotation: Annotation | None = N
         if ignored.any():
             cube = _without(cube, annotation)
             spectra = cube.pixels()
+    check_values(spectra)
+    count = FEWEST_ENDMEMBERS if spec.endmembers == "auto" else spec.endmembers
+    most = check_size(spectra, count, spec.illumination)
     if spec.endmembers == "auto":
         yield Progress("measuring the noise", 0, 1, 0.0)
-        count = suggest_endmembers(spectra)
-    else:
-        count = spec.endmembers
-    _check_size(spectra, count, spec.illumination)
+        count = min(suggest_endmembers(spectra), most)
     choice = getattr(spec, "auxiliary", "none")
     used = annotation if spec.uses_paint else None
     side = yield from make_side_information(cube, used, choice)
@@ -79,29 +78,7 @@ def _without(cube: Cube, annotation: Annotation) -> Cube:
     return replace(cube, valid_pixels=cube.valid_pixels & ~np.isin(annotation.labels, annotation.of_kind("ignore")))
 
 
-def _check_size(spectra: FloatArray, count: int, illumination: bool) -> None:
-    pixels, bands = spectra.shape
-    if bands <= count:
-        raise UnmixError(
-            f"{count} endmembers need more than {count} bands, the cube has {bands} good ones: ask for at most {bands - 1}."
-        )
-    if pixels < 3 * count:
-        raise UnmixError(
-            f"{count} endmembers need at least {3 * count} valid pixels, the cube has {pixels}: ask for fewer, or check the mask."
-        )
-    affine, linear = directions(spectra)
-    most = linear if illumination else min(affine + 1, linear + 1)
-    if most < 2:
-        raise UnmixError(
-            "All pixels hold the same spectrum (but for brightness): there is nothing to unmix in this cube."
-        )
-    if most < count:
-        raise UnmixError(
-            f"The spectra vary in {most - 1} directions only, so {count} endmembers can't be told apart: ask for at most {most}."
-        )
-
-
-def _lift(problem: Problem, solution: Solution, painted: bool, seconds: float) -> Unmixing:
+def _lift(problem: Problem, solution: Solution, notes: tuple[str, ...], seconds: float) -> Unmixing:
     cube = problem.cube
     error = _reconstruction_error(problem.spectra, solution).astype(np.float32)
 
@@ -110,7 +87,6 @@ def _lift(problem: Problem, solution: Solution, painted: bool, seconds: float) -
 
     abundances = np.asarray(cube.image(solution.abundances.astype(np.float32)))
     names = solution.names or tuple(f"endmember {k + 1}" for k in range(problem.endmember_count))
-    notes = (*solution.notes, *_notes(problem, painted))
     return Unmixing(
         endmembers=problem.all_bands(solution.endmembers),
         abundances=abundances,
@@ -119,7 +95,7 @@ def _lift(problem: Problem, solution: Solution, painted: bool, seconds: float) -
         reconstruction_error=np.asarray(cube.image(error)),
         names=names,
         spec=problem.spec,
-        notes=notes,
+        notes=(*solution.notes, *notes),
         history=solution.history,
         details={
             **solution.details,
@@ -153,7 +129,13 @@ def _reconstruction_error(spectra: FloatArray, solution: Solution) -> FloatArray
     return error
 
 
-def _notes(problem: Problem, painted: bool) -> tuple[str, ...]:
-    if type(problem.spec).uses_paint:
-        return problem.side.statuses
-    return (f"{type(problem.spec).title} does not use painting: the annotation was ignored.",) if painted else ()
+def _notes(problem: Problem, cube: Cube, annotation: Annotation | None) -> tuple[str, ...]:
+    """What became of the annotation of the cube as it was given: in the problem, ignored pixels are invalid."""
+    said = problem.side.statuses if type(problem.spec).uses_paint else ()
+    if annotation is None:
+        return said
+    if not annotation.labels[cube.valid_pixels].any():
+        return (*said, "The annotation is empty: no valid pixel is painted, so it added nothing.")
+    if not type(problem.spec).uses_paint and (annotation.of_kind("region") or annotation.of_kind("material")):
+        return (f"{type(problem.spec).title} does not use painting: regions and materials were not read.",)
+    return said

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_CELL, MOST_SEGMENTS, crossed
+from napari_unmix.auxiliary.labelling import (
+    FEWEST_PIXELS_OF_A_CELL,
+    FEWEST_PIXELS_OF_A_REGION,
+    FEWEST_REGIONS,
+    MOST_SEGMENTS,
+    crossed,
+)
 from napari_unmix.auxiliary.registry import GENERATORS
 from napari_unmix.cube import Annotation, Cube, IntArray
 from napari_unmix.specs.auxiliary import generator_names
@@ -15,6 +21,10 @@ from napari_unmix.unmixing import Fit, Progress, drain
 PAINTED = "painted regions"
 HEAD = "Side information: "
 _PAINTED_STATUS = "The theorems apply if materials and light are the same in every region and painting follows place, not a material's amount."
+_TOO_FEW_STATUS = (
+    f"Fewer than {FEWEST_REGIONS} regions of {FEWEST_PIXELS_OF_A_REGION} pixels or more are painted, so no theorem's claim is made: "
+    "paint more regions, or larger ones."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +68,11 @@ class SideInformation:
         made = set(self.sources) - {PAINTED, "acquisition"}
         return len(self.painted_labels) if made else self.count
 
+    @property
+    def usable(self) -> int:
+        """How many of the declared regions have enough pixels for the theorems."""
+        return int((np.bincount(self.labels.ravel())[1 : self.declared + 1] >= FEWEST_PIXELS_OF_A_REGION).sum())
+
 
 def side_information(cube: Cube, annotation: Annotation | None, choice: str) -> SideInformation:
     """Make u; see ``make_side_information``."""
@@ -89,8 +104,9 @@ def make_side_information(cube: Cube, annotation: Annotation | None, choice: str
         free &= made > 0
         labels[free] = len(regions) + 1 + np.unique(made[free], return_inverse=True)[1]
     sources = (*([PAINTED] if regions else []), *names)
-    said = statuses(choice, painted=bool(regions), acquisitions=_acquisitions(cube))
-    return SideInformation(labels, sources, mapping, said)
+    side = SideInformation(labels, sources, mapping, ())
+    said = statuses(choice, painted=bool(regions), acquisitions=_acquisitions(cube), usable=side.usable)
+    return replace(side, statuses=said)
 
 
 def _acquisitions(cube: Cube) -> int:
@@ -118,9 +134,13 @@ def in_use(choice: str, *, painted: bool, acquisitions: int = 1) -> tuple[str, .
     return names
 
 
-def statuses(choice: str, *, painted: bool, acquisitions: int = 1) -> tuple[str, ...]:
-    """What may be claimed with a choice, sentences for the user; with the reason where ``auto`` chose."""
-    said = [f"{HEAD}{PAINTED}. {_PAINTED_STATUS}"] if painted else []
+def statuses(choice: str, *, painted: bool, acquisitions: int = 1, usable: int = FEWEST_REGIONS) -> tuple[str, ...]:
+    """What may be claimed with a choice, sentences for the user; with the reason where ``auto`` chose.
+
+    ``usable`` is the number of declared regions with enough pixels; without it, painted regions are taken to be enough.
+    """
+    of_painted = _PAINTED_STATUS if usable >= FEWEST_REGIONS else _TOO_FEW_STATUS
+    said = [f"{HEAD}{PAINTED}. {of_painted}"] if painted else []
     parts = [GENERATORS[name] for name in in_use(choice, painted=painted, acquisitions=acquisitions)]
     if not parts:
         return tuple(said)

@@ -19,9 +19,17 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("cube", metavar="CUBE", help="the cube that the runs unmixed")
-    parser.add_argument("runs", metavar="RUN", nargs="+", help="folders that `napari-unmix unmix` wrote")
     parser.add_argument(
-        "--reference", metavar="FILE", required=True, help=".npz with E (P, B), A (H, W, P), or one of them"
+        "runs",
+        metavar="RUN",
+        nargs="+",
+        help="folders that `napari-unmix unmix` wrote; if they joined several cubes, the other cubes first, in their order",
+    )
+    parser.add_argument(
+        "--reference",
+        metavar="FILE",
+        required=True,
+        help=".npz with E (P, B), A (H, W, P) of the run's size, or one of them",
     )
     parser.add_argument(
         "--reference-suffix", metavar="TEXT", default="", help="take E and A with this suffix, as _alternative"
@@ -31,11 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from napari_unmix.io import read_cube
+    from napari_unmix.cli.unmix_command import load
     from napari_unmix.runs import json_text, read_run
 
-    runs = [read_run(folder) for folder in arguments.runs]
-    cube = read_cube(arguments.cube)
+    further, folders = _sorted_out(arguments.runs)
+    runs = [read_run(folder) for folder in folders]
+    cube, _ = load([arguments.cube, *further], [], {})
     for one in runs:
         _check_shape(one, cube)
     reference = read_reference(arguments.reference, arguments.reference_suffix, cube)
@@ -46,6 +55,12 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print("\n".join(_table(rows)))
     return 0
+
+
+def _sorted_out(words: list[str]) -> tuple[list[str], list[str]]:
+    """Further cubes, and runs: what stands before the first run is a cube. Without any run, none is."""
+    first = next((k for k, word in enumerate(words) if (Path(word).expanduser() / "run.json").is_file()), 0)
+    return words[:first], words[first:]
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,9 +160,10 @@ def compare(run: Run, cube: Cube, reference: Reference) -> dict[str, Any]:
 def _check_shape(run: Run, cube: Cube) -> None:
     found = (*run.abundances.shape[:2], run.endmembers.shape[1])
     if found != cube.shape:
+        joined = run.meta["cube"].get("acquisitions") or 1
+        remedy = "the cube that it unmixed" if joined == 1 else f"the {joined} cubes that it unmixed, in their order"
         raise UnmixError(
-            f"{run.folder} is a run of a cube of {_size(found)} but {cube.name} is {_size(cube.shape)}:"
-            " give the cube that it unmixed."
+            f"{run.folder} is a run of a cube of {_size(found)} but {cube.name} is {_size(cube.shape)}: give {remedy}."
         )
 
 

@@ -23,6 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command. Headless, the last line on stdout is the path of the folder."""
+    from napari_unmix.cli.unmix_command import check_overwrite
+
+    check_overwrite(arguments)
     problem = "no window was asked for." if arguments.headless else why_no_window()
     if problem is None:
         open_window(sample=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_unmix.cube import Cube
+from napari_unmix.cube import Cube, FloatArray, UnmixError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,12 +28,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def describe(cube: Cube) -> dict[str, Any]:
     """What there is to say about a cube, as plain values."""
-    from napari_unmix.methods.geometry.counting import suggest_endmembers
-
     height, width, bands = cube.shape
     known = cube.wavelengths is not None
     pixels = cube.pixels()
-    enough = len(pixels) >= 6 and pixels.shape[1] >= 3
+    suggested, refusal = _suggestion(pixels)
     return {
         "name": cube.name,
         "source": cube.source,
@@ -45,9 +43,23 @@ def describe(cube: Cube) -> dict[str, Any]:
         "value_range": [float(pixels.min()), float(pixels.max())] if pixels.size else None,
         "good_bands": int(cube.good_bands.sum()),
         "valid_pixels": int(cube.valid_pixels.sum()),
-        "suggested_endmembers": suggest_endmembers(pixels) if enough else None,
+        "suggested_endmembers": suggested,
+        "refusal": refusal,
         "repairs": cube.repairs,
     }
+
+
+def _suggestion(pixels: FloatArray) -> tuple[int | None, str | None]:
+    """A number of endmembers, or why ``unmix`` refuses these (N, B) pixels."""
+    from napari_unmix.methods.geometry.counting import suggest_endmembers
+    from napari_unmix.preconditions import FEWEST_ENDMEMBERS, check_size, check_values
+
+    try:
+        check_values(pixels)
+        most = check_size(pixels, FEWEST_ENDMEMBERS, illumination=False)
+    except UnmixError as error:
+        return None, str(error)
+    return min(suggest_endmembers(pixels), most), None
 
 
 def _lines(values: dict[str, Any]) -> list[str]:
@@ -62,8 +74,6 @@ def _lines(values: dict[str, Any]) -> list[str]:
         "values": f"{limits[0]:.4g} to {limits[1]:.4g}" if limits else "no valid pixel",
         "good bands": f"{values['good_bands']} of {bands}",
         "valid pixels": f"{values['valid_pixels']} of {rows * columns}",
-        "endmembers": f"{suggested} suggested, from the signal against the noise"
-        if suggested
-        else "too few pixels or bands",
+        "endmembers": f"{suggested} suggested, from the signal against the noise" if suggested else values["refusal"],
     }
     return [f"{name:<14}{fact}" for name, fact in facts.items()] + [f"Note: {repair}" for repair in values["repairs"]]

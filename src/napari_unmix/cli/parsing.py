@@ -44,8 +44,10 @@ class Parser(argparse.ArgumentParser):
 
 
 def close_match(word: str, known: Iterable[str]) -> str:
-    """``" (did you mean --epochs?)"``, or nothing."""
-    found = difflib.get_close_matches(word, list(known), n=1)
+    """``" (did you mean --epochs?)"``, or nothing. What begins with the word comes before what looks like it."""
+    names = list(known)
+    begun = [name for name in names if word.strip("-") and name.startswith(word)]
+    found = begun or difflib.get_close_matches(word, names, n=1)
     return f" (did you mean {found[0]}?)" if found else ""
 
 
@@ -160,6 +162,7 @@ def _remedy(error: dict[str, Any]) -> str:
     context = error.get("ctx", {})
     templates = {
         "int_parsing": "a whole number",
+        "int_parsing_size": "a shorter number",
         "int_from_float": "a whole number",
         "float_parsing": "a number",
         "literal_error": "{expected}",

@@ -39,7 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LABEL[=NAME]",
         action="append",
         default=[],
-        help="a label that is a stroke of mostly one material (repeatable); every other label is a region",
+        help="a label that is a stroke of mostly one material (repeatable); every label that is not named is a region",
+    )
+    parser.add_argument(
+        "--ignore",
+        metavar="LABEL",
+        action="append",
+        default=[],
+        help="a label whose pixels take no part (repeatable)",
     )
     parser.add_argument("--out", metavar="DIR", help="the run's folder (default: a new <cube>-<method>-<n> here)")
     parser.add_argument("--overwrite", action="store_true", help="replace the run that --out names")
@@ -52,11 +59,11 @@ def run(arguments: argparse.Namespace) -> int:
     from napari_unmix.runs import check_destination
 
     spec = make_spec(arguments)
-    meanings = parse_materials(arguments.material)
+    meanings = parse_meanings(arguments.material, arguments.ignore)
     if meanings and not arguments.annotation:
-        raise UnmixError(
-            f"--material {arguments.material[0]} names a painted label: give the painting with --annotation FILE."
-        )
+        first = f"--material {arguments.material[0]}" if arguments.material else f"--ignore {arguments.ignore[0]}"
+        raise UnmixError(f"{first} names a painted label: give the painting with --annotation FILE.")
+    check_overwrite(arguments)
     _check_counts(len(arguments.cubes), len(arguments.annotation), getattr(spec, "auxiliary", ""))
     if arguments.out is not None:
         check_destination(arguments.out, overwrite=arguments.overwrite)
@@ -72,17 +79,34 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def parse_materials(given: Sequence[str]) -> dict[int, Meaning]:
-    """``["3=rock", "4"]`` -> label -> its meaning."""
+def parse_meanings(materials: Sequence[str], ignored: Sequence[str] = ()) -> dict[int, Meaning]:
+    """``["3=rock", "4"]``, ``["5"]`` -> label -> its meaning."""
     meanings: dict[int, Meaning] = {}
-    for text in given:
+    for text in materials:
         label, _, name = text.partition("=")
-        if not label.strip().isdecimal() or int(label) == 0:
-            raise UnmixError(f"--material {text} names no label: give a whole number from 1, or NUMBER=NAME.")
-        if int(label) in meanings:
-            raise UnmixError(f"--material {int(label)} is given twice: give each label once.")
-        meanings[int(label)] = Meaning("material", name.strip())
+        number = _label("--material", label, text, ", or NUMBER=NAME")
+        if number in meanings:
+            raise UnmixError(f"--material {number} is given twice: give each label once.")
+        meanings[number] = Meaning("material", name.strip())
+    for text in ignored:
+        number = _label("--ignore", text, text)
+        if meanings.get(number, Meaning("ignore")).kind != "ignore":
+            raise UnmixError(f"Label {number} is given as --material and as --ignore: leave one of them out.")
+        meanings[number] = Meaning("ignore")
     return meanings
+
+
+def _label(option: str, number: str, given: str, alternative: str = "") -> int:
+    digits = number.strip()
+    if not digits.isdecimal() or len(digits) > 10 or not 0 < int(digits) < 2**31:
+        raise UnmixError(f"{option} {given} names no label: give a whole number from 1{alternative}.")
+    return int(digits)
+
+
+def check_overwrite(arguments: argparse.Namespace) -> None:
+    """Without --out a new folder is made, so there is nothing to replace."""
+    if arguments.overwrite and arguments.out is None:
+        raise UnmixError("--overwrite replaces the run that --out names: give --out DIR, or leave --overwrite out.")
 
 
 def _check_counts(cubes: int, paintings: int, auxiliary: str) -> None:
@@ -115,7 +139,7 @@ def load(
 
 
 def load_annotation(path: str, cube: Cube, meanings: dict[int, Meaning]) -> Annotation:
-    """Read the painting of a cube; every label that is named as a material has to be in it."""
+    """Read the painting of a cube; every label that has a meaning has to be in it."""
     from napari_unmix.io import read_annotation
 
     return _painted(read_annotation(path, cube.shape), meanings, Path(path).name)
@@ -123,14 +147,15 @@ def load_annotation(path: str, cube: Cube, meanings: dict[int, Meaning]) -> Anno
 
 def _painted(labels: IntArray, meanings: dict[int, Meaning], files: str) -> Annotation:
     painted = [int(label) for label in np.unique(labels) if label > 0]
-    for label in meanings:
+    for label, meaning in meanings.items():
         if label not in painted:
             there = (
                 f"it has {', '.join(map(str, painted[:12]))}{' …' if len(painted) > 12 else ''}"
                 if painted
                 else "nothing is painted"
             )
-            raise UnmixError(f"--material {label}: {files} has no label {label} ({there}): name one that is painted.")
+            option = "" if meaning.kind == "region" else f"--{meaning.kind} {label}: "
+            raise UnmixError(f"{option}{files} has no label {label} ({there}): name one that is painted.")
     return Annotation(labels, meanings)
 
 

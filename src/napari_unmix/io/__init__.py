@@ -42,10 +42,11 @@ def read_cube(path: str | Path, *, key: str | None = None) -> Cube:
     path = Path(path).expanduser()
     if not path.exists():
         raise UnmixError(f"There is no file {path}: check the path.")
+    path = path if path.name else path.resolve()  # "." has no name to call the cube by
     try:
         form = _format(path)
         if form is None:
-            raise UnmixError(f"{path.name} is no cube that can be read: give {_KNOWN}.")
+            raise UnmixError(f"{path.name or path} is no cube that can be read: give {_KNOWN}.")
         if key is not None and form in ("envi", "npy"):
             raise UnmixError(f"{path.name} holds one array, so it has no {key!r}: leave the name out.")
         if form == "envi":

@@ -15,7 +15,7 @@ class MethodSpec(BaseModel):
     returns a ``methods.base.Solution``. It is imported only when the method runs, so listing methods loads no torch.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     title: ClassVar[str]
     implementation: ClassVar[str]
@@ -34,7 +34,12 @@ class MethodSpec(BaseModel):
         description="Free the brightness of every pixel (shade, slope): abundances become shade-tolerant composition instead of area fractions.",
     )
     seed: int = Field(
-        0, ge=0, title="Seed", description="Same seed, same cube, same answer.", json_schema_extra={"advanced": True}
+        0,
+        ge=0,
+        le=2**31 - 1,  # the largest that every generator of random numbers, and a spin box, takes
+        title="Seed",
+        description="Same seed, same cube, same answer.",
+        json_schema_extra={"advanced": True},
     )
 
     @field_validator("endmembers")

@@ -29,7 +29,8 @@ class IvaeSpec(MethodSpec):
         "linear",
         title="Mixing",
         description="How spectra mix. linear; fan, bilinear or ppnm: light scattered twice; post-nonlinear: one curve for the scene; "
-        "residual: a bounded network. Nonlinear mixing needs more, and more different, regions.",
+        "residual: a bounded network. Nonlinear mixing needs more, and more different, regions. Linear mixing is kept where the evidence "
+        "does not ask for a curve, a network or variability; fan, bilinear and ppnm are kept unless linear mixing already leaves only noise.",
         json_schema_extra={"advanced": True},
     )
     prior: Literal["auto", "dirichlet", "logistic-normal"] = Field(

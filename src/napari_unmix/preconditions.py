@@ -1,0 +1,74 @@
+"""What a cube has to bring to be unmixed at all, checked before any work: each refusal says what would help."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_unmix.cube import FloatArray, UnmixError
+from napari_unmix.subspace import directions
+
+FEWEST_ENDMEMBERS = 2
+# Between these, a cube times a constant gave the same abundances with vca-fcls, sisal and ivae; a thousand times further out it did not.
+SMALLEST, LARGEST = 1e-6, 1e15
+# Noise and over-correction make some values negative, but no more than half of even a dead band's; centred data have about half.
+MOST_NEGATIVE = 0.4
+
+
+def check_values(spectra: FloatArray) -> None:
+    """Raise UnmixError where (N, B) spectra are negative in good part, or too large or small for single precision."""
+    if not spectra.size:
+        return
+    low, high = float(spectra.min()), float(spectra.max())
+    largest = max(high, -low)
+    if largest > LARGEST:
+        raise UnmixError(
+            f"Values are as large as {largest:.3g}, more than {LARGEST:g} can't be computed with: "
+            "mark them as no data if they mean that, or divide the cube."
+        )
+    if 0 < largest < SMALLEST:
+        raise UnmixError(
+            f"No value is larger than {largest:.3g}, less than {SMALLEST:g} can't be told from rounding: multiply the cube."
+        )
+    negative = float(np.mean(spectra < 0)) if low < 0 else 0.0
+    if negative > MOST_NEGATIVE:
+        raise UnmixError(
+            f"{100 * negative:.0f} % of the values are negative, up to {100 * MOST_NEGATIVE:.0f} % may be: "
+            "give reflectance or radiance, neither centred nor logarithms, or exclude the negative bands."
+        )
+
+
+def check_size(spectra: FloatArray, count: int, illumination: bool) -> int:
+    """Raise UnmixError where (N, B) spectra can't be unmixed into ``count`` endmembers; returns the most that they can tell apart."""
+    pixels, bands = spectra.shape
+    asked = f"{count} endmembers{', the fewest,' if count == FEWEST_ENDMEMBERS else ''}"
+    if bands <= count:
+        raise UnmixError(
+            f"{asked} need more than {count} bands, the cube has {bands} good one{'' if bands == 1 else 's'}: "
+            + _instead(count, bands - 1, FEWEST_ENDMEMBERS + 1, "exclude fewer bands, or take a cube of more")
+        )
+    if pixels < 3 * count:
+        raise UnmixError(
+            f"{asked} need at least {3 * count} valid pixels, the cube has {pixels}: "
+            + _instead(
+                count, pixels // 3, 3 * FEWEST_ENDMEMBERS, "check its mask and what is ignored, or take a larger cube"
+            )
+        )
+    affine, linear = directions(spectra)
+    most = linear if illumination else min(affine + 1, linear + 1)
+    if most < FEWEST_ENDMEMBERS:
+        raise UnmixError(
+            "All pixels hold the same spectrum (but for brightness): there is nothing to unmix in this cube."
+        )
+    if most < count:
+        raise UnmixError(
+            f"The spectra vary in {most - 1} direction{'' if most == 2 else 's'} only, so {count} endmembers can't be told apart: "
+            f"ask for at most {most}."
+        )
+    return most
+
+
+def _instead(count: int, most: int, needed: int, remedy: str) -> str:
+    """Fewer endmembers help only where two are possible."""
+    if most >= FEWEST_ENDMEMBERS:
+        return f"ask for at most {most}."
+    return f"{remedy}." if count == FEWEST_ENDMEMBERS else f"even {FEWEST_ENDMEMBERS} need {needed}, so {remedy}."
