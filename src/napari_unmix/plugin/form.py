@@ -77,7 +77,7 @@ def _limits(metadata: list[Any]) -> tuple[float | None, float | None]:
 def _tooltip(description: str, default: Any, minimum: float | None, maximum: float | None) -> str:
     parts = [description]
     if minimum is not None and maximum is not None:
-        parts.append(f"From {minimum:g} to {maximum:g}.")
+        parts.append(f"From {minimum:.10g} to {maximum:.10g}.")
     if not isinstance(default, bool):
         parts.append(f"Preset: {default}.")
     return " ".join(part for part in parts if part)
