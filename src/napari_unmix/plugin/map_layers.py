@@ -157,7 +157,7 @@ class MapLayers:
                     layer.contour = 1
 
     def _rename(self, *_: Any) -> None:
-        for _ in range(2):  # a name that another map gives up in the first round is free in the second
+        for _round in range(2):  # a name that another map gives up in the first round is free in the second
             for index, name in enumerate(shown_names(self._session)):
                 layer = self._layers.get(index)
                 if layer is not None and self._name_of(layer) != name:

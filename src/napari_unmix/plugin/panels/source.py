@@ -8,7 +8,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QAction, QKeyEvent, QMouseEvent
 from qtpy.QtWidgets import QMenu, QPushButton, QSizePolicy
 
-from napari_unmix.auxiliary import GENERATORS, HEAD, statuses
+from napari_unmix.auxiliary import GENERATORS, HEAD, PAINTED, statuses
+from napari_unmix.auxiliary.information import in_use
 from napari_unmix.plugin.controller import Controller
 from napari_unmix.plugin.session import Session, acquisition_count
 from napari_unmix.specs.auxiliary import ALONE, GENERATOR_NAMES, generator_names
@@ -107,7 +108,11 @@ def status_lines(session: Session, choice: str, regions: int) -> str:
     """What may be claimed with a choice, before anything is trained."""
     if "acquisition" in generator_names(choice) and acquisition_count(session) == 1:
         return "This cube is one acquisition: join cubes in step 1, or choose another source."
-    said = statuses(choice, painted=regions > 0, acquisitions=acquisition_count(session))
-    lines = [line.removeprefix(HEAD) for line in said]
+    painted, acquisitions = regions > 0, acquisition_count(session)
+    said = statuses(choice, painted=painted, acquisitions=acquisitions)
+    lines = [line.replace(f"{HEAD}{PAINTED}", "Painted pixels: their regions") for line in said]
+    lines = [line.replace(HEAD, "All pixels: ") for line in lines]
+    if painted and not in_use(choice, painted=painted, acquisitions=acquisitions):
+        lines.append("Unpainted pixels: no side information of their own.")
     sign = "• " if len(lines) > 1 else ""
-    return "\n".join(f"{sign}{line[:1].upper()}{line[1:]}" for line in lines)
+    return "\n".join(f"{sign}{line}" for line in lines)
