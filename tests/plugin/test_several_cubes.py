@@ -66,16 +66,19 @@ def place(session: Session, cube: Cube, tools: Any, qtbot: Any) -> Any:
 
 
 def test_the_maps_of_a_second_cube_are_on_view_and_so_are_the_firsts_when_it_is_trained_again(place: Place) -> None:
+    place.controller.new_annotation()
     place.train(place.cube)
     place.train(place.other)
     assert place.session.hidden == frozenset()
     assert [layer.visible for layer in place.maps(place.other)] == [True] * 3
     assert len(place.visible()) == 3  # neither composite
+    layers = place.viewer.layers
+    assert min(map(layers.index, place.maps(place.other))) > layers.index("other composite")
     place.work_on(place.cube)
-    assert place.visible() == ["scene composite"]  # the result is the other cube's
+    assert place.visible() == ["scene composite", "annotation"]  # the result is the other cube's
     place.train(place.cube)
     assert [layer.visible for layer in place.maps(place.cube)] == [True] * 3
-    assert len(place.visible()) == 3
+    assert len(place.visible()) == 4
 
 
 def test_coming_back_to_the_cube_of_the_result_shows_it_again(place: Place) -> None:

@@ -228,7 +228,8 @@ class Controller(ResultVerbs):
         except ValidationError as error:
             title = type(spec).model_fields[name].title or name
             reason = error.errors()[0]["msg"].removeprefix("Value error, ").replace("Input should", "it should")
-            self._trouble("method", f"{title} is {value}: {reason}.")
+            said = reason if reason.lower().startswith(f"{title} is".lower()) else f"{title} is {value}: {reason}"
+            self._trouble("method", f"{said[:1].upper()}{said[1:].rstrip('.')}.")
             return
         self._settle("method")
 

@@ -131,9 +131,10 @@ class MapLayers:
         self._keep(index, layer)
 
     def _below_paint(self) -> int:
-        """Paint and the pixel's mark stay on top."""
-        roles = [kinds.layer_role(layer) for layer in self._viewer.layers]
-        return min((k for k, role in enumerate(roles) if role in ("annotation", "mark")), default=len(roles))
+        """This cube's paint and the pixel's mark stay on top."""
+        layers, cube = list(self._viewer.layers), self._session.cube
+        above = [k for k, layer in enumerate(layers) if kinds.layer_role(layer) in ("annotation", "mark")]
+        return min((k for k in above if same_image(kinds.layer_cube(layers[k]), cube)), default=len(layers))
 
     def _keep(self, index: int, layer: Any) -> None:
         self._layers[index] = layer

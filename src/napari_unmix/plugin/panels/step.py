@@ -108,7 +108,7 @@ class Step(QWidget):
         self.refresh()
         focus = edited(self)
         if mine and (focus is None or self.isAncestorOf(focus)):
-            self.reveal.bring(self._trouble)
+            self.reveal.bring(self, self._trouble)
 
 
 def row(*widgets: QWidget, stretch: int = -1) -> QWidget:

@@ -108,6 +108,7 @@ class TrainPanel(Step):
         if running(self.session):
             self.controller.cancel()
         else:
+            self._train.setFocus()  # not everywhere does a click do so; whoever trains is done writing
             self.controller.start()
 
     def _pause_or_resume(self) -> None:
