@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,12 @@ from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.plugin.notices import notice
 from napari_unmix.plugin.panels.source import status_lines
 from napari_unmix.plugin.session import Session, Trouble
+from napari_unmix.specs.auxiliary import GENERATOR_NAMES
 from napari_unmix.unmixing import Fit, Progress
 
 SMALLEST = (1280, 720)
 LAID_OUT_MS = 200
+ARROW_PIXELS = 14  # of a button with a menu
 
 
 def in_view(window: Any, widget: QWidget) -> bool:
@@ -161,6 +164,17 @@ def test_notifications_are_not_cut_off(window: Any, trouble: Trouble) -> None:
     needed, room = line.fontMetrics().horizontalAdvance(line.text()), line.width()
     made.close()
     assert needed <= room, f"{line.text()} needs {needed} of {room} px"
+
+
+def test_combined_sources_fit_their_button(window: Any) -> None:
+    window.with_fakes(5)
+    source = window.widget.panels[1]._source
+    texts = set()
+    for one, other in combinations(GENERATOR_NAMES, 2):
+        window.controller.set_option("auxiliary", f"{one}+{other}")
+        texts.add(source.text())
+        assert source.fontMetrics().horizontalAdvance(source.text()) <= source.width() - ARROW_PIXELS, source.text()
+    assert {"Position × blocks", "2 combined"} <= texts
 
 
 def test_notices_say_the_step() -> None:

@@ -14,7 +14,7 @@ from napari_unmix.plugin.session import Answer, Session, same_image, shown_names
 from napari_unmix.plugin.verbs import Verbs
 from napari_unmix.unmixing import Fit
 
-Wishes = tuple[tuple[str, ...], frozenset[int]]
+Wishes = tuple[tuple[str, ...], frozenset[int]]  # names of the endmembers, hidden maps
 NO_WISHES: Wishes = ((), frozenset())
 EXPORTING, PAGING = "writing the result", "writing the report page"
 
@@ -24,9 +24,7 @@ class ResultVerbs(Verbs):
 
     def __init__(self, session: Session, runner: Runner, engine: Engine | None = None) -> None:
         super().__init__(session, runner, engine)
-        self._wishes: dict[
-            int, Wishes
-        ] = {}  # id of the spectra of a cube -> names and hidden maps, while it is not the current one
+        self._wishes: dict[int, Wishes] = {}  # id of the spectra of a cube that is not the current one
 
     def select_pixel(self, row: int, column: int) -> None:
         """Show this pixel; one outside the cube is ignored."""

@@ -16,7 +16,7 @@ from napari_unmix.specs.auxiliary import ALONE, GENERATOR_NAMES, generator_names
 
 AUTO_TIP = "Painted regions where there are any, else superpixels, within each acquisition where there are several."
 SINGLE_TIP = "Needs a cube of several acquisitions: open them, then Join… in step 1."
-MOST_IN_FULL = 2  # further names do not fit the button
+MOST_LETTERS = 21  # longer combinations do not fit the button
 
 
 class SourceButton(QPushButton):
@@ -49,7 +49,8 @@ class SourceButton(QPushButton):
         acquisition.setEnabled(several or acquisition.isChecked())
         acquisition.setToolTip(tip("acquisition") if several else SINGLE_TIP)
         titles = [title(name) for name in chosen]
-        label = " × ".join(titles) if len(titles) <= MOST_IN_FULL else f"{len(titles)} combined"
+        label = " × ".join(titles)
+        label = label if len(titles) == 1 or len(label) <= MOST_LETTERS else f"{len(titles)} combined"
         self.setText(label[:1].upper() + label[1:])
         said = f"Where the side information of unpainted pixels comes from: {' × '.join(titles)}."
         self.setToolTip(f"{said} Tick several in the menu to combine them.")
