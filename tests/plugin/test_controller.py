@@ -201,6 +201,8 @@ def test_a_value_out_of_range_is_a_sentence(controller: Controller, session: Ses
     assert session.trouble is not None
     assert session.trouble.step == "method"
     assert session.trouble.sentence == "Epochs is 0: it should be greater than or equal to 1."
+    controller.set_option("endmembers", -3)
+    assert session.trouble.sentence == "Endmembers is -3: choose a number from 2 to 30, or auto."
 
 
 def test_an_annotation_of_another_size_is_refused(controller: Controller, session: Session) -> None:

@@ -224,7 +224,7 @@ def test_an_error_is_notified(link: ViewerLink, controller: Controller) -> None:
     seen: list[str] = []
     notification_manager.notification_ready.connect(lambda n: seen.append(n.message))
     controller.start()
-    assert seen == ["There is no cube to unmix: open one first."]
+    assert seen == ["There is no cube to unmix: see step 4."]  # the whole sentence stands in the step
 
 
 def test_closing_leaves_nothing_connected(

@@ -105,6 +105,7 @@ class Controller(ResultVerbs):
         self.session.cubes = left
         self._advice.pop(id(cube), None)
         self._opened.pop(id(cube.spectra), None)
+        self._forget_closed()
 
     def set_cube(self, cube: Cube | None) -> None:
         """Work on this cube; a run on another one is cancelled, the last good result stays."""
@@ -117,7 +118,8 @@ class Controller(ResultVerbs):
         session.annotation, session.trouble, session.pins = None, None, ()
         if session.answer is None or not same_image(session.answer.cube, cube):
             session.progress = None
-        session.cube = cube
+        before, session.cube = session.cube, cube
+        self._change_wishes(before, cube)
         if cube is None:
             return
         for name, value in self._advice.pop(id(cube), {}).items():
@@ -226,7 +228,8 @@ class Controller(ResultVerbs):
         except ValidationError as error:
             title = type(spec).model_fields[name].title or name
             reason = error.errors()[0]["msg"].removeprefix("Value error, ").replace("Input should", "it should")
-            self._trouble("method", f"{title} is {value}: {reason}.")
+            said = reason if reason.lower().startswith(f"{title} is".lower()) else f"{title} is {value}: {reason}"
+            self._trouble("method", f"{said[:1].upper()}{said[1:].rstrip('.')}.")
             return
         self._settle("method")
 
@@ -296,9 +299,11 @@ class Controller(ResultVerbs):
 
     def _trained(self, answer: Answer) -> None:
         session = self.session
-        session.names = carried_names(session.answer, session.names, answer.unmixing)
+        before = session.answer
+        session.names = carried_names(before, () if before is None else self._names_of(before), answer.unmixing)
         session.report = None
         session.answer = answer
+        self._forget_closed()
         session.preview = None
         session.state = "checking"
         self._launch(lambda: self._engine.assess(answer.cube, answer.unmixing), Handlers(done=self._assessed))

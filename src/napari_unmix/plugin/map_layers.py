@@ -9,10 +9,11 @@ from typing import Any
 from napari.layers import Image
 from qtpy.QtCore import QTimer
 
-from napari_unmix.cube import FloatArray
+from napari_unmix.cube import Cube, FloatArray
 from napari_unmix.plugin import layers as kinds
 from napari_unmix.plugin.colours import endmember_palette
 from napari_unmix.plugin.controller import Controller
+from napari_unmix.plugin.naming import without_number
 from napari_unmix.plugin.session import Session, same_image, shown, shown_names
 
 
@@ -26,6 +27,7 @@ class MapLayers:
         self._layers: dict[int, Any] = {}
         self._deleted: set[int] = set()
         self._waiting: dict[int, FloatArray] = {}
+        self._front: Cube | None = None  # whose maps were brought to the front
         self._connections: list[Callable[[], None]] = []
         self._turn = QTimer()
         self._turn.setSingleShot(True)
@@ -68,8 +70,13 @@ class MapLayers:
         if state == "training":
             self._deleted.clear()
 
+    @property
+    def _in_front(self) -> bool:
+        """Whether the maps are the current cube's and on view: only then is an eye that opens or closes the user's wish."""
+        return self._front is not None and same_image(self._front, self._session.cube)
+
     def _changed_cube(self, *_: Any) -> None:
-        """Take up the maps that this cube already has."""
+        """Take up the maps that this cube already has; those of the last good result come to the front again."""
         self._waiting = {}
         for layer in self._layers.values():
             layer.events.name.disconnect(self._layer_renamed)
@@ -79,6 +86,9 @@ class MapLayers:
         for layer in self._viewer.layers:
             if kinds.layer_role(layer) == "abundance" and same_image(kinds.layer_cube(layer), self._session.cube):
                 self._keep(int(layer.metadata["endmember"]), layer)
+        if not self._in_front:
+            self._front = None
+            self._refill()
 
     def _refill(self, *_: Any) -> None:
         what = shown(self._session)
@@ -97,6 +107,8 @@ class MapLayers:
             return
         index = min(self._waiting)
         plane = kinds.abundance_plane(self._waiting.pop(index), index)
+        if not self._in_front or not self._layers:
+            self._come_forward()
         layer = self._layers.get(index)
         if layer is not None and layer.data.shape == plane.shape:
             layer.data = plane
@@ -109,8 +121,6 @@ class MapLayers:
         cube, names = self._session.cube, shown_names(self._session)
         if cube is None or index >= len(names):
             return
-        if not self._layers:
-            self._make_room()
         active = self._viewer.layers.selection.active
         colour = endmember_palette(len(names))[index]
         options = kinds.abundance_options(cube, index, names[index], colour)
@@ -121,14 +131,22 @@ class MapLayers:
         self._keep(index, layer)
 
     def _below_paint(self) -> int:
-        """Paint and the pixel's mark stay on top."""
-        roles = [kinds.layer_role(layer) for layer in self._viewer.layers]
-        return min((k for k, role in enumerate(roles) if role in ("annotation", "mark")), default=len(roles))
+        """This cube's paint and the pixel's mark stay on top."""
+        layers, cube = list(self._viewer.layers), self._session.cube
+        above = [k for k, layer in enumerate(layers) if kinds.layer_role(layer) in ("annotation", "mark")]
+        return min((k for k in above if same_image(kinds.layer_cube(layers[k]), cube)), default=len(layers))
 
     def _keep(self, index: int, layer: Any) -> None:
         self._layers[index] = layer
         layer.events.name.connect(self._layer_renamed)
         layer.events.visible.connect(self._layer_shown)
+
+    def _come_forward(self) -> None:
+        """The first map of this cube: what was hidden with another cube is shown, unless the user hid it."""
+        self._front = self._session.cube
+        self._show()
+        if set(range(len(shown_names(self._session)))) - self._session.hidden:
+            self._make_room()
 
     def _make_room(self) -> None:
         """Maps are additive: their colours can be read over black, not over a bright composite or filled paint."""
@@ -140,12 +158,21 @@ class MapLayers:
                     layer.contour = 1
 
     def _rename(self, *_: Any) -> None:
-        for index, name in enumerate(shown_names(self._session)):
-            layer = self._layers.get(index)
-            if layer is not None and layer.name != name:
-                layer.name = name
+        for _round in range(2):  # a name that another map gives up in the first round is free in the second
+            for index, name in enumerate(shown_names(self._session)):
+                layer = self._layers.get(index)
+                if layer is not None and self._name_of(layer) != name:
+                    layer.name = name
+
+    def _name_of(self, layer: Any) -> str:
+        """A layer's name as it was given: napari numbers one that another layer has."""
+        plain = without_number(layer.name)
+        taken = any(other.name == plain for other in self._viewer.layers if other != layer)
+        return plain if taken else str(layer.name)
 
     def _show(self, *_: Any) -> None:
+        if not self._in_front:
+            return
         for index, layer in self._layers.items():
             if layer.visible == (index in self._session.hidden):
                 layer.visible = index not in self._session.hidden
@@ -153,9 +180,11 @@ class MapLayers:
     def _layer_renamed(self, event: Any) -> None:
         for index, layer in list(self._layers.items()):
             if layer == event.source:
-                self._controller.rename_endmember(index, layer.name)
+                self._controller.rename_endmember(index, self._name_of(layer))
 
     def _layer_shown(self, event: Any) -> None:
+        if not self._in_front:
+            return
         for index, layer in list(self._layers.items()):
             if layer == event.source:
                 self._controller.set_visible(index, bool(layer.visible))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from napari_unmix.cube import FloatArray
@@ -17,6 +19,11 @@ def distinct(name: str, taken: list[str]) -> str:
     while candidate in taken:
         candidate, number = f"{name} {number}", number + 1
     return candidate
+
+
+def without_number(name: str) -> str:
+    """The name without the number in brackets that napari puts behind the name of a second layer."""
+    return re.sub(r" \[\d+\]$", "", name)
 
 
 def carried_names(old: Answer | None, names: tuple[str, ...], new: Unmixing) -> tuple[str, ...]:

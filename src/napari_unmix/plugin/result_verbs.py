@@ -6,16 +6,25 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from napari_unmix.cube import Cube
+from napari_unmix.plugin.engine import Engine
+from napari_unmix.plugin.jobs import Runner
 from napari_unmix.plugin.naming import distinct
-from napari_unmix.plugin.session import shown_names
+from napari_unmix.plugin.session import Answer, Session, same_image, shown_names
 from napari_unmix.plugin.verbs import Verbs
 from napari_unmix.unmixing import Fit
 
+Wishes = tuple[tuple[str, ...], frozenset[int]]  # names of the endmembers, hidden maps
+NO_WISHES: Wishes = ((), frozenset())
 EXPORTING, PAGING = "writing the result", "writing the report page"
 
 
 class ResultVerbs(Verbs):
     """Part of ``Controller``."""
+
+    def __init__(self, session: Session, runner: Runner, engine: Engine | None = None) -> None:
+        super().__init__(session, runner, engine)
+        self._wishes: dict[int, Wishes] = {}  # id of the spectra of a cube that is not the current one
 
     def select_pixel(self, row: int, column: int) -> None:
         """Show this pixel; one outside the cube is ignored."""
@@ -65,7 +74,7 @@ class ResultVerbs(Verbs):
         if answer is None or report is None:
             self._trouble("result", "There is no checked result yet: train first, and wait for the checks.")
             return
-        given = self.session.names
+        given = self._names_of(answer)
         names = given if len(given) == len(answer.unmixing.names) else answer.unmixing.names
         self._chore(lambda: make(answer, report, names), done, "result", text)
 
@@ -81,3 +90,21 @@ class ResultVerbs(Verbs):
         """Show or hide an endmember's map."""
         hidden = self.session.hidden
         self.session.hidden = hidden - {index} if visible else hidden | {index}
+
+    def _change_wishes(self, before: Cube | None, cube: Cube | None) -> None:
+        """Names and hidden maps are wishes for one cube: those of the last one are put away, those of this one come back."""
+        session = self.session
+        if before is not None:
+            self._wishes[id(before.spectra)] = (session.names, session.hidden)
+        session.names, session.hidden = NO_WISHES if cube is None else self._wishes.pop(id(cube.spectra), NO_WISHES)
+
+    def _names_of(self, answer: Answer) -> tuple[str, ...]:
+        """What the user calls the endmembers of an answer, which may be of another cube."""
+        current = same_image(answer.cube, self.session.cube)
+        return self.session.names if current else self._wishes.get(id(answer.cube.spectra), NO_WISHES)[0]
+
+    def _forget_closed(self) -> None:
+        """Wishes are kept for the open cubes and for that of the last good result."""
+        cubes = [*self.session.cubes, *([self.session.answer.cube] if self.session.answer is not None else [])]
+        kept = {id(cube.spectra) for cube in cubes}
+        self._wishes = {key: wishes for key, wishes in self._wishes.items() if key in kept}

@@ -22,6 +22,7 @@ from napari_unmix.plugin.colours import annotation_row_colours
 from napari_unmix.plugin.controller import Controller
 from napari_unmix.plugin.map_layers import MapLayers
 from napari_unmix.plugin.marks import Marks
+from napari_unmix.plugin.notices import notice
 from napari_unmix.plugin.session import Session, Theme, same_image
 
 STROKE_MS = 150  # one stroke fires several events: take it in once
@@ -173,6 +174,7 @@ class ViewerLink:
                 layer.visible = True
         for layer in reversed(list(self._viewer.layers)):
             if self._is_annotation(layer, cube):
+                layer.visible = True  # it was hidden with another cube
                 self._watch(layer)
                 break
         self._offer_spectra()
@@ -356,11 +358,11 @@ class ViewerLink:
 
     def _notify(self, trouble: Any) -> None:
         if trouble is not None:
-            show_error(trouble.sentence)
+            show_error(notice(trouble))
 
     def _notify_written(self, folder: Path | None) -> None:
         if folder is not None:
-            show_info(f"The result was written to {folder}.")
+            show_info("The result was written: see step 5.")
 
 
 def _mixed(one: Any, other: Any) -> str:

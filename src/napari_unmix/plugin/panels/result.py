@@ -15,6 +15,7 @@ from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.plugin.colours import endmember_palette
 from napari_unmix.plugin.controller import Controller
 from napari_unmix.plugin.panels.icons import eye_icon
+from napari_unmix.plugin.panels.reveal import edited
 from napari_unmix.plugin.panels.step import Step, button, paint_swatch, row, say, set_property, swatch, text
 from napari_unmix.plugin.result_verbs import EXPORTING, PAGING
 from napari_unmix.plugin.session import Session, out_of_date, running, shown, shown_names
@@ -46,7 +47,7 @@ class ResultPanel(Step):
             "Why?", "Show the checks behind this sentence: each with its number and what to do.", lambda: None
         )
         self._why.setCheckable(True)
-        self._why.toggled.connect(lambda _: self._show_checks())
+        self._why.toggled.connect(self._unfold_checks)
         self._trust_row = row(self._trust_mark, self._trust, self._why, stretch=1)
         self._checks = QWidget()
         self._checks_layout = QVBoxLayout(self._checks)
@@ -72,6 +73,7 @@ class ResultPanel(Step):
             self.refresh, "cube", "preview", "answer", "annotation", "spec", "names", "hidden", "state", "theme"
         )
         self.listen(self._show_report, "report", "answer", "cube")
+        self.listen(self._show_verdict, "report")
         self.listen(self._show_export, "report", "answer", "chore", "exported")
         self.listen(self._open_page, "page")
         self.refresh()
@@ -126,6 +128,16 @@ class ResultPanel(Step):
         self._why.setVisible(report is not None)
         self._fill_checks(report)
         self._show_checks()
+
+    def _show_verdict(self, report: Report | None) -> None:
+        """A run has ended: its last word is seen, unless the user is writing something."""
+        if report is not None and edited(self) is None:
+            self.reveal.bring(self._trust_row)
+
+    def _unfold_checks(self, unfolded: bool) -> None:
+        self._show_checks()
+        if unfolded:
+            self.reveal.bring(self._trust_row, self._checks)
 
     def _show_export(self, *_: Any) -> None:
         session = self.session

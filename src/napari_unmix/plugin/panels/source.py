@@ -8,14 +8,15 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QAction, QKeyEvent, QMouseEvent
 from qtpy.QtWidgets import QMenu, QPushButton, QSizePolicy
 
-from napari_unmix.auxiliary import GENERATORS, HEAD, statuses
+from napari_unmix.auxiliary import GENERATORS, HEAD, PAINTED, statuses
+from napari_unmix.auxiliary.information import in_use
 from napari_unmix.plugin.controller import Controller
 from napari_unmix.plugin.session import Session, acquisition_count
 from napari_unmix.specs.auxiliary import ALONE, GENERATOR_NAMES, generator_names
 
 AUTO_TIP = "Painted regions where there are any, else superpixels, within each acquisition where there are several."
 SINGLE_TIP = "Needs a cube of several acquisitions: open them, then Join… in step 1."
-MOST_IN_FULL = 2  # further names do not fit the button
+MOST_LETTERS = 21  # longer combinations do not fit the button
 
 
 class SourceButton(QPushButton):
@@ -48,7 +49,8 @@ class SourceButton(QPushButton):
         acquisition.setEnabled(several or acquisition.isChecked())
         acquisition.setToolTip(tip("acquisition") if several else SINGLE_TIP)
         titles = [title(name) for name in chosen]
-        label = " × ".join(titles) if len(titles) <= MOST_IN_FULL else f"{len(titles)} combined"
+        label = " × ".join(titles)
+        label = label if len(titles) == 1 or len(label) <= MOST_LETTERS else f"{len(titles)} combined"
         self.setText(label[:1].upper() + label[1:])
         said = f"Where the side information of unpainted pixels comes from: {' × '.join(titles)}."
         self.setToolTip(f"{said} Tick several in the menu to combine them.")
@@ -107,7 +109,11 @@ def status_lines(session: Session, choice: str, regions: int) -> str:
     """What may be claimed with a choice, before anything is trained."""
     if "acquisition" in generator_names(choice) and acquisition_count(session) == 1:
         return "This cube is one acquisition: join cubes in step 1, or choose another source."
-    said = statuses(choice, painted=regions > 0, acquisitions=acquisition_count(session))
-    lines = [line.removeprefix(HEAD) for line in said]
+    painted, acquisitions = regions > 0, acquisition_count(session)
+    said = statuses(choice, painted=painted, acquisitions=acquisitions)
+    lines = [line.replace(f"{HEAD}{PAINTED}", "Painted pixels: their regions") for line in said]
+    lines = [line.replace(HEAD, "All pixels: ") for line in lines]
+    if painted and not in_use(choice, painted=painted, acquisitions=acquisitions):
+        lines.append("Unpainted pixels: no side information of their own.")
     sign = "• " if len(lines) > 1 else ""
-    return "\n".join(f"{sign}{line[:1].upper()}{line[1:]}" for line in lines)
+    return "\n".join(f"{sign}{line}" for line in lines)

@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from napari_unmix.plugin.controller import Controller
+from napari_unmix.plugin.panels.reveal import Reveal, edited
 from napari_unmix.plugin.session import Session
 from napari_unmix.plugin.session import Step as StepName
 
@@ -57,6 +58,7 @@ class Step(QWidget):
         outer.setSpacing(2)
         for item in (top, self._waits, self._trouble, self._content):
             outer.addWidget(item)
+        self.reveal = Reveal(self)
         self._listeners: list[tuple[Any, Callable[..., None]]] = []
         self.listen(self._show_trouble, "trouble")
 
@@ -104,6 +106,9 @@ class Step(QWidget):
         self._trouble.setText(trouble.sentence if trouble is not None and mine else "")
         self._trouble.setVisible(mine)
         self.refresh()
+        focus = edited(self)
+        if mine and (focus is None or self.isAncestorOf(focus)):
+            self.reveal.bring(self, self._trouble)
 
 
 def row(*widgets: QWidget, stretch: int = -1) -> QWidget:

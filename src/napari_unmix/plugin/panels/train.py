@@ -108,6 +108,7 @@ class TrainPanel(Step):
         if running(self.session):
             self.controller.cancel()
         else:
+            self._train.setFocus()  # not everywhere does a click do so; whoever trains is done writing
             self.controller.start()
 
     def _pause_or_resume(self) -> None:
@@ -128,7 +129,7 @@ def stage_text(session: Session) -> str:
         return "" if progress.stage == "done" else f"{progress.stage} …"
     if session.state == "idle":
         if progress.stage == "done" and session.answer is not None:
-            return f"done in {session.answer.unmixing.seconds:.1f} s"
+            return "" if out_of_date(session) else f"done in {session.answer.unmixing.seconds:.1f} s"
         if progress.stage == "cancelled":
             kept = "the last result stays" if session.answer is not None else "the maps show where it stopped"
             return f"cancelled: {kept}" if session.preview is not None or session.answer is not None else "cancelled"
