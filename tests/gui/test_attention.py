@@ -189,6 +189,7 @@ def test_notices_say_the_step() -> None:
 def test_the_status_says_which_pixels_it_speaks_of() -> None:
     session = Session(cube=Cube(np.ones((4, 4, 3))))
     assert status_lines(session, "auto", 0).startswith("All pixels: superpixels (auto: no region is painted).")
+    assert "Fewer than 3 regions of 30 pixels" in status_lines(session, "auto", 2, 2)
     painted, unpainted = status_lines(session, "auto", 2).split("\n")
     assert painted.startswith("• Painted pixels: their regions. The theorems apply if")
     assert unpainted == "• Unpainted pixels: no side information of their own."

@@ -8,11 +8,13 @@ from napari_unmix.auxiliary.information import (
     side_information,
     statuses,
 )
+from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION
 from napari_unmix.auxiliary.place import blocks, position
 from napari_unmix.auxiliary.registry import GENERATORS, Generator
 from napari_unmix.auxiliary.segments import superpixels
 
 __all__ = [
+    "FEWEST_PIXELS_OF_A_REGION",
     "GENERATORS",
     "HEAD",
     "PAINTED",

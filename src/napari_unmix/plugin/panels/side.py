@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_unmix.auxiliary import FEWEST_PIXELS_OF_A_REGION
 from napari_unmix.cube import Meaning
 from napari_unmix.plugin.colours import annotation_row_colours, painted_labels
 from napari_unmix.plugin.controller import Controller
@@ -76,6 +77,7 @@ class SidePanel(Step):
         counts = painted_labels(session)
         self._show_rows(counts)
         regions = [] if session.annotation is None else session.annotation.of_kind("region")
+        usable = sum(counts.get(label, 0) >= FEWEST_PIXELS_OF_A_REGION for label in regions)
         wanted = recommended_regions(session)
         self._enough.setVisible(bool(counts) and wanted is not None)
         self._enough.setMaximum(wanted or 1)
@@ -85,7 +87,7 @@ class SidePanel(Step):
         self._source_row.setVisible(auxiliary is not None)
         if auxiliary is not None:
             self._source.show_session(session, auxiliary)
-        say(self._status, "" if auxiliary is None else status_lines(session, auxiliary, len(regions)))
+        say(self._status, "" if auxiliary is None else status_lines(session, auxiliary, len(regions), usable))
         say(self._sentence, self._advice(len(regions), bool(counts), wanted))
         if not counts:
             self.set_mark("empty")

@@ -105,12 +105,13 @@ def toggled(choice: str, name: str) -> str:
     return "+".join(left) or "auto"
 
 
-def status_lines(session: Session, choice: str, regions: int) -> str:
-    """What may be claimed with a choice, before anything is trained."""
+def status_lines(session: Session, choice: str, regions: int, usable: int | None = None) -> str:
+    """What may be claimed with a choice, before anything is trained; ``usable``: the painted regions of enough pixels, all where not given."""
     if "acquisition" in generator_names(choice) and acquisition_count(session) == 1:
         return "This cube is one acquisition: join cubes in step 1, or choose another source."
     painted, acquisitions = regions > 0, acquisition_count(session)
-    said = statuses(choice, painted=painted, acquisitions=acquisitions)
+    enough = {} if usable is None else {"usable": usable}
+    said = statuses(choice, painted=painted, acquisitions=acquisitions, **enough)
     lines = [line.replace(f"{HEAD}{PAINTED}", "Painted pixels: their regions") for line in said]
     lines = [line.replace(HEAD, "All pixels: ") for line in lines]
     if painted and not in_use(choice, painted=painted, acquisitions=acquisitions):
