@@ -166,3 +166,29 @@ def test_nonlinear_scenes_show_their_endmembers_in_pure_pixels_and_bend_between(
     mixed = abundances.max(axis=1) < 0.6
     assert error[purest].mean() < 0.02
     assert error[mixed].mean() > 3 * error[purest].mean()
+
+
+def test_a_folder_of_other_scenes_is_run_with_the_same_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene = blind_scene(4, materials=3, pure=True, kind="linear", decibels=30, size=24)
+    (tmp_path / "held").mkdir()
+    np.savez(tmp_path / "held" / "scene.npz", cube=scene.cube.spectra)
+    np.savez(tmp_path / "held" / "reference.npz", E=scene.endmembers, A=scene.abundances)
+    words = [
+        "--rows",
+        "Samson",
+        "held",
+        "--data",
+        str(tmp_path),
+        "--methods",
+        "ivae",
+        "--seeds",
+        "0",
+        "--stroke-seeds",
+        "0",
+    ]
+    assert run("accuracy", words) == 0
+    printed = capsys.readouterr()
+    assert "Samson (Zhu, scaled) is left out" in printed.err
+    assert printed.out.count("| held (scaled) |") == printed.out.count("| held (sum-to-one) |") == 2

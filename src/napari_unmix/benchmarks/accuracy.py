@@ -100,7 +100,7 @@ def _all_rows(chosen: object, wanted: Callable[[str], bool]) -> Iterator[Scored]
     real = [case for case in REAL if wanted(case.name)]
     data = data_folder(chosen.data) if real else None  # type: ignore[attr-defined]
     if data is not None:
-        real += [case for case in other_cases(data, REAL) if wanted(case.name)]
+        real = [*_present(data, real), *(case for case in other_cases(data, REAL) if wanted(case.name))]
         yield from _real(data, real, methods, seeds, chosen.stroke_seeds)  # type: ignore[attr-defined]
     if wanted(PAINTED):
         yield from _regions(methods, seeds)
@@ -109,6 +109,15 @@ def _all_rows(chosen: object, wanted: Callable[[str], bool]) -> Iterator[Scored]
     for name, (kind, purities) in DEPARTURES.items():
         if wanted(name):
             yield from _departure(name, kind, purities, methods, chosen.seed)  # type: ignore[attr-defined,arg-type]
+
+
+def _present(data: Path, cases: Sequence[Case]) -> Iterator[Case]:
+    """The cases whose files are there; the others are named."""
+    for case in cases:
+        if (data / case.file).exists():
+            yield case
+        else:
+            print(f"napari-unmix: {case.name} is left out: {data / case.file} is not there.", file=sys.stderr)
 
 
 def _real(
