@@ -10,8 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from napari_unmix.cube import Cube
+
+# Elsewhere examples are drawn anew every time; where CI is set they are the same, so that a failure there comes from the change.
+settings.register_profile("same examples", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("same examples")
 
 WINDOW = all(importlib.util.find_spec(name) for name in ("napari", "pytestqt"))
 collect_ignore_glob = [] if WINDOW else ["gui/*", "plugin/*"]
