@@ -20,7 +20,7 @@ if os.environ.get("CI"):
     settings.load_profile("same examples")
 
 WINDOW = all(importlib.util.find_spec(name) for name in ("napari", "pytestqt"))
-collect_ignore_glob = [] if WINDOW else ["gui/*", "plugin/*"]
+collect_ignore_glob = [] if WINDOW else ["plugin/*"]
 _LEFT_OUT = "napari or pytest-qt is not installed: THE WINDOW'S TESTS ARE LEFT OUT (the gui extra brings them)"
 
 

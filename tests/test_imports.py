@@ -33,8 +33,11 @@ def test_help_loads_nothing_heavy(command: list[str]) -> None:
 
 
 def test_listing_methods_and_reading_a_run_load_nothing_heavy() -> None:
-    assert loaded_by("from napari_unmix.specs import method_specs; method_specs()") == []
-    assert loaded_by("import napari_unmix.runs, napari_unmix.palette, napari_unmix.pictures") == []
+    assert loaded_by("from napari_unmix.methods.registry import method_specs; method_specs()") == []
+    assert (
+        loaded_by("import napari_unmix.output.run_folder, napari_unmix.output.palette, napari_unmix.output.pictures")
+        == []
+    )
 
 
 @pytest.mark.parametrize("name", napari_unmix.__all__)
@@ -80,12 +83,14 @@ def test_the_contracts_hold(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "line", "contract"),
     [
-        ("simplex.py", "import napari_unmix.pipeline", "Layers: upper may import lower"),
+        ("rows/simplex.py", "import napari_unmix.pipeline", "Layers: upper may import lower"),
         ("identifiability/report.py", "import napari_unmix.pipeline", "Layers: upper may import lower"),
         ("cube.py", "import qtpy", "Only the plugin imports napari"),
         ("pipeline.py", "import napari", "Only the plugin imports napari"),
-        ("cli/info_command.py", "import napari_unmix.plugin.launch", "Only the plugin imports napari"),
-        ("plugin/session.py", "import qtpy", "know no Qt and no viewer"),
+        ("cli/info_command.py", "import napari_unmix.plugin.window.launch", "Only the plugin imports napari"),
+        ("plugin/facts/session.py", "import qtpy", "know no Qt and no viewer"),
+        ("plugin/facts/session.py", "import napari_unmix.plugin.verbs.controller", "The plugin's rooms"),
+        ("identifiability/report.py", "import napari_unmix.methods.contract", "Layers: upper may import lower"),
     ],
 )
 def test_the_contracts_break_when_violated(copy: Path, module: str, line: str, contract: str) -> None:

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_unmix.answer import drain
 from napari_unmix.cube import Annotation, Cube, FloatArray, Meaning, UnmixError
+from napari_unmix.methods.registry import spec_class
 from napari_unmix.pipeline import make_problem, unmix
 from napari_unmix.preconditions import LARGEST, SMALLEST, check_size, check_values
-from napari_unmix.specs import MethodSpec, spec_class
+from napari_unmix.spec import MethodSpec
 from napari_unmix.synthetic import Scene, blind_scene
-from napari_unmix.unmixing import drain
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 
 from napari_unmix.benchmarks import benchmark_names
 from napari_unmix.cli import main
-from napari_unmix.runs import _OURS
+from napari_unmix.output.run_folder import _OURS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

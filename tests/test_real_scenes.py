@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_unmix.answer import drain
 from napari_unmix.benchmarks._cases import CASES, HYSU, JASPER_RIDGE, Case, Truth
 from napari_unmix.benchmarks._scores import run_method, score
 from napari_unmix.benchmarks._strokes import paint_strokes
 from napari_unmix.cube import Cube
-from napari_unmix.methods.geometry.counting import suggest_endmembers
-from napari_unmix.methods.geometry.route import find_endmembers
-from napari_unmix.metrics import angle_table
-from napari_unmix.unmixing import drain
+from napari_unmix.geometry.counting import suggest_endmembers
+from napari_unmix.geometry.search import find_endmembers
+from napari_unmix.rows.metrics import angle_table
 
 pytestmark = [
     pytest.mark.real_data,

@@ -13,9 +13,9 @@ from typing import Any
 
 from qtpy.QtWidgets import QApplication
 
-from napari_unmix.plugin.launch import open_viewer
-from napari_unmix.plugin.session import Session
-from napari_unmix.plugin.workspace import workspace_of
+from napari_unmix.plugin.facts.session import Session
+from napari_unmix.plugin.window.launch import open_viewer
+from napari_unmix.plugin.window.workspace import workspace_of
 
 SIZE = (1390, 890)
 PIXEL = (40, 50)

@@ -16,27 +16,27 @@ _PUBLIC = {
     "Meaning": "cube",
     "UnmixError": "cube",
     "join_cubes": "joining",
-    "Progress": "unmixing",
-    "Unmixing": "unmixing",
-    "drain": "unmixing",
+    "Progress": "answer",
+    "Unmixing": "answer",
+    "drain": "answer",
     "assess": "pipeline",
     "unmix": "pipeline",
-    "read_run": "runs",
-    "write_run": "runs",
+    "read_run": "output.run_folder",
+    "write_run": "output.run_folder",
     "read_cube": "io",
-    "method_specs": "specs",
+    "method_specs": "methods.registry",
     "sample_scene": "synthetic",
 }
 
 if TYPE_CHECKING:
+    from napari_unmix.answer import Progress, Unmixing, drain
     from napari_unmix.cube import Annotation, Cube, Meaning, UnmixError
     from napari_unmix.io import read_cube
     from napari_unmix.joining import join_cubes
+    from napari_unmix.methods.registry import method_specs
+    from napari_unmix.output.run_folder import read_run, write_run
     from napari_unmix.pipeline import assess, unmix
-    from napari_unmix.runs import read_run, write_run
-    from napari_unmix.specs import method_specs
     from napari_unmix.synthetic import sample_scene
-    from napari_unmix.unmixing import Progress, Unmixing, drain
 
 __all__ = [
     "Annotation",

@@ -6,15 +6,15 @@ import time
 
 import numpy as np
 
+from napari_unmix.answer import Bend, Fit, Progress, Unmixing
 from napari_unmix.auxiliary import make_side_information
 from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray, UnmixError
-from napari_unmix.identifiability.checks import assess_solution
+from napari_unmix.geometry.counting import suggest_endmembers
+from napari_unmix.identifiability.assess import assess_solution
 from napari_unmix.identifiability.report import Report
-from napari_unmix.methods.base import Problem, Solution, implementation
-from napari_unmix.methods.geometry.counting import suggest_endmembers
+from napari_unmix.methods.contract import Problem, Solution, implementation
 from napari_unmix.preconditions import FEWEST_ENDMEMBERS, check_size, check_values
-from napari_unmix.specs.base import MethodSpec
-from napari_unmix.unmixing import Bend, Fit, Progress, Unmixing
+from napari_unmix.spec import MethodSpec
 
 _CHUNK = 50_000
 

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray
-from napari_unmix.metrics import angle_table
+from napari_unmix.rows.metrics import angle_table
 
 Kind = Literal["linear", "bilinear", "gains", "illumination", "tilt", "fan", "hapke", "post-nonlinear"]
 KINDS: tuple[Kind, ...] = ("linear", "bilinear", "gains", "illumination", "tilt")

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_unmix.answer import Fit, Preview, Progress, Unmixing
 from napari_unmix.cube import Cube
 from napari_unmix.identifiability.report import Check, Report
-from napari_unmix.unmixing import Fit, Preview, Progress, Unmixing
 
 if find_spec("napari") is None:  # the core is installed and tested without it
     collect_ignore_glob = ["test_*.py"]
@@ -67,7 +67,7 @@ def _fake_suggest(cube: Cube) -> Fit[int]:
 
 def _fake_survey(cube: Cube) -> Fit[Any]:
     yield Progress("looking", 0, 1, 0.0)
-    from napari_unmix.plugin.engine import survey
+    from napari_unmix.plugin.verbs.engine import survey
 
     return survey(cube)
 
@@ -78,7 +78,7 @@ def _fake_warm_up() -> Fit[None]:
 
 def make_engine(**others: Callable[..., Any]) -> Any:
     """An engine of fakes."""
-    from napari_unmix.plugin.engine import Engine
+    from napari_unmix.plugin.verbs.engine import Engine
 
     fakes: dict[str, Any] = {
         "unmix": fake_unmix,
@@ -150,7 +150,7 @@ def cube() -> Cube:
 @pytest.fixture
 def session() -> Any:
     """No facts yet."""
-    from napari_unmix.plugin.session import Session
+    from napari_unmix.plugin.facts.session import Session
 
     return Session()
 

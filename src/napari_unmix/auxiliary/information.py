@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from napari_unmix.answer import Fit, Progress, drain
 from napari_unmix.auxiliary.labelling import (
     FEWEST_PIXELS_OF_A_CELL,
     FEWEST_PIXELS_OF_A_REGION,
@@ -13,10 +14,9 @@ from napari_unmix.auxiliary.labelling import (
     MOST_SEGMENTS,
     crossed,
 )
+from napari_unmix.auxiliary.names import generator_names
 from napari_unmix.auxiliary.registry import GENERATORS
 from napari_unmix.cube import Annotation, Cube, IntArray
-from napari_unmix.specs.auxiliary import generator_names
-from napari_unmix.unmixing import Fit, Progress, drain
 
 PAINTED = "painted regions"
 HEAD = "Side information: "

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_unmix.alignment import match_endmembers
 from napari_unmix.cube import FloatArray
-from napari_unmix.methods.classical.sisal import minimum_volume_hinge
-from napari_unmix.methods.geometry.coordinates import perspective_coordinates
-from napari_unmix.methods.geometry.picks import (
+from napari_unmix.geometry.coordinates import perspective_coordinates
+from napari_unmix.geometry.picks import (
     largest_volume,
     simplex_volume,
     successive_projection,
     unit_length,
     vertex_components,
 )
-from napari_unmix.metrics import rmse, spectral_angle
-from napari_unmix.simplex import fully_constrained, scaled
-from napari_unmix.subspace import affine_subspace, linear_subspace, noise_level
+from napari_unmix.methods.sisal.fit import minimum_volume_hinge
+from napari_unmix.rows.alignment import match_endmembers
+from napari_unmix.rows.metrics import rmse, spectral_angle
+from napari_unmix.rows.simplex import fully_constrained, scaled
+from napari_unmix.rows.subspace import affine_subspace, linear_subspace, noise_level
 
 
 def classical_endmembers(spectra: FloatArray, count: int) -> dict[str, FloatArray]:

@@ -13,12 +13,12 @@ from typing import Any, Literal, NoReturn
 
 import numpy as np
 
-from napari_unmix.alignment import match_endmembers
+from napari_unmix.answer import Unmixing, drain
 from napari_unmix.cube import Annotation, Cube, FloatArray, UnmixError
-from napari_unmix.metrics import mean_correlation, rmse, spectral_angle
+from napari_unmix.methods.registry import spec_class
 from napari_unmix.pipeline import unmix
-from napari_unmix.specs import spec_class
-from napari_unmix.unmixing import Unmixing, drain
+from napari_unmix.rows.alignment import match_endmembers
+from napari_unmix.rows.metrics import mean_correlation, rmse, spectral_angle
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_unmix.answer import Unmixing
 from napari_unmix.benchmarks._cases import (
     DC1,
     HYSU,
@@ -34,7 +35,6 @@ from napari_unmix.benchmarks._strokes import paint_strokes
 from napari_unmix.benchmarks._summary import Goal, Scored, losses, table
 from napari_unmix.cube import Annotation
 from napari_unmix.synthetic import KINDS, NONLINEAR, Kind, Scene, blind_scene, region_scene
-from napari_unmix.unmixing import Unmixing
 
 TITLE = "accuracy against references, peers and targets"
 REAL = (SAMSON, SAMSON_ALTERNATIVE, JASPER_RIDGE, HYSU_CROP, HYSU, DC1)

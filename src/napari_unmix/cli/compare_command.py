@@ -13,7 +13,7 @@ import numpy as np
 from napari_unmix.cube import Cube, FloatArray, UnmixError
 
 if TYPE_CHECKING:
-    from napari_unmix.runs import Run
+    from napari_unmix.output.run_folder import Run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from napari_unmix.cli.unmix_command import load
-    from napari_unmix.runs import json_text, read_run
+    from napari_unmix.output.run_folder import json_text, read_run
 
     further, folders = _sorted_out(arguments.runs)
     runs = [read_run(folder) for folder in folders]
@@ -131,8 +131,8 @@ def _read_arrays(path: Path, names: set[str]) -> dict[str, FloatArray]:
 
 def compare(run: Run, cube: Cube, reference: Reference) -> dict[str, Any]:
     """The figures of one run of the cube, None where the reference has nothing to compare with."""
-    from napari_unmix.metrics import angle_table, mean_correlation, rmse
-    from napari_unmix.runs import cube_hash
+    from napari_unmix.output.run_folder import cube_hash
+    from napari_unmix.rows.metrics import angle_table, mean_correlation, rmse
 
     order = _match(run, reference)
     matched = np.flatnonzero(order >= 0)  # in the reference; order[matched] in the run
@@ -169,7 +169,7 @@ def _check_shape(run: Run, cube: Cube) -> None:
 
 def _match(run: Run, reference: Reference) -> Any:
     """The run's endmember of each of the reference's, −1 where there is none: by the angle, or by the maps alone."""
-    from napari_unmix.alignment import match_endmembers
+    from napari_unmix.rows.alignment import match_endmembers
 
     if reference.endmembers is not None:
         return match_endmembers(run.endmembers, reference.endmembers)

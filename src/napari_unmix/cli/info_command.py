@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from napari_unmix.io import read_cube
-    from napari_unmix.runs import json_text
+    from napari_unmix.output.run_folder import json_text
 
     values = describe(read_cube(arguments.cube))
     print(json_text(values, ascii_only=True) if arguments.json else "\n".join(_lines(values)))
@@ -51,7 +51,7 @@ def describe(cube: Cube) -> dict[str, Any]:
 
 def _suggestion(pixels: FloatArray) -> tuple[int | None, str | None]:
     """A number of endmembers, or why ``unmix`` refuses these (N, B) pixels."""
-    from napari_unmix.methods.geometry.counting import suggest_endmembers
+    from napari_unmix.geometry.counting import suggest_endmembers
     from napari_unmix.preconditions import FEWEST_ENDMEMBERS, check_size, check_values
 
     try:

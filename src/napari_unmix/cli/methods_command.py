@@ -12,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from napari_unmix.specs import method_specs
+    from napari_unmix.methods.registry import method_specs
 
     specs = method_specs()
     width = max(map(len, specs)) + 2

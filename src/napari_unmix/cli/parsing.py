@@ -14,7 +14,7 @@ from napari_unmix.cube import UnmixError
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-    from napari_unmix.specs import MethodSpec
+    from napari_unmix.spec import MethodSpec
 
 SPEC = "spec:"  # prefix of the options that belong to a spec, so that they never meet the command's own
 
@@ -53,7 +53,7 @@ def close_match(word: str, known: Iterable[str]) -> str:
 
 def add_spec_options(parser: argparse.ArgumentParser) -> None:
     """Add ``--method`` and one option per field of any spec."""
-    from napari_unmix.specs import method_specs
+    from napari_unmix.methods.registry import method_specs
 
     specs = method_specs()
     default = next(iter(specs))
@@ -117,7 +117,7 @@ def _help(of_method: dict[str, FieldInfo], all_methods: bool) -> str:
 
 def make_spec(arguments: argparse.Namespace) -> MethodSpec:
     """The spec that was asked for; UnmixError for an option that the method lacks, ValidationError for a bad value."""
-    from napari_unmix.specs import method_specs, spec_class
+    from napari_unmix.methods.registry import method_specs, spec_class
 
     chosen = spec_class(arguments.method)
     values = {name.removeprefix(SPEC): value for name, value in vars(arguments).items() if name.startswith(SPEC)}

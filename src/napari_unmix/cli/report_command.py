@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from napari_unmix.cube import Meaning, UnmixError
 
 if TYPE_CHECKING:
+    from napari_unmix.answer import Unmixing
     from napari_unmix.auxiliary import SideInformation
     from napari_unmix.cube import Annotation, Cube
     from napari_unmix.identifiability.report import Report
-    from napari_unmix.report_page import Page
-    from napari_unmix.runs import Run
-    from napari_unmix.unmixing import Unmixing
+    from napari_unmix.output.page.render import Page
+    from napari_unmix.output.run_folder import Run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from napari_unmix.report_page import page_html, page_of, report_text
-    from napari_unmix.runs import json_text, read_run
+    from napari_unmix.output.page.render import page_html, page_of, report_text
+    from napari_unmix.output.run_folder import json_text, read_run
 
     if arguments.annotation and not arguments.cube:
         raise UnmixError("--annotation is read beside the cube that it was painted on: give that with --cube.")
@@ -65,7 +65,7 @@ def page_of_run(stored: Run) -> Page:
     """What a run's folder holds for the page: all but the cube's picture."""
     import numpy as np
 
-    from napari_unmix.report_page import Page, axis_name
+    from napari_unmix.output.page.render import Page, axis_name
 
     bands = stored.endmembers.shape[1]
     return Page(
@@ -103,7 +103,7 @@ def again(stored: Run, cubes: Sequence[str], paintings: Sequence[str]) -> tuple[
 
 
 def _check_cube(stored: Run, cube: Cube) -> None:
-    from napari_unmix.runs import cube_hash
+    from napari_unmix.output.run_folder import cube_hash
 
     if cube_hash(cube) != stored.meta["cube"]["sha256"]:
         rows, columns, bands = stored.meta["cube"]["shape"]
@@ -121,7 +121,7 @@ def _check_cube(stored: Run, cube: Cube) -> None:
 
 def _check_annotation(stored: Run, annotation: Annotation | None) -> None:
     """Only the painting that the run used: another one would be taken for what the answer rests on."""
-    from napari_unmix.runs import annotation_hash
+    from napari_unmix.output.run_folder import annotation_hash
 
     said = stored.meta.get("annotation")
     if annotation is None:
@@ -138,7 +138,7 @@ def restored(stored: Run, side: SideInformation, cube: Cube) -> Unmixing:
     """A stored run as the result that it was, as far as the report reads it."""
     import numpy as np
 
-    from napari_unmix.unmixing import Bend, Unmixing
+    from napari_unmix.answer import Bend, Unmixing
 
     model, painting = stored.model(), stored.meta.get("annotation") or {"labels": []}
     details: dict[str, object] = {"regions": side.labels, "painted_regions": side.declared}

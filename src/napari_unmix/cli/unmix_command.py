@@ -14,9 +14,9 @@ from napari_unmix.cli.parsing import add_spec_options, make_spec
 from napari_unmix.cube import Annotation, Cube, IntArray, Meaning, UnmixError
 
 if TYPE_CHECKING:
+    from napari_unmix.answer import Unmixing
     from napari_unmix.identifiability.report import Report
-    from napari_unmix.specs import MethodSpec
-    from napari_unmix.unmixing import Unmixing
+    from napari_unmix.spec import MethodSpec
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command. All that can be refused is refused before the fit."""
-    from napari_unmix.runs import check_destination
+    from napari_unmix.output.run_folder import check_destination
 
     spec = make_spec(arguments)
     meanings = parse_meanings(arguments.material, arguments.ignore)
@@ -170,7 +170,7 @@ def fit(cube: Cube, spec: MethodSpec, annotation: Annotation | None) -> tuple[Un
 
 def summary(cube: Cube, result: Unmixing, report: Report) -> list[str]:
     """Lines for people."""
-    from napari_unmix.runs import mean_abundances
+    from napari_unmix.output.run_folder import mean_abundances
 
     height, width, bands = cube.shape
     count, width_of_names = len(result.names), max(map(len, result.names))
@@ -190,7 +190,7 @@ def summary(cube: Cube, result: Unmixing, report: Report) -> list[str]:
 
 
 def _as_json(cube: Cube, result: Unmixing, report: Report, folder: Path) -> str:
-    from napari_unmix.runs import json_text, mean_abundances
+    from napari_unmix.output.run_folder import json_text, mean_abundances
 
     values: dict[str, Any] = {
         "out": folder,
@@ -210,7 +210,7 @@ def _as_json(cube: Cube, result: Unmixing, report: Report, folder: Path) -> str:
 
 
 def _new_folder(cube: Cube, spec: MethodSpec) -> Path:
-    from napari_unmix.runs import free_folder
+    from napari_unmix.output.run_folder import free_folder
 
     name = re.sub(r"[^\w.-]+", "_", cube.name).strip("._") or "cube"
     return free_folder(Path.cwd(), f"{name}-{spec.method}")
@@ -219,7 +219,7 @@ def _new_folder(cube: Cube, spec: MethodSpec) -> Path:
 def _write(
     arguments: argparse.Namespace, cube: Cube, result: Unmixing, report: Report, annotation: Annotation | None
 ) -> Path:
-    from napari_unmix.runs import write_run
+    from napari_unmix.output.run_folder import write_run
 
     if arguments.out is not None:
         return write_run(arguments.out, cube, result, report, annotation=annotation, overwrite=arguments.overwrite)

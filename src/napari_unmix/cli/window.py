@@ -34,7 +34,7 @@ def why_no_window(environment: Mapping[str, str] = os.environ, platform: str = s
 
 def open_window(path: str | None = None, *, sample: bool = False) -> None:
     """Open napari with the docks, and return when it is closed."""
-    from napari_unmix.plugin.launch import open_viewer
+    from napari_unmix.plugin.window.launch import open_viewer
 
     open_viewer(path, sample=sample)
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import numpy as np
 
 from napari_unmix.cube import FloatArray
-from napari_unmix.identifiability.evidence import Evidence
-from napari_unmix.identifiability.fit_checks import BY_CHANCE, moments_misfit
-from napari_unmix.identifiability.refits import Refits, abundance_change, angles, some_rows
-from napari_unmix.methods.geometry.refine import POORLY_DETERMINED
-from napari_unmix.simplex import fully_constrained, scaled
+from napari_unmix.identifiability.again.refits import Refits, abundance_change, angles, some_rows
+from napari_unmix.identifiability.checks.fit import BY_CHANCE, moments_misfit
+from napari_unmix.identifiability.subject import Evidence
+from napari_unmix.regions.acceptance import POORLY_DETERMINED
+from napari_unmix.rows.simplex import fully_constrained, scaled
 
 # The result's own error, as a share of what the regions' estimates would change: half, where the moments follow a Dirichlet; most, where they do not.
 _SHARED, _RESULTS_SHARE = 0.5, 0.85

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from napari_unmix.cube import FloatArray
-from napari_unmix.identifiability.evidence import Evidence
-from napari_unmix.identifiability.fit_checks import BY_CHANCE, moments_misfit
-from napari_unmix.identifiability.refits import Refits, accepted, angles
+from napari_unmix.identifiability.again.refits import Refits, accepted, angles
+from napari_unmix.identifiability.checks.fit import BY_CHANCE, moments_misfit
 from napari_unmix.identifiability.report import GEOMETRY, Check, Verdict
+from napari_unmix.identifiability.subject import Evidence
 
 # An estimate of the regions' confirms endmembers that it was not used for where it comes this close (degrees).
 CONFIRMED_WITHIN = 2.0

@@ -1,0 +1,1 @@
+"""Endmembers as the corners of the data."""

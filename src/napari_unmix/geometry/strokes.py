@@ -1,0 +1,162 @@
+"""Painted materials: strokes name the endmembers that lead them, confirm them where both agree, and anchor those that were not found.
+
+A stroke is imprecise: some of its pixels are mistakes, and all of them may be mixtures. So it is not taken for the endmember's spectrum. Where
+spectra vary, the purest spectra found and the stroke's own are averaged, because their errors are independent; they are averaged only where they
+are close, because a stroke far off is a mixture (constants from twelve strokings each of three scenes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+
+import numpy as np
+
+from napari_unmix.cube import FloatArray, IntArray
+from napari_unmix.geometry import archetypes as arch
+from napari_unmix.geometry.found import NO_EXCESS, Found, Search
+from napari_unmix.geometry.picks import unit_length
+from napari_unmix.geometry.supported import supported_picks
+from napari_unmix.rows.alignment import match_endmembers
+from napari_unmix.rows.metrics import spectral_angle
+from napari_unmix.rows.simplex import fully_constrained, non_negative
+from napari_unmix.rows.subspace import linear_subspace
+
+# A stroke is mostly one material: on exact scenes the endmember it names leads it by this share, on varying ones by the lesser.
+_MOSTLY, _LED = 0.5, 1 / 3
+# Stroke and endmember are one material within this angle (radians), and brightness within this factor.
+_AGREE = np.radians(3.0)
+_AS_BRIGHT = 1.25
+# A stroke's mean, against all the evidence of its material (theory §3: λ).
+_CONFIRMING, _ANCHORING = 1.0, 0.3
+# While nothing better is painted, a free endmember beside strokes may rise this little over the noise.
+_RISES = 3.0
+
+
+def with_strokes(
+    spectra: FloatArray, found: Found, strokes: list[IntArray], noise: float, *, sum_to_one: bool, varies: bool
+) -> Search:
+    """Endmembers with those of the painted materials first, in their order.
+
+    ``strokes`` are indices into ``spectra`` (N, B); ``varies``: whether spectra vary more than noise.
+    """
+    order = _order_by_strokes(spectra, found.endmembers, strokes, sum_to_one, _LED if varies else _MOSTLY)
+    if order is None:
+        return (yield from _anchored_by_strokes(spectra, len(found.endmembers), strokes, sum_to_one))
+    named = replace(found, endmembers=found.endmembers[order])
+    if found.route == "rare":
+        return _confirmed_picks(spectra, named, strokes, noise)
+    if varies:
+        return (yield from _confirmed(spectra, named, strokes, sum_to_one))
+    return replace(named, notes=(*found.notes, "Painted materials name the endmembers that lead them."))
+
+
+def _order_by_strokes(
+    spectra: FloatArray, endmembers: FloatArray, strokes: list[IntArray], sum_to_one: bool, least: float
+) -> IntArray | None:
+    """Order that puts the endmember that leads each stroke first; None where one has less than ``least`` of its stroke."""
+    from scipy.optimize import linear_sum_assignment
+
+    invert = fully_constrained if sum_to_one else non_negative
+    scale = 1.0 if sum_to_one else np.maximum(endmembers.max(axis=1, keepdims=True), 1e-12)
+    shares = np.array([np.median(invert(spectra[stroke], endmembers / scale), axis=0) for stroke in strokes])
+    shares = shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-12)
+    rows, columns = linear_sum_assignment(-shares)
+    if shares[rows, columns].min() < least:
+        return None
+    return np.concatenate([columns, np.setdiff1d(np.arange(len(endmembers)), columns)])
+
+
+def _confirmed(spectra: FloatArray, named: Found, strokes: list[IntArray], sum_to_one: bool) -> Search:
+    """Average each endmember with the fit that the strokes anchor, where the two agree."""
+    unit, lengths = unit_length(spectra)
+    weights = lengths / lengths.mean()
+    count = len(named.endmembers)
+    subspace = linear_subspace(unit, min(count + 2, spectra.shape[1]), weights)
+    scores = subspace.scores(unit)
+    cores = [stroke[arch.stroke_mean(scores[stroke])[1]] for stroke in strokes]
+    means = np.array([scores[core].mean(axis=0) for core in cores])
+    directions = _directions(named.endmembers)
+    start = np.vstack([means, subspace.scores(directions)[len(means) :]])
+    anchors = arch.Strokes(means, _CONFIRMING)
+    fit = yield from arch.fit_archetypes(scores, start, weights, 0.1, strokes=anchors, sweeps=60)
+    other = _directions(arch.purest_mean(unit, fully_constrained(scores, fit.archetypes)))
+    agree = spectral_angle(other, directions) < _AGREE
+    endmembers = _directions(np.where(agree[:, None], directions + other, directions))
+    if sum_to_one:
+        brightness = np.linalg.norm(named.endmembers, axis=1)
+        painted = np.array([np.median(lengths[core]) for core in cores])
+        ratio = painted / brightness[: len(cores)]
+        both = np.sqrt(painted * brightness[: len(cores)])
+        alike = (ratio < _AS_BRIGHT) & (ratio > 1 / _AS_BRIGHT)
+        brightness[: len(cores)] = np.where(alike, both, brightness[: len(cores)])
+        endmembers = endmembers * brightness[:, None]
+    confirmed = int(agree[: len(cores)].sum())
+    note = f"Painted materials name the endmembers that lead them, and confirm {confirmed} of {len(cores)} (within 3°)."
+    return replace(named, endmembers=endmembers, notes=(*named.notes, note))
+
+
+def _confirmed_picks(spectra: FloatArray, named: Found, strokes: list[IntArray], noise: float) -> Found:
+    """Stroke and pick together where they agree, the pick alone where not; the other picks anew beside them."""
+    unit, _ = unit_length(spectra)
+    picks = supported_picks(spectra, noise, len(named.endmembers))
+    order = match_endmembers(picks.means(spectra), named.endmembers)
+    first, confirmed = [], 0
+    for k, stroke in enumerate(strokes):
+        pick = picks.groups[order[k]]
+        core = stroke[arch.stroke_mean(unit[stroke])[1]]
+        agree = spectral_angle(spectra[core].mean(axis=0), spectra[pick].mean(axis=0)) < _AGREE
+        first.append(np.union1d(core, pick) if agree else pick)
+        confirmed += int(agree)
+    beside = supported_picks(spectra, noise, len(named.endmembers), rises=_RISES, first=first)
+    endmembers = beside.means(spectra) if len(beside.groups) == len(named.endmembers) else named.endmembers
+    note = (
+        f"Painted materials name the endmembers that lead them, and confirm {confirmed} of {len(strokes)} (within 3°)."
+    )
+    return replace(named, endmembers=endmembers, notes=(*named.notes, note))
+
+
+def _directions(spectra: FloatArray) -> FloatArray:
+    return np.asarray(spectra / np.maximum(np.linalg.norm(spectra, axis=1, keepdims=True), 1e-12))
+
+
+def _anchored_by_strokes(spectra: FloatArray, count: int, strokes: list[IntArray], sum_to_one: bool) -> Search:
+    """Where a painted material was not found: its stroke anchors it, and the others are the purest spectra left."""
+    unit, lengths = unit_length(spectra)
+    weights = lengths / lengths.mean()
+    subspace = linear_subspace(unit, min(count + 2, spectra.shape[1]), weights)
+    scores = subspace.scores(unit)
+    cores = [stroke[arch.stroke_mean(scores[stroke])[1]] for stroke in strokes]
+    fit = yield from _anchored(scores, weights, cores, count)
+    # Pixels that the first fit contradicts were painted by mistake.
+    kept = []
+    for k, core in enumerate(cores):
+        share = fit.abundances[core, k]
+        believed = core[share >= 0.5 * np.median(share)]
+        kept.append(believed if len(believed) >= arch.FEWEST_BACKERS else core)
+    fit = yield from _anchored(scores, weights, kept, count)
+    endmembers: FloatArray = fit.archetypes @ subspace.basis
+    if sum_to_one:
+        endmembers = arch.brightness_of_closest(unit, lengths, endmembers, fit.abundances)
+    one = len(strokes) == 1
+    note = f"{len(strokes)} painted material{'' if one else 's'} anchor{'s' if one else ''} the first endmember{'' if one else 's'}"
+    note += "." if len(strokes) == count else "; the others are the purest spectra left."
+    numbers = {"stroke_pixels_believed": [len(pixels) for pixels in kept]}
+    return Found(endmembers, "strokes", True, 0.0, NO_EXCESS, (note,), numbers)
+
+
+def _anchored(
+    scores: FloatArray, weights: FloatArray, cores: list[IntArray], count: int
+) -> Generator[float, None, arch.Archetypes]:
+    means = np.array([scores[core].mean(axis=0) for core in cores])
+    start = means
+    few = max(arch.FEWEST_BACKERS, len(scores) // 500)
+    while len(start) < count:
+        # A free endmember starts at the worst-explained pixel and its likes.
+        residual = weights * ((scores - fully_constrained(scores, start) @ start) ** 2).sum(axis=1)
+        worst = np.argpartition(-residual, few)[:few]
+        seed = worst[residual[worst].argmax()]
+        alike = worst[np.argsort(((scores[worst] - scores[seed]) ** 2).sum(axis=1))[: arch.FEWEST_BACKERS]]
+        start = np.vstack([start, scores[alike].mean(axis=0)])
+    anchors = arch.Strokes(means, _ANCHORING)
+    return (yield from arch.fit_archetypes(scores, start, weights, 0.1, strokes=anchors, sweeps=60))

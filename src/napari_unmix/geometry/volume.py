@@ -1,0 +1,120 @@
+"""Noise-calibrated minimum volume: the smallest simplex that explains pixels outside it by noise, no more.
+
+    min  β log|vol| − mean_i Σ_k log Φ(a_ik / (s_i |q_k|))
+
+with barycentric coordinates a_ik, q_k the rows of the inverse simplex that take noise into coordinate k, s_i the noise of pixel i, Φ the
+normal distribution function. It replaces the hinge of SISAL (Bioucas-Dias 2009) and needs no tuning per noise level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import numpy as np
+
+from napari_unmix.cube import FloatArray
+from napari_unmix.geometry.picks import largest_volume, simplex_volume
+
+# The hinge of SISAL: how far it is smoothed, and how far the start is inflated.
+_SMOOTH, _INFLATED = 0.005, 1.3
+
+
+def minimum_volume(
+    scores: FloatArray, noise: FloatArray | float, starts: list[FloatArray], weight: float = 1.0, iterations: int = 200
+) -> Generator[float, None, FloatArray]:
+    """Vertices (P, P−1) of the best local optimum over ``starts`` (each (P, P−1)) for scores (N, P−1) with noise (N,) or one number.
+
+    Yields the best objective after every start.
+    """
+    from scipy.optimize import minimize
+
+    centre, spread = scores.mean(axis=0), float(scores.std(axis=0).mean())
+    data = np.column_stack([(scores - centre) / spread, np.ones(len(scores))])
+    scaled_noise = np.broadcast_to(np.asarray(noise, dtype=np.float64) / spread, (len(scores),))
+    best_value, best = np.inf, starts[0]
+    for start in starts:
+        found = minimize(
+            volume_objective,
+            ((start - centre) / spread).ravel(),
+            args=(data, scaled_noise, weight),
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": iterations, "maxcor": 20},
+        )
+        if np.isfinite(found.fun) and found.fun < best_value and np.isfinite(found.x).all():
+            best_value, best = float(found.fun), found.x.reshape(start.shape) * spread + centre
+        yield best_value
+    return best
+
+
+def volume_weights(count: int) -> tuple[float, float]:
+    """The two weights of the volume for P = ``count`` endmembers, whose results are averaged."""
+    return 0.5 * (count - 1), 0.25 * (count - 1)
+
+
+def volume_objective(
+    parameters: FloatArray, data: FloatArray, noise: FloatArray, weight: float
+) -> tuple[float, FloatArray]:
+    """Objective and gradient for vertices (P·(P−1),), homogeneous data (N, P), noise (N,)."""
+    from scipy.special import log_ndtr
+
+    count = data.shape[1]
+    corners = np.vstack([parameters.reshape(count, count - 1).T, np.ones(count)])  # homogeneous vertices in columns
+    sign, log_volume = np.linalg.slogdet(corners)
+    if sign == 0 or not np.isfinite(log_volume):
+        return 1e10, np.zeros_like(parameters)
+    inverse = np.linalg.inv(corners)
+    coordinates = data @ inverse.T  # (N, P)
+    into = inverse[:, :-1]
+    gain = np.sqrt((into**2).sum(axis=1))
+    ratio = coordinates / (noise[:, None] * gain)
+    log_inside = log_ndtr(ratio)
+    value = weight * log_volume - log_inside.sum() / len(data)
+    hazard = np.exp(-0.5 * ratio**2 - 0.5 * np.log(2 * np.pi) - log_inside)  # φ/Φ
+    to_coordinates = -(hazard / (noise[:, None] * gain)) / len(data)
+    to_inverse = to_coordinates.T @ data
+    to_inverse[:, :-1] += ((hazard * ratio).sum(axis=0) / len(data) / gain**2)[:, None] * into
+    to_corners = weight * inverse.T - inverse.T @ to_inverse @ inverse.T
+    return float(value), to_corners[:-1].T.ravel()
+
+
+def hinge_volume(scores: FloatArray, count: int, penalty: float = 30.0, iterations: int = 300) -> FloatArray:
+    """Vertices (count, count − 1) of scores (N, count − 1) by SISAL's criterion: pixels outside the simplex at a price, whatever the noise.
+
+    min over vertices of log|volume| + λ · mean over pixels of Σ_k hinge(−a_k), a the barycentric coordinates (Bioucas-Dias 2009). The paper
+    solves it by an augmented Lagrangian; here the hinge is smoothed, and L-BFGS goes down from the largest simplex of pixels, a little inflated.
+    """
+    from scipy.optimize import minimize
+
+    corners = scores[largest_volume(scores, simplex_volume(scores, count))]
+    centre, spread = scores.mean(axis=0), np.maximum(scores.std(axis=0), 1e-12)
+    data = np.column_stack([(scores - centre) / spread, np.ones(len(scores))])
+    start = (corners - centre) / spread
+    start = start.mean(axis=0) + _INFLATED * (start - start.mean(axis=0))
+    found = minimize(
+        hinge_objective,
+        start.ravel(),
+        args=(data, penalty),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": iterations, "maxcor": 20},
+    )
+    best = found.x if np.isfinite(found.x).all() and np.isfinite(found.fun) else start.ravel()
+    return np.asarray(best.reshape(start.shape) * spread + centre)
+
+
+def hinge_objective(parameters: FloatArray, data: FloatArray, penalty: float) -> tuple[float, FloatArray]:
+    """Objective and gradient for vertices (P·(P−1),) and homogeneous data (N, P)."""
+    count = data.shape[1]
+    corners = np.vstack([parameters.reshape(count, count - 1).T, np.ones(count)])
+    sign, log_volume = np.linalg.slogdet(corners)
+    if sign == 0 or not np.isfinite(log_volume):
+        return 1e10, np.zeros_like(parameters)
+    inverse = np.linalg.inv(corners)
+    outside = -(data @ inverse.T) / _SMOOTH
+    value = log_volume + penalty * _SMOOTH * np.logaddexp(0, outside).sum() / len(data)
+    # −1/(1 + e^(−outside)), without overflow.
+    slope = -0.5 * (1 + np.tanh(0.5 * outside)) * penalty / len(data)
+    to_inverse = slope.T @ data
+    to_corners = inverse.T - inverse.T @ to_inverse @ inverse.T
+    return float(value), to_corners[:-1].T.ravel()

@@ -1,0 +1,81 @@
+"""Simulated twins: scenes made from the result, on which the same estimate is repeated (the parametric bootstrap)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from napari_unmix.cube import FloatArray, IntArray
+from napari_unmix.identifiability.again.geometry import geometry_again, repeatable
+from napari_unmix.identifiability.again.refits import (
+    Refits,
+    Steps,
+    Twin,
+    abundance_change,
+    accepted,
+    averaged,
+    some_rows,
+)
+from napari_unmix.identifiability.subject import Evidence
+from napari_unmix.regions.moments import MomentFit, RegionMoments, fit_region_moments
+
+TWINS = 3
+_LARGEST_CONCENTRATION = 200.0
+# Up to here the residual is noise, and twins draw it afresh.
+_NOISE_ONLY = 1.04
+
+
+def simulate_twins(evidence: Evidence, made: Refits, generator: np.random.Generator) -> Steps[Refits]:
+    """Refit ``TWINS`` scenes, by the geometry and, where the result rests on them, by the regions' moments."""
+    if not repeatable(evidence, made):
+        return made
+    rows = some_rows(len(evidence.spectra), generator)
+    twins = []
+    for _ in range(TWINS):
+        spectra = _simulated(evidence, rows, generator)
+        moved: FloatArray = (yield from geometry_again(evidence, made, spectra, generator)) - evidence.endmembers
+        if accepted(evidence) and made.moments is not None and made.moment_fit is not None:
+            by_regions = _moments_moved(made.moments, made.moment_fit, generator)
+            moved = 0.5 * (moved + by_regions) if averaged(evidence) else by_regions
+            yield
+        endmembers = np.maximum(evidence.endmembers + moved, 0.0)
+        twins.append(Twin(endmembers, abundance_change(evidence, rows, endmembers)))
+    return replace(made, twins=tuple(twins))
+
+
+def _simulated(evidence: Evidence, rows: IntArray, generator: np.random.Generator) -> FloatArray:
+    """Spectra of the fitted abundances with fresh noise; where spectra vary more than noise, with residuals drawn from other pixels."""
+    clean = (evidence.illumination[rows, None] * evidence.abundances[rows]) @ evidence.endmembers
+    fresh = evidence.noise * generator.normal(size=clean.shape)
+    residual = evidence.spectra[rows] - clean
+    freedom = max(clean.shape[1] - evidence.count + 1, 1)
+    if np.mean((residual**2).sum(axis=1)) <= (_NOISE_ONLY * evidence.noise) ** 2 * freedom:
+        return np.asarray(clean + fresh)
+    basis = np.linalg.qr(evidence.endmembers.T)[0]
+    drawn = residual[generator.permutation(len(rows))]
+    # Residuals lack what the fit has taken up within the endmembers' span.
+    return np.asarray(clean + drawn + (fresh - drawn) @ basis @ basis.T)
+
+
+def _moments_moved(moments: RegionMoments, fit: MomentFit, generator: np.random.Generator) -> FloatArray:
+    """How far the regions' estimate on simulated regions is from the endmembers they were simulated with: (P, B)."""
+    twin = simulated_moments(moments, fit, generator)
+    moved = fit_region_moments(twin, [fit.endmembers], iterations=200).endmembers - fit.endmembers
+    return np.asarray(moved)
+
+
+def simulated_moments(moments: RegionMoments, fit: MomentFit, generator: np.random.Generator) -> RegionMoments:
+    """Moments of as many independent Dirichlet pixels in each region as the fit rests on, with noise."""
+    vertices = moments.to_vertices(fit.endmembers)
+    shares = np.clip(fit.means, 0.01, None)
+    shares = shares / shares.sum(axis=1, keepdims=True)
+    concentrations = np.clip(fit.concentrations, 0.5, _LARGEST_CONCENTRATION)
+    means, covariances = [], []
+    for share, concentration, count in zip(shares, concentrations, moments.counts, strict=True):
+        pixels = max(round(count), moments.dimension + 2)
+        scores = generator.dirichlet(share * concentration, pixels) @ vertices
+        scores = scores + np.sqrt(moments.noise) * generator.normal(size=scores.shape)
+        means.append(scores.mean(axis=0))
+        covariances.append(np.cov(scores.T, bias=True).reshape(moments.dimension, moments.dimension))
+    return replace(moments, means=np.array(means), covariances=np.array(covariances))

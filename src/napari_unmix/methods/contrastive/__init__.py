@@ -1,1 +1,0 @@
-"""Methods that learn from telling apart: regions by their pixels' abundances."""

@@ -1,0 +1,66 @@
+"""Spec of the identifiable VAE (theory: M1 to M5)."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from napari_unmix.auxiliary.names import GENERATOR_NAMES, Auxiliary
+from napari_unmix.spec import MethodSpec
+
+
+class IvaeSpec(MethodSpec):
+    """Region-conditional prior on abundances, linear or another mixing, anchored endmembers, semi-amortised inference."""
+
+    title: ClassVar[str] = "iVAE"
+    implementation: ClassVar[str] = "napari_unmix.methods.ivae.fit:fit"
+    uses_paint: ClassVar[bool] = True
+
+    method: Literal["ivae"] = "ivae"
+    auxiliary: Auxiliary = Field(
+        "auto",
+        title="Side information",
+        description="Where u comes from on unpainted pixels: auto (painted regions, or superpixels where no region is painted), none, or "
+        f"{', '.join(GENERATOR_NAMES)}; several are combined by +.",
+        json_schema_extra={"metavar": "NAME[+NAME…]"},
+    )
+    mixing: Literal["linear", "fan", "bilinear", "ppnm", "post-nonlinear", "residual"] = Field(
+        "linear",
+        title="Mixing",
+        description="How spectra mix. linear; fan, bilinear or ppnm: light scattered twice; post-nonlinear: one curve for the scene; "
+        "residual: a bounded network. Nonlinear mixing needs more, and more different, regions. Linear mixing is kept where the evidence "
+        "does not ask for a curve, a network or variability; fan, bilinear and ppnm are kept unless linear mixing already leaves only noise.",
+        json_schema_extra={"advanced": True},
+    )
+    prior: Literal["auto", "dirichlet", "logistic-normal"] = Field(
+        "auto",
+        title="Region prior",
+        description="Law of the abundances in a region. auto: chosen by evidence.",
+        json_schema_extra={"advanced": True},
+    )
+    variability: bool = Field(
+        False,
+        title="Endmember variability",
+        description="Let every pixel's endmembers vary a little around the scene's. What is identified is then less: see the card.",
+        json_schema_extra={"advanced": True},
+    )
+    epochs: int = Field(
+        12,
+        ge=1,
+        le=500,
+        title="Epochs",
+        description="Passes over the pixels of the inference network.",
+        json_schema_extra={"advanced": True},
+    )
+    batch: int = Field(
+        1024, ge=16, le=65536, title="Batch", description="Pixels per step.", json_schema_extra={"advanced": True}
+    )
+    learning_rate: float = Field(
+        3e-3,
+        gt=0,
+        le=0.1,
+        title="Learning rate",
+        description="Peak step size of Adam.",
+        json_schema_extra={"advanced": True},
+    )

@@ -1,0 +1,33 @@
+"""The methods there are: every folder beside this file that has a ``spec`` adds one. Listing them loads no torch."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+
+from napari_unmix import methods
+from napari_unmix.cube import UnmixError
+from napari_unmix.spec import MethodSpec
+
+
+@cache
+def method_specs() -> dict[str, type[MethodSpec]]:
+    """Method name -> spec class, the default method first, then by name."""
+    found: dict[str, type[MethodSpec]] = {}
+    for folder in pkgutil.iter_modules(methods.__path__):
+        if not folder.ispkg or folder.name.startswith("_"):
+            continue
+        module = importlib.import_module(f"{methods.__name__}.{folder.name}.spec")
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, MethodSpec) and value.__module__ == module.__name__:
+                found[value.model_fields["method"].default] = value
+    return dict(sorted(found.items(), key=lambda item: (item[0] != "ivae", item[0])))
+
+
+def spec_class(method: str) -> type[MethodSpec]:
+    """The spec class of a method; UnmixError names the methods there are."""
+    try:
+        return method_specs()[method]
+    except KeyError:
+        raise UnmixError(f"There is no method {method!r}: choose one of {', '.join(method_specs())}.") from None

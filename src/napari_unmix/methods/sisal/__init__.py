@@ -1,0 +1,1 @@
+"""SISAL, then least squares."""

@@ -1,0 +1,26 @@
+"""Spec of minimum volume by SISAL, followed by exact constrained least squares."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from napari_unmix.spec import MethodSpec
+
+
+class SisalSpec(MethodSpec):
+    """Simplex identification by a hinge penalty (Bioucas-Dias 2009), then exact simplex or scaled least squares."""
+
+    title: ClassVar[str] = "SISAL + least squares"
+    implementation: ClassVar[str] = "napari_unmix.methods.sisal.fit:fit"
+
+    method: Literal["sisal"] = "sisal"
+    penalty: float = Field(
+        30.0,
+        gt=0,
+        le=10_000,
+        title="Penalty",
+        description="What a pixel outside the simplex costs, against the simplex's log volume.",
+        json_schema_extra={"advanced": True},
+    )

@@ -1,0 +1,1 @@
+"""VCA, then least squares."""

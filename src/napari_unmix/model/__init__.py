@@ -1,0 +1,1 @@
+"""The generative law of a region's pixels: frozen values and pure functions."""

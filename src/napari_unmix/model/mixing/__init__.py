@@ -1,0 +1,1 @@
+"""Mixing functions: how abundances become a spectrum."""

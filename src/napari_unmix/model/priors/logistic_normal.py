@@ -1,0 +1,135 @@
+"""The logistic-normal region prior (Aitchison & Shen 1980): z | u ~ N(μ(u), Σ(u)) with a full covariance, in isometric log-ratio coordinates.
+
+A full covariance keeps the class closed under relabelling of the materials: permuting them rotates z.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from napari_unmix.model.priors.dirichlet import HIDDEN_AT_ONCE, Moments, helmert, reweighted, sums_by_region
+
+# A region's covariance is drawn towards the pooled one by P + 1 pixels' worth, its mean towards the overall mean by one.
+_MEAN_PIXELS = 1.0
+# Least variance of a log-ratio: under it a region's abundances are equal to a per cent.
+_LEAST_VARIANCE = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class RegionLogisticNormal:
+    """``mean`` (R, d), ``covariance`` (R, d, d), ``log_weights`` (R,) log π; ``lean`` (R, d) and ``strength`` (R,): where a region's mean is
+    drawn to, and by how many pixels' worth (0: towards the overall mean, by one)."""
+
+    mean: Tensor
+    covariance: Tensor
+    log_weights: Tensor
+    lean: Tensor
+    strength: Tensor
+
+    @classmethod
+    def from_moments(
+        cls, moments: Moments, regions: Tensor, log_weights: Tensor, lean: Tensor, strength: Tensor
+    ) -> RegionLogisticNormal:
+        """The law with the moments (N,) of pixels with u (N,); where no u is known, one broad law for every region."""
+        count, size = len(log_weights), moments.z.shape[1]
+        centred = moments.z - moments.z.mean(dim=0)
+        pooled = centred.T @ centred / len(centred) + moments.covariance.mean(dim=0)
+        broad = cls(
+            moments.z.mean(dim=0).expand(count, size),
+            pooled.expand(count, size, size) + _LEAST_VARIANCE * torch.eye(size).to(pooled),
+            log_weights,
+            lean,
+            strength,
+        )
+        return broad.updated(moments, regions)
+
+    @property
+    def parameters_per_region(self) -> int:
+        size = self.mean.shape[1]
+        return size + size * (size + 1) // 2
+
+    def _joint(self, z: Tensor) -> Tensor:
+        """(N, R) log π_r + log N(z; μ_r, Σ_r)."""
+        precision, log_det = self._precision()
+        pulled = torch.einsum("rde,re->rd", precision, self.mean)
+        outer = (z[:, :, None] * z[:, None, :]).flatten(1)
+        quadratic = outer @ precision.flatten(1).T - 2 * z @ pulled.T + (pulled * self.mean).sum(dim=1)
+        return self.log_weights - 0.5 * (quadratic + log_det + z.shape[1] * math.log(2 * math.pi))
+
+    def _precision(self) -> tuple[Tensor, Tensor]:
+        precision: Tensor = torch.linalg.inv(self.covariance)
+        log_det: Tensor = torch.linalg.slogdet(self.covariance)[1]
+        return precision, log_det
+
+    def log_density(self, z: Tensor, regions: Tensor) -> Tensor:
+        """(N,) log density with respect to z (N, d) for u (N,), 0 = unknown."""
+        return -self.parts(z, regions)[0]
+
+    def parts(self, z: Tensor, regions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """−log density, gradient and Hessian; for unknown u the Hessian is the mean of the regions' precisions by p(u | z)."""
+        precision, log_det = self._precision()
+        index = (regions - 1).clamp_min(0)
+        centred = z - self.mean[index]
+        hessian = precision[index]
+        gradient = torch.einsum("nde,ne->nd", hessian, centred)
+        energy = 0.5 * ((gradient * centred).sum(dim=1) + log_det[index] + z.shape[1] * math.log(2 * math.pi))
+        hidden = regions == 0
+        if bool(hidden.any()):
+            energy, gradient = energy.clone(), gradient.clone()
+            joint = self._joint(z[hidden])
+            total = torch.logsumexp(joint, dim=1)
+            shares = (joint - total[:, None]).exp()
+            pulled = torch.einsum("rde,re->rd", precision, self.mean)
+            energy[hidden] = -total
+            mixed = (shares @ precision.flatten(1)).reshape(-1, *precision.shape[1:])
+            hessian[hidden] = mixed
+            gradient[hidden] = torch.einsum("nde,ne->nd", mixed, z[hidden]) - shares @ pulled
+        return energy, gradient, hessian
+
+    def updated(self, moments: Moments, regions: Tensor) -> RegionLogisticNormal:
+        """EM's M-step from the posterior's means and covariances; small regions borrow the pooled covariance."""
+        size, count = self.mean.shape[1], len(self.log_weights)
+        values = torch.cat(
+            [moments.z, (moments.z[:, :, None] * moments.z[:, None, :] + moments.covariance).flatten(1)], 1
+        )
+        known = regions > 0
+        counts, sums = sums_by_region(values[known], regions[known], count)
+        for hidden in torch.split(torch.nonzero(~known)[:, 0], HIDDEN_AT_ONCE):
+            shares = torch.softmax(self._joint(moments.z[hidden]), dim=1)
+            counts, sums = counts + shares.sum(dim=0), sums + shares.T @ values[hidden]
+        leaning = self.strength[:, None] > 0
+        overall = sums[:, :size].sum(dim=0) / counts.sum()
+        towards = torch.where(leaning, self.lean, overall)
+        pull = torch.where(leaning, self.strength[:, None], torch.full_like(self.strength[:, None], _MEAN_PIXELS))
+        mean = (sums[:, :size] + pull * towards) / (counts[:, None] + pull)
+        cross = sums[:, :size, None] * mean[:, None, :]
+        scatter = sums[:, size:].reshape(-1, size, size) - cross - cross.transpose(1, 2)
+        scatter = scatter + counts[:, None, None] * mean[:, :, None] * mean[:, None, :]
+        pooled = scatter.sum(dim=0) / counts.sum()
+        borrowed = size + 2.0
+        covariance = (scatter + borrowed * pooled) / (counts + borrowed)[:, None, None]
+        covariance = 0.5 * (covariance + covariance.transpose(1, 2)) + _LEAST_VARIANCE * torch.eye(size).to(pooled)
+        return replace(self, mean=mean, covariance=covariance, log_weights=reweighted(self.log_weights, counts))
+
+    def concentrations(self) -> Tensor:
+        """(R, P) α of the Dirichlet with the same mean abundances and the same total variance, by quadrature over the law."""
+        size = self.mean.shape[1]
+        basis = helmert(size + 1, dtype=self.mean.dtype, device=self.mean.device)
+        generator = torch.Generator().manual_seed(0)
+        normal = torch.randn(256, size, generator=generator, dtype=self.mean.dtype).to(self.mean)
+        normal = torch.cat([normal, -normal])
+        root = torch.linalg.cholesky(self.covariance)
+        draws = self.mean[:, None, :] + torch.einsum("rde,se->rsd", root, normal)
+        abundances = torch.softmax(draws @ basis.T, dim=2)
+        mean, variance = abundances.mean(dim=1), abundances.var(dim=1, correction=0)
+        # Var a_j = p_j (1 − p_j)/(c + 1) for every j: c from their sums.
+        total = (mean * (1 - mean)).sum(dim=1) / variance.sum(dim=1).clamp_min(1e-12) - 1
+        return total.clamp(1e-3, 1e6)[:, None] * mean
+
+    def saved(self) -> dict[str, Tensor]:
+        """Parameters by name."""
+        return {"mean": self.mean, "covariance": self.covariance, "log_weights": self.log_weights}

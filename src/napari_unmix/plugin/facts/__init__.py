@@ -1,0 +1,1 @@
+"""The session and pure views of it: no Qt, no viewer."""

@@ -1,0 +1,205 @@
+"""What is the case in one viewer: facts only, evented, nothing that can be derived. No Qt, no viewer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+from psygnal import SignalGroupDescriptor
+
+from napari_unmix.answer import Preview, Progress, Unmixing
+from napari_unmix.cube import Annotation, Cube, FloatArray
+from napari_unmix.identifiability.report import Report
+from napari_unmix.methods.registry import method_specs
+from napari_unmix.output.composite import COMPOSITES
+from napari_unmix.spec import MethodSpec
+
+RunState = Literal["idle", "training", "paused", "checking"]
+Step = Literal["cube", "side information", "method", "train", "result"]
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """A result and what it was made from, so that "is it out of date?" is a comparison."""
+
+    unmixing: Unmixing
+    cube: Cube
+    annotation: Annotation | None
+    spec: MethodSpec
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A sentence that belongs to one step: what went wrong, the number, the remedy."""
+
+    step: Step
+    sentence: str
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """What a first look at the cube gives the plot: the mean spectrum (B,) and the range of its values."""
+
+    mean: FloatArray
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Theme:
+    """The colours of the viewer's theme, as hex strings."""
+
+    dark: bool = True
+    background: str = "#262930"
+    foreground: str = "#414851"
+    primary: str = "#5a626c"
+    text: str = "#f0f1f2"
+    muted: str = "#8b9099"
+    accent: str = "#007acc"
+
+
+def _preset() -> MethodSpec:
+    """The default method with its presets."""
+    return next(iter(method_specs().values())).model_validate({})
+
+
+@dataclass(eq=False)
+class Session:
+    """The facts. Only ``Controller`` writes here; panels, plots and ``ViewerLink`` read and listen to ``events``.
+
+    ``names`` and ``hidden`` are the user's wishes for the endmembers of the answer, or before that of the preview;
+    ``label`` is what the brush paints; ``pixel`` and ``pins`` are (row, column); ``chore`` says what is made in the background;
+    ``exported`` is the folder that was written last, ``page`` the report page.
+    """
+
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+    cubes: tuple[Cube, ...] = ()
+    cube: Cube | None = None
+    composite: str = COMPOSITES[0]
+    survey: Survey | None = None
+    annotation: Annotation | None = None
+    label: int = 1
+    spec: MethodSpec = field(default_factory=_preset)
+    suggested: int | None = None
+    state: RunState = "idle"
+    progress: Progress | None = None
+    preview: Preview | None = None
+    answer: Answer | None = None
+    report: Report | None = None
+    names: tuple[str, ...] = ()
+    hidden: frozenset[int] = frozenset()
+    pixel: tuple[int, int] | None = None
+    pins: tuple[tuple[int, int], ...] = ()
+    trouble: Trouble | None = None
+    chore: str = ""
+    exported: Path | None = None
+    page: Path | None = None
+    theme: Theme = field(default_factory=Theme)
+
+
+def running(session: Session) -> bool:
+    """Whether a fit is under way (paused or not)."""
+    return session.state in ("training", "paused")
+
+
+def endmember_count(session: Session) -> int | None:
+    """P as it will be fitted, or None while the suggestion is not there yet."""
+    return session.suggested if session.spec.endmembers == "auto" else int(session.spec.endmembers)
+
+
+def same_image(one: Cube | None, other: Cube | None) -> bool:
+    """Whether two cubes are one image, perhaps with other bands excluded."""
+    return one is other or (one is not None and other is not None and one.spectra is other.spectra)
+
+
+def joinable(session: Session) -> tuple[Cube, ...]:
+    """The open cubes that could be joined as acquisitions: single ones with as many bands as the current cube."""
+    if session.cube is None:
+        return ()
+    bands = session.cube.shape[2]
+    return tuple(cube for cube in session.cubes if cube.acquisitions is None and cube.shape[2] == bands)
+
+
+def acquisition_count(session: Session) -> int:
+    """How many acquisitions the current cube joins, 1 for a single one."""
+    cube = session.cube
+    return 1 if cube is None or cube.acquisitions is None else int(cube.acquisitions.max())
+
+
+def shown(session: Session) -> Preview | Unmixing | None:
+    """What the maps and curves show: the preview while there is one, else the last good result of this cube."""
+    if session.preview is not None:
+        return session.preview
+    if session.answer is not None and same_image(session.answer.cube, session.cube):
+        return session.answer.unmixing
+    return None
+
+
+def shown_names(session: Session) -> tuple[str, ...]:
+    """One name per shown endmember."""
+    what = shown(session)
+    count = 0 if what is None else len(what.endmembers)
+    return session.names if len(session.names) == count else default_names(count)
+
+
+def default_names(count: int) -> tuple[str, ...]:
+    """The names of endmembers that nobody has named."""
+    return tuple(f"endmember {k + 1}" for k in range(count))
+
+
+def recommended_regions(session: Session) -> int | None:
+    """2P + 1: from so many regions on, the parts of the report agree in practice."""
+    count = endmember_count(session)
+    return None if count is None else 2 * count + 1
+
+
+def out_of_date(session: Session) -> str:
+    """What changed since the result was made, "" where nothing did."""
+    answer = session.answer
+    if answer is None:
+        return ""
+    if session.cube is None or not same_image(answer.cube, session.cube):
+        return "another cube since"
+    if not np.array_equal(answer.cube.good_bands, session.cube.good_bands):
+        return "bands changed since"
+    if answer.spec.method != session.spec.method:
+        return "another method since"
+    if answer.spec != session.spec:
+        return "settings changed since"
+    painting = _effective(answer.annotation, session.spec)
+    now = _effective(session.annotation, session.spec)
+    if painting is not now and not _same_painting(painting, now):
+        return "painted since"
+    return ""
+
+
+def _effective(annotation: Annotation | None, spec: MethodSpec) -> Annotation | None:
+    """The part of the painting that a method reads, None where that is nothing."""
+    if annotation is None or not annotation.labels.any():
+        return None
+    if not type(spec).uses_paint and not annotation.of_kind("ignore"):
+        return None
+    return annotation
+
+
+def _same_painting(one: Annotation | None, other: Annotation | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    if not np.array_equal(one.labels, other.labels):
+        return False
+    return _roles(one) == _roles(other)
+
+
+def _roles(annotation: Annotation) -> list[tuple[int, str, int]]:
+    """(label, kind, which material): names themselves do not matter, so that renaming leaves a result as it is."""
+    materials = [annotation.meaning(label).name or f"material {label}" for label in annotation.of_kind("material")]
+    order = list(dict.fromkeys(materials))
+    roles: list[tuple[int, str, int]] = []
+    for label in sorted(set(np.unique(annotation.labels).tolist()) - {0}):
+        meaning = annotation.meaning(label)
+        which = order.index(meaning.name or f"material {label}") if meaning.kind == "material" else -1
+        roles.append((label, meaning.kind, which))
+    return roles

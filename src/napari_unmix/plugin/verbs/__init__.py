@@ -1,0 +1,1 @@
+"""What a user can do, and what runs for it."""

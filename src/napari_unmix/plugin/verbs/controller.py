@@ -1,0 +1,376 @@
+"""The one writer of the session: verbs. No Qt, no viewer; runs are numbered, superseded ones are not heard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from napari_unmix.answer import Preview, Progress, Unmixing
+from napari_unmix.cube import Annotation, Cube, IntArray, Meaning, UnmixError
+from napari_unmix.identifiability.report import Report
+from napari_unmix.methods.registry import method_specs, spec_class
+from napari_unmix.plugin.facts.band_ranges import good_bands_of
+from napari_unmix.plugin.facts.naming import carried_names
+from napari_unmix.plugin.facts.session import (
+    Answer,
+    Session,
+    Step,
+    Survey,
+    Theme,
+    running,
+    same_image,
+)
+from napari_unmix.plugin.verbs.engine import Engine
+from napari_unmix.plugin.verbs.jobs import Handlers, Job, Runner
+from napari_unmix.plugin.verbs.result_verbs import ResultVerbs
+
+if TYPE_CHECKING:
+    from napari_unmix.synthetic import Scene
+
+CLOSE_SECONDS = 10.0
+
+
+class Controller(ResultVerbs):
+    """Verbs on a session.
+
+    ``runner`` drives the runs and ``engine`` holds the generators that it drives: the two seams of the tests.
+    ``hand_overs`` are called before every run: whoever holds strokes that were not taken in yet hands them over.
+    """
+
+    def __init__(self, session: Session, runner: Runner, engine: Engine | None = None) -> None:
+        super().__init__(session, runner, engine)
+        self.hand_overs: list[Callable[[], None]] = []
+        self._run: Job | None = None
+        self._number = 0
+        self._opened: dict[int, Cube] = {}  # id of the spectra -> the cube as it was opened
+        self._advice: dict[int, Mapping[str, Any]] = {}  # id of an open cube -> settings that suit it
+        self._warm = False
+
+    # --- cubes
+
+    def open(self, path: str | Path) -> None:
+        """Read a file in the background and make it the cube."""
+        name = Path(path).name
+        self._chore(lambda: self._engine.read(Path(path)), self.add_cube, "cube", f"reading {name}")
+
+    def open_sample(self) -> None:
+        """Make the sample scene in the background and open it with its painting."""
+        self._chore(self._engine.sample, self._sample_made, "cube", "mixing the sample")
+
+    def _sample_made(self, scene: Scene) -> None:
+        self.add_cube(scene.cube, {"illumination": scene.scaled})
+        if self.session.cube is scene.cube:
+            self.set_annotation(scene.annotation)
+
+    def join(self, cubes: Sequence[Cube]) -> None:
+        """Make one cube of several acquisitions in the background, and work on it; a refusal is a sentence in the step."""
+        chosen = tuple(cubes)
+        self._settle("cube")
+        self._chore(lambda: self._engine.join(chosen), self.add_cube, "cube", f"joining {len(chosen)} cubes")
+
+    def adopt(self, data: Any, name: str, taken: Callable[[Cube], bool]) -> None:
+        """Make a cube of (B, H, W) values that are open already; ``taken`` hears of it first, and may say no.
+
+        It becomes the current cube only where there is none: the user may have opened a volume for other work.
+        """
+
+        def made(cube: Cube) -> None:
+            if taken(cube):
+                self.add_cube(cube, current=self.session.cube is None)
+
+        self._chore(lambda: self._engine.copy(data, name), made, "cube", f"reading {name}")
+
+    def add_cube(self, cube: Cube, advice: Mapping[str, Any] | None = None, *, current: bool = True) -> None:
+        """A cube was opened: it becomes the current one, unless a run is under way on another.
+
+        ``advice`` are settings of the method that suit this cube; they are taken when it first becomes the current one.
+        """
+        if any(same_image(cube, known) for known in self.session.cubes):
+            return
+        self._advice[id(cube)] = advice or {}
+        self.session.cubes = (*self.session.cubes, cube)
+        if current and not running(self.session):
+            self.set_cube(cube)
+
+    def remove_cube(self, cube: Cube) -> None:
+        """A cube was closed: the next one that is open takes its place."""
+        left = tuple(known for known in self.session.cubes if not same_image(known, cube))
+        if same_image(self.session.cube, cube):
+            self.set_cube(left[-1] if left else None)
+        self.session.cubes = left
+        self._advice.pop(id(cube), None)
+        self._opened.pop(id(cube.spectra), None)
+        self._forget_closed()
+
+    def set_cube(self, cube: Cube | None) -> None:
+        """Work on this cube; a run on another one is cancelled, the last good result stays."""
+        session = self.session
+        if cube is session.cube:
+            return
+        if session.state != "idle":
+            self.cancel()
+        session.preview, session.pixel, session.survey, session.suggested = None, None, None, None
+        session.annotation, session.trouble, session.pins = None, None, ()
+        if session.answer is None or not same_image(session.answer.cube, cube):
+            session.progress = None
+        before, session.cube = session.cube, cube
+        self._change_wishes(before, cube)
+        if cube is None:
+            return
+        for name, value in self._advice.pop(id(cube), {}).items():
+            self.set_option(name, value)
+        self._look_at(cube)
+        if not self._warm:
+            self._warm = True
+            self._chore(self._engine.warm_up, lambda _: None, None)
+
+    def _look_at(self, cube: Cube) -> None:
+        self._chore(lambda: self._engine.survey(cube), lambda survey: self._surveyed(cube, survey), "cube")
+        self.suggest()
+
+    def exclude_bands(self, written: str) -> None:
+        """Leave out the bands in these ranges, and only those; a result so far stays, out of date."""
+        cube = self.session.cube
+        if cube is None:
+            return
+        try:
+            good = good_bands_of(cube, written)
+        except UnmixError as error:
+            self._trouble("cube", str(error))
+            return
+        self._settle("cube")
+        if not np.array_equal(good, cube.good_bands):
+            self._opened.setdefault(id(cube.spectra), cube)
+            opened = self._opened[id(cube.spectra)]  # whose mask has lost no pixel to bands that were tried
+            self._chore(lambda: self._engine.rebanded(opened, good), self._rebanded, "cube")
+
+    def _rebanded(self, cube: Cube) -> None:
+        session = self.session
+        if same_image(cube, session.cube):
+            session.cubes = tuple(cube if same_image(known, cube) else known for known in session.cubes)
+            session.cube = cube
+            self._look_at(cube)
+
+    def _surveyed(self, cube: Cube, survey: Survey) -> None:
+        if cube is self.session.cube:
+            self.session.survey = survey
+
+    def set_composite(self, composite: str) -> None:
+        """Which three bands the composite shows."""
+        self.session.composite = composite
+
+    # --- side information
+
+    def set_annotation(self, annotation: Annotation | None) -> None:
+        """Take a painting with its meanings."""
+        cube = self.session.cube
+        try:
+            if annotation is not None and cube is not None:
+                annotation.check_against(cube)
+        except UnmixError as error:
+            self._trouble("side information", str(error))
+            return
+        self.session.annotation = annotation
+        self._settle("side information")
+
+    def new_annotation(self) -> None:
+        """An empty painting of the cube's size, ready for the brush."""
+        cube = self.session.cube
+        if cube is not None:
+            self.session.label = 1
+            self.set_annotation(Annotation(np.zeros(cube.shape[:2], np.int32)))
+
+    def select_label(self, label: int) -> None:
+        """What the brush paints next."""
+        self.session.label = max(0, label)
+
+    def next_region(self) -> None:
+        """Paint with the first label that no stroke has yet."""
+        self._take_pending()
+        annotation = self.session.annotation
+        self.select_label(1 if annotation is None else int(annotation.labels.max(initial=0)) + 1)
+
+    def _take_pending(self) -> None:
+        for hand_over in self.hand_overs:
+            hand_over()
+
+    def set_labels(self, labels: IntArray) -> None:
+        """Take what was painted; the labels keep their meanings."""
+        known = self.session.annotation
+        self.set_annotation(Annotation(labels, {} if known is None else known.meanings))
+
+    def set_meaning(self, label: int, meaning: Meaning) -> None:
+        """Say what a painted label means."""
+        annotation = self.session.annotation
+        if annotation is not None and annotation.meaning(label) != meaning:
+            self.session.annotation = replace(annotation, meanings={**annotation.meanings, label: meaning})
+
+    # --- method
+
+    def choose_method(self, method: str) -> None:
+        """Change the method; settings that both methods have are kept."""
+        chosen = spec_class(method)
+        old = self.session.spec.model_dump(exclude={"method"})
+        common = {"endmembers", "illumination", "seed"} & set(chosen.model_fields)
+        self.session.spec = chosen(method=method, **{name: old[name] for name in common if name in old})
+        self._settle("method")
+
+    def set_option(self, name: str, value: Any) -> None:
+        """Change one field of the spec; a value out of range is a sentence in the step, and the spec stays."""
+        spec = self.session.spec
+        try:
+            self.session.spec = type(spec)(**{**spec.model_dump(), name: value})
+        except ValidationError as error:
+            title = type(spec).model_fields[name].title or name
+            reason = error.errors()[0]["msg"].removeprefix("Value error, ").replace("Input should", "it should")
+            said = reason if reason.lower().startswith(f"{title} is".lower()) else f"{title} is {value}: {reason}"
+            self._trouble("method", f"{said[:1].upper()}{said[1:].rstrip('.')}.")
+            return
+        self._settle("method")
+
+    def methods(self) -> dict[str, str]:
+        """Method -> title, the default first."""
+        return {name: spec.title for name, spec in method_specs().items()}
+
+    def suggest(self) -> None:
+        """Count the materials in the background."""
+        cube = self.session.cube
+        if cube is not None:
+            self._chore(
+                lambda: self._engine.suggest(cube),
+                lambda count: self._suggested(cube, count),
+                "method",
+                "counting materials",
+            )
+
+    def _suggested(self, cube: Cube, count: int) -> None:
+        if cube is self.session.cube:
+            self.session.suggested = count
+
+    # --- runs
+
+    def start(self) -> None:
+        """Train: pending strokes first, then the run in the background."""
+        session, cube = self.session, self.session.cube
+        if cube is None:
+            self._trouble("train", "There is no cube to unmix: open one first.")
+            return
+        self._take_pending()
+        self._drop_run()
+        spec, painted = session.spec, session.annotation
+        annotation = painted if painted is not None and painted.labels.any() else None
+        session.trouble = None
+        session.progress = Progress("starting", 0, 1, 0.0)
+        session.state = "training"
+
+        def done(unmixing: Unmixing) -> None:
+            self._trained(Answer(unmixing, cube, painted, spec))
+
+        self._launch(lambda: self._engine.unmix(cube, spec, annotation), Handlers(preview=self._previewed, done=done))
+
+    def _launch(self, make: Callable[[], Any], handlers: Handlers) -> None:
+        self._number += 1
+        number = self._number
+
+        def current(handler: Callable[..., None]) -> Callable[..., None]:
+            return lambda *values: handler(*values) if number == self._number else None
+
+        numbered = Handlers(
+            progress=current(self._progressed),
+            preview=current(handlers.preview),
+            done=current(handlers.done),
+            failed=current(self._failed),
+            stopped=current(self._stopped),
+        )
+        job = self._runner(make, numbered)
+        if number == self._number:  # a runner that runs inline may have started the next job by now
+            self._run = job
+
+    def _progressed(self, progress: Progress) -> None:
+        self.session.progress = progress
+
+    def _previewed(self, preview: Preview) -> None:
+        self.session.preview = preview
+
+    def _trained(self, answer: Answer) -> None:
+        session = self.session
+        before = session.answer
+        session.names = carried_names(before, () if before is None else self._names_of(before), answer.unmixing)
+        session.report = None
+        session.answer = answer
+        self._forget_closed()
+        session.preview = None
+        session.state = "checking"
+        self._launch(lambda: self._engine.assess(answer.cube, answer.unmixing), Handlers(done=self._assessed))
+
+    def _assessed(self, report: Report) -> None:
+        self.session.report = report
+        self._finish(Progress("done", 1, 1, 1.0))
+
+    def _failed(self, error: Exception) -> None:
+        step: Step = "result" if self.session.state == "checking" else "train"
+        self._finish(None)
+        self._give_back()
+        self._trouble(step, str(error))
+
+    def _stopped(self) -> None:
+        self._finish(None)
+
+    def _finish(self, progress: Progress | None) -> None:
+        self._run = None
+        self.session.state = "idle"
+        self.session.progress = progress
+
+    def cancel(self) -> None:
+        """Stop the run; the last good result stays, and where there is none, the last preview."""
+        if self.session.state == "idle":
+            return
+        was_fit = running(self.session)
+        self._drop_run()
+        at = self.session.progress or Progress("", 0, 1, 0.0)
+        if was_fit:
+            self._give_back()
+        self._finish(Progress("cancelled", at.step, at.total, at.fraction))
+
+    def _give_back(self) -> None:
+        if self.session.answer is not None:
+            self.session.preview = None
+
+    def _drop_run(self) -> None:
+        self._number += 1
+        if self._run is not None:
+            self._run.cancel()
+            self._run = None
+
+    def pause(self) -> None:
+        """Do not go on until ``resume``."""
+        if self._run is not None and self.session.state == "training":
+            self._run.pause()
+            self.session.state = "paused"
+
+    def resume(self) -> None:
+        """Go on after ``pause``."""
+        if self._run is not None and self.session.state == "paused":
+            self._run.resume()
+            self.session.state = "training"
+
+    # --- the rest
+
+    def set_theme(self, theme: Theme) -> None:
+        """The viewer changed its colours."""
+        self.session.theme = theme
+
+    def close(self) -> None:
+        """Stop everything, and wait for the training thread itself."""
+        run = self._run
+        self._drop_run()
+        self._cancel_chores()
+        if run is not None:
+            run.wait(CLOSE_SECONDS)
+        if self.session.state != "idle":
+            self._finish(None)

@@ -1,0 +1,157 @@
+"""The generators that the window drives. Heavy imports are inside them: the dock starts without torch."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_unmix.answer import Fit, Progress, Unmixing
+from napari_unmix.cube import Annotation, BoolArray, Cube, UnmixError
+from napari_unmix.identifiability.report import Report
+from napari_unmix.plugin.facts.adoption import copied
+from napari_unmix.plugin.facts.session import Answer, Survey
+from napari_unmix.spec import MethodSpec
+
+if TYPE_CHECKING:
+    from napari_unmix.synthetic import Scene
+
+SURVEYED_PIXELS = 4000
+
+
+def _unmix(cube: Cube, spec: MethodSpec, annotation: Annotation | None) -> Fit[Unmixing]:
+    yield Progress("starting", 0, 1, 0.0)
+    from napari_unmix.pipeline import unmix
+
+    return (yield from unmix(cube, spec, annotation))
+
+
+def _assess(cube: Cube, result: Unmixing) -> Fit[Report]:
+    yield Progress("checking what may be claimed", 0, 1, 0.0)
+    from napari_unmix.pipeline import assess
+
+    return (yield from assess(cube, result))
+
+
+def _suggest(cube: Cube) -> Fit[int]:
+    yield Progress("counting materials", 0, 1, 0.0)
+    from napari_unmix.geometry.counting import suggest_endmembers
+
+    return int(suggest_endmembers(cube.pixels()))
+
+
+def survey(cube: Cube) -> Survey:
+    """The mean spectrum and the range of the values, from evenly spread valid pixels."""
+    rows, columns = np.nonzero(cube.valid_pixels)
+    step = max(1, len(rows) // SURVEYED_PIXELS)
+    sample = cube.spectra[rows[::step], columns[::step]].astype(np.float64)
+    sample[:, ~cube.good_bands] = np.nan
+    if not np.isfinite(sample).any():
+        return Survey(np.full(cube.shape[2], np.nan), 0.0, 1.0)
+    mean = np.full(cube.shape[2], np.nan)
+    mean[cube.good_bands] = sample[:, cube.good_bands].mean(axis=0)
+    low, high = np.nanpercentile(sample, [0.1, 99.9])
+    return Survey(mean, min(0.0, float(low)), float(high))
+
+
+def _survey(cube: Cube) -> Fit[Survey]:
+    yield Progress("looking at the spectra", 0, 1, 0.0)
+    return survey(cube)
+
+
+def _rebanded(cube: Cube, good_bands: BoolArray) -> Fit[Cube]:
+    """The same cube with other bands excluded; the spectra are shared."""
+    yield Progress("excluding bands", 0, 1, 0.0)
+    return replace(cube, good_bands=good_bands)
+
+
+def _read(path: Path) -> Fit[Cube]:
+    yield Progress(f"reading {path.name}", 0, 1, 0.0)
+    from napari_unmix.io import read_cube
+
+    return read_cube(path)
+
+
+def _join(cubes: Sequence[Cube]) -> Fit[Cube]:
+    yield Progress(f"joining {len(cubes)} cubes", 0, 1, 0.0)
+    from napari_unmix.joining import join_cubes
+
+    return join_cubes(cubes)
+
+
+def _sample() -> Generator[Progress, None, Scene]:
+    yield Progress("mixing the sample", 0, 1, 0.0)
+    from napari_unmix.synthetic import sample_scene
+
+    return sample_scene()
+
+
+def _export(parent: Path, answer: Answer, report: Report, names: tuple[str, ...]) -> Fit[Path]:
+    """Write the run's folder with its pictures, whole or not at all, as a new folder in ``parent``."""
+    name = re.sub(r"[^\w.-]+", "_", answer.cube.name).strip("._") or "cube"
+    yield Progress("writing the result", 0, 1, 0.0)
+    from napari_unmix.output.pictures import draw_run
+    from napari_unmix.output.run_folder import free_folder, write_run
+
+    cube, result = answer.cube, replace(answer.unmixing, names=names)
+
+    def draw(folder: Path) -> None:
+        draw_run(cube, result, report, folder)
+
+    try:
+        target = free_folder(parent, f"{name}-{answer.spec.method}")
+        return write_run(target, cube, result, report, annotation=answer.annotation, decorate=draw)
+    except UnmixError as error:
+        raise UnmixError(str(error).replace(" with --out", "")) from error  # the command line's remedy
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UnmixError(f"{parent} cannot be written ({reason}): choose another folder.") from error
+
+
+def _page(answer: Answer, report: Report, names: tuple[str, ...]) -> Fit[Path]:
+    """Write the report page to a new temporary folder, which stays for the browser."""
+    yield Progress("writing the report page", 0, 1, 0.0)
+    from napari_unmix.output.page.render import write_report_page
+
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="napari-unmix-report-"))
+        page = write_report_page(folder, answer.cube, replace(answer.unmixing, names=names), report)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UnmixError(
+            f"The report page cannot be written ({reason}): make room in {tempfile.gettempdir()}."
+        ) from error
+    return page
+
+
+def _warm_up() -> Fit[None]:
+    """Import torch before it is needed: the first Adam imports for seconds. Leave a core to the window."""
+    yield Progress("warming up", 0, 1, 0.0)
+    import torch
+
+    torch.set_num_threads(max(1, torch.get_num_threads() - 1))
+    yield Progress("warming up", 1, 2, 0.5)
+    torch.optim.Adam([torch.zeros(1, requires_grad=True)])
+
+
+@dataclass(frozen=True)
+class Engine:
+    """All that runs in a worker, each a generator; tests put their own in place of one."""
+
+    unmix: Callable[[Cube, MethodSpec, Annotation | None], Fit[Unmixing]] = _unmix
+    assess: Callable[[Cube, Unmixing], Fit[Report]] = _assess
+    suggest: Callable[[Cube], Fit[int]] = _suggest
+    rebanded: Callable[[Cube, BoolArray], Fit[Cube]] = _rebanded
+    survey: Callable[[Cube], Fit[Survey]] = _survey
+    read: Callable[[Path], Fit[Cube]] = _read
+    copy: Callable[[Any, str], Fit[Cube]] = copied
+    join: Callable[[Sequence[Cube]], Fit[Cube]] = _join
+    sample: Callable[[], Fit[Scene]] = _sample
+    export: Callable[[Path, Answer, Report, tuple[str, ...]], Fit[Path]] = _export
+    page: Callable[[Answer, Report, tuple[str, ...]], Fit[Path]] = _page
+    warm_up: Callable[[], Fit[None]] = _warm_up

@@ -1,0 +1,211 @@
+"""Who drives the generators: inline, or in a worker thread, paced to the screen."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from qtpy.QtCore import QTimer
+from superqt.utils import GeneratorWorker
+
+from napari_unmix.answer import Fit, Preview, Progress
+from napari_unmix.cube import UnmixError
+from napari_unmix.plugin.verbs.jobs import Handlers, RunFailed
+
+NUMBERS_MS = 50  # at most 20 numbers a second reach the window
+PREVIEW_SECONDS = 0.5  # at most 2 maps a second
+PREVIEW_SHARE = 0.2  # and making them takes at most this share of the training time
+PAUSE_SECONDS = 0.02
+
+
+@dataclass
+class Control:
+    """What the window asks of the thread, and what the thread tells about itself."""
+
+    cancelled: bool = False
+    paused: bool = False
+    started: threading.Event = field(default_factory=threading.Event)
+    finished: threading.Event = field(default_factory=threading.Event)
+
+
+class Mailbox:
+    """The latest progress and the latest preview: the thread overwrites, the window empties. Nothing queues up."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._progress: Progress | None = None
+        self._preview: Preview | None = None
+
+    def put(self, value: Progress | Preview) -> None:
+        """Replace what was not fetched yet."""
+        with self._lock:
+            if isinstance(value, Progress):
+                self._progress = value
+            else:
+                self._preview = value
+
+    def empty_into(self, handlers: Handlers) -> None:
+        """Hand over what is new."""
+        with self._lock:
+            progress, preview = self._progress, self._preview
+            self._progress = self._preview = None
+        if progress is not None:
+            handlers.progress(progress)
+        if preview is not None:
+            handlers.preview(preview)
+
+
+class Stopped:
+    """The outcome of a run that was cancelled."""
+
+
+def drive(make: Callable[[], Fit[Any]], control: Control, mailbox: Mailbox) -> Generator[None, None, Any]:
+    """Drive a fit to its end, or to the next step after a cancel, which closes it. Yields at every step."""
+    control.started.set()
+    try:
+        with closing(make()) as fit:
+            due = 0.0
+            while not control.cancelled:
+                if control.paused:
+                    time.sleep(PAUSE_SECONDS)
+                    yield
+                    continue
+                try:
+                    event = next(fit)
+                except StopIteration as end:
+                    return end.value
+                due = _post(event, mailbox, due)
+                yield
+        return Stopped()
+    except UnmixError:
+        raise
+    except Exception as error:
+        # The one broad except. A RuntimeError, as which torch raises almost everything, would vanish in a Qt worker.
+        raise RunFailed(_sentence(error)) from error
+    finally:
+        control.finished.set()
+
+
+def _post(event: Progress, mailbox: Mailbox, due: float) -> float:
+    """Post the numbers, and a preview if one is due; when the next preview is due."""
+    mailbox.put(replace(event, snapshot=None))
+    start = time.monotonic()
+    if event.snapshot is None or start < due:
+        return due
+    mailbox.put(event.snapshot())
+    end = time.monotonic()
+    return end + max(PREVIEW_SECONDS, (end - start) / PREVIEW_SHARE)
+
+
+def _sentence(error: Exception) -> str:
+    text = " ".join(str(error).split()) or "no further message"
+    if isinstance(error, MemoryError) or "allocate memory" in text or "out of memory" in text:
+        return f"Memory does not suffice ({text}): choose a smaller batch under Advanced, or crop the cube."
+    return f"The run stopped on an unexpected error ({type(error).__name__}: {text}): change a setting, or report it."
+
+
+class InlineJob:
+    """A job that is over when it is handed out."""
+
+    def cancel(self) -> None:
+        """It is over."""
+
+    def pause(self) -> None:
+        """It is over."""
+
+    def resume(self) -> None:
+        """It is over."""
+
+    def wait(self, seconds: float) -> bool:
+        """It is over."""
+        return True
+
+
+def run_inline(make: Callable[[], Fit[Any]], handlers: Handlers) -> InlineJob:
+    """Run at once in this thread, every event handed over: for tests and scripts."""
+    mailbox = Mailbox()
+    steps = drive(make, Control(), mailbox)
+    try:
+        while True:
+            try:
+                next(steps)
+            finally:
+                mailbox.empty_into(handlers)
+    except StopIteration as end:
+        handlers.done(end.value)
+    except (UnmixError, RunFailed) as error:
+        handlers.failed(error)
+    return InlineJob()
+
+
+class ThreadJob:
+    """A job in a thread of Qt's pool. A timer empties its mailbox, so that a fast fit cannot flood the window."""
+
+    _alive: set[ThreadJob] = set()  # noqa: RUF012 - Qt holds no reference to what it calls
+
+    def __init__(self, make: Callable[[], Fit[Any]], handlers: Handlers) -> None:
+        self._handlers = handlers
+        self._control = Control()
+        self._mailbox = Mailbox()
+        self._worker = GeneratorWorker(drive, make, self._control, self._mailbox)
+        self._worker.returned.connect(self._returned)
+        self._worker.errored.connect(self._errored)
+        self._worker.finished.connect(self._finished)
+        self._timer = QTimer()
+        self._timer.setInterval(NUMBERS_MS)
+        self._timer.timeout.connect(self._empty)
+        self._alive.add(self)
+        self._timer.start()
+        self._worker.start()
+
+    def cancel(self) -> None:
+        """Close the generator at its next step; returns at once."""
+        self._control.cancelled = True
+        self._timer.stop()
+
+    def pause(self) -> None:
+        """Ask for no further step."""
+        self._control.paused = True
+
+    def resume(self) -> None:
+        """Go on."""
+        self._control.paused = False
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the thread to leave the generator. One that never began sees the cancel when it does."""
+        return not self._control.started.is_set() or self._control.finished.wait(seconds)
+
+    def _empty(self) -> None:
+        self._mailbox.empty_into(self._handlers)
+
+    def _returned(self, value: Any) -> None:
+        if self._end():
+            if isinstance(value, Stopped):
+                self._handlers.stopped()
+            else:
+                self._empty()
+                self._handlers.done(value)
+
+    def _errored(self, error: Exception) -> None:
+        if self._end():
+            self._handlers.failed(error)
+
+    def _finished(self) -> None:
+        if self._end():  # the program is closing: Qt's worker was told to abort
+            self._handlers.stopped()
+
+    def _end(self) -> bool:
+        """Whether this is the first end; there is only one."""
+        self._timer.stop()
+        first = self in self._alive
+        self._alive.discard(self)
+        return first
+
+
+def run_in_thread(make: Callable[[], Fit[Any]], handlers: Handlers) -> ThreadJob:
+    """Run in a worker thread; handlers are called in this one."""
+    return ThreadJob(make, handlers)

@@ -1,0 +1,1 @@
+"""What touches the viewer and its layers."""

@@ -1,0 +1,127 @@
+"""From cubes, maps and paint to what napari shows, and back. Only here is napari's axis order (B, Y, X) known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from napari_unmix.cube import Annotation, Cube, FloatArray
+from napari_unmix.output.composite import composite, sampled
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+ROLE = "napari_unmix"  # metadata key: what the layer is to us
+ADOPTED = "napari_unmix_adopted"  # metadata key: the layer was another's before
+ADVICE = "napari_unmix_advice"  # metadata key: settings that suit the cube
+MARK_PIXELS, MARK_MIDDLE, MARK_HALF_WIDTH = 41, 0.8, 0.18
+LABEL_COLOURS = 64
+
+
+def cube_layers(cube: Cube, advice: Mapping[str, Any] | None = None) -> list[LayerData]:
+    """The layers of a cube: its bands, hidden, and above them the composite, visible.
+
+    Both carry the cube, and the settings of the method that suit it.
+    """
+    carried = {"cube": cube, ADVICE: dict(advice or {})}
+    low, high = band_limits(cube)
+    bands = {
+        "name": f"{cube.name} bands",
+        "rgb": False,
+        "visible": False,
+        "contrast_limits": (low, high),
+        "axis_labels": ("band", "row", "column"),
+        "metadata": {**carried, ROLE: "bands"},
+    }
+    composite_options = {
+        "name": f"{cube.name} composite",
+        "rgb": True,
+        "metadata": {**carried, ROLE: "composite"},
+    }
+    return [(np.moveaxis(cube.spectra, 2, 0), bands, "image"), (composite(cube), composite_options, "image")]
+
+
+def annotation_layer(annotation: Annotation, cube: Cube) -> LayerData:
+    """The painting as a 2-D labels layer in the cube's plane."""
+    options = {"name": "annotation", "metadata": {"cube": cube, "annotation": annotation, ROLE: "annotation"}}
+    return annotation.labels.astype(np.int32), options, "labels"
+
+
+def mark_layer(pixel: tuple[int, int], size: int, cube: Cube | None) -> LayerData:
+    """A ring around the selected pixel, as a small picture: napari takes 0.4 s for the first points layer."""
+    across = np.linspace(-1, 1, MARK_PIXELS)
+    radius = np.hypot(across[:, None], across[None, :])
+    ring = np.zeros((MARK_PIXELS, MARK_PIXELS, 4), np.float32)
+    ring[..., :3] = (radius < MARK_MIDDLE)[..., None]  # white inside, black outside: seen on any map
+    ring[..., 3] = np.clip(1 - np.abs(radius - MARK_MIDDLE) / MARK_HALF_WIDTH, 0, 1) ** 0.5
+    options = {
+        "name": "selected pixel",
+        "rgb": True,
+        "scale": (size / MARK_PIXELS,) * 2,
+        "translate": mark_place(pixel, size),
+        "interpolation2d": "linear",
+        "metadata": {"cube": cube, ROLE: "mark"},
+    }
+    return ring, options, "image"
+
+
+def mark_place(pixel: tuple[int, int], size: int) -> tuple[float, float]:
+    """Where the ring's first pixel lies, so that its middle is the selected pixel."""
+    half = size * (MARK_PIXELS - 1) / MARK_PIXELS / 2
+    return pixel[0] - half, pixel[1] - half
+
+
+def layer_role(layer: Any) -> str:
+    """What a layer is to us, "" for other people's."""
+    return str(layer.metadata.get(ROLE, ""))
+
+
+def layer_cube(layer: Any) -> Cube | None:
+    """The cube that a layer carries."""
+    cube = layer.metadata.get("cube")
+    return cube if isinstance(cube, Cube) else None
+
+
+def band_limits(cube: Cube) -> tuple[float, float]:
+    """Contrast limits of the band stack, from evenly spread pixels: napari's own search would read the whole cube."""
+    values = sampled(cube)[:, cube.good_bands]
+    values = values[np.isfinite(values)]
+    low, high = np.percentile(values[:: max(1, values.size // 500_000)], [1, 99.5]) if values.size else (0.0, 1.0)
+    return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)
+
+
+def abundance_options(cube: Cube, index: int, name: str, colour: str) -> dict[str, Any]:
+    """Options of one abundance layer: 2-D, additive, black to the endmember's colour, limits 0–1."""
+    return {
+        "name": name,
+        "rgb": False,
+        "colormap": black_to(colour),
+        "blending": "additive",
+        "contrast_limits": (0.0, 1.0),
+        "metadata": {"cube": cube, ROLE: "abundance", "endmember": index},
+    }
+
+
+def abundance_plane(abundances: FloatArray, index: int) -> FloatArray:
+    """(H, W) contiguous map of one endmember, 0 where there is no data."""
+    return np.nan_to_num(np.ascontiguousarray(abundances[:, :, index], dtype=np.float32), nan=0.0)
+
+
+def black_to(colour: str) -> Any:
+    """A colormap from black to a colour."""
+    from napari.utils import Colormap
+
+    return Colormap([[0.0, 0.0, 0.0, 1.0], [*_channels(colour), 1.0]], name=f"to {colour}")
+
+
+def label_colormap(colours: dict[int, str]) -> Any:
+    """A labels colormap: unpainted is clear, each label has its colour."""
+    from napari.utils import DirectLabelColormap
+
+    table: dict[int | None, Any] = {label: [*_channels(colour), 1.0] for label, colour in colours.items()}
+    return DirectLabelColormap(color_dict={0: [0, 0, 0, 0], None: [0.6, 0.6, 0.6, 1.0], **table})
+
+
+def _channels(colour: str) -> list[float]:
+    return [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]

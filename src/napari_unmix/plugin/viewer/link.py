@@ -1,0 +1,383 @@
+"""The one module that touches the viewer: layers, mouse, theme, notifications. All connections are in a list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from napari.layers import Image
+from napari.utils.notifications import show_error, show_info
+from napari.utils.theme import get_theme
+from psygnal import SignalInstance
+from qtpy.QtCore import QTimer
+
+from napari_unmix.cube import Annotation, Cube, IntArray
+from napari_unmix.output.composite import composite
+from napari_unmix.plugin.facts.adoption import could_be_cube
+from napari_unmix.plugin.facts.colours import annotation_row_colours
+from napari_unmix.plugin.facts.notices import notice
+from napari_unmix.plugin.facts.session import Session, Theme, same_image
+from napari_unmix.plugin.verbs.controller import Controller
+from napari_unmix.plugin.viewer import layers as kinds
+from napari_unmix.plugin.viewer.map_layers import MapLayers
+from napari_unmix.plugin.viewer.marks import Marks
+
+STROKE_MS = 150  # one stroke fires several events: take it in once
+FIT_MS = 100  # the docks that open with the cube change the canvas first
+CLICK_PIXELS = 4  # a press that moves further is a drag
+UNMIX, SPECTRA = ("napari-unmix", "Unmix"), ("napari-unmix", "Spectra")
+
+
+class ViewerLink:
+    """Viewer events become verbs; facts become layers."""
+
+    def __init__(self, viewer: Any, session: Session, controller: Controller) -> None:
+        self._viewer = viewer
+        self._session = session
+        self._controller = controller
+        self._connections: list[Callable[[], None]] = []
+        self._layer_connections: list[Callable[[], None]] = []
+        self._annotation: Any | None = None
+        self._taken: IntArray | None = None  # the labels as the session has them
+        self._shown_cube: Cube | None = None
+        self._spectra_offered = False
+        self.maps = MapLayers(viewer, session, controller)
+        self.marks = Marks(viewer, session, controller, self._brush_size)
+        self._strokes = self._timer(STROKE_MS, self.take_strokes)
+        self._fitting = self._timer(FIT_MS, viewer.reset_view)
+
+    @staticmethod
+    def _timer(milliseconds: int, callback: Callable[[], None]) -> QTimer:
+        timer = QTimer()
+        timer.setSingleShot(True)
+        timer.setInterval(milliseconds)
+        timer.timeout.connect(callback)
+        return timer
+
+    # --- connections
+
+    def open(self) -> None:
+        """Connect, and adopt what is already open."""
+        viewer, events = self._viewer, self._session.events
+        self._listen(viewer.layers.events.inserted, self._inserted)
+        self._listen(viewer.layers.events.removed, self._removed)
+        self._listen(viewer.events.theme, self._theme_changed)
+        for signal, slot in (
+            (events.cubes, self._show_cubes),
+            (events.cube, self._show_cube),
+            (events.composite, self._show_composite),
+            (events.annotation, self._show_annotation),
+            (events.label, self._show_label),
+            (events.names, self._colour_annotation),
+            (events.pixel, self.marks.pixel_changed),
+            (events.pins, self.marks.pins_changed),
+            (events.trouble, self._notify),
+            (events.exported, self._notify_written),
+            (events.state, self._leave_brush),
+        ):
+            self._listen(signal, slot)
+        viewer.mouse_drag_callbacks.append(self._pressed)
+        self._connections.append(lambda: _discard(viewer.mouse_drag_callbacks, self._pressed))
+        self._controller.hand_overs.append(self.take_strokes)
+        self._connections.append(lambda: _discard(self._controller.hand_overs, self.take_strokes))
+        self.maps.open()
+        self._theme_changed()
+        for layer in list(viewer.layers):
+            self._adopt(layer)
+
+    def close(self) -> None:
+        """Walk the same list back."""
+        self._strokes.stop()
+        self.marks.close()
+        self._fitting.stop()
+        self.maps.close()
+        for disconnect in [*self._layer_connections, *self._connections]:
+            disconnect()
+        self._layer_connections, self._connections = [], []
+
+    def _listen(self, signal: Any, slot: Callable[..., None]) -> None:
+        signal.connect(slot)
+        self._connections.append(partial(_disconnect, signal, slot))
+
+    # --- layers that come and go
+
+    def _inserted(self, event: Any) -> None:
+        self._adopt(event.value)
+
+    def _adopt(self, layer: Any) -> None:
+        cube, role = kinds.layer_cube(layer), kinds.layer_role(layer)
+        if cube is not None and role in ("composite", "bands"):
+            self._controller.add_cube(cube, layer.metadata.get(kinds.ADVICE))
+        elif cube is None and not role and could_be_cube(layer):
+            self._controller.adopt(layer.data, layer.name, partial(self._adopted, layer))
+        elif self._annotation is None and self._is_annotation(layer, self._session.cube):
+            self._watch(layer)
+
+    def _adopted(self, layer: Any, cube: Cube) -> bool:
+        """The layer of somebody else stays as it is and stands for the bands, if it is still there."""
+        if layer not in self._viewer.layers:
+            return False
+        layer.metadata.update({"cube": cube, kinds.ROLE: "bands", kinds.ADOPTED: True})
+        return True
+
+    def _is_annotation(self, layer: Any, cube: Cube | None) -> bool:
+        if cube is None or layer._type_string != "labels" or layer.data.shape != cube.shape[:2]:
+            return False
+        other = kinds.layer_cube(layer)
+        return other is None or same_image(other, cube)
+
+    def _removed(self, event: Any) -> None:
+        layer = event.value
+        self.maps.removed(layer)
+        self.marks.removed(layer)
+        if layer == self._annotation:
+            self._unwatch()
+            self._controller.set_annotation(None)
+        cube = kinds.layer_cube(layer)
+        if cube is not None and kinds.layer_role(layer) in ("composite", "bands") and not self._image_layers(cube):
+            self._controller.remove_cube(cube)
+
+    def _image_layers(self, cube: Cube) -> list[Any]:
+        return [
+            layer
+            for layer in self._viewer.layers
+            if same_image(kinds.layer_cube(layer), cube) and kinds.layer_role(layer) in ("composite", "bands")
+        ]
+
+    # --- cubes
+
+    def _show_cubes(self, cubes: tuple[Cube, ...]) -> None:
+        for cube in cubes:
+            if not self._image_layers(cube):
+                for data, options, _ in kinds.cube_layers(cube):
+                    self._viewer.add_image(data, **options)
+
+    def _show_cube(self, cube: Cube | None) -> None:
+        before, self._shown_cube = self._shown_cube, cube
+        if cube is not None and same_image(cube, before):
+            self._show_bands(cube)
+            return
+        self._unwatch()
+        self.marks.drop()
+        if cube is None:
+            return
+        self._show_cubes((cube,))
+        self._complete(cube)
+        for layer in list(self._viewer.layers):
+            other = kinds.layer_cube(layer)
+            if other is not None and not same_image(other, cube):
+                layer.visible = False
+            elif other is not None and kinds.layer_role(layer) == "composite":
+                layer.visible = True
+        for layer in reversed(list(self._viewer.layers)):
+            if self._is_annotation(layer, cube):
+                layer.visible = True  # it was hidden with another cube
+                self._watch(layer)
+                break
+        self._offer_spectra()
+        self._fitting.start()
+
+    def _show_bands(self, cube: Cube) -> None:
+        """Other bands are excluded: the layers carry the cube as it is now, the composite avoids them."""
+        for layer in self._viewer.layers:
+            if same_image(kinds.layer_cube(layer), cube):
+                layer.metadata["cube"] = cube
+                if kinds.layer_role(layer) == "composite":
+                    layer.data = composite(cube, self._session.composite)
+
+    def _complete(self, cube: Cube) -> None:
+        """An adopted layer gets the composite above it when its cube is chosen."""
+        images = self._image_layers(cube)
+        if len(images) == 1 and images[0].metadata.get(kinds.ADOPTED):
+            bands = images[0]
+            _, (data, options, _) = kinds.cube_layers(cube)
+            place = self._viewer.layers.index(bands) + 1
+            self._viewer.layers.insert(place, Image(data, **options))
+            bands.visible = False
+
+    def _show_composite(self, choice: str) -> None:
+        cube = self._session.cube
+        if cube is None:
+            return
+        for layer in self._image_layers(cube):
+            if kinds.layer_role(layer) == "composite":
+                layer.data = composite(cube, choice)
+                layer.visible = True
+
+    def _offer_spectra(self) -> None:
+        """Dock the spectra once, when the first cube opens; a user who closes it again has decided."""
+        if self._spectra_offered or not hasattr(self._viewer, "window"):
+            return
+        self._spectra_offered = True
+        self._viewer.window.add_plugin_dock_widget(*SPECTRA)
+
+    # --- paint
+
+    def _show_annotation(self, annotation: Annotation | None) -> None:
+        if annotation is None:
+            self._unwatch()
+            return
+        if self._taken is None or not np.array_equal(annotation.labels, self._taken):
+            self._put_annotation(annotation)
+        if self._annotation is not None:
+            self._annotation.metadata["annotation"] = annotation
+        self._colour_annotation()
+
+    def _put_annotation(self, annotation: Annotation) -> None:
+        """A painting that did not come from the layer: a fresh one gets a layer of its own."""
+        cube = self._session.cube
+        if cube is None:
+            return
+        self._taken = annotation.labels
+        fresh = not annotation.labels.any()
+        if self._annotation is not None and not fresh:
+            self._annotation.data = annotation.labels.astype(np.int32)
+            return
+        if self._annotation is not None:
+            self._annotation.visible = False
+            self._unwatch()
+            self._taken = annotation.labels
+        data, options, _ = kinds.annotation_layer(annotation, cube)
+        self._connect_annotation(self._viewer.add_labels(data, **options))
+        if fresh:
+            self._take_brush()
+
+    def _watch(self, layer: Any) -> None:
+        """Take a labels layer as the painting, with the meanings that it carries."""
+        carried = layer.metadata.get("annotation")
+        meanings = carried.meanings if isinstance(carried, Annotation) else {}
+        annotation = Annotation(np.asarray(layer.data), meanings)
+        self._taken = annotation.labels
+        self._connect_annotation(layer)
+        self._controller.set_annotation(annotation)
+
+    def _connect_annotation(self, layer: Any) -> None:
+        self._annotation = layer
+        layer.brush_size = self._brush_size()
+        for event in (layer.events.paint, layer.events.labels_update, layer.events.data):
+            self._listen_layer(event, self._stroke)
+        self._listen_layer(layer.events.selected_label, self._label_selected)
+
+    def _listen_layer(self, signal: Any, slot: Callable[..., None]) -> None:
+        signal.connect(slot)
+        self._layer_connections.append(partial(_disconnect, signal, slot))
+
+    def _unwatch(self) -> None:
+        self._strokes.stop()
+        for disconnect in self._layer_connections:
+            disconnect()
+        self._layer_connections, self._annotation, self._taken = [], None, None
+
+    def _brush_size(self) -> int:
+        cube = self._session.cube
+        return 5 if cube is None else max(3, round(min(cube.shape[:2]) / 20))
+
+    def _take_brush(self) -> None:
+        layer = self._annotation
+        if layer is not None:
+            self._viewer.layers.selection.active = layer
+            layer.selected_label = self._session.label
+            layer.mode = "paint"
+            layer.contour = 0
+
+    def _leave_brush(self, state: str) -> None:
+        """A run begins: the next click asks what a pixel is made of."""
+        if state == "training" and self._annotation is not None and self._annotation.mode == "paint":
+            self._annotation.mode = "pan_zoom"
+
+    def _stroke(self, event: Any = None) -> None:
+        self._strokes.start()
+
+    def take_strokes(self) -> None:
+        """Hand the painting over, if it changed."""
+        self._strokes.stop()
+        if self._annotation is None:
+            return
+        labels = np.asarray(self._annotation.data)
+        if self._taken is None or not np.array_equal(labels, self._taken):
+            self._taken = labels.astype(np.int32)
+            self._controller.set_labels(labels)
+
+    def _label_selected(self, event: Any = None) -> None:
+        if self._annotation is not None:
+            self._controller.select_label(int(self._annotation.selected_label))
+
+    def _show_label(self, label: int) -> None:
+        layer = self._annotation
+        if layer is not None and layer.selected_label != label:
+            layer.selected_label = label
+            self._take_brush()
+
+    def _colour_annotation(self, *_: Any) -> None:
+        if self._annotation is not None:
+            wanted = annotation_row_colours(self._session)
+            if self._annotation.metadata.get("colours") != wanted:
+                self._annotation.metadata["colours"] = wanted
+                self._annotation.colormap = kinds.label_colormap(wanted)
+
+    # --- pixels
+
+    def _pressed(self, viewer: Any, event: Any) -> Generator[None, None, None]:
+        """A left click without a drag asks for that pixel, also where it paints."""
+        if event.button != 1 or event.modifiers or self._viewer.dims.ndisplay != 2:
+            return
+        start = np.asarray(event.pos, dtype=float)
+        yield
+        while event.type == "mouse_move":
+            yield
+        if np.abs(np.asarray(event.pos, dtype=float) - start).max() <= CLICK_PIXELS:
+            self._pick(event.position)
+
+    def _pick(self, position: Any) -> None:
+        cube = self._session.cube
+        if cube is None:
+            return
+        images = sorted(self._image_layers(cube), key=lambda layer: kinds.layer_role(layer) == "composite")
+        place = np.asarray(images[-1].world_to_data(position) if images else position)[-2:]
+        row, column = (int(np.floor(value + 0.5)) for value in place)
+        self._controller.select_pixel(row, column)
+
+    # --- theme and notifications
+
+    def _theme_changed(self, event: Any = None) -> None:
+        theme = get_theme(self._viewer.theme)
+        self._controller.set_theme(
+            Theme(
+                dark=theme.type != "light",
+                background=theme.background.as_hex(format="long"),
+                foreground=theme.foreground.as_hex(format="long"),
+                primary=theme.primary.as_hex(format="long"),
+                text=theme.text.as_hex(format="long"),
+                muted=_mixed(theme.text, theme.background),
+                accent=theme.current.as_hex(format="long"),
+            )
+        )
+
+    def _notify(self, trouble: Any) -> None:
+        if trouble is not None:
+            show_error(notice(trouble))
+
+    def _notify_written(self, folder: Path | None) -> None:
+        if folder is not None:
+            show_info("The result was written: see step 5.")
+
+
+def _mixed(one: Any, other: Any) -> str:
+    a, b = one.as_rgb_tuple(alpha=False), other.as_rgb_tuple(alpha=False)
+    return "#" + "".join(f"{round(0.62 * x + 0.38 * y):02x}" for x, y in zip(a, b, strict=True))
+
+
+def _disconnect(signal: Any, slot: Callable[..., None]) -> None:
+    """Disconnect, if it is connected: psygnal and napari differ in what they say when it is not."""
+    if isinstance(signal, SignalInstance):
+        signal.disconnect(slot, missing_ok=True)
+    else:
+        signal.disconnect(slot)
+
+
+def _discard(items: list[Any], item: Any) -> None:
+    if item in items:
+        items.remove(item)

@@ -1,0 +1,190 @@
+"""The abundance layers: made once, updated in place, one layer a turn of the event loop. Part of ``viewer_link``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from napari.layers import Image
+from qtpy.QtCore import QTimer
+
+from napari_unmix.cube import Cube, FloatArray
+from napari_unmix.plugin.facts.colours import endmember_palette
+from napari_unmix.plugin.facts.naming import without_number
+from napari_unmix.plugin.facts.session import Session, same_image, shown, shown_names
+from napari_unmix.plugin.verbs.controller import Controller
+from napari_unmix.plugin.viewer import layers as kinds
+
+
+class MapLayers:
+    """One 2-D layer per endmember of what is shown. References are held: the user may rename and reorder layers."""
+
+    def __init__(self, viewer: Any, session: Session, controller: Controller) -> None:
+        self._viewer = viewer
+        self._session = session
+        self._controller = controller
+        self._layers: dict[int, Any] = {}
+        self._deleted: set[int] = set()
+        self._waiting: dict[int, FloatArray] = {}
+        self._front: Cube | None = None  # whose maps were brought to the front
+        self._connections: list[Callable[[], None]] = []
+        self._turn = QTimer()
+        self._turn.setSingleShot(True)
+        self._turn.timeout.connect(self._next)
+
+    def open(self) -> None:
+        """Listen to the facts."""
+        events = self._session.events
+        for signal, slot in (
+            (events.preview, self._refill),
+            (events.answer, self._refill),
+            (events.cube, self._changed_cube),
+            (events.names, self._rename),
+            (events.hidden, self._show),
+            (events.state, self._state_changed),
+        ):
+            signal.connect(slot)
+            self._connections.append(partial(signal.disconnect, slot, missing_ok=True))
+        self._changed_cube()
+
+    def close(self) -> None:
+        """Stop listening; the layers stay with the user."""
+        self._turn.stop()
+        for disconnect in self._connections:
+            disconnect()
+        self._connections = []
+        for layer in self._layers.values():
+            layer.events.name.disconnect(self._layer_renamed)
+            layer.events.visible.disconnect(self._layer_shown)
+        self._layers = {}
+
+    def removed(self, layer: Any) -> None:
+        """The user deleted a layer: it comes back with the next run, not with the next preview."""
+        for index, known in list(self._layers.items()):
+            if known == layer:
+                del self._layers[index]
+                self._deleted.add(index)
+
+    def _state_changed(self, state: str) -> None:
+        if state == "training":
+            self._deleted.clear()
+
+    @property
+    def _in_front(self) -> bool:
+        """Whether the maps are the current cube's and on view: only then is an eye that opens or closes the user's wish."""
+        return self._front is not None and same_image(self._front, self._session.cube)
+
+    def _changed_cube(self, *_: Any) -> None:
+        """Take up the maps that this cube already has; those of the last good result come to the front again."""
+        self._waiting = {}
+        for layer in self._layers.values():
+            layer.events.name.disconnect(self._layer_renamed)
+            layer.events.visible.disconnect(self._layer_shown)
+        self._layers = {}
+        self._deleted.clear()
+        for layer in self._viewer.layers:
+            if kinds.layer_role(layer) == "abundance" and same_image(kinds.layer_cube(layer), self._session.cube):
+                self._keep(int(layer.metadata["endmember"]), layer)
+        if not self._in_front:
+            self._front = None
+            self._refill()
+
+    def _refill(self, *_: Any) -> None:
+        what = shown(self._session)
+        if what is None:
+            return
+        count = what.abundances.shape[2]
+        for index in [index for index in self._layers if index >= count]:
+            layer = self._layers.pop(index)
+            self._viewer.layers.remove(layer)
+        self._waiting = {k: what.abundances for k in range(count) if k not in self._deleted}
+        self._turn.start(0)
+
+    def _next(self) -> None:
+        """One layer a turn: six at once would hold the window for some 70 ms."""
+        if not self._waiting:
+            return
+        index = min(self._waiting)
+        plane = kinds.abundance_plane(self._waiting.pop(index), index)
+        if not self._in_front or not self._layers:
+            self._come_forward()
+        layer = self._layers.get(index)
+        if layer is not None and layer.data.shape == plane.shape:
+            layer.data = plane
+        else:
+            self._add(index, plane)
+        if self._waiting:
+            self._turn.start(0)
+
+    def _add(self, index: int, plane: FloatArray) -> None:
+        cube, names = self._session.cube, shown_names(self._session)
+        if cube is None or index >= len(names):
+            return
+        active = self._viewer.layers.selection.active
+        colour = endmember_palette(len(names))[index]
+        options = kinds.abundance_options(cube, index, names[index], colour)
+        layer = Image(plane, visible=index not in self._session.hidden, **options)
+        self._viewer.layers.insert(self._below_paint(), layer)
+        if active is not None:
+            self._viewer.layers.selection.active = active  # the user may be painting
+        self._keep(index, layer)
+
+    def _below_paint(self) -> int:
+        """This cube's paint and the pixel's mark stay on top."""
+        layers, cube = list(self._viewer.layers), self._session.cube
+        above = [k for k, layer in enumerate(layers) if kinds.layer_role(layer) in ("annotation", "mark")]
+        return min((k for k in above if same_image(kinds.layer_cube(layers[k]), cube)), default=len(layers))
+
+    def _keep(self, index: int, layer: Any) -> None:
+        self._layers[index] = layer
+        layer.events.name.connect(self._layer_renamed)
+        layer.events.visible.connect(self._layer_shown)
+
+    def _come_forward(self) -> None:
+        """The first map of this cube: what was hidden with another cube is shown, unless the user hid it."""
+        self._front = self._session.cube
+        self._show()
+        if set(range(len(shown_names(self._session)))) - self._session.hidden:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Maps are additive: their colours can be read over black, not over a bright composite or filled paint."""
+        for layer in self._viewer.layers:
+            if same_image(kinds.layer_cube(layer), self._session.cube):
+                if kinds.layer_role(layer) == "composite":
+                    layer.visible = False
+                elif kinds.layer_role(layer) == "annotation":
+                    layer.contour = 1
+
+    def _rename(self, *_: Any) -> None:
+        for _round in range(2):  # a name that another map gives up in the first round is free in the second
+            for index, name in enumerate(shown_names(self._session)):
+                layer = self._layers.get(index)
+                if layer is not None and self._name_of(layer) != name:
+                    layer.name = name
+
+    def _name_of(self, layer: Any) -> str:
+        """A layer's name as it was given: napari numbers one that another layer has."""
+        plain = without_number(layer.name)
+        taken = any(other.name == plain for other in self._viewer.layers if other != layer)
+        return plain if taken else str(layer.name)
+
+    def _show(self, *_: Any) -> None:
+        if not self._in_front:
+            return
+        for index, layer in self._layers.items():
+            if layer.visible == (index in self._session.hidden):
+                layer.visible = index not in self._session.hidden
+
+    def _layer_renamed(self, event: Any) -> None:
+        for index, layer in list(self._layers.items()):
+            if layer == event.source:
+                self._controller.rename_endmember(index, self._name_of(layer))
+
+    def _layer_shown(self, event: Any) -> None:
+        if not self._in_front:
+            return
+        for index, layer in list(self._layers.items()):
+            if layer == event.source:
+                self._controller.set_visible(index, bool(layer.visible))

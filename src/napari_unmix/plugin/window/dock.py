@@ -1,0 +1,140 @@
+"""The two docks: five steps on the right, spectra below."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import napari
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
+
+from napari_unmix.plugin.window.panels.cube import CubePanel
+from napari_unmix.plugin.window.panels.method import MethodPanel
+from napari_unmix.plugin.window.panels.result import ResultPanel
+from napari_unmix.plugin.window.panels.side import SidePanel
+from napari_unmix.plugin.window.panels.spectra import SpectraPanel
+from napari_unmix.plugin.window.panels.train import TrainPanel
+from napari_unmix.plugin.window.style import style_sheet
+from napari_unmix.plugin.window.workspace import workspace_of
+
+NARROWEST, WIDEST, USUAL = 326, 360, 330
+
+
+class _Dock(QWidget):
+    """What both docks do: join the viewer's workspace, and leave it when they are closed, removed or destroyed."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__()
+        self.workspace = workspace_of(napari_viewer)
+        self._docked = False
+        self._left = False
+        key, workspace = id(self), self.workspace
+        workspace.join(key)
+        # After ``destroyed`` nothing of this object may be touched, so the slot holds only what it needs.
+        self.destroyed.connect(lambda: workspace.leave(key))
+        workspace.session.events.theme.connect(self._restyle)
+        self._restyle()
+
+    def _restyle(self, *_: Any) -> None:
+        self.setStyleSheet(style_sheet(self.workspace.session.theme))
+
+    def event(self, event: QEvent | None) -> bool:
+        """Removing a dock takes the widget from its parent."""
+        if event is not None and event.type() == QEvent.Type.ParentChange:
+            if self.parent() is not None:
+                self._docked = True
+                QTimer.singleShot(0, self.place)
+            elif self._docked:
+                self.leave()
+        return bool(super().event(event))
+
+    def closeEvent(self, event: Any) -> None:
+        """The dock is closed."""
+        self.leave()
+        super().closeEvent(event)
+
+    def place(self) -> None:
+        """Where the dock goes when it is new."""
+
+    def leave(self) -> None:
+        """Leave the workspace; it is asked for once."""
+        if not self._left:
+            self._left = True
+            self.workspace.session.events.theme.disconnect(self._restyle, missing_ok=True)
+            self.stop_listening()
+            self.workspace.leave(id(self))
+
+    def stop_listening(self) -> None:
+        """Let go of the session."""
+
+
+class UnmixDock(_Dock):
+    """The five steps."""
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__(napari_viewer)
+        session, controller = self.workspace.session, self.workspace.controller
+        self.panels = [
+            panel(session, controller) for panel in (CubePanel, SidePanel, MethodPanel, TrainPanel, ResultPanel)
+        ]
+        steps = QWidget()
+        layout = QVBoxLayout(steps)
+        layout.setContentsMargins(4, 4, 6, 4)
+        layout.setSpacing(4)
+        for panel in self.panels:
+            layout.addWidget(panel)
+        layout.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(steps)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+        self.setMinimumWidth(NARROWEST)
+        self.setMaximumWidth(WIDEST)
+
+    def sizeHint(self) -> QSize:
+        """The usual width, and as much height as there is."""
+        return QSize(USUAL, 700)
+
+    def leave(self) -> None:
+        """Closing this dock stops the training thread itself, also where the spectra stay open."""
+        if not self._left:
+            self.workspace.controller.close()
+        super().leave()
+
+    def stop_listening(self) -> None:
+        """Let go of the session."""
+        for panel in self.panels:
+            panel.disconnect_all()
+
+
+class SpectraDock(_Dock):
+    """The spectra; new, it goes below the canvas."""
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__(napari_viewer)
+        self.panel = SpectraPanel(self.workspace.session, self.workspace.controller)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self.panel)
+
+    def sizeHint(self) -> QSize:
+        """Wide and low."""
+        return QSize(760, 230)
+
+    def place(self) -> None:
+        """napari docks it at the right; the steps there, and the layers at the left, keep the whole height."""
+        dock, window = self.parent(), self.window()
+        if isinstance(dock, QDockWidget) and isinstance(window, QMainWindow):
+            window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+            window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
+            if window.dockWidgetArea(dock) == Qt.DockWidgetArea.RightDockWidgetArea:
+                window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
+                window.resizeDocks([dock], [250], Qt.Orientation.Vertical)
+
+    def stop_listening(self) -> None:
+        """Let go of the session."""
+        self.panel.disconnect_all()

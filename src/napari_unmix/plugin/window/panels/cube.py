@@ -1,0 +1,189 @@
+"""Step 1: which cube, what was read, what was repaired, how it is shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_unmix.cube import Cube
+from napari_unmix.output.composite import COMPOSITES, has_colours
+from napari_unmix.plugin.facts.band_ranges import excluded_text, says
+from napari_unmix.plugin.facts.session import Session, joinable, same_image
+from napari_unmix.plugin.verbs.controller import Controller
+from napari_unmix.plugin.window.panels.join import JoinEditor
+from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_property, text
+
+FILES = "Hyperspectral cubes (*.hdr *.img *.raw *.dat *.bil *.bip *.bsq *.mat *.npz *.npy *.zarr);;All files (*)"
+WELCOME = "1. Open a cube.\n2. Paint a few places whose mixtures differ (helps, but is not needed).\n3. Press Train."
+
+
+class CubePanel(Step):
+    """The cube."""
+
+    name = "cube"
+    title = "Cube"
+    number = 1
+
+    def __init__(self, session: Session, controller: Controller) -> None:
+        super().__init__(session, controller)
+        self._welcome = text("welcome", WELCOME)
+        self._open = button("Open…", "Open a hyperspectral file: ENVI, MATLAB, NumPy or Zarr.", self._choose_file)
+        self._sample = button(
+            "Try the sample",
+            "Open a synthetic mixture of measured spectra (5 materials, 128×128 pixels) with a first painting.",
+            controller.open_sample,
+        )
+        self._cubes = QComboBox()
+        self._cubes.setToolTip("The cube to unmix, among those that are open.")
+        self._cubes.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._cubes.activated.connect(self._chosen)
+        self._card = text("card")
+        self._repairs = text("note")
+        self._composite = QComboBox()
+        self._composite.setToolTip(
+            "Which bands make the composite image: red, green, blue; with near infrared; or principal components."
+        )
+        self._composite.activated.connect(lambda index: controller.set_composite(self._composite.itemText(index)))
+        self._composite_row = row(QLabel("Composite"), self._composite, stretch=1)
+        self._chore = text("note")
+        self._bands = button("Bands…", "Exclude bands, such as those of water absorption.", lambda: None)
+        self._bands.setCheckable(True)
+        self._bands.toggled.connect(self._edit_bands)
+        self._editor = BandsEditor(controller)
+        self._join = button(
+            "Join…", "Choose open cubes of the same bands and unmix them together, as acquisitions.", lambda: None
+        )
+        self._join.setCheckable(True)
+        self._join.toggled.connect(self.refresh)
+        self._joiner = JoinEditor(controller, lambda: self._join.setChecked(False))
+        for item in (
+            self._welcome,
+            self._cubes,
+            self._card,
+            self._repairs,
+            self._composite_row,
+            row(self._open, self._sample, self._bands, self._join, stretch=-2),
+            self._editor,
+            self._joiner,
+            self._chore,
+        ):
+            self.body.addWidget(item)
+        self.listen(self.refresh, "cubes", "cube", "chore")
+        self.listen(self._refresh_composite, "cube", "composite")
+        self.refresh()
+        self._refresh_composite()
+
+    def refresh(self, *_: Any) -> None:
+        """Show the session."""
+        session, cube = self.session, self.session.cube
+        self._welcome.setVisible(not session.cubes)
+        self._sample.setVisible(not session.cubes)
+        self._cubes.setVisible(bool(session.cubes))
+        self._cubes.clear()
+        self._cubes.addItems([known.name for known in session.cubes])
+        if cube is not None:
+            self._cubes.setCurrentIndex(next(k for k, known in enumerate(session.cubes) if same_image(known, cube)))
+        say(self._card, "" if cube is None else card(cube))
+        say(self._repairs, "" if cube is None else "\n".join(cube.repairs))
+        self._bands.setVisible(cube is not None)
+        self._editor.setVisible(cube is not None and self._bands.isChecked())
+        if cube is not None:
+            self._editor.show_cube(cube)
+        candidates = joinable(session)
+        self._join.setVisible(len(candidates) > 1)
+        self._joiner.setVisible(len(candidates) > 1 and self._join.isChecked())
+        self._joiner.show_cubes(candidates)
+        reading = session.chore.startswith(("reading", "mixing", "joining"))
+        say(self._chore, f"{session.chore} …" if reading else "")
+        self._open.setEnabled(not reading)
+        self._sample.setEnabled(not reading)
+        set_property(self._open, "emphasised", cube is None)
+        self.set_mark("done" if cube is not None else "empty")
+
+    def _refresh_composite(self, *_: Any) -> None:
+        cube = self.session.cube
+        self._composite_row.setVisible(cube is not None)
+        if cube is None:
+            return
+        self._composite.clear()
+        self._composite.addItems(
+            [choice for choice in COMPOSITES if choice == COMPOSITES[0] or has_colours(cube, choice)]
+        )
+        if not has_colours(cube, COMPOSITES[0]):
+            self._composite.setItemText(0, "three bands")
+        self._composite.setCurrentIndex(max(0, self._composite.findText(self.session.composite)))
+
+    def _edit_bands(self, unfolded: bool) -> None:
+        self._editor.setVisible(unfolded)
+        if unfolded:
+            self._editor.begin()
+
+    def _chosen(self, index: int) -> None:
+        self.controller.set_cube(self.session.cubes[index])
+
+    def _choose_file(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Open a hyperspectral cube", "", FILES)
+        if path:
+            self.controller.open(path)
+
+
+class BandsEditor(QWidget):
+    """The excluded bands as one line of ranges; Enter applies it."""
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__()
+        self._controller = controller
+        self._cube: Cube | None = None
+        self._line = QLineEdit()
+        self._line.setClearButtonEnabled(True)
+        self._line.returnPressed.connect(self._apply)
+        self._say = text("note")
+        self._apply_button = button("Apply", "Leave out the bands in these ranges; Enter does the same.", self._apply)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self._say)
+        layout.addWidget(row(self._line, self._apply_button, stretch=0))
+
+    def show_cube(self, cube: Cube) -> None:
+        """Show the excluded ranges of a cube; what the user is writing stays until the cube changes."""
+        if cube is self._cube:
+            return
+        self._cube = cube
+        numbered = cube.wavelengths is None
+        what = "Excluded bands, by number from 1" if numbered else "Excluded bands, in nm"
+        say(self._say, what)
+        self._line.setAccessibleName(what)
+        self._line.setPlaceholderText("103–113, 148–166" if numbered else "1350–1450, 1800–1950")
+        self._line.setToolTip(f"{what}: ranges with commas between them. Empty: all bands take part.")
+        if not says(self._line.text(), cube):  # what the user wrote stays where it says the same
+            self._line.setText(excluded_text(cube))
+            self._line.setCursorPosition(0)
+
+    def begin(self) -> None:
+        """Ready to write."""
+        self._line.setFocus()
+
+    def _apply(self) -> None:
+        self._controller.exclude_bands(self._line.text())
+
+
+def card(cube: Cube) -> str:
+    """What was read, in two short lines."""
+    height, width, bands = cube.shape
+    size = f"{height}×{width} pixels, {bands} bands"
+    parts = []
+    if cube.wavelengths is None:
+        parts.append("no wavelengths: bands are numbered")
+    else:
+        parts.append(f"{cube.wavelengths.min():.0f}–{cube.wavelengths.max():.0f} nm")
+    if cube.acquisitions is not None:
+        parts.append(f"{int(cube.acquisitions.max())} acquisitions")
+    excluded = int((~cube.good_bands).sum())
+    if excluded:
+        parts.append(f"{excluded} bands excluded")
+    invalid = int((~cube.valid_pixels).sum())
+    if invalid:
+        parts.append(f"{100 * invalid / cube.valid_pixels.size:.0f} % of pixels without data")
+    return f"{size}\n{' · '.join(parts)}"

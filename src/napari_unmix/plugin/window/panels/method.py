@@ -1,0 +1,188 @@
+"""Step 3: the method, the number of endmembers, and the form that follows from the method's spec."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QSizePolicy,
+    QSpinBox,
+    QToolButton,
+    QWidget,
+)
+
+from napari_unmix.plugin.facts.form import FormField, form_fields
+from napari_unmix.plugin.facts.session import Session
+from napari_unmix.plugin.verbs.controller import Controller
+from napari_unmix.plugin.window.panels.step import Step, button, row, say, text
+
+AUTO = 1  # the spin box's lowest value stands for auto
+MOST_ENDMEMBERS = 30
+LARGEST = 2**31 - 1
+
+
+class MethodPanel(Step):
+    """The spec."""
+
+    name = "method"
+    title = "Method"
+    number = 3
+
+    def __init__(self, session: Session, controller: Controller) -> None:
+        super().__init__(session, controller)
+        self._method = QComboBox()
+        self._method.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        for key, title in controller.methods().items():
+            self._method.addItem(title, key)
+        self._method.setToolTip("How the cube is unmixed. iVAE uses side information; the others are for comparison.")
+        self._method.activated.connect(lambda index: controller.choose_method(self._method.itemData(index)))
+        self._endmembers = QSpinBox()
+        self._endmembers.setRange(AUTO, MOST_ENDMEMBERS)
+        self._endmembers.setKeyboardTracking(False)
+        self._endmembers.setToolTip(
+            "Number of materials to look for. auto: as many as the signal shows above the noise."
+        )
+        self._endmembers.valueChanged.connect(
+            lambda value: controller.set_option("endmembers", "auto" if value == AUTO else value)
+        )
+        self._endmembers.setMinimumWidth(124)
+        self._suggest = button(
+            "Suggest",
+            "Count the materials that the signal shows above the noise, and use that number.",
+            self._back_to_auto,
+        )
+        self._note = text("note")
+        self._advanced = QToolButton()
+        self._advanced.setText("Advanced")
+        self._advanced.setObjectName("fold")
+        self._advanced.setCheckable(True)
+        self._advanced.setArrowType(Qt.ArrowType.RightArrow)
+        self._advanced.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._advanced.setToolTip("Settings for experts.")
+        self._advanced.toggled.connect(self._fold_advanced)
+        self._form: MethodForm | None = None
+        self._line = QHBoxLayout()
+        self.body.addWidget(self._method)
+        self.body.addWidget(row(QLabel("Endmembers"), self._endmembers, self._suggest, stretch=1))
+        self.body.addLayout(self._line)
+        self.body.addWidget(self._note)
+        self.listen(self.refresh, "cube", "spec", "suggested", "chore")
+        self.refresh()
+
+    def refresh(self, *_: Any) -> None:
+        """Show the session."""
+        session, spec = self.session, self.session.spec
+        self.wait_for("" if session.cube is not None else "Open a cube first.")
+        self._method.setCurrentIndex(self._method.findData(spec.method))
+        suggestion = f"auto ({session.suggested})" if session.suggested is not None else "auto"
+        self._endmembers.setSpecialValueText(suggestion)
+        self._endmembers.setValue(AUTO if spec.endmembers == "auto" else int(spec.endmembers))
+        counting = session.chore == "counting materials"
+        say(self._note, "counting materials …" if counting else "")
+        if self._form is None or self._form.method != spec.method:
+            self._rebuild()
+        assert self._form is not None
+        self._form.show_spec(spec)
+        self.set_mark("done" if session.cube is not None else "empty")
+
+    def _rebuild(self) -> None:
+        if self._form is not None:
+            self._line.removeWidget(self._form)
+            self._line.removeWidget(self._advanced)
+            self.body.removeWidget(self._form.advanced)
+            self._form.advanced.deleteLater()
+            self._form.deleteLater()
+        self._form = MethodForm(self.session.spec.method, form_fields(type(self.session.spec)), self.controller)
+        self._line.addWidget(self._form, 1)
+        self._line.addWidget(self._advanced, 0, Qt.AlignmentFlag.AlignTop)
+        self.body.addWidget(self._form.advanced)
+        self._fold_advanced(self._advanced.isChecked())
+
+    def _fold_advanced(self, unfolded: bool) -> None:
+        self._advanced.setArrowType(Qt.ArrowType.DownArrow if unfolded else Qt.ArrowType.RightArrow)
+        if self._form is not None:
+            self._form.advanced.setVisible(unfolded)
+
+    def _back_to_auto(self) -> None:
+        self.controller.set_option("endmembers", "auto")
+        self.controller.suggest()
+
+
+class MethodForm(QWidget):
+    """The controls of one method's own fields; the expert ones are in ``advanced``."""
+
+    def __init__(self, method: str, fields: tuple[FormField, ...], controller: Controller) -> None:
+        super().__init__()
+        self.method = method
+        self.advanced = QWidget()
+        self._controller = controller
+        self._controls: dict[str, QWidget] = {}
+        simple, expert = _form_layout(self), _form_layout(self.advanced)
+        for field in fields:
+            control = self._control(field)
+            control.setToolTip(field.tooltip)
+            control.setAccessibleName(field.title)
+            self._controls[field.name] = control
+            layout = expert if field.advanced else simple
+            if field.kind == "switch":
+                layout.addRow(control)
+            else:
+                layout.addRow(field.title, control)
+
+    def show_spec(self, spec: Any) -> None:
+        """Show the values of a spec."""
+        for name, control in self._controls.items():
+            value = getattr(spec, name)
+            if isinstance(control, QCheckBox):
+                control.setChecked(bool(value))
+            elif isinstance(control, QComboBox):
+                control.setCurrentIndex(control.findText(str(value)))
+            elif isinstance(control, QSpinBox):
+                control.setValue(int(value))
+            elif isinstance(control, QLineEdit):
+                control.setText(f"{value:g}")
+
+    def _control(self, field: FormField) -> QWidget:
+        if field.kind == "switch":
+            box = QCheckBox(field.title)
+            box.clicked.connect(lambda checked: self._set(field.name, checked))
+            return box
+        if field.kind == "choice":
+            combo = QComboBox()
+            combo.addItems(list(field.choices))
+            combo.textActivated.connect(lambda value: self._set(field.name, value))
+            return combo
+        if field.kind == "whole":
+            spin = QSpinBox()
+            spin.setKeyboardTracking(False)
+            lowest = -LARGEST if field.minimum is None else int(field.minimum)
+            spin.setRange(lowest, LARGEST if field.maximum is None else int(field.maximum))
+            spin.valueChanged.connect(lambda value: self._set(field.name, value))
+            return spin
+        line = QLineEdit()
+        line.editingFinished.connect(lambda: self._set_real(field, line))
+        return line
+
+    def _set(self, name: str, value: Any) -> None:
+        self._controller.set_option(name, value)
+
+    def _set_real(self, field: FormField, line: QLineEdit) -> None:
+        """A number as it is written; the spec says what is wrong with it."""
+        written = line.text().strip().replace(",", ".")
+        if written != f"{getattr(self._controller.session.spec, field.name):g}":
+            self._controller.set_option(field.name, written)
+
+
+def _form_layout(widget: QWidget) -> QFormLayout:
+    layout = QFormLayout(widget)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(6)
+    layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    return layout

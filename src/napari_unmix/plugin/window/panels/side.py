@@ -1,0 +1,206 @@
+"""Step 2: side information: what is painted, what it means, how much is enough."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QProgressBar,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_unmix.auxiliary import FEWEST_PIXELS_OF_A_REGION
+from napari_unmix.cube import Meaning
+from napari_unmix.plugin.facts.colours import annotation_row_colours, painted_labels
+from napari_unmix.plugin.facts.session import Session, recommended_regions
+from napari_unmix.plugin.verbs.controller import Controller
+from napari_unmix.plugin.window.panels.source import SourceButton, status_lines
+from napari_unmix.plugin.window.panels.step import Step, button, row, say, text
+
+FEW_ROWS = 4
+KINDS = ("region", "material", "ignore")
+
+
+class SidePanel(Step):
+    """The painting and the automatic side information."""
+
+    name = "side information"
+    title = "Side information"
+    number = 2
+
+    def __init__(self, session: Session, controller: Controller) -> None:
+        super().__init__(session, controller)
+        self._new = button(
+            "New annotation",
+            "Make a layer to paint on, with the brush ready. Paint places whose mixtures differ, each with a label.",
+            controller.new_annotation,
+        )
+        self._next = button("Next region", "Paint the next place with a new label.", controller.next_region)
+        self._source = SourceButton(controller)
+        self._status = text("note")
+        self._rows = QVBoxLayout()
+        self._rows.setSpacing(3)
+        self._by_label: dict[int, LabelRow] = {}
+        self._all = QToolButton()
+        self._all.setObjectName("fold")
+        self._all.setCheckable(True)
+        self._all.setToolTip("Show or hide the further labels.")
+        self._all.toggled.connect(self.refresh)
+        self._enough = QProgressBar()
+        self._enough.setTextVisible(False)
+        self._enough.setFixedHeight(8)
+        self._enough.setToolTip("Painted regions, of those recommended: two per endmember and one more.")
+        self._sentence = text("note")
+        self.body.addWidget(row(self._new, self._next, stretch=-2))
+        self._source_row = row(QLabel("Unpainted pixels"), self._source, stretch=1)
+        self.body.addWidget(self._source_row)
+        self.body.addWidget(self._status)
+        self.body.addLayout(self._rows)
+        self.body.addWidget(self._all)
+        self.body.addWidget(self._enough)
+        self.body.addWidget(self._sentence)
+        self.listen(self.refresh, "cube", "annotation", "label", "spec", "suggested", "names", "theme")
+        self.refresh()
+
+    def refresh(self, *_: Any) -> None:
+        """Show the session."""
+        session = self.session
+        self.wait_for("" if session.cube is not None else "Open a cube first.")
+        counts = painted_labels(session)
+        self._show_rows(counts)
+        regions = [] if session.annotation is None else session.annotation.of_kind("region")
+        usable = sum(counts.get(label, 0) >= FEWEST_PIXELS_OF_A_REGION for label in regions)
+        wanted = recommended_regions(session)
+        self._enough.setVisible(bool(counts) and wanted is not None)
+        self._enough.setMaximum(wanted or 1)
+        self._enough.setValue(min(len(regions), wanted or 1))
+        self._next.setVisible(session.annotation is not None)
+        auxiliary = getattr(session.spec, "auxiliary", None)
+        self._source_row.setVisible(auxiliary is not None)
+        if auxiliary is not None:
+            self._source.show_session(session, auxiliary)
+        say(self._status, "" if auxiliary is None else status_lines(session, auxiliary, len(regions), usable))
+        say(self._sentence, self._advice(len(regions), bool(counts), wanted))
+        if not counts:
+            self.set_mark("empty")
+        else:
+            self.set_mark("done" if wanted is not None and len(regions) >= wanted else "half")
+
+    def _advice(self, regions: int, painted: bool, wanted: int | None) -> str:
+        spec = type(self.session.spec)
+        if not spec.uses_paint:
+            return f"{spec.title} does not use paint, except for what is to be ignored."
+        if not painted:
+            begun = self.session.annotation is not None
+            return "Paint on the image: drag with the left button." if begun else "Painting is optional."
+        if wanted is None:
+            return f"{regions} regions painted."
+        if regions >= wanted:
+            return f"{regions} regions painted: as many as recommended ({wanted})."
+        more = wanted - regions
+        return f"{regions} of {wanted} regions: {more} more {'is' if more == 1 else 'are'} recommended."
+
+    def _show_rows(self, counts: dict[int, int]) -> None:
+        for label in [label for label in self._by_label if label not in counts]:
+            gone = self._by_label.pop(label)
+            self._rows.removeWidget(gone)
+            gone.deleteLater()
+        colours = annotation_row_colours(self.session)
+        for position, (label, count) in enumerate(counts.items()):
+            if label not in self._by_label:
+                self._by_label[label] = LabelRow(label, self.controller)
+                self._rows.insertWidget(position, self._by_label[label])
+            annotation = self.session.annotation
+            meaning = Meaning() if annotation is None else annotation.meaning(label)
+            self._by_label[label].show_fact(
+                meaning, count, colours.get(label, "#999999"), label == self.session.label, self.session.theme.text
+            )
+
+        self._fold_rows(list(counts))
+
+    def _fold_rows(self, labels: list[int]) -> None:
+        """A long list would push Train out of sight: its end is folded away, except for the label in use."""
+        many = len(labels) > FEW_ROWS + 1
+        for position, label in enumerate(labels):
+            in_use = label == self.session.label
+            hidden = many and not self._all.isChecked() and position >= FEW_ROWS and not in_use
+            self._by_label[label].setVisible(not hidden)
+        self._all.setVisible(many)
+        self._all.setText("Fewer" if self._all.isChecked() else f"All {len(labels)} labels")
+        self._all.setArrowType(Qt.ArrowType.DownArrow if self._all.isChecked() else Qt.ArrowType.RightArrow)
+        self._all.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+
+
+class LabelRow(QWidget):
+    """One painted label: its colour, its name, its meaning, its size."""
+
+    def __init__(self, label: int, controller: Controller) -> None:
+        super().__init__()
+        self._label = label
+        self._controller = controller
+        self._meaning = Meaning()
+        self._swatch = QToolButton()
+        self._swatch.setText(str(label))
+        self._swatch.setFixedSize(26, 20)
+        self._swatch.setToolTip(f"Paint with label {label}.")
+        self._swatch.clicked.connect(lambda: controller.select_label(label))
+        self._name = QLineEdit()
+        self._name.setPlaceholderText("name")
+        self._name.setToolTip("A name for this place, or for the material that it mostly is.")
+        self._name.editingFinished.connect(self._named)
+        self._kind = QComboBox()
+        self._kind.setToolTip(
+            "region: mixtures differ here. is …: mostly this one material. ignore: leave these pixels out of the fit."
+        )
+        self._kind.addItems(["region", "is …", "ignore"])
+        self._kind.activated.connect(lambda index: self._say(kind=KINDS[index]))
+        self._count = QLabel()
+        self._count.setToolTip("Painted pixels.")
+        self._count.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._count.setMinimumWidth(34)
+        self._name.setMinimumWidth(50)
+        self._kind.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self._kind.setFixedWidth(96)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self._swatch)
+        layout.addWidget(self._name, 1)
+        layout.addWidget(self._kind)
+        layout.addWidget(self._count)
+
+    def show_fact(self, meaning: Meaning, count: int, colour: str, selected: bool, text_colour: str) -> None:
+        """Show what the session says of this label."""
+        self._meaning = meaning
+        border = f"2px solid {text_colour}" if selected else "1px solid transparent"
+        self._swatch.setStyleSheet(
+            f"background: {colour}; color: {_readable_on(colour)}; border: {border}; border-radius: 3px; padding: 0;"
+        )
+        if not self._name.hasFocus():
+            self._name.setText(meaning.name)
+        self._kind.setItemText(1, f"is {meaning.name}" if meaning.name else "is …")
+        self._kind.setCurrentIndex(KINDS.index(meaning.kind))
+        self._count.setText(str(count))
+
+    def _named(self) -> None:
+        self._say(name=self._name.text().strip())
+
+    def _say(self, kind: Any = None, name: str | None = None) -> None:
+        kind = kind or self._meaning.kind
+        name = self._meaning.name if name is None else name
+        if kind == "material" and not name:
+            name = f"material {self._label}"
+        self._controller.set_meaning(self._label, Meaning(kind, name))
+
+
+def _readable_on(colour: str) -> str:
+    red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
+    return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#ffffff"

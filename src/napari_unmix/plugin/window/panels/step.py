@@ -1,0 +1,171 @@
+"""A step of the dock: a collapsible group with a title, a state mark, what it waits for, and its content."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from napari_unmix.plugin.facts.session import Session
+from napari_unmix.plugin.facts.session import Step as StepName
+from napari_unmix.plugin.verbs.controller import Controller
+from napari_unmix.plugin.window.panels.reveal import Reveal, edited
+
+Mark = Literal["empty", "half", "done", "trouble"]
+MARKS: dict[Mark, tuple[str, str]] = {
+    "empty": ("○", "nothing here yet"),
+    "half": ("◐", "under way"),
+    "done": ("✓", "done"),
+    "trouble": ("!", "needs your attention"),
+}
+
+
+class Step(QWidget):
+    """Base of the panels. ``body`` takes the content; a subclass implements ``refresh``."""
+
+    name: StepName
+    title: str
+    number: int
+
+    def __init__(self, session: Session, controller: Controller) -> None:
+        super().__init__()
+        self.session = session
+        self.controller = controller
+        self._header = QToolButton()
+        self._header.setText(f"{self.number}  {self.title}")
+        self._header.setObjectName("stepHeader")
+        self._header.setCheckable(True)
+        self._header.setChecked(True)
+        self._header.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._header.setArrowType(Qt.ArrowType.DownArrow)
+        self._header.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._header.setToolTip("Fold or unfold this step.")
+        self._header.toggled.connect(self._fold)
+        self._mark = QLabel()
+        self._mark.setObjectName("stepMark")
+        self._content = QWidget()
+        self._content.setObjectName("stepContent")
+        self.body = QVBoxLayout(self._content)
+        self.body.setContentsMargins(8, 2, 4, 6)
+        self.body.setSpacing(6)
+        self._waits = text("stepWaits")
+        self._trouble = text("stepTrouble")
+        top = row(self._header, self._mark)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(2)
+        for item in (top, self._waits, self._trouble, self._content):
+            outer.addWidget(item)
+        self.reveal = Reveal(self)
+        self._listeners: list[tuple[Any, Callable[..., None]]] = []
+        self.listen(self._show_trouble, "trouble")
+
+    def listen(self, slot: Callable[..., None], *names: str) -> None:
+        """Call a method whenever one of these facts changes."""
+        for name in names:
+            signal = getattr(self.session.events, name)
+            signal.connect(slot)
+            self._listeners.append((signal, slot))
+
+    def disconnect_all(self) -> None:
+        """Stop listening; the dock is going."""
+        for signal, slot in self._listeners:
+            signal.disconnect(slot, missing_ok=True)
+        self._listeners = []
+
+    def set_mark(self, mark: Mark) -> None:
+        """Empty circle, half, or tick; an error of this step wins."""
+        if self._trouble.text():
+            mark = "trouble"
+        sign, meaning = MARKS[mark]
+        self._mark.setText(sign)
+        self._mark.setToolTip(f"{self.title}: {meaning}")
+        self._mark.setAccessibleName(f"{self.title}: {meaning}")
+        set_property(self._mark, "mark", mark)
+
+    def wait_for(self, reason: str) -> None:
+        """Grey the content and say what it waits for, "" for nothing."""
+        self._waits.setText(reason)
+        self._waits.setVisible(bool(reason) and self._header.isChecked())
+        self._content.setEnabled(not reason)
+
+    def refresh(self, *_: Any) -> None:
+        """Show the session."""
+        raise NotImplementedError
+
+    def _fold(self, unfolded: bool) -> None:
+        self._content.setVisible(unfolded)
+        self._waits.setVisible(unfolded and bool(self._waits.text()))
+        self._header.setArrowType(Qt.ArrowType.DownArrow if unfolded else Qt.ArrowType.RightArrow)
+
+    def _show_trouble(self, *_: Any) -> None:
+        trouble = self.session.trouble
+        mine = trouble is not None and trouble.step == self.name
+        self._trouble.setText(trouble.sentence if trouble is not None and mine else "")
+        self._trouble.setVisible(mine)
+        self.refresh()
+        focus = edited(self)
+        if mine and (focus is None or self.isAncestorOf(focus)):
+            self.reveal.bring(self, self._trouble)
+
+
+def row(*widgets: QWidget, stretch: int = -1) -> QWidget:
+    """Widgets side by side; ``stretch`` is the one that takes the room."""
+    box = QWidget()
+    layout = QHBoxLayout(box)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(6)
+    for index, widget in enumerate(widgets):
+        layout.addWidget(widget, 1 if index == stretch else 0)
+    if stretch == -2:
+        layout.addStretch(1)
+    return box
+
+
+def text(name: str = "", content: str = "") -> QLabel:
+    """A label that wraps, so that no sentence widens the dock."""
+    label = QLabel(content)
+    label.setWordWrap(True)
+    label.setObjectName(name)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.setVisible(bool(content))
+    return label
+
+
+def say(label: QLabel, content: str) -> None:
+    """Set a label's text; an empty one takes no room."""
+    label.setText(content)
+    label.setVisible(bool(content))
+
+
+def button(label: str, tooltip: str, verb: Callable[[], Any]) -> QPushButton:
+    """A button that calls a verb."""
+    made = QPushButton(label)
+    made.setToolTip(tooltip)
+    made.clicked.connect(lambda: verb())
+    return made
+
+
+def set_property(widget: QWidget, name: str, value: Any) -> None:
+    """Set a property that the style sheet asks for, and let the style see it."""
+    if widget.property(name) != value:
+        widget.setProperty(name, value)
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
+
+
+def swatch(colour: str) -> QLabel:
+    """A small square of a colour."""
+    made = QLabel()
+    made.setFixedSize(14, 14)
+    made.setObjectName("swatch")
+    paint_swatch(made, colour)
+    return made
+
+
+def paint_swatch(label: QLabel, colour: str) -> None:
+    """Give a swatch its colour."""
+    label.setStyleSheet(f"background: {colour}; border-radius: 3px;")

@@ -1,0 +1,69 @@
+"""What the docks of one viewer share: its session, controller and link. Closed when the last dock goes."""
+
+from __future__ import annotations
+
+import atexit
+from typing import Any
+
+from qtpy.QtCore import QThreadPool
+
+from napari_unmix.plugin.facts.session import Session
+from napari_unmix.plugin.verbs.controller import Controller
+from napari_unmix.plugin.verbs.runners import run_in_thread
+from napari_unmix.plugin.viewer.link import ViewerLink
+
+EXIT_MS = 10_000
+
+
+class Workspace:
+    """The two halves of one viewer, joined."""
+
+    def __init__(self, viewer: Any) -> None:
+        self.session = Session()
+        self.controller = Controller(self.session, run_in_thread)
+        self.link = ViewerLink(viewer, self.session, self.controller)
+        self._docks: set[int] = set()
+        self._closed = False
+        self.link.open()
+
+    def leave(self, dock: int) -> None:
+        """A dock goes; with the last one everything stops."""
+        self._docks.discard(dock)
+        if not self._docks:
+            self.close()
+
+    def close(self) -> None:
+        """Stop the threads and let go of the viewer; once."""
+        if self._closed:
+            return
+        self._closed = True
+        for key, known in list(_open.items()):
+            if known is self:
+                del _open[key]
+        for name in self.session.events:
+            self.session.events[name].disconnect()  # by now the panels may be gone
+        self.link.close()
+        self.controller.close()
+
+    def join(self, dock: int) -> None:
+        """A dock comes."""
+        self._docks.add(dock)
+
+
+_open: dict[int, Workspace] = {}
+
+
+def workspace_of(viewer: Any) -> Workspace:
+    """The workspace of a viewer. Each dock gets another proxy; a viewer hashes by identity, and so do these."""
+    key = hash(viewer)
+    if key not in _open:
+        _open[key] = Workspace(viewer)
+    return _open[key]
+
+
+@atexit.register
+def close_all() -> None:
+    """The program ends: stop the threads while Qt is still there."""
+    for workspace in list(_open.values()):
+        workspace.close()
+    QThreadPool.globalInstance().waitForDone(EXIT_MS)

@@ -1,0 +1,1 @@
+"""What regions of u say of endmembers."""

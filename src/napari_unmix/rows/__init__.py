@@ -1,0 +1,1 @@
+"""Mathematics on rows (N, B): NumPy only."""

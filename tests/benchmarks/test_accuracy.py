@@ -1,0 +1,194 @@
+"""The accuracy benchmark: strokes as a user paints them, scenes that are found, goals that can be missed, and rows that run."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_unmix.benchmarks import run
+from napari_unmix.benchmarks._cases import TARGET_AREAS, Truth, abundance_error, other_cases, target_areas
+from napari_unmix.benchmarks._classical import best_classical, classical_endmembers
+from napari_unmix.benchmarks._strokes import MOST_PIXELS, paint_strokes
+from napari_unmix.benchmarks._summary import Goal, Scored, losses, table
+from napari_unmix.geometry.volume import hinge_objective
+from napari_unmix.methods.sisal.fit import minimum_volume_hinge
+from napari_unmix.rows.metrics import angle_table
+from napari_unmix.synthetic import NONLINEAR, albedo, blind_scene, reflectance
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), strokes=st.integers(1, 2))
+def test_strokes_are_short_seeded_a_little_wrong_and_never_over_each_other(seed: int, strokes: int) -> None:
+    rows, columns = np.mgrid[:60, :80]
+    shares = np.stack([columns < 40, (columns >= 40) & (rows < 30), (columns >= 40) & (rows >= 30)], axis=-1).astype(
+        float
+    )
+    annotation = paint_strokes(shares, seed, strokes)
+    np.testing.assert_array_equal(annotation.labels, paint_strokes(shares, seed, strokes).labels)
+    assert annotation.of_kind("material") == [1, 2, 3]
+    for label in (1, 2, 3):
+        painted = annotation.labels == label
+        assert 0 < painted.sum() <= strokes * MOST_PIXELS
+        # A tenth lands anywhere, and what is near an edge wanders over it: most is right all the same.
+        assert shares[painted, label - 1].mean() > 0.3
+
+
+def test_a_stroke_inside_a_small_target_stays_inside_but_for_its_mistakes() -> None:
+    shares = np.zeros((40, 40, 1))
+    shares[20:23, 20:24] = 1
+    for seed in range(20):
+        painted = paint_strokes(shares, seed, 1, 4, inside=True).labels == 1
+        assert 1 <= painted.sum() <= 10
+        assert (painted & (shares[..., 0] == 0)).sum() <= 1
+
+
+def test_areas_of_the_truth_are_without_error() -> None:
+    targets, sizes = np.zeros((10, 10, 2), dtype=np.uint8), np.zeros((10, 10), dtype=np.uint8)
+    abundances = np.zeros((10, 10, 2))
+    for size in range(5):
+        for material in range(2):
+            where = (size * 2 + material, slice(0, 4))
+            targets[*where, material], sizes[where] = 1, size + 1
+            abundances[*where, material] = TARGET_AREAS[size] / 0.49 / 4
+    areas = target_areas(abundances, Truth(np.eye(2, 5), targets=targets, sizes=sizes))
+    np.testing.assert_allclose(areas, TARGET_AREAS[:, None] * np.ones(2))
+
+
+def test_the_error_is_that_of_matched_abundances() -> None:
+    from napari_unmix.benchmarks._scores import run_method
+
+    scene = blind_scene(3, materials=3, pure=True, kind="linear", decibels=40, size=32)
+    result = run_method("vca-fcls", scene.cube, 3, illumination=False, seed=0)
+    turned = Truth(scene.endmembers[[2, 0, 1]], scene.abundances[..., [2, 0, 1]])
+    straight = Truth(scene.endmembers, scene.abundances)
+    assert abundance_error(result, turned) == pytest.approx(abundance_error(result, straight))
+    assert abundance_error(result, straight) < 0.05
+
+
+def test_scenes_beside_a_reference_are_found_and_known_folders_are_not(tmp_path: Path) -> None:
+    scene = blind_scene(4, materials=3, pure=True, kind="linear", decibels=30, size=16)
+    for name in ("held", "samson"):
+        (tmp_path / name).mkdir()
+        np.savez(tmp_path / name / "scene.npz", cube=scene.cube.spectra)
+        np.savez(tmp_path / name / "reference.npz", E=scene.endmembers, A=scene.abundances)
+    from napari_unmix.benchmarks._cases import SAMSON
+
+    found = list(other_cases(tmp_path, (SAMSON,)))
+    assert [case.name for case in found] == ["held (scaled)", "held (sum-to-one)"]
+    cube, truth = found[1].load(tmp_path)
+    assert cube.shape == scene.cube.shape
+    np.testing.assert_allclose(truth.endmembers, scene.endmembers)
+
+
+def rows_of(errors: list[float], method: str = "ivae") -> list[Scored]:
+    return [Scored("a", "automatic", method, k, 1.0, error, True, 1.0) for k, error in enumerate(errors)]
+
+
+def test_goals_are_held_against_means_and_the_worst_and_can_be_missed() -> None:
+    assert Goal("a", "automatic", 0.013).reached(rows_of([0.0134, 0.0134]))
+    assert not Goal("a", "automatic", 0.013).reached(rows_of([0.0136, 0.0136]))
+    assert not Goal("a", "automatic", 0.02, worst=0.03).reached(rows_of([0.001, 0.031]))
+    assert not Goal("a", "automatic", 0.02, angle=0.9).reached(rows_of([0.001]))
+    rows = [*rows_of([0.05]), *rows_of([0.04], "sisal")]
+    goal = Goal("a", "automatic", 0.03, peers="somebody 0.1")
+    assert "**no**" in table(rows, [goal])[2]
+    assert "somebody" in table(rows, [goal])[3]
+    assert losses(rows, [goal]) == [
+        "Short of the goal: a, automatic.",
+        "Lost: on a, automatic, sisal had the smaller mean error.",
+    ]
+
+
+def test_the_benchmark_writes_what_it_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--rows", "no pure pixels, 40", "--methods", "ivae", "vca-fcls", "--seeds", "3", "--out", str(tmp_path)]
+    assert run("accuracy", words) == 0
+    assert (tmp_path / "accuracy.md").read_text() in capsys.readouterr().out + "\n"
+    with (tmp_path / "accuracy.csv").open(newline="") as file:
+        rows = {row["method"]: row for row in csv.DictReader(file)}
+    assert float(rows["ivae"]["error"]) < 0.5 * float(rows["vca-fcls"]["error"])
+
+
+def test_the_best_classical_is_the_best_and_needs_the_truth() -> None:
+    scene = blind_scene(5, materials=3, pure=True, kind="illumination", decibels=30, size=32)
+    pixels = scene.cube.pixels()
+    name, angles, error = best_classical(
+        pixels, scene.endmembers, scene.abundances.reshape(-1, 3), illumination=scene.scaled
+    )
+    means = {
+        label: np.degrees(angle_table(other, scene.endmembers)).min(axis=0).mean()
+        for label, other in classical_endmembers(pixels, 3).items()
+        if label != "sisal"
+    }
+    assert angles.mean() == pytest.approx(min(means.values()))
+    assert name == min(means, key=lambda label: means[label])
+    assert 0 < error < 0.2
+
+
+def test_sisal_finds_a_simplex_without_pure_pixels() -> None:
+    scene = blind_scene(6, materials=3, pure=False, kind="linear", decibels=40)
+    found = minimum_volume_hinge(scene.cube.pixels(), 3, 30.0, sum_to_one=True)
+    assert np.degrees(angle_table(found, scene.endmembers)).min(axis=0).mean() < 2.5
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 1000), count=st.integers(2, 5))
+def test_the_hinge_objective_has_the_gradient_of_its_value(seed: int, count: int) -> None:
+    generator = np.random.default_rng(seed)
+    vertices = generator.normal(size=(count, count - 1))
+    data = np.column_stack([generator.dirichlet(np.ones(count), 50) @ vertices, np.ones(50)])
+    start = (1.1 * vertices + 0.02 * generator.normal(size=vertices.shape)).ravel()
+    _, gradient = hinge_objective(start, data, 30.0)
+    for k in range(start.size):
+        step = np.zeros(start.size)
+        step[k] = 1e-6
+        slope = (hinge_objective(start + step, data, 30.0)[0] - hinge_objective(start - step, data, 30.0)[0]) / 2e-6
+        assert slope == pytest.approx(gradient[k], rel=1e-3, abs=1e-4 * (1 + np.abs(gradient).max()))
+
+
+@given(st.floats(0.0, 1.0))
+def test_hapkes_albedo_inverts_reflectance(value: float) -> None:
+    assert albedo(reflectance(np.array([value]))) == pytest.approx(value, abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", NONLINEAR)
+def test_nonlinear_scenes_show_their_endmembers_in_pure_pixels_and_bend_between(kind: str) -> None:
+    scene = blind_scene(9, materials=3, pure=True, kind=kind, decibels=60, size=48)  # type: ignore[arg-type]
+    abundances = scene.abundances.reshape(-1, 3)
+    purest = abundances.max(axis=1) > 0.999
+    linear = abundances @ scene.endmembers
+    error = np.abs(scene.cube.pixels() - linear).mean(axis=1) / linear.mean()
+    assert purest.sum() > 2
+    mixed = abundances.max(axis=1) < 0.6
+    assert error[purest].mean() < 0.02
+    assert error[mixed].mean() > 3 * error[purest].mean()
+
+
+def test_a_folder_of_other_scenes_is_run_with_the_same_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene = blind_scene(4, materials=3, pure=True, kind="linear", decibels=30, size=24)
+    (tmp_path / "held").mkdir()
+    np.savez(tmp_path / "held" / "scene.npz", cube=scene.cube.spectra)
+    np.savez(tmp_path / "held" / "reference.npz", E=scene.endmembers, A=scene.abundances)
+    words = [
+        "--rows",
+        "Samson",
+        "held",
+        "--data",
+        str(tmp_path),
+        "--methods",
+        "ivae",
+        "--seeds",
+        "0",
+        "--stroke-seeds",
+        "0",
+    ]
+    assert run("accuracy", words) == 0
+    printed = capsys.readouterr()
+    assert "Samson (Zhu, scaled) is left out" in printed.err
+    assert printed.out.count("| held (scaled) |") == printed.out.count("| held (sum-to-one) |") == 2

@@ -1,0 +1,91 @@
+"""The calibration's scenes are what they say, and its rates count what they name."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_unmix.benchmarks import run
+from napari_unmix.benchmarks._conditions import FAILURES, HOLDS, OTHER_LAW, condition_scene
+from napari_unmix.benchmarks.calibration import Row, conditions, summary, table
+from napari_unmix.rows.metrics import angle_table
+
+ROW = Row(1, HOLDS, "Dirichlet", 30.0, 3, 9, False, "identified", "", 1.0, 0.02, 0.9, 1.1, 0.025, 1.0)
+
+
+@pytest.mark.parametrize("failure", [HOLDS, OTHER_LAW, *FAILURES])
+def test_scenes_are_what_they_say(failure: str) -> None:
+    scene = condition_scene(77, failure)
+    assert scene.failure == failure
+    np.testing.assert_allclose(scene.abundances.sum(axis=-1), 1)
+    assert scene.abundances.min() >= 0
+    regions = int(scene.annotation.labels.max())
+    assert (regions < 3) == (failure == "too few regions")
+    assert failure == "too few regions" or regions >= 2 * len(scene.endmembers) + 1
+    assert (scene.asked > len(scene.endmembers)) == (failure == "one endmember too many")
+    closest = np.degrees(angle_table(scene.endmembers, scene.endmembers) + 10 * np.eye(len(scene.endmembers))).min()
+    assert (closest < 5) == (failure == "two endmembers alike")
+    assert np.array_equal(condition_scene(77, failure).cube.spectra, scene.cube.spectra)
+
+
+def test_one_alpha_is_constant_and_the_others_are_not() -> None:
+    """α by moments in every region: mean m and Σv = Σm(1 − m)/(c + 1)."""
+    scene = next(
+        scene for scene in (condition_scene(seed, "one α constant") for seed in range(20)) if scene.truth == "Dirichlet"
+    )
+    rows = []
+    for label in range(1, int(scene.annotation.labels.max()) + 1):
+        drawn = scene.abundances[scene.annotation.labels == label]
+        mean = drawn.mean(axis=0)
+        rows.append(mean * ((mean * (1 - mean)).sum() / drawn.var(axis=0).sum() - 1))
+    spread = np.sort(np.std(rows, axis=0) / np.mean(rows, axis=0))
+    assert spread[0] < 0.2 < spread[1]
+
+
+def test_labels_from_the_noise_know_nothing_of_the_abundances() -> None:
+    for failure, knows in (("u from the noise", False), ("u follows a material's amount", True), ("u shuffled", False)):
+        scene = condition_scene(80, failure)
+        labels = scene.annotation.labels
+        shares = np.array([scene.abundances[labels == k].mean(axis=0) for k in range(1, labels.max() + 1)])
+        assert bool(shares.std(axis=0).max() > 0.1) is knows
+
+
+def test_half_of_the_scenes_hold_and_every_failure_takes_its_turn() -> None:
+    chosen = conditions(200)
+    assert chosen.count(HOLDS) + chosen.count(OTHER_LAW) == 100
+    assert all(chosen.count(failure) == 10 for failure in FAILURES)
+    assert conditions(40) == chosen[:40]
+
+
+def test_rates_count_what_they_name() -> None:
+    wrong = replace(ROW, angle_degrees=4.0)
+    rows = [
+        ROW,
+        replace(ROW, verdict="partly", expected_abundance_rmse=0.2),  # a false alarm, predicted ten times too large
+        replace(wrong, verdict="partly"),  # wrong, and not called identified: no false alarm
+        replace(wrong, condition="u shuffled", verdict="not identified"),
+        replace(wrong, condition="too few regions"),  # missed
+    ]
+    text = summary(rows)
+    assert "Failing conditions detected: 1 of 2 (50 %)" in text
+    assert "not called identified): 1 of 2 (50 %)" in text
+    assert "Answers called identified that are wrong, over all scenes: 1 of 2 (50 %)" in text
+    assert "within a factor 1.5, where all hold: 2 of 3 (67 %)" in text
+    assert "in 3 of 3 scenes" in text
+    assert f"| {HOLDS} | 3 | 2 | 1 | 0 | 2 | 0 |" in table(rows)
+    assert "| too few regions | 1 | 0 | 1 | 1 | 0 | 0 |" in table(rows)
+
+
+def test_it_runs_and_writes_what_it_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("calibration", ["--scenes", "2", "--seed", "1007", "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "calibration.md").read_text(encoding="utf-8") in capsys.readouterr().out + "\n"
+    rows = [Row(**row) for row in json.loads((tmp_path / "calibration.json").read_text(encoding="utf-8"))]
+    assert [row.condition for row in rows] == [HOLDS, "too few regions"]
+    assert [row.identified for row in rows] == [True, False]
+    with (tmp_path / "calibration.csv").open(newline="", encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) == 2

@@ -1,0 +1,532 @@
+"""Every check passes where its condition holds and fails where it is broken; the verdict never claims more than they show."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_unmix.answer import Unmixing, drain
+from napari_unmix.cube import Annotation, Cube, FloatArray
+from napari_unmix.identifiability.again.geometry import refit_geometry
+from napari_unmix.identifiability.again.refits import Refits
+from napari_unmix.identifiability.again.stages import refit
+from napari_unmix.identifiability.again.twins import simulated_moments
+from napari_unmix.identifiability.assess import CHECKS
+from napari_unmix.identifiability.checks.fit import geometry, injective, model_fits
+from napari_unmix.identifiability.checks.refits import (
+    likelihood_gain,
+    residuals_know,
+    side_information,
+    simulated_twin,
+    stable,
+)
+from napari_unmix.identifiability.checks.regions import (
+    different_enough,
+    every_material_varies,
+    rank_of_alpha,
+    rank_test,
+    varying,
+)
+from napari_unmix.identifiability.errors import expected_abundance_rmse, expected_angle, noise_rmse
+from napari_unmix.identifiability.report import NAMES, Check, Report
+from napari_unmix.identifiability.subject import MOST_PIXELS, Evidence, gather
+from napari_unmix.identifiability.verdict import confirmed, verdict
+from napari_unmix.methods.registry import spec_class
+from napari_unmix.pipeline import assess, unmix
+from napari_unmix.rows.metrics import rmse, spectral_angle
+from napari_unmix.synthetic import Scene, blind_scene, region_scene
+
+
+@pytest.fixture(scope="module")
+def painted() -> Scene:
+    return region_scene(31, materials=3, regions=12, painted=0.9, size=48)
+
+
+@pytest.fixture(scope="module")
+def result(painted: Scene) -> Unmixing:
+    return run(painted, painted.annotation)
+
+
+@pytest.fixture(scope="module")
+def report(painted: Scene, result: Unmixing) -> Report:
+    return drain(assess(painted.cube, result))
+
+
+@pytest.fixture(scope="module")
+def evidence(painted: Scene, result: Unmixing) -> Evidence:
+    return gather(painted.cube, result)
+
+
+@pytest.fixture(scope="module")
+def made(evidence: Evidence) -> Refits:
+    return drain(refit(evidence))
+
+
+def run(scene: Scene, annotation: Annotation | None, method: str = "ivae") -> Unmixing:
+    spec = spec_class(method)(method=method, endmembers=len(scene.endmembers), illumination=scene.scaled, seed=0)
+    return drain(unmix(scene.cube, spec, annotation))
+
+
+def with_regions(result: Unmixing, labels: np.ndarray) -> Unmixing:
+    """The same answer, had these regions been painted."""
+    details = {**result.details, "regions": labels, "painted_regions": int(labels.max())}
+    return replace(result, details=details)
+
+
+# The verdict
+
+
+def test_different_regions_identify(report: Report, result: Unmixing) -> None:
+    assert report.verdict == "identified"
+    assert "if the assumptions" in report.summary
+    assert report.check("enough regions").value == 12
+    assert result.details["moments_accepted"]
+
+
+def test_all_nine_checks_are_there_in_order_and_the_second_opinion_has_no_number(report: Report) -> None:
+    assert [check.number for check in report.checks] == [1, 2, 3, 4, 5, 6, 7, 8, 9, None]
+    assert tuple(check.name for check in report.checks) == (*NAMES, "geometry")
+    assert len(CHECKS) == 10
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_below_three_regions_nothing_is_identified(painted: Scene, result: Unmixing, made: Refits, count: int) -> None:
+    few = np.where(painted.annotation.labels <= count, painted.annotation.labels, 0)
+    seen = gather(painted.cube, with_regions(result, few))
+    checks = {check.name: check for check in (check(seen, made) for check in CHECKS)}
+    claimed, summary = verdict(seen, made, checks)
+    assert claimed != "identified"
+    assert summary.endswith(".")
+    found = checks["enough regions"]
+    assert (found.status, found.value, found.threshold) == ("fail", count, 7)
+    assert f"Paint {7 - count} more regions" in found.remedy
+
+
+def test_shuffled_regions_do_not_identify(painted: Scene, result: Unmixing) -> None:
+    shuffled = np.random.default_rng(0).permutation(painted.annotation.labels.ravel()).reshape(48, 48)
+    report = drain(assess(painted.cube, with_regions(result, shuffled)))
+    assert report.verdict == "partly"
+    assert report.check("different enough").status == "fail"
+    assert report.check("side information").status == "fail"
+    assert "no better than chance" in report.summary
+
+
+def test_a_vae_is_never_identified(painted: Scene, result: Unmixing, made: Refits, report: Report) -> None:
+    spec = spec_class("vae")(method="vae", endmembers=3, seed=0)
+    seen = gather(painted.cube, replace(result, spec=spec))
+    claimed, summary = verdict(seen, made, {check.name: check for check in report.checks})
+    assert (claimed, "Locatello" in summary) == ("not identified", True)
+
+
+def test_without_paint_nothing_is_claimed_from_superpixels(painted: Scene) -> None:
+    report = drain(assess(painted.cube, run(painted, None)))
+    assert report.verdict == "partly"
+    assert "no claim about endmembers rests on it" in report.check("enough regions").sentence
+    assert "look at the spectra" in report.check("side information").sentence
+
+
+def test_variability_beyond_the_linear_model_is_not_identified() -> None:
+    scene = blind_scene(3, materials=3, pure=True, kind="tilt", decibels=40, size=48)
+    report = drain(assess(scene.cube, run(scene, None)))
+    assert report.check("model fits").status == "fail"
+    assert report.verdict == "not identified"
+
+
+@pytest.mark.parametrize("name", ["different enough", "every material varies", "model fits", "injective mixing"])
+@pytest.mark.parametrize("status", ["doubtful", "fail"])
+def test_no_required_check_may_be_missed(
+    evidence: Evidence, made: Refits, report: Report, name: str, status: str
+) -> None:
+    checks = {check.name: check for check in report.checks}
+    checks[name] = replace(checks[name], status=status)  # type: ignore[arg-type]
+    assert verdict(evidence, made, checks)[0] != "identified"
+
+
+# Each check
+
+
+def test_a_material_whose_evidence_is_constant_is_named(evidence: Evidence, made: Refits) -> None:
+    assert every_material_varies(evidence, made).status == "pass"
+    assert evidence.alpha is not None
+    alpha = evidence.alpha.copy()
+    alpha[:, 1] = alpha[:, 1].mean() * (1 + 0.02 * np.random.default_rng(0).normal(size=len(alpha)))
+    check = every_material_varies(replace(evidence, alpha=alpha), made)
+    assert check.status == "fail"
+    assert evidence.result.names[1] in check.sentence
+    assert evidence.result.names[1] in check.remedy
+    assert evidence.result.names[0] not in check.sentence
+
+
+def test_a_result_without_alpha_is_tested_by_its_regions_moments(evidence: Evidence, made: Refits) -> None:
+    without = replace(evidence, alpha=None)
+    assert every_material_varies(without, made).status == "pass"
+    assert every_material_varies(without, Refits()).status == "not applicable"
+
+
+def test_columns_that_do_not_vary_have_a_chi_square_of_their_freedom() -> None:
+    """Under a constant column, χ² of maximum-likelihood estimates averages its degrees of freedom."""
+    generator, alpha = np.random.default_rng(4), np.tile([2.0, 4.0, 6.0], (12, 1))
+    counts = np.full(12, 400.0)
+    from scipy.special import polygamma
+
+    information = 400 * (np.diag(polygamma(1, alpha[0])) - polygamma(1, 12.0))
+    root = np.linalg.cholesky(np.linalg.inv(information))
+    drawn = [varying(alpha + generator.normal(size=(12, 3)) @ root.T, counts) for _ in range(200)]
+    np.testing.assert_allclose(np.mean([chi for chi, _, _ in drawn], axis=0), 11, rtol=0.1)
+    assert drawn[0][1] == 11
+
+
+def test_rank_is_asked_of_nonlinear_mixing_only(evidence: Evidence, made: Refits) -> None:
+    assert rank_of_alpha(evidence, made).status == "not applicable"
+    bent = replace(evidence, result=replace(evidence.result, details={**evidence.result.details, "mixing": "fan"}))
+    assert rank_of_alpha(bent, made).status == "pass"
+    assert evidence.alpha is not None
+    shared = (
+        evidence.alpha / evidence.alpha.sum(axis=1, keepdims=True) * 12.0
+    )  # equal concentrations: one direction less
+    assert rank_of_alpha(replace(bent, alpha=shared), made).status == "fail"
+    few = replace(bent, regions=np.where(bent.regions <= 3, bent.regions, 0))
+    check = rank_of_alpha(few, made)
+    assert (check.status, "needs 4 regions" in check.sentence) == ("fail", True)
+
+
+def test_the_rank_tests_p_value_is_uniform_where_the_rank_is_missed() -> None:
+    from scipy.special import polygamma
+
+    generator = np.random.default_rng(0)
+    alpha = generator.dirichlet(np.ones(3), size=20) * 6 + 3.0  # all concentrations 15: affinely dependent
+    counts = np.full(20, 500.0)
+    roots = [
+        np.linalg.cholesky(np.linalg.inv(500 * (np.diag(polygamma(1, row)) - polygamma(1, row.sum())))) for row in alpha
+    ]
+    values = []
+    for _ in range(200):
+        noisy = alpha + np.array([root @ generator.normal(size=3) for root in roots])
+        values.append(rank_test(noisy, counts)[1])
+    assert 0.02 < np.mean(np.array(values) < 0.1) < 0.25
+
+
+def test_structure_in_the_residual_is_seen(painted: Scene, evidence: Evidence, made: Refits) -> None:
+    assert model_fits(evidence, made).status == "pass"
+    wave = np.sin(np.linspace(0, 9, painted.cube.shape[2]))
+    field = np.random.default_rng(0).normal(size=(48, 48, 1)) * 0.02  # a missing material
+    bent = Cube(painted.cube.spectra + (field * wave).astype(np.float32), painted.cube.wavelengths)
+    check = model_fits(gather(bent, evidence.result), made)
+    assert check.status != "pass"
+    assert "structure" in check.sentence
+
+
+def test_twin_endmembers_are_named(painted: Scene, result: Unmixing, made: Refits) -> None:
+    twins = result.endmembers.copy()
+    twins[1] = twins[0] * (1 + 1e-6 * np.arange(twins.shape[1]))
+    check = injective(gather(painted.cube, replace(result, endmembers=twins)), made)
+    assert check.status == "fail"
+    assert "endmember 1 and endmember 2" in check.sentence
+
+
+def test_one_endmember_too_many_has_no_signal(painted: Scene, evidence: Evidence, made: Refits) -> None:
+    assert injective(evidence, made).status == "pass"
+    more = np.vstack(
+        [evidence.endmembers, evidence.endmembers[0] + 0.2 * np.sin(np.arange(evidence.endmembers.shape[1]))]
+    )
+    names = (*evidence.result.names, "endmember 4")
+    four = replace(evidence, endmembers=more, result=replace(evidence.result, names=names))
+    check = injective(four, made)
+    assert check.status == "fail"
+    assert "hardly rises over the noise" in check.sentence
+
+
+def test_a_mixing_that_folds_is_not_injective(evidence: Evidence, made: Refits) -> None:
+    folded = replace(
+        evidence,
+        result=replace(evidence.result, details={**evidence.result.details, "jacobian_smallest": 0.0, "mixing": "fan"}),
+    )
+    assert injective(folded, made).status == "fail"
+
+
+def test_regions_that_are_alike_are_not_different_enough(evidence: Evidence, made: Refits) -> None:
+    assert different_enough(evidence, made).status == "pass"
+    assert made.moment_fit is not None
+    for value, status in ((0.15, "doubtful"), (0.5, "fail"), (math.inf, "fail")):
+        alike = replace(made, moment_fit=replace(made.moment_fit, relative_error=value))
+        assert different_enough(evidence, alike).status == status
+    assert different_enough(evidence, Refits()).value is None
+
+
+def test_twins_predict_the_error_of_this_scene(painted: Scene, report: Report, result: Unmixing) -> None:
+    from napari_unmix.rows.alignment import match_endmembers
+
+    order = match_endmembers(result.endmembers, painted.endmembers)
+    real = rmse(result.abundances[..., order], painted.abundances)
+    assert report.expected_abundance_rmse is not None
+    assert report.expected_angle_degrees is not None
+    assert 0.5 < report.expected_abundance_rmse / real < 2
+    angle = float(np.degrees(spectral_angle(result.endmembers[order], painted.endmembers)).mean())
+    assert 1 / 4 < report.expected_angle_degrees / angle < 4
+
+
+def test_twins_far_away_fail(evidence: Evidence, made: Refits) -> None:
+    assert simulated_twin(evidence, made).status == "pass"
+    bent = evidence.endmembers + 0.3 * evidence.endmembers.mean() * np.sin(np.arange(evidence.endmembers.shape[1]))
+    far = tuple(replace(twin, endmembers=bent, abundance_rmse=0.2) for twin in made.twins)
+    assert simulated_twin(evidence, replace(made, twins=far)).status == "fail"
+    assert expected_abundance_rmse(evidence, replace(made, twins=far)) > 0.2
+    assert simulated_twin(evidence, Refits()).status == "not applicable"
+
+
+def test_the_regions_other_opinions_count_by_their_distance(evidence: Evidence, made: Refits) -> None:
+    """Without twins the expected angle is the disputed share alone: half, or by both opinions where no Dirichlet fits."""
+    assert made.moment_fit is not None
+    quiet = replace(made, twins=tuple(replace(twin, endmembers=evidence.endmembers) for twin in made.twins))
+    there, mean = evidence.endmembers, evidence.endmembers.mean(axis=0)
+    for share in (0.05, 0.1):
+        moved = there + share * (mean - there)
+        apart = float(np.degrees(spectral_angle(moved, there)).mean())
+        fit = replace(made.moment_fit, endmembers=moved, misfit=1.0)
+        follows = replace(quiet, moment_fit=fit)
+        assert expected_angle(evidence, follows) == pytest.approx(0.5 * apart)
+        strange = replace(follows, moment_fit=replace(fit, misfit=9.0), contrastive=None)
+        assert expected_angle(evidence, strange) == pytest.approx(0.85 * apart)
+        further = there + 2 * share * (mean - there)
+        both = float(np.sqrt(apart * np.degrees(spectral_angle(further, there)).mean()))
+        assert expected_angle(evidence, replace(strange, contrastive=further)) == pytest.approx(0.85 * both)
+        silent = replace(strange, moment_fit=replace(fit, relative_error=1.0))
+        assert expected_angle(evidence, silent) == pytest.approx(0, abs=1e-5)
+
+
+def test_extrapolated_endmembers_need_both_opinions_of_the_regions(evidence: Evidence, made: Refits) -> None:
+    assert made.moment_fit is not None
+    near, far = evidence.endmembers, np.roll(evidence.endmembers, 9, axis=1)
+    for pure, moments, contrastive, right in (
+        (True, far, near, True),
+        (False, far, near, False),
+        (False, near, near, True),
+        (True, near, far, False),
+        (False, near, None, True),
+    ):
+        details = {**evidence.result.details, "moments_accepted": False, "pure": pure}
+        seen = replace(evidence, result=replace(evidence.result, details=details))
+        fit = replace(made.moment_fit, endmembers=moments, misfit=1.0)
+        assert confirmed(seen, replace(made, moment_fit=fit, contrastive=contrastive)) is right
+
+
+def test_parts_and_restarts_that_differ_are_not_stable(evidence: Evidence, made: Refits) -> None:
+    check = stable(evidence, made)
+    assert check.status != "fail"
+    assert "not correctness" in check.sentence
+    assert made.without_regions
+    far = tuple(np.roll(part, 7, axis=1) for part in made.parts)
+    assert stable(evidence, replace(made, parts=far)).status == "fail"
+    for evidence_of_second, apart, status in ((1.0, 0.2, "doubtful"), (0.5, 0.2, "pass"), (1.0, 0.01, "pass")):
+        told = {"evidence": [1.0, evidence_of_second], "abundance_rms_to_chosen": [0.0, apart]}
+        restarted = replace(evidence.result, details={**evidence.result.details, "restarts": told})
+        close = replace(made, parts=tuple(evidence.endmembers for _ in made.parts))
+        assert stable(replace(evidence, result=restarted), close).status == status
+    without = replace(evidence, result=replace(evidence.result, details={}))
+    assert stable(without, Refits()).status == "not applicable"
+
+
+def test_regions_that_follow_the_noise_are_found(
+    painted: Scene, result: Unmixing, evidence: Evidence, made: Refits
+) -> None:
+    assert side_information(evidence, made).status == "pass"
+    band = painted.cube.spectra[..., 40] - (painted.abundances @ painted.endmembers)[..., 40]
+    labels = np.searchsorted(np.quantile(band, np.linspace(0, 1, 9)[1:-1]), band) + 1
+    check = side_information(gather(painted.cube, with_regions(result, labels)), made)
+    assert check.status == "fail"
+    assert "residuals depend on it" in check.sentence
+
+
+@given(seed=st.integers(0, 2**31))
+@settings(max_examples=15, deadline=None)
+def test_labels_that_know_nothing_gain_nothing(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    scores, labels = generator.normal(size=(600, 3)), generator.integers(0, 6, size=600)
+    gain, p_value = likelihood_gain(scores, labels, generator)
+    assert abs(gain) < 0.05
+    assert 0 < p_value <= 1
+    assert abs(residuals_know(generator.normal(size=(600, 30)), labels)) < 6
+    gain, p_value = likelihood_gain(scores + labels[:, None], labels, generator)
+    assert (gain > 0.3, p_value) == (True, 0.02)
+    assert residuals_know(scores + labels[:, None], labels) > 20
+
+
+def test_geometry_wants_pure_pixels(evidence: Evidence, made: Refits) -> None:
+    assert geometry(evidence, made).status == "doubtful"
+    pure = evidence.abundances.copy()
+    pure[:9] = np.repeat(np.eye(3), 3, axis=0)
+    assert geometry(replace(evidence, abundances=pure), made).status == "pass"
+    apart = replace(made, searched=np.roll(evidence.endmembers, 9, axis=1))
+    assert "disagrees" in geometry(replace(evidence, abundances=pure), apart).sentence
+
+
+# Estimates behind the checks
+
+
+def test_noise_error_is_that_of_a_linear_gaussian_posterior(evidence: Evidence) -> None:
+    """Abundances drawn from one Gaussian inside the simplex, observed with noise: the formula is the best estimator's error."""
+    generator = np.random.default_rng(2)
+    spread = 0.03 * (np.eye(3) - 1 / 3)
+    drawn = 1 / 3 + generator.normal(size=(2000, 3)) @ spread * 2
+    noise = 0.008 * float(np.linalg.norm(evidence.endmembers[0] - evidence.endmembers[1]))
+    spectra = drawn @ evidence.endmembers + noise * generator.normal(size=(2000, evidence.endmembers.shape[1]))
+    seen = replace(
+        evidence, spectra=spectra, abundances=drawn, illumination=np.ones(2000), regions=np.ones(2000, int), noise=noise
+    )
+    inverse = np.linalg.pinv(evidence.endmembers[:-1] - evidence.endmembers[-1])
+    estimate = (spectra - evidence.endmembers[-1]) @ inverse
+    slope = np.linalg.lstsq(estimate - estimate.mean(axis=0), drawn[:, :2] - drawn[:, :2].mean(axis=0), rcond=None)[0]
+    best = drawn[:, :2].mean(axis=0) + (estimate - estimate.mean(axis=0)) @ slope
+    full = np.column_stack([best, 1 - best.sum(axis=1)])
+    np.testing.assert_allclose(noise_rmse(seen), rmse(full, drawn), rtol=0.1)
+
+
+def test_simulated_moments_are_those_of_the_fit(made: Refits) -> None:
+    assert made.moments is not None
+    assert made.moment_fit is not None
+    many = replace(made.moments, counts=np.full(made.moments.regions, 20_000.0))
+    drawn = simulated_moments(many, made.moment_fit, np.random.default_rng(0))
+    vertices = made.moments.to_vertices(made.moment_fit.endmembers)
+    np.testing.assert_allclose(drawn.means, made.moment_fit.means @ vertices, atol=0.03)
+    np.testing.assert_allclose(drawn.covariances, made.moments.covariances, atol=0.25)
+
+
+@pytest.mark.parametrize(
+    ("route", "pure", "hinge"),
+    [
+        ("affine", True, False),
+        ("affine", False, False),
+        ("affine", False, True),
+        ("perspective", True, False),
+        ("perspective", False, True),
+        ("sphere", True, False),
+    ],
+)
+def test_a_refit_from_the_truth_stays_there(route: str, pure: bool, hinge: bool) -> None:
+    scene = blind_scene(5, materials=3, pure=True, kind="linear", decibels=40, size=32)
+    spectra = scene.cube.pixels()
+    steps = refit_geometry(spectra, scene.endmembers, 1e-3, route=route, pure=pure, sum_to_one=True, hinge=hinge)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: FloatArray = end.value
+            break
+    assert np.degrees(spectral_angle(found, scene.endmembers)).max() < (6 if route == "sphere" else 3)
+
+
+# Properties
+
+
+def permuted(evidence: Evidence, made: Refits, order: list[int]) -> tuple[Evidence, Refits]:
+    result = evidence.result
+    names = tuple(result.names[k] for k in order)
+    assert evidence.alpha is not None
+    assert made.moment_fit is not None
+    moved = replace(
+        evidence,
+        result=replace(result, names=names),
+        endmembers=evidence.endmembers[order],
+        abundances=evidence.abundances[:, order],
+        alpha=evidence.alpha[:, order],
+    )
+    fit = replace(made.moment_fit, endmembers=made.moment_fit.endmembers[order])
+    twins = tuple(replace(twin, endmembers=twin.endmembers[order]) for twin in made.twins)
+    searched = None if made.searched is None else made.searched[order]
+    parts = tuple(part[order] for part in made.parts)
+    return moved, replace(made, moment_fit=fit, twins=twins, parts=parts, searched=searched, contrastive=None)
+
+
+@given(order=st.permutations([0, 1, 2]))
+@settings(max_examples=6, deadline=None)
+def test_the_order_of_endmembers_changes_names_only(evidence: Evidence, made: Refits, order: list[int]) -> None:
+    moved, remade = permuted(evidence, made, order)
+    for check in CHECKS:
+        before, after = check(evidence, replace(made, contrastive=None)), check(moved, remade)
+        assert (before.status, before.name) == (after.status, after.name)
+        if before.value is not None:
+            assert after.value == pytest.approx(before.value, rel=1e-6)
+        # The closest pair is named in the order of the endmembers.
+        assert sorted(before.sentence.split()) == sorted(after.sentence.split()) or before.name == "injective mixing"
+
+
+@given(
+    value=st.one_of(st.none(), st.floats()),
+    numbers=st.dictionaries(st.text(max_size=5), st.one_of(st.none(), st.floats())),
+    status=st.sampled_from(["pass", "doubtful", "fail", "not applicable"]),
+)
+@settings(deadline=None)
+def test_a_report_survives_json(value: float | None, numbers: dict[str, float | None], status: str) -> None:
+    check = Check("stable", status, value, 1.0, "Sentence <&>.", "Do.", numbers)  # type: ignore[arg-type]
+    report = Report("partly", "Partly: so.", (check,), value, None)
+    text = json.dumps(report.as_json(), allow_nan=False)
+    assert repr(Report.from_json(json.loads(text))) == repr(report)
+
+
+def test_a_report_of_an_earlier_version_is_read() -> None:
+    old = {"name": "geometry", "status": "pass", "value": 1, "threshold": 0.95, "sentence": "So.", "remedy": ""}
+    report = Report.from_json({"verdict": "partly", "summary": "Partly: so.", "checks": [old]})
+    assert report.check("geometry").value == 1.0
+    assert report.expected_angle_degrees is None
+    with pytest.raises(KeyError):
+        report.check("stable")
+
+
+def test_cancel_at_any_yield(painted: Scene, result: Unmixing) -> None:
+    events = []
+    drain(assess(painted.cube, result), events.append)
+    fractions = [event.fraction for event in events]
+    assert fractions == sorted(fractions)
+    assert 0 <= fractions[0] <= fractions[-1] <= 1
+    assert len(events) > 30
+    for stop in (1, 2, 5, len(events) // 2, len(events) - 1):
+        steps = assess(painted.cube, result)
+        for _ in range(stop):
+            next(steps)
+        steps.close()
+        with pytest.raises(StopIteration):
+            next(steps)
+
+
+# Degenerate input
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (3, 1)])
+def test_a_handful_of_pixels_gets_a_report(shape: tuple[int, int]) -> None:
+    generator = np.random.default_rng(0)
+    cube = Cube(generator.uniform(0.1, 0.9, size=(*shape, 20)))
+    abundances = generator.dirichlet(np.ones(2), size=shape).astype(np.float32)
+    endmembers = generator.uniform(0.1, 0.9, size=(2, 20))
+    spec = spec_class("vca-fcls")(method="vca-fcls", endmembers=2, seed=0)
+    bare = Unmixing(endmembers, abundances, None, None, np.zeros(shape), ("a", "b"), spec)
+    report = drain(assess(cube, bare))
+    assert report.verdict != "identified"
+    assert all(check.sentence for check in report.checks)
+
+
+def test_flat_abundances_and_invalid_pixels_get_a_report(painted: Scene, result: Unmixing) -> None:
+    flat = np.full_like(result.abundances, 1 / 3)
+    flat[0] = np.nan
+    report = drain(assess(painted.cube, replace(result, abundances=flat)))
+    assert report.verdict == "not identified"
+    assert math.isfinite(report.check("model fits").value or math.nan)
+
+
+def test_of_a_large_scene_painted_pixels_are_read_first() -> None:
+    labels = np.zeros((300, 400), dtype=int)
+    labels[100:110, 50:80] = 1
+    cube = Cube(np.ones((300, 400, 4), np.float32))
+    spec = spec_class("vca-fcls")(method="vca-fcls", endmembers=2, seed=0)
+    shares = np.full((300, 400, 2), 0.5, np.float32)
+    details = {"regions": labels, "painted_regions": 1, "noise": 1.0}
+    seen = gather(
+        cube, Unmixing(np.eye(2, 4), shares, None, None, np.zeros((300, 400)), ("a", "b"), spec, details=details)
+    )
+    assert len(seen.spectra) == seen.valid.sum() == MOST_PIXELS
+    assert (seen.regions == 1).sum() == 300

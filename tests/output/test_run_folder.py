@@ -1,0 +1,236 @@
+"""The folder of a run is written whole or not at all, and read back as it was."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_unmix.answer import Unmixing
+from napari_unmix.cube import Annotation, Cube, Meaning, UnmixError
+from napari_unmix.identifiability.report import Check, Report
+from napari_unmix.methods.registry import spec_class
+from napari_unmix.output.run_folder import check_destination, cube_hash, free_folder, json_text, read_run, write_run
+
+REPORT = Report("partly", "Partly: a test.", (Check("regions", "doubtful", 2.0, 3.0, "Two.", "Paint one more."),))
+
+
+def make_result(cube: Cube, *, std: bool = True, names: tuple[str, ...] = ("rock", 'tree, "tall"')) -> Unmixing:
+    generator = np.random.default_rng(0)
+    height, width, bands = cube.shape
+    abundances = generator.dirichlet(np.ones(2), size=(height, width)).astype(np.float32)
+    abundances[~cube.valid_pixels] = np.nan
+    endmembers = generator.random((2, bands))
+    endmembers[:, ~cube.good_bands] = np.nan
+    return Unmixing(
+        endmembers=endmembers,
+        abundances=abundances,
+        abundance_std=0.1 * abundances if std else None,
+        illumination=np.where(cube.valid_pixels, 1.5, np.nan).astype(np.float32) if std else None,
+        reconstruction_error=np.where(cube.valid_pixels, 0.02, np.nan).astype(np.float32),
+        names=names,
+        spec=spec_class("ivae")(endmembers=2, seed=5, epochs=3),
+        notes=("A note.",),
+        history=(("training", 1, float("nan")), ("training", 2, 0.5)),
+        model={"endmembers": generator.random((2, bands)), "scale": np.float32(2.0)},
+        seconds=1.25,
+    )
+
+
+def test_a_run_is_read_back_as_it_was_written(small_cube: Cube, tmp_path: Path) -> None:
+    result = make_result(small_cube)
+    folder = write_run(tmp_path / "deep" / "run", small_cube, result, REPORT)
+    run = read_run(folder)
+    np.testing.assert_array_equal(run.abundances, result.abundances)
+    np.testing.assert_array_equal(run.abundance_std, result.abundance_std)
+    np.testing.assert_array_equal(run.illumination, result.illumination)
+    np.testing.assert_allclose(run.endmembers, result.endmembers, rtol=1e-9)
+    np.testing.assert_allclose(run.wavelengths, small_cube.wavelengths, rtol=1e-9)
+    assert (run.spec, run.names, run.report) == (result.spec, result.names, REPORT)
+    model = run.model()
+    np.testing.assert_array_equal(model["endmembers"], result.model["endmembers"])
+    assert model["scale"] == 2.0
+
+
+def test_the_folder_holds_the_files_of_the_documentation_and_no_others(small_cube: Cube, tmp_path: Path) -> None:
+    files = {"run.json", "report.json", "abundances.npy", "endmembers.csv", "model.safetensors"}
+    bare = write_run(tmp_path / "bare", small_cube, make_result(small_cube, std=False), REPORT)
+    full = write_run(tmp_path / "full", small_cube, make_result(small_cube), REPORT)
+    assert {path.name for path in bare.iterdir()} == files
+    assert {path.name for path in full.iterdir()} == files | {"abundance_std.npy", "illumination.npy"}
+    assert "abundance_std" in json.loads((bare / "run.json").read_text())["missing"]
+    assert read_run(bare).abundance_std is None
+    assert {path.name for path in tmp_path.iterdir()} == {"bare", "full"}  # nothing unfinished is left beside them
+
+
+def test_run_json_is_strict_and_says_where_the_run_comes_from(small_cube: Cube, tmp_path: Path) -> None:
+    labels = np.zeros((16, 12), int)
+    labels[:2], labels[3:5] = 1, 2
+    annotation = Annotation(labels, {2: Meaning("material", "rock")})
+    folder = write_run(tmp_path / "run", small_cube, make_result(small_cube), REPORT, annotation=annotation)
+
+    def refuse(token: str) -> None:
+        pytest.fail(f"{token} is not JSON")
+
+    meta = json.loads((folder / "run.json").read_text(encoding="utf-8"), parse_constant=refuse)
+    assert meta["history"] == [["training", 1, None], ["training", 2, 0.5]]
+    assert (meta["seed"], meta["spec"]["epochs"], meta["timings"]["unmix_seconds"]) == (5, 3, 1.25)
+    assert set(meta["versions"]) >= {"napari-unmix", "numpy", "torch", "python"}
+    assert meta["cube"]["sha256"] == cube_hash(small_cube)
+    assert meta["metrics"]["reconstruction_rmse"] == pytest.approx(0.02)
+    assert sum(meta["metrics"]["mean_abundances"]) == pytest.approx(1, abs=1e-6)
+    assert meta["annotation"]["labels"][1] == {"label": 2, "kind": "material", "name": "rock"}
+
+
+def test_endmembers_table(small_cube: Cube, tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", small_cube, make_result(small_cube), REPORT)
+    with (folder / "endmembers.csv").open(newline="") as stream:
+        header, *rows = csv.reader(stream)
+    assert header == ["wavelength_nm", "rock", 'tree, "tall"']
+    assert [row[1] == "nan" for row in rows] == list(~small_cube.good_bands)
+    plain = replace(small_cube, wavelengths=None)
+    write_run(tmp_path / "bands", plain, make_result(plain), REPORT)
+    assert (tmp_path / "bands" / "endmembers.csv").read_text().startswith("band,")
+    assert read_run(tmp_path / "bands").wavelengths is None
+
+
+def test_hash_is_of_spectra_and_wavelengths(small_cube: Cube) -> None:
+    plain = hashlib.sha256(small_cube.spectra.tobytes() + small_cube.wavelengths.tobytes()).hexdigest()
+    assert cube_hash(small_cube) == plain
+    assert cube_hash(small_cube.renamed("other")) == plain
+    assert cube_hash(replace(small_cube, wavelengths=small_cube.wavelengths + 1)) != plain
+
+
+def test_an_existing_run_is_replaced_only_when_asked_to(small_cube: Cube, tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", small_cube, make_result(small_cube), REPORT)
+    before = (folder / "run.json").read_text()
+    other = make_result(small_cube, std=False, names=("a", "b"))
+    with pytest.raises(UnmixError, match=r"already holds a run.*--overwrite"):
+        write_run(folder, small_cube, other, REPORT)
+    assert (folder / "run.json").read_text() == before
+    write_run(folder, small_cube, other, REPORT, overwrite=True)
+    assert read_run(folder).names == ("a", "b")
+    assert not (folder / "abundance_std.npy").exists()  # no file of the old run stays
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize("stray", ["notes.txt", "run.json"])
+def test_a_folder_that_is_not_only_a_run_is_never_replaced(small_cube: Cube, tmp_path: Path, stray: str) -> None:
+    folder = tmp_path / "thesis"
+    if stray == "run.json":  # a run to which its owner added something
+        write_run(folder, small_cube, make_result(small_cube), REPORT)
+    folder.mkdir(exist_ok=True)
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(UnmixError, match=r"holds notes.txt"):
+        write_run(folder, small_cube, make_result(small_cube), REPORT, overwrite=True)
+    assert (folder / "notes.txt").read_text() == "mine"
+
+
+def test_an_empty_folder_is_taken(small_cube: Cube, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    assert read_run(write_run(tmp_path / "run", small_cube, make_result(small_cube), REPORT)).names[0] == "rock"
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError, MemoryError])
+def test_an_interrupt_before_the_end_leaves_the_old_run(
+    small_cube: Cube, tmp_path: Path, stop: type[BaseException]
+) -> None:
+    folder = write_run(tmp_path / "run", small_cube, make_result(small_cube), REPORT)
+
+    def interrupt(unfinished: Path) -> None:
+        assert (unfinished / "run.json").exists()
+        raise stop
+
+    with pytest.raises(stop):
+        write_run(folder, small_cube, make_result(small_cube), REPORT, overwrite=True, decorate=interrupt)
+    with pytest.raises(stop):
+        write_run(tmp_path / "new", small_cube, make_result(small_cube), REPORT, decorate=interrupt)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert read_run(folder).names[0] == "rock"
+
+
+def test_the_old_run_is_there_until_the_new_one_is_complete(small_cube: Cube, tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", small_cube, make_result(small_cube), REPORT)
+    seen = []
+    write_run(
+        folder,
+        small_cube,
+        make_result(small_cube, names=("a", "b")),
+        REPORT,
+        overwrite=True,
+        decorate=lambda _: seen.append(read_run(folder).names),
+    )
+    assert seen == [("rock", 'tree, "tall"')]
+    assert read_run(folder).names == ("a", "b")
+
+
+def test_a_run_that_appears_meanwhile_is_not_replaced(small_cube: Cube, tmp_path: Path) -> None:
+    def race(_: Path) -> None:
+        write_run(tmp_path / "run", small_cube, make_result(small_cube, names=("first", "one")), REPORT)
+
+    with pytest.raises(UnmixError, match="already holds a run"):
+        write_run(tmp_path / "run", small_cube, make_result(small_cube), REPORT, decorate=race)
+    assert read_run(tmp_path / "run").names == ("first", "one")
+
+
+def test_places_that_cannot_be_written_are_named_and_left_clean(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UnmixError, match="is a file"):
+        check_destination(tmp_path / "file")
+    with pytest.raises(UnmixError, match=r"cannot be written in .*file \(it is a file\)"):
+        check_destination(tmp_path / "file" / "run")
+    check_destination(tmp_path / "a" / "b" / "run")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_free_folder_counts_from_one(tmp_path: Path) -> None:
+    assert free_folder(tmp_path, "samson-ivae").name == "samson-ivae-1"
+    (tmp_path / "samson-ivae-1").mkdir()
+    assert free_folder(tmp_path, "samson-ivae").name == "samson-ivae-2"
+
+
+def damage_csv(folder: Path) -> None:
+    (folder / "endmembers.csv").write_text("wavelength_nm,a\n1,x\n")
+
+
+def damage_shape(folder: Path) -> None:
+    np.save(folder / "abundances.npy", np.zeros((2, 2, 2), np.float32))
+
+
+def damage_json(folder: Path) -> None:
+    (folder / "run.json").write_text("{")
+
+
+def damage_pickle(folder: Path) -> None:
+    np.save(folder / "abundances.npy", np.array([{}], dtype=object), allow_pickle=True)
+
+
+def damage_missing(folder: Path) -> None:
+    (folder / "report.json").unlink()
+
+
+@pytest.mark.parametrize("damage", [damage_csv, damage_shape, damage_json, damage_pickle, damage_missing])
+def test_damaged_runs_are_refused(small_cube: Cube, tmp_path: Path, damage) -> None:
+    folder = write_run(tmp_path / "run", small_cube, make_result(small_cube), REPORT)
+    damage(folder)
+    with pytest.raises(UnmixError, match="is a damaged run"):
+        read_run(folder)
+
+
+def test_other_folders_are_no_runs(tmp_path: Path) -> None:
+    with pytest.raises(UnmixError, match=r"is no run, it has no run.json"):
+        read_run(tmp_path)
+    (tmp_path / "run.json").write_text('{"format": "something else"}')
+    with pytest.raises(UnmixError, match="was not written by this version"):
+        read_run(tmp_path)
+
+
+def test_json_text_is_strict() -> None:
+    values = {"a": float("nan"), "b": np.float32(np.inf), "c": np.arange(3), "d": Path("x"), "e": (np.int64(1), "é")}
+    assert json.loads(json_text(values)) == {"a": None, "b": None, "c": [0, 1, 2], "d": "x", "e": [1, "é"]}
+    assert json_text("é", ascii_only=True) == '"\\u00e9"'

@@ -1,0 +1,339 @@
+"""The verbs, with a runner that runs inline or waits for the test, and fake generators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_unmix.answer import Fit, Progress
+from napari_unmix.cube import Annotation, Cube, Meaning, UnmixError
+from napari_unmix.plugin.facts.session import (
+    Session,
+    acquisition_count,
+    joinable,
+    out_of_date,
+    recommended_regions,
+    shown,
+    shown_names,
+)
+from napari_unmix.plugin.verbs.controller import Controller
+from napari_unmix.plugin.verbs.runners import run_inline
+
+
+@pytest.fixture
+def controller(session: Session, cube: Cube, tools: Any) -> Controller:
+    """With a cube, and runs that are over at once."""
+    made = Controller(session, run_inline, tools.make_engine())
+    made.add_cube(cube)
+    return made
+
+
+@pytest.fixture
+def held(session: Session, cube: Cube, tools: Any) -> tuple[Controller, Any]:
+    """With a cube, and runs that wait; the chores of opening are done."""
+    runner = tools.HeldRunner()
+    made = Controller(session, runner, tools.make_engine())
+    made.add_cube(cube)
+    for job in list(runner.jobs):
+        job.finish()
+    runner.jobs.clear()
+    return made, runner
+
+
+def painted(cube: Cube, *labels: int) -> Annotation:
+    """One row of pixels per label."""
+    values = np.zeros(cube.shape[:2], np.int32)
+    for row, label in enumerate(labels):
+        values[row + 1] = label
+    return Annotation(values)
+
+
+def test_a_cube_is_surveyed_and_counted(controller: Controller, session: Session, cube: Cube) -> None:
+    assert session.cube is cube
+    assert session.suggested == 3
+    assert recommended_regions(session) == 7
+    assert session.survey is not None
+    assert np.isnan(session.survey.mean[3])
+    assert session.chore == ""
+
+
+def test_train_works_untouched(controller: Controller, session: Session, tools: Any) -> None:
+    controller.start()
+    assert session.trouble is None
+    assert session.state == "idle"
+    assert session.answer is not None
+    assert session.answer.spec.method == "ivae"
+    assert session.answer.spec.endmembers == "auto"
+    assert session.report is not None
+    assert session.report.verdict == "partly"
+    assert session.preview is None
+    assert out_of_date(session) == ""
+
+
+def test_progress_and_previews_arrive(held: tuple[Controller, Any], session: Session) -> None:
+    controller, runner = held
+    controller.start()
+    assert session.state == "training"
+    runner.jobs[0].step()
+    assert session.progress is not None
+    assert session.progress.stage == "epoch 1 of 6"
+    assert shown(session) is session.preview
+    assert shown_names(session) == ("endmember 1", "endmember 2", "endmember 3")
+
+
+def test_pending_strokes_come_first(controller: Controller, session: Session, cube: Cube) -> None:
+    controller.hand_overs.append(lambda: controller.set_labels(painted(cube, 1, 2).labels))
+    controller.start()
+    assert session.answer is not None
+    assert session.answer.annotation is not None
+    assert session.answer.annotation.of_kind("region") == [1, 2]
+
+
+def test_a_superseded_run_is_not_heard(held: tuple[Controller, Any], session: Session) -> None:
+    controller, runner = held
+    controller.start()
+    first = runner.jobs[0]
+    first.step()
+    controller.cancel()
+    controller.set_option("seed", 5)
+    controller.start()
+    second = runner.jobs[1]
+    second.step()
+    preview = session.preview
+    first.finish()  # late signals of the first run
+    assert first.cancelled
+    assert session.preview is preview
+    assert session.answer is None
+    assert session.state == "training"
+    second.finish()
+    assert session.answer is not None
+    assert session.answer.spec.seed == 5
+
+
+def test_cancel_keeps_the_last_good_result(held: tuple[Controller, Any], session: Session) -> None:
+    controller, runner = held
+    controller.start()
+    runner.jobs[0].finish()
+    runner.jobs[1].finish()
+    good = session.answer
+    controller.start()
+    runner.jobs[2].step()
+    assert session.preview is not None
+    controller.cancel()
+    assert session.state == "idle"
+    assert session.answer is good
+    assert good is not None
+    assert shown(session) is good.unmixing
+    assert session.progress is not None
+    assert session.progress.stage == "cancelled"
+
+
+def test_cancel_without_a_result_keeps_the_preview(held: tuple[Controller, Any], session: Session) -> None:
+    controller, runner = held
+    controller.start()
+    runner.jobs[0].step()
+    controller.cancel()
+    assert session.preview is not None
+    assert session.answer is None
+
+
+def test_pause_and_resume(held: tuple[Controller, Any], session: Session) -> None:
+    controller, runner = held
+    controller.start()
+    controller.pause()
+    assert session.state == "paused"
+    assert runner.jobs[0].paused
+    controller.resume()
+    assert session.state == "training"
+    assert not runner.jobs[0].paused
+
+
+def test_close_waits_for_the_thread(held: tuple[Controller, Any], session: Session) -> None:
+    controller, runner = held
+    controller.start()
+    controller.close()
+    assert runner.jobs[0].cancelled
+    assert runner.jobs[0].waited
+    assert session.state == "idle"
+
+
+def test_an_error_is_a_sentence_and_the_last_result_stays(session: Session, cube: Cube, tools: Any) -> None:
+    def unmix(cube: Cube, spec: Any, annotation: Any) -> Fit[Any]:
+        if spec.seed == 1:
+            raise UnmixError("3 endmembers need at least 9 valid pixels, the cube has 4: ask for fewer.")
+        return (yield from tools.fake_unmix(cube, spec, annotation))
+
+    controller = Controller(session, run_inline, tools.make_engine(unmix=unmix))
+    controller.add_cube(cube)
+    controller.start()
+    good = session.answer
+    controller.set_option("seed", 1)
+    controller.start()
+    assert session.trouble is not None
+    assert session.trouble.step == "train"
+    assert "at least 9 valid pixels" in session.trouble.sentence
+    assert session.answer is good
+    assert session.preview is None
+    assert out_of_date(session) == "settings changed since"
+    controller.set_option("seed", 0)
+    assert session.trouble is None
+
+
+def test_an_unexpected_error_is_converted(session: Session, cube: Cube, tools: Any) -> None:
+    def unmix(cube: Cube, spec: Any, annotation: Any) -> Fit[Any]:
+        yield Progress("epoch 1 of 2", 0, 2, 0.0)
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied (3x4 and 5x6)")
+
+    controller = Controller(session, run_inline, tools.make_engine(unmix=unmix))
+    controller.add_cube(cube)
+    controller.start()
+    assert session.trouble is not None
+    assert "mat1 and mat2 shapes" in session.trouble.sentence
+    assert session.state == "idle"
+
+
+def test_a_value_out_of_range_is_a_sentence(controller: Controller, session: Session) -> None:
+    before = session.spec
+    controller.set_option("epochs", 0)
+    assert session.spec is before
+    assert session.trouble is not None
+    assert session.trouble.step == "method"
+    assert session.trouble.sentence == "Epochs is 0: it should be greater than or equal to 1."
+    controller.set_option("endmembers", -3)
+    assert session.trouble.sentence == "Endmembers is -3: choose a number from 2 to 30, or auto."
+
+
+def test_an_annotation_of_another_size_is_refused(controller: Controller, session: Session) -> None:
+    controller.set_annotation(Annotation(np.ones((3, 3), np.int32)))
+    assert session.annotation is None
+    assert session.trouble is not None
+    assert session.trouble.step == "side information"
+    assert "3×3" in session.trouble.sentence
+
+
+def test_choosing_a_method_keeps_what_both_have(controller: Controller, session: Session) -> None:
+    controller.set_option("endmembers", 4)
+    controller.set_option("illumination", True)
+    controller.choose_method("vca-fcls")
+    assert session.spec.method == "vca-fcls"
+    assert session.spec.endmembers == 4
+    assert session.spec.illumination
+
+
+def test_what_makes_a_result_out_of_date(controller: Controller, session: Session, cube: Cube, tools: Any) -> None:
+    controller.set_annotation(painted(cube, 1, 2))
+    controller.start()
+    assert out_of_date(session) == ""
+    controller.set_meaning(1, Meaning("region", "shore"))
+    assert out_of_date(session) == ""  # a region's name changes nothing
+    controller.set_meaning(1, Meaning("ignore"))
+    assert out_of_date(session) == "painted since"
+    controller.set_meaning(1, Meaning("region"))
+    controller.set_labels(painted(cube, 1, 3).labels)
+    assert out_of_date(session) == "painted since"
+    controller.set_labels(painted(cube, 1, 2).labels)
+    assert out_of_date(session) == ""
+    controller.choose_method("vae")
+    assert out_of_date(session) == "another method since"
+    controller.choose_method("ivae")
+    controller.add_cube(tools.make_cube(name="other"))
+    assert out_of_date(session) == "another cube since"
+    assert shown(session) is None
+    controller.set_cube(cube)
+    assert shown(session) is not None
+
+
+def test_another_cube_cancels_the_run(held: tuple[Controller, Any], session: Session, cube: Cube, tools: Any) -> None:
+    controller, runner = held
+    other = tools.make_cube(name="other")
+    controller.start()
+    controller.add_cube(other)
+    assert session.cube is cube  # an opened file does not take a running one's place
+    assert session.state == "training"
+    controller.set_cube(other)
+    assert session.state == "idle"
+    assert runner.jobs[0].cancelled
+    controller.remove_cube(other)
+    assert session.cube is cube
+
+
+def test_renaming_goes_everywhere(controller: Controller, session: Session, cube: Cube) -> None:
+    controller.set_annotation(Annotation(painted(cube, 1).labels, {1: Meaning("material", "endmember 1")}))
+    controller.start()
+    controller.rename_endmember(0, " tree ")
+    assert shown_names(session)[0] == "tree"
+    assert session.annotation is not None
+    assert session.annotation.meaning(1).name == "tree"
+    assert out_of_date(session) == ""
+    controller.rename_endmember(1, "tree")
+    assert shown_names(session)[1] == "tree 2"
+    controller.rename_endmember(1, "  ")
+    assert shown_names(session)[1] == "tree 2"
+
+
+def test_the_users_names_survive_a_retraining(controller: Controller, session: Session) -> None:
+    controller.start()
+    controller.rename_endmember(2, "water")
+    controller.set_option("seed", 3)
+    controller.start()
+    assert shown_names(session) == ("endmember 1", "endmember 2", "water")
+
+
+def test_pixels_outside_are_ignored(controller: Controller, session: Session) -> None:
+    controller.select_pixel(2, 3)
+    controller.select_pixel(-1, 3)
+    controller.select_pixel(2, 10)
+    assert session.pixel == (2, 3)
+
+
+def test_joined_cubes_become_the_current_one_and_a_refusal_is_a_sentence(
+    controller: Controller, session: Session, cube: Cube, tools: Any
+) -> None:
+    for other in (tools.make_cube(name="later", seed=1), tools.make_cube(bands=7, name="few")):
+        controller.add_cube(other)
+    controller.set_cube(cube)
+    assert [known.name for known in joinable(session)] == ["scene", "later"]
+    controller.join(session.cubes)
+    assert session.trouble is not None
+    assert session.trouble.step == "cube"
+    assert "scene has 8 bands but few has 7" in session.trouble.sentence
+    assert session.cube is cube
+    controller.join(joinable(session))
+    assert session.trouble is None
+    assert session.cube is session.cubes[-1]
+    assert session.cube.name == "scene + later"
+    assert acquisition_count(session) == 2
+    assert [known.name for known in joinable(session)] == ["scene", "later"]
+    assert session.chore == ""
+
+
+def test_joining_during_a_run_leaves_it_alone(
+    held: tuple[Controller, Any], session: Session, cube: Cube, tools: Any
+) -> None:
+    controller, runner = held
+    other = tools.make_cube(seed=1)
+    controller.start()
+    controller.add_cube(other)
+    controller.join((cube, other))
+    runner.jobs[-1].finish()
+    assert len(session.cubes) == 3
+    assert session.cube is cube
+    assert session.state == "training"
+
+
+def test_a_report_page_needs_a_checked_result(session: Session, cube: Cube, tools: Any, tmp_path: Any) -> None:
+    def page(answer: Any, report: Any, names: tuple[str, ...]) -> Fit[Any]:
+        yield Progress("writing the report page", 0, 1, 0.0)
+        return tmp_path / "report.html"
+
+    controller = Controller(session, run_inline, tools.make_engine(page=page))
+    controller.add_cube(cube)
+    controller.open_report()
+    assert session.trouble is not None
+    assert session.trouble.sentence == "There is no checked result yet: train first, and wait for the checks."
+    controller.start()
+    controller.open_report()
+    assert session.trouble is None
+    assert session.page == tmp_path / "report.html"

@@ -1,0 +1,227 @@
+"""A real window, a real mouse. Needs the gui extra, and a display or Xvfb."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import napari_unmix
+from napari_unmix.answer import Fit, Preview, Progress, Unmixing
+from napari_unmix.cube import Cube
+from napari_unmix.identifiability.report import Check, Report
+
+if find_spec("napari") is None:  # the core is installed and tested without it
+    collect_ignore_glob = ["test_*.py"]
+
+WINDOW = (1390, 890)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here is marked ``gui``."""
+    for item in items:
+        if Path(item.path).parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.gui)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def manifest() -> None:
+    """Make the plugin known to napari where the package runs from its source folder."""
+    pytest.importorskip("npe2")
+    from npe2 import PluginManager, PluginManifest
+
+    manager = PluginManager.instance()
+    manager.discover()
+    if "napari-unmix" not in manager:
+        manager.register(PluginManifest.from_file(Path(napari_unmix.__file__).parent / "napari.yaml"))
+
+
+@pytest.fixture
+def samson() -> Path:
+    """The header of the Samson scene."""
+    folder = os.environ.get("NAPARI_UNMIX_DATA")
+    header = Path(folder or "") / "samson" / "samson.hdr"
+    if not folder or not header.exists():
+        message = "set NAPARI_UNMIX_DATA to the folder of the real scenes: the main job's test does not run without it"
+        pytest.skip(message)
+    return header
+
+
+THREE = np.random.default_rng(0).uniform(0.1, 0.9, (3, 20))
+
+
+def scene() -> Cube:
+    """A mixture of three spectra."""
+    abundances = np.random.default_rng(1).dirichlet(np.ones(3), (40, 50))
+    return Cube(abundances @ THREE, np.linspace(450, 900, 20), name="scene")
+
+
+class FakeFit:
+    """A fit of steps of ten milliseconds, which knows whether it was closed."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps, self.closed, self.thread = steps, threading.Event(), 0
+
+    def __call__(self, cube: Cube, spec: Any, annotation: Any) -> Fit[Unmixing]:
+        self.thread = threading.get_ident()
+        self.closed.clear()
+        height, width, _ = cube.shape
+        rng = np.random.default_rng(0)
+        try:
+            for step in range(self.steps):
+                abundances = rng.dirichlet(np.ones(3), (height, width)).astype(np.float32)
+                time.sleep(0.01)
+                share = step / self.steps
+                yield Progress(f"epoch {step}", step, self.steps, share, 1.0, lambda a=abundances: Preview(THREE, a))
+            error = np.zeros((height, width), np.float32)
+            names = ("endmember 1", "endmember 2", "endmember 3")
+            return Unmixing(
+                THREE, abundances, None, None, error, names, spec, notes=("Paint was not used.",), seconds=1.0
+            )
+        finally:
+            self.closed.set()
+
+
+def fake_assess(cube: Cube, result: Unmixing) -> Fit[Report]:
+    """One failed check."""
+    yield Progress("refitting a simulated twin", 0, 1, 0.0)
+    check = Check("enough regions", "fail", 0, 3, "No region is painted.", "Paint 3 regions.")
+    return Report("not identified", "Not identified by this painting.", (check,))
+
+
+class Window:
+    """What a person does with the window."""
+
+    def __init__(self, viewer: Any, qtbot: Any) -> None:
+        from napari_unmix.plugin.window.workspace import workspace_of
+
+        self.viewer, self.qtbot = viewer, qtbot
+        self.dock, self.widget = viewer.window.add_plugin_dock_widget("napari-unmix", "Unmix")
+        self.workspace = workspace_of(viewer)
+        self.session, self.controller = self.workspace.session, self.workspace.controller
+
+    @property
+    def spectra(self) -> Any:
+        """The widget of the spectra."""
+        return self.viewer.window.add_plugin_dock_widget("napari-unmix", "Spectra")[1]
+
+    def button(self, *labels: str) -> Any:
+        """The visible button that reads so."""
+        from qtpy.QtWidgets import QPushButton
+
+        found = [b for b in self.widget.findChildren(QPushButton) if b.text() in labels and b.isVisible()]
+        assert found, f"no button reads {labels}"
+        return found[0]
+
+    def press(self, *labels: str) -> None:
+        """Press a button with the mouse."""
+        from qtpy.QtCore import Qt
+        from qtpy.QtWidgets import QScrollArea
+
+        button = self.button(*labels)
+        self.widget.findChild(QScrollArea).ensureWidgetVisible(button)
+        self.qtbot.wait(20)
+        self.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+    def place(self, row: float, column: float) -> Any:
+        """Where a pixel is on the canvas."""
+        from qtpy.QtCore import QPoint
+
+        canvas = self.viewer.window._qt_viewer.canvas
+        x, y = canvas.view.scene.transform.map([column, row, 0, 1])[:2]
+        return QPoint(round(x), round(y))
+
+    def drag(self, *pixels: tuple[float, float]) -> None:
+        """Press at the first pixel, move over the others, release."""
+        from qtpy.QtCore import Qt
+
+        native = self.viewer.window._qt_viewer.canvas.native
+        self.qtbot.mouseMove(native, pos=self.place(*pixels[0]))
+        self.qtbot.wait(20)
+        self.qtbot.mousePress(native, Qt.MouseButton.LeftButton, pos=self.place(*pixels[0]))
+        for pixel in pixels[1:]:
+            self.qtbot.wait(20)
+            self.qtbot.mouseMove(native, pos=self.place(*pixel))
+        self.qtbot.wait(20)
+        self.qtbot.mouseRelease(native, Qt.MouseButton.LeftButton, pos=self.place(*pixels[-1]))
+        self.qtbot.wait(20)
+
+    def click(self, row: int, column: int) -> None:
+        """Click a pixel."""
+        self.drag((row, column))
+
+    def drop(self, path: Path) -> None:
+        """Drop a file on the window."""
+        from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+        from qtpy.QtGui import QDropEvent
+
+        mime = QMimeData()
+        mime.setUrls([QUrl.fromLocalFile(str(path))])
+        event = QDropEvent(
+            QPointF(200, 200),
+            Qt.DropAction.CopyAction,
+            mime,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+        )
+        self.viewer.window._qt_viewer.dropEvent(event)
+
+    fake_assess = staticmethod(fake_assess)
+
+    def with_fakes(self, steps: int) -> FakeFit:
+        """Put fakes at the seam, and open the scene."""
+        from napari_unmix.plugin.verbs.engine import Engine
+        from napari_unmix.plugin.viewer.layers import cube_layers
+
+        fit = FakeFit(steps)
+        self.controller._engine = Engine(unmix=fit, assess=fake_assess)
+        for data, options, _ in cube_layers(scene()):
+            self.viewer.add_image(data, **options)
+        self.ready()
+        return fit
+
+    def texts(self) -> list[str]:
+        """What the dock says."""
+        from qtpy.QtWidgets import QLabel
+
+        return [label.text() for label in self.widget.findChildren(QLabel) if label.isVisible()]
+
+    def maps(self) -> list[Any]:
+        """The abundance layers by endmember."""
+        found = [layer for layer in self.viewer.layers if layer.metadata.get("napari_unmix") == "abundance"]
+        return sorted(found, key=lambda layer: int(layer.metadata["endmember"]))
+
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 10) -> None:
+        """Let the window live until something is the case."""
+        self.qtbot.waitUntil(condition, timeout=int(1000 * seconds))
+
+    def ready(self) -> None:
+        """The small work after opening a cube is done, torch is warm."""
+        self.wait_for(lambda: self.session.suggested is not None and self.session.survey is not None, 30)
+        self.settle()
+
+    def settle(self) -> None:
+        """No worker is left."""
+        from qtpy.QtCore import QThreadPool
+
+        self.wait_for(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, 60)
+        self.qtbot.wait(150)
+
+
+@pytest.fixture
+def window(make_napari_viewer: Any, qtbot: Any) -> Iterator[Window]:
+    """napari with the Unmix dock."""
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(*WINDOW)
+    made = Window(viewer, qtbot)
+    qtbot.wait(50)
+    yield made
+    made.workspace.close()
+    made.settle()
