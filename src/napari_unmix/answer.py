@@ -1,17 +1,22 @@
-"""What a fit yields and what it returns: small frozen values, torch-free."""
+"""What a fit yields and what it returns, with how it was found: small frozen values, torch-free."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import numpy as np
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny
 
-from napari_unmix.cube import FloatArray
+from napari_unmix.cube import BoolArray, Cube, FloatArray, IntArray
+from napari_unmix.rows.inversion import Inversion, inversion
 from napari_unmix.spec import MethodSpec
 
 T = TypeVar("T")
+
+# --- while it runs
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,12 +47,245 @@ class Progress:
 Fit = Generator[Progress, None, T]
 
 
+def drain(steps: Generator[Any, None, T], on_progress: Callable[[Any], None] | None = None) -> T:
+    """Run a generator to its end and return its result; the command line and the tests drive fits with this."""
+    try:
+        while True:
+            event = next(steps)
+            if on_progress is not None:
+                on_progress(event)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+
+
+def staged(
+    stage: str,
+    steps: Generator[Any, None, T],
+    share: tuple[float, float],
+    *,
+    halfway: int = 60,
+    show: Callable[[Any], tuple[float | None, Callable[[], Preview] | None]] = lambda _: (None, None),
+) -> Fit[T]:
+    """The steps of a search as progress of one stage: nobody knows how many there will be, so the bar approaches the end of its ``share``.
+
+    After ``halfway`` steps half of the share is done. ``show`` makes loss and snapshot of what a step yields.
+    """
+    start, end = share
+    step = 0
+    while True:
+        try:
+            loss, snapshot = show(next(steps))
+        except StopIteration as last:
+            result: T = last.value
+            return result
+        step += 1
+        yield Progress(stage, step, 0, start + (end - start) * step / (step + halfway), loss, snapshot)
+
+
+# --- how it was found
+
+
+class NoteKind(StrEnum):
+    """What a note is about."""
+
+    ENDMEMBERS = "endmembers"
+    DOUBT = "doubt"
+    NO_PURE_PIXELS = "no pure pixels"
+    STROKES = "strokes"
+    REGIONS = "regions"
+    MIXING = "mixing"
+    PRIOR = "prior"
+    METHOD = "method"
+    SIDE_INFORMATION = "side information"
+    PAINTING = "painting"
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence for the user on what a method found or could not use, and what the user may do about it ("" where nothing)."""
+
+    kind: NoteKind
+    sentence: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.sentence} {self.advice}".rstrip()
+
+
+class Frozen(BaseModel):
+    """A value of a run's folder: it reads back as itself."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+
+@dataclass(frozen=True, eq=False)
+class Redraw:
+    """Other data like those of a result, on which its endmembers are to be found again.
+
+    Attributes
+    ----------
+    spectra : (N, B_good)
+    regions : (N,) declared region of each pixel from 1, 0 = none
+    noise : white noise level
+    inversion : whether brightness is free
+    generator : of the random numbers that the search draws
+    """
+
+    spectra: FloatArray
+    regions: IntArray
+    noise: float
+    inversion: Inversion
+    generator: np.random.Generator
+
+
+class Recipe(Frozen):
+    """How endmembers were found, and how to find them again on other data. A subclass names itself by ``kind``.
+
+    ``repeatable`` is False where ``again`` can't do what the method did. ``reads_regions``: whether the endmembers rest on the regions,
+    so that refits without a part leave out regions and not pixels. ``extrapolated``: whether they stand beyond the data, which no pure pixels
+    back; None where the method does not say. ``by_strokes``: whether painted strokes led to them.
+    """
+
+    repeatable: ClassVar[bool] = True
+    reads_regions: ClassVar[bool] = False
+    extrapolated: ClassVar[bool | None] = None
+    by_strokes: ClassVar[bool] = False
+    known: ClassVar[dict[str, type[Recipe]]] = {}
+
+    kind: str
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        Recipe.known[cls.model_fields["kind"].default] = cls
+
+    def again(self, redraw: Redraw, start: FloatArray) -> Generator[Any, None, FloatArray]:
+        """Endmembers (P, B_good) of other data by the same code, in the order of ``start`` (P, B_good), the result's; yields at every step."""
+        raise NotImplementedError(f"the recipe {self.kind!r} can't be repeated")
+
+
+class Learned(Recipe):
+    """Learned by a network from random weights: another training is another answer, so there is nothing to repeat."""
+
+    repeatable: ClassVar[bool] = False
+
+    kind: Literal["learned"] = "learned"
+
+
+def _read_recipe(value: Any) -> Any:
+    """The recipe of that kind; only classes that were imported already are known, so a file can load no code."""
+    if not isinstance(value, dict):
+        return value
+    kind = value.get("kind")
+    if kind not in Recipe.known:
+        raise ValueError(f"there is no recipe {kind!r}: known are {', '.join(sorted(Recipe.known))}")
+    return Recipe.known[kind].model_validate(value)
+
+
+class MomentsFound(Frozen):
+    """What the means and covariances of the painted regions did to the endmembers.
+
+    ``use``: "refused", "refined" (the endmembers are theirs) or "averaged" (the mean of theirs and the geometry's). ``relative_error``: standard
+    error of the vertices over the simplex's size. ``misfit``: reduced χ² of a Dirichlet.
+    """
+
+    use: Literal["refused", "refined", "averaged"]
+    relative_error: float
+    misfit: float
+
+
+class ContrastFound(Frozen):
+    """What telling regions apart found, used or not: nats per pixel of the classifier and of chance, standard error over the simplex's size."""
+
+    used: bool
+    cross_entropy: float
+    chance: float
+    relative_error: float
+    regions: int
+
+
+class PriorFound(Frozen):
+    """The region prior that was chosen, and log evidence in nats per pixel of each that took part."""
+
+    chosen: str
+    evidence: dict[str, float]
+
+
+class MixingFound(Frozen):
+    """The mixing function that was kept, and log evidence in nats per pixel of what was compared.
+
+    ``smallest_slope``: the least singular value of its Jacobian on the simplex.
+    """
+
+    kept: str = "linear"
+    variability: bool = False
+    evidence: dict[str, float] = {}
+    smallest_slope: float | None = None
+
+
+class RestartsFound(Frozen):
+    """The starts that competed: their evidence per pixel, and how far their abundances are from the chosen one's (root mean square)."""
+
+    starts: tuple[str, ...]
+    evidence: tuple[float, ...]
+    chosen: str
+    abundance_rms_to_chosen: tuple[float, ...]
+
+
+class Findings(Frozen):
+    """How the answer came about: whole in a run's folder, and all that its judge reads beside the answer itself.
+
+    Attributes
+    ----------
+    recipe : how the geometry, or learning, found the endmembers
+    noise : white noise level that the method used; None where it has none
+    declared_regions : labels of u up to here were declared by a person
+    sources : where u comes from, painted regions first
+    moments, contrast, prior, mixing, restarts : see their classes; None where the method has none
+    alpha : (R, P) Dirichlet parameters of the declared regions; None where the method fits none
+    endmember_error : (P,) standard error of each endmember as a share of the simplex
+    misfit : the root of the fit's reduced χ²
+    search : numbers that the search for endmembers measured, for the reader
+    """
+
+    recipe: Annotated[SerializeAsAny[Recipe], BeforeValidator(_read_recipe)] = Learned()
+    noise: float | None = None
+    declared_regions: int = 0
+    sources: tuple[str, ...] = ()
+    moments: MomentsFound | None = None
+    contrast: ContrastFound | None = None
+    prior: PriorFound | None = None
+    alpha: tuple[tuple[float, ...], ...] | None = None
+    mixing: MixingFound = MixingFound()
+    restarts: RestartsFound | None = None
+    endmember_error: tuple[float, ...] | None = None
+    misfit: float | None = None
+    search: dict[str, float | tuple[float, ...]] = {}
+
+    @property
+    def by_regions(self) -> bool:
+        """Whether the endmembers are, or are averaged with, those of the painted regions' moments."""
+        return self.moments is not None and self.moments.use != "refused"
+
+
+# --- the answer
+
+
 @dataclass(frozen=True, eq=False)
 class Bend:
-    """What a mixing that is not linear, or varying endmembers, add to s·aM: ``scores`` (H, W, K) float32 times ``basis`` (K, B)."""
+    """What a mixing that is not linear, or varying endmembers, add to s·aM: ``scores`` (N, K) or (H, W, K) times ``basis`` (K, B)."""
 
     scores: FloatArray
     basis: FloatArray
+
+
+def mixed(
+    abundances: FloatArray, endmembers: FloatArray, illumination: FloatArray | None = None, bend: Bend | None = None
+) -> FloatArray:
+    """The forward model: s·aM + bend of (N, P) abundances, (P, B) endmembers, (N,) illumination, and ``bend`` (N, K), (K, B)."""
+    amounts = abundances if illumination is None else illumination[:, None] * abundances
+    linear = amounts @ endmembers
+    return linear if bend is None else linear + bend.scores @ bend.basis
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +301,10 @@ class Unmixing:
     reconstruction_error : (H, W) float32, root mean square over the good bands of spectrum minus reconstruction
     names : one per endmember
     spec : the spec of the run, complete
-    notes : sentences on what the method found or could not use, for the user
+    notes : what the method found or could not use, for the user
     history : (stage, step, loss) of the steps that had a loss
-    details : arrays and numbers that the report needs (by method), e.g. ``noise_std``, ``regions`` (H, W) int with 0 = unknown
+    findings : how the answer came about
+    regions : (H, W) int, the auxiliary variable u, 0 = unknown; None where the method reads none
     model : name -> array, the fitted parameters that are saved with the run
     seconds : wall time of the whole run
     bend : what the fit adds to s·aM, or None where mixing is linear
@@ -78,12 +317,18 @@ class Unmixing:
     reconstruction_error: FloatArray
     names: tuple[str, ...]
     spec: MethodSpec
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     history: tuple[tuple[str, int, float], ...] = ()
-    details: dict[str, Any] = field(default_factory=dict)
+    findings: Findings = field(default_factory=Findings)
+    regions: IntArray | None = None
     model: dict[str, FloatArray] = field(default_factory=dict)
     seconds: float = 0.0
     bend: Bend | None = None
+
+    @property
+    def inversion(self) -> Inversion:
+        """How abundances follow from spectra."""
+        return inversion(free_light=self.illumination is not None)
 
     @property
     def reconstruction_rmse(self) -> float:
@@ -92,20 +337,18 @@ class Unmixing:
 
     def reconstruction(self, row: int, column: int) -> FloatArray:
         """(B,) the fitted spectrum of one pixel, NaN in excluded bands."""
-        scale = 1.0 if self.illumination is None else float(self.illumination[row, column])
-        linear = scale * (self.abundances[row, column].astype(np.float64) @ self.endmembers)
-        if self.bend is None:
-            return np.asarray(linear)
-        return np.asarray(linear + self.bend.scores[row, column].astype(np.float64) @ self.bend.basis)
+        return np.asarray(self._mixed((np.array([row]), np.array([column])), slice(None))[0])
 
+    def residual(self, cube: Cube, where: BoolArray) -> FloatArray:
+        """(N, B_good) spectra minus what the result makes of them, of the pixels ``where`` (H, W), in row-major order."""
+        spectra = cube.spectra[where][:, cube.good_bands].astype(np.float64)
+        return np.asarray(spectra - self._mixed(np.nonzero(where), cube.good_bands))
 
-def drain(fit: Fit[T], on_progress: Callable[[Progress], None] | None = None) -> T:
-    """Run a generator to its end and return its result; the command line and the tests drive fits with this."""
-    try:
-        while True:
-            event = next(fit)
-            if on_progress is not None:
-                on_progress(event)
-    except StopIteration as end:
-        result: T = end.value
-        return result
+    def _mixed(self, where: tuple[IntArray, ...], bands: BoolArray | slice) -> FloatArray:
+        def rows(image: FloatArray) -> FloatArray:
+            return np.asarray(image[where], dtype=np.float64)
+
+        light = None if self.illumination is None else rows(self.illumination)
+        bend = None if self.bend is None else Bend(rows(self.bend.scores), self.bend.basis[:, bands])
+        fitted: FloatArray = mixed(rows(self.abundances), self.endmembers[:, bands], light, bend)
+        return fitted

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
-from napari_unmix.answer import Bend, Fit, Progress, Unmixing
+from napari_unmix.answer import Bend, Fit, Note, NoteKind, Progress, Unmixing, mixed
 from napari_unmix.auxiliary import make_side_information
 from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray, UnmixError
 from napari_unmix.geometry.counting import suggest_endmembers
@@ -36,35 +37,21 @@ def assess(cube: Cube, result: Unmixing) -> Fit[Report]:
     return (yield from assess_solution(cube, result))
 
 
-def make_problem(cube: Cube, spec: MethodSpec, annotation: Annotation | None = None) -> Fit[Problem]:
+def make_problem(cube: Cube, spec: MethodSpec, annotation: Annotation | None = None) -> Fit[Problem[MethodSpec]]:
     """Check the input and turn it into what a method fits; yields before each step that takes long on a large scene."""
-    spectra = cube.pixels()
-    ignored = np.zeros(len(spectra), bool)
     if annotation is not None:
         annotation.check_against(cube)
-        ignored = np.isin(annotation.labels, annotation.of_kind("ignore"))[cube.valid_pixels]
-        if ignored.any():
-            cube = _without(cube, annotation)
-            spectra = cube.pixels()
+        cube = without_ignored(cube, annotation)
+    spectra = cube.pixels()
     check_values(spectra)
     count = FEWEST_ENDMEMBERS if spec.endmembers == "auto" else spec.endmembers
     most = check_size(spectra, count, spec.illumination)
     if spec.endmembers == "auto":
         yield Progress("measuring the noise", 0, 1, 0.0)
         count = min(suggest_endmembers(spectra), most)
-    choice = getattr(spec, "auxiliary", "none")
     used = annotation if spec.uses_paint else None
-    side = yield from make_side_information(cube, used, choice)
-    materials: dict[str, IntArray] = {}
-    if used is not None:
-        where = used.labels[cube.valid_pixels]
-        for label in used.of_kind("material"):
-            name = used.meaning(label).name or f"material {label}"
-            # Two labels of one name are two strokes of one material.
-            materials[name] = np.union1d(materials.get(name, np.zeros(0, int)), np.flatnonzero(where == label)).astype(
-                int
-            )
-    materials = {name: pixels for name, pixels in materials.items() if pixels.size}
+    side = yield from make_side_information(cube, used, spec.side_information)
+    materials = {} if used is None else _materials(used, cube)
     if len(materials) > count:
         raise UnmixError(
             f"{len(materials)} materials are painted but {count} endmembers were asked for: ask for at least {len(materials)}, or merge strokes."
@@ -72,70 +59,73 @@ def make_problem(cube: Cube, spec: MethodSpec, annotation: Annotation | None = N
     return Problem(cube, spectra, side.labels[cube.valid_pixels], side, materials, count, spec)
 
 
-def _without(cube: Cube, annotation: Annotation) -> Cube:
-    from dataclasses import replace
+def without_ignored(cube: Cube, annotation: Annotation) -> Cube:
+    """The cube without the pixels that the user painted to be ignored; the cube itself where there are none."""
+    ignored = np.isin(annotation.labels, annotation.of_kind("ignore")) & cube.valid_pixels
+    return replace(cube, valid_pixels=cube.valid_pixels & ~ignored) if ignored.any() else cube
 
-    return replace(cube, valid_pixels=cube.valid_pixels & ~np.isin(annotation.labels, annotation.of_kind("ignore")))
+
+def _materials(annotation: Annotation, cube: Cube) -> dict[str, IntArray]:
+    """Name -> indices among the valid pixels of the strokes of that material; two labels of one name are one material."""
+    where = annotation.labels[cube.valid_pixels]
+    pixels: dict[str, list[IntArray]] = {}
+    for label in annotation.of_kind("material"):
+        name = annotation.meaning(label).name or f"material {label}"
+        pixels.setdefault(name, []).append(np.flatnonzero(where == label))
+    joined = {name: np.sort(np.concatenate(parts)) for name, parts in pixels.items()}
+    return {name: indices for name, indices in joined.items() if indices.size}
 
 
-def _lift(problem: Problem, solution: Solution, notes: tuple[str, ...], seconds: float) -> Unmixing:
-    cube = problem.cube
-    error = _reconstruction_error(problem.spectra, solution).astype(np.float32)
+def _lift(problem: Problem[MethodSpec], solution: Solution, notes: tuple[Note, ...], seconds: float) -> Unmixing:
+    """From the problem's rows to images, with what the problem knows of how it came about."""
+    cube, side = problem.cube, problem.side
 
-    def image(values: np.ndarray | None) -> np.ndarray | None:
+    def image(values: FloatArray | None) -> FloatArray | None:
         return None if values is None else np.asarray(cube.image(values.astype(np.float32)))
 
-    abundances = np.asarray(cube.image(solution.abundances.astype(np.float32)))
-    names = solution.names or tuple(f"endmember {k + 1}" for k in range(problem.endmember_count))
+    bend = solution.bend
+    lifted = None if bend is None else Bend(np.asarray(image(bend.scores)), problem.all_bands(bend.basis))
+    declared = {"declared_regions": side.declared, "sources": side.sources}
     return Unmixing(
         endmembers=problem.all_bands(solution.endmembers),
-        abundances=abundances,
+        abundances=np.asarray(image(solution.abundances)),
         abundance_std=image(solution.abundance_std),
         illumination=image(solution.illumination),
-        reconstruction_error=np.asarray(cube.image(error)),
-        names=names,
+        reconstruction_error=np.asarray(image(_reconstruction_error(problem.spectra, solution))),
+        names=problem.names,
         spec=problem.spec,
         notes=(*solution.notes, *notes),
         history=solution.history,
-        details={
-            **solution.details,
-            "regions": problem.side.labels,
-            "source": problem.side.source,
-            "sources": problem.side.sources,
-        },
+        findings=solution.findings.model_copy(update=declared),
+        regions=side.labels,
         model=solution.model,
         seconds=seconds,
-        bend=None if solution.bend is None else _lifted_bend(problem, *solution.bend),
+        bend=lifted,
     )
-
-
-def _lifted_bend(problem: Problem, scores: FloatArray, basis: FloatArray) -> Bend:
-    lifted = np.asarray(problem.cube.image(scores.astype(np.float32)))
-    return Bend(lifted, problem.all_bands(basis))
 
 
 def _reconstruction_error(spectra: FloatArray, solution: Solution) -> FloatArray:
     """(N,) root mean square, in parts: a second copy of a large cube is not made."""
-    amounts = (
-        solution.abundances if solution.illumination is None else solution.illumination[:, None] * solution.abundances
-    )
     error = np.empty(len(spectra))
     for start in range(0, len(spectra), _CHUNK):
         rows = slice(start, start + _CHUNK)
-        residual = spectra[rows] - amounts[rows] @ solution.endmembers
-        if solution.bend is not None:
-            residual -= solution.bend[0][rows] @ solution.bend[1]
+        light = None if solution.illumination is None else solution.illumination[rows]
+        bend = None if solution.bend is None else Bend(solution.bend.scores[rows], solution.bend.basis)
+        residual = spectra[rows] - mixed(solution.abundances[rows], solution.endmembers, light, bend)
         error[rows] = np.sqrt(np.mean(residual**2, axis=1))
     return error
 
 
-def _notes(problem: Problem, cube: Cube, annotation: Annotation | None) -> tuple[str, ...]:
+def _notes(problem: Problem[MethodSpec], cube: Cube, annotation: Annotation | None) -> tuple[Note, ...]:
     """What became of the annotation of the cube as it was given: in the problem, ignored pixels are invalid."""
-    said = problem.side.statuses if type(problem.spec).uses_paint else ()
+    statuses = problem.side.statuses if type(problem.spec).uses_paint else ()
+    said = tuple(Note(NoteKind.SIDE_INFORMATION, status) for status in statuses)
     if annotation is None:
         return said
     if not annotation.labels[cube.valid_pixels].any():
-        return (*said, "The annotation is empty: no valid pixel is painted, so it added nothing.")
+        nothing = "The annotation is empty: no valid pixel is painted, so it added nothing."
+        return (*said, Note(NoteKind.PAINTING, nothing))
     if not type(problem.spec).uses_paint and (annotation.of_kind("region") or annotation.of_kind("material")):
-        return (f"{type(problem.spec).title} does not use painting: regions and materials were not read.",)
+        unread = f"{type(problem.spec).title} does not use painting: regions and materials were not read."
+        return (Note(NoteKind.PAINTING, unread),)
     return said

@@ -11,8 +11,8 @@ class MethodSpec(BaseModel):
     """Base of all specs. A subclass names its method, its title for the form, and where its code is.
 
     ``why_not_identifiable`` is the reason, for the report, of a method whose answer no assumption makes unique.
-    ``implementation`` is "module:function"; the function takes a ``methods.base.Problem`` and is a generator of ``Progress`` that
-    returns a ``methods.base.Solution``. It is imported only when the method runs, so listing methods loads no torch.
+    ``implementation`` is "module:function"; the function takes a ``methods.contract.Problem`` and is a generator of ``Progress`` that
+    returns a ``methods.contract.Solution``. It is imported only when the method runs, so listing methods loads no torch.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -41,6 +41,11 @@ class MethodSpec(BaseModel):
         description="Same seed, same cube, same answer.",
         json_schema_extra={"advanced": True},
     )
+
+    @property
+    def side_information(self) -> str:
+        """Where u comes from on unpainted pixels, as ``auxiliary.names`` writes it; "none" where a method reads no such u."""
+        return "none"
 
     @field_validator("endmembers")
     @classmethod

@@ -11,7 +11,6 @@ from napari_unmix.cube import Meaning, UnmixError
 
 if TYPE_CHECKING:
     from napari_unmix.answer import Unmixing
-    from napari_unmix.auxiliary import SideInformation
     from napari_unmix.cube import Annotation, Cube
     from napari_unmix.identifiability.report import Report
     from napari_unmix.output.page.render import Page
@@ -33,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         action="append",
         default=[],
-        help="what was painted, where the run used paint; given as for unmix, with --cube",
+        help="what was painted, to make sure that it is the run's; given as for unmix, with --cube",
     )
     parser.add_argument("--html", metavar="FILE", help="where to write the page (default: report.html in the run)")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object and nothing else")
@@ -78,28 +77,23 @@ def page_of_run(stored: Run) -> Page:
         stored.abundances,
         stored.abundance_std,
         stored.illumination,
-        notes=tuple(stored.meta.get("notes", ())),
+        notes=tuple(map(str, stored.notes)),
     )
 
 
 def again(stored: Run, cubes: Sequence[str], paintings: Sequence[str]) -> tuple[Cube, Unmixing, Report]:
-    """Assess a stored run on its cube: side information is made again, what the run stored of its model is read."""
+    """Assess a stored run on its cube: all else that the judge reads is in the folder. A painting that is given has to be the run's."""
     from napari_unmix.cli.progress import run_shown
     from napari_unmix.cli.unmix_command import load
-    from napari_unmix.pipeline import assess, make_problem
+    from napari_unmix.pipeline import assess
 
     said = stored.meta.get("annotation") or {"labels": []}
     meanings = {int(one["label"]): Meaning(one["kind"], one["name"]) for one in said["labels"]}
     cube, annotation = load(cubes, paintings, meanings)
     _check_cube(stored, cube)
-    if said["labels"] and not paintings:
-        raise UnmixError(
-            f"This run used a painting of {len(said['labels'])} labels: give it with --annotation FILE, or leave out --cube."
-        )
     _check_annotation(stored, annotation)
-    problem = run_shown(make_problem(cube, stored.spec, annotation))
-    result = restored(stored, problem.side, problem.cube)
-    return cube, result, run_shown(assess(problem.cube, result))
+    result = stored.unmixing(cube)
+    return cube, result, run_shown(assess(cube, result))
 
 
 def _check_cube(stored: Run, cube: Cube) -> None:
@@ -132,39 +126,3 @@ def _check_annotation(stored: Run, annotation: Annotation | None) -> None:
         raise UnmixError(
             "The annotation is not the one of this run (its labels differ): give the file that was unmixed with."
         )
-
-
-def restored(stored: Run, side: SideInformation, cube: Cube) -> Unmixing:
-    """A stored run as the result that it was, as far as the report reads it."""
-    import numpy as np
-
-    from napari_unmix.answer import Bend, Unmixing
-
-    model, painting = stored.model(), stored.meta.get("annotation") or {"labels": []}
-    details: dict[str, object] = {"regions": side.labels, "painted_regions": side.declared}
-    details |= {"source": side.source, "sources": side.sources}
-    if any(one["kind"] == "material" for one in painting["labels"]):
-        details["route"] = "strokes"
-    details |= stored.meta.get("details", {})
-    if "noise.variance" in model:
-        details["noise"] = float(np.sqrt(model["noise.variance"][0]))
-    if "prior.log_alpha" in model and "alpha" not in details:
-        details["alpha"] = np.exp(model["prior.log_alpha"].astype(np.float64))
-    light = 1.0 if stored.illumination is None else stored.illumination[..., None]
-    bend = Bend(model["bend.scores"], model["bend.basis"]) if "bend.basis" in model else None
-    error = (cube.spectra - light * stored.abundances @ np.nan_to_num(stored.endmembers))[..., cube.good_bands]
-    if bend is not None:
-        error -= bend.scores @ bend.basis[:, cube.good_bands]
-    return Unmixing(
-        stored.endmembers,
-        stored.abundances,
-        stored.abundance_std,
-        stored.illumination,
-        np.sqrt(np.mean(error.astype(np.float64) ** 2, axis=2)).astype(np.float32),
-        stored.names,
-        stored.spec,
-        tuple(stored.meta.get("notes", ())),
-        details=details,
-        model=model,
-        bend=bend,
-    )

@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         first = f"--material {arguments.material[0]}" if arguments.material else f"--ignore {arguments.ignore[0]}"
         raise UnmixError(f"{first} names a painted label: give the painting with --annotation FILE.")
     check_overwrite(arguments)
-    _check_counts(len(arguments.cubes), len(arguments.annotation), getattr(spec, "auxiliary", ""))
+    _check_counts(len(arguments.cubes), len(arguments.annotation), spec.side_information)
     if arguments.out is not None:
         check_destination(arguments.out, overwrite=arguments.overwrite)
     cube, annotation = load(arguments.cubes, arguments.annotation, meanings)
@@ -203,7 +203,7 @@ def _as_json(cube: Cube, result: Unmixing, report: Report, folder: Path) -> str:
         "mean_abundances": mean_abundances(result.abundances),
         "verdict": report.verdict,
         "summary": report.summary,
-        "notes": result.notes,
+        "notes": [str(note) for note in result.notes],
         "repairs": cube.repairs,
     }
     return json_text(values, ascii_only=True)

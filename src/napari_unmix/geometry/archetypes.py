@@ -15,6 +15,8 @@ from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.rows.simplex import fully_constrained, non_negative
 
 FEWEST_BACKERS = 3
+# Each archetype is the mean of this share of its material's mass: in simplex coordinates, and on the sphere, where spectra vary.
+IN_PLANE, ON_SPHERE = 0.05, 0.1
 _FRANK_WOLFE_SWEEPS = 8
 # Two starts within this relative loss found the same optimum.
 SAME_LOSS = 1.01

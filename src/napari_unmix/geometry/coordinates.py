@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_unmix.cube import BoolArray, FloatArray
-from napari_unmix.rows.subspace import affine_subspace, linear_subspace
+from napari_unmix.geometry.archetypes import brightness_of_closest, purest_mean
+from napari_unmix.geometry.picks import unit_length
+from napari_unmix.rows.subspace import Subspace, affine_subspace, linear_subspace
 
 # A pixel whose depth along the mean direction is under this share of the median one is too dark to divide by it.
 _DARK = 0.1
@@ -34,6 +36,56 @@ class Coordinates:
     kept: BoolArray
     to_spectra: Callable[[FloatArray], FloatArray]
     affine: bool
+
+    def vertices(self, endmembers: FloatArray) -> FloatArray:
+        """(P, B) -> (P, P−1), the inverse of ``to_spectra`` for spectra in its span (others are projected on it)."""
+        size = self.scores.shape[1]
+        origin = self.to_spectra(np.zeros((1, size)))[0]
+        basis = self.to_spectra(np.eye(size)) - origin
+        if self.affine:
+            return np.asarray((endmembers - origin) @ np.linalg.pinv(basis))
+        amounts = endmembers @ np.linalg.pinv(np.vstack([origin, basis]))
+        return np.asarray(amounts[:, 1:] / np.where(np.abs(amounts[:, :1]) > 1e-9, amounts[:, :1], 1e-9))
+
+
+@dataclass(frozen=True, eq=False)
+class Sphere:
+    """Unit-length spectra in their own subspace, where gains do not matter.
+
+    Attributes
+    ----------
+    unit : (N, B) spectra of length one
+    lengths : (N,) what they were divided by
+    weights : (N,) lengths over their mean
+    subspace : of P + 2 dimensions
+    scores : (N, P + 2)
+    """
+
+    unit: FloatArray
+    lengths: FloatArray
+    weights: FloatArray
+    subspace: Subspace
+    scores: FloatArray
+
+    @classmethod
+    def of(cls, spectra: FloatArray, count: int) -> Sphere:
+        """(N, B) spectra on the sphere, for P = ``count`` endmembers."""
+        unit, lengths = unit_length(spectra)
+        weights = lengths / lengths.mean()
+        subspace = linear_subspace(unit, min(count + 2, spectra.shape[1]), weights)
+        return cls(unit, lengths, weights, subspace, subspace.scores(unit))
+
+    def place(self, endmembers: FloatArray) -> FloatArray:
+        """(P, B) -> (P, K) scores of their directions."""
+        return self.subspace.scores(unit_length(endmembers)[0])
+
+    def purest(self, abundances: FloatArray) -> FloatArray:
+        """(P, B) mean directions of the pixels that (N, P) abundances call pure."""
+        return purest_mean(self.unit, abundances)
+
+    def with_brightness(self, directions: FloatArray, abundances: FloatArray) -> FloatArray:
+        """(P, B) directions with the brightness of the pixels closest in angle."""
+        return brightness_of_closest(self.unit, self.lengths, directions, abundances)
 
 
 def affine_coordinates(spectra: FloatArray, endmembers: int, noise: float) -> Coordinates:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
+from napari_unmix.answer import Note
 from napari_unmix.cube import FloatArray
+from napari_unmix.geometry.recipes import Corners
+from napari_unmix.rows.inversion import Inversion
 from napari_unmix.rows.subspace import Excess
 
 # Residual to the P-dimensional subspace over the noise, above which spectra vary more than noise.
@@ -21,29 +23,38 @@ class Found:
 
     Attributes
     ----------
-    endmembers : (P, B) spectra, or directions where ``scaled`` inversion follows
-    route : "sphere", "cone", "strokes", "rare", "affine" or "perspective"
-    pure : whether pure pixels back the endmembers; False means extrapolated by minimum volume
+    endmembers : (P, B) spectra, or directions where brightness is free
+    recipe : what found them, and can find them again
     noise : calibrated white noise level
     excess : residual to the subspaces over the noise
-    notes : sentences for the user, each from a measured number
+    notes : for the user, each from a measured number
     numbers : what was measured
     """
 
     endmembers: FloatArray
-    route: str
-    pure: bool
+    recipe: Corners
     noise: float
     excess: Excess
-    notes: tuple[str, ...] = ()
-    numbers: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+    numbers: dict[str, float | tuple[float, ...]] = field(default_factory=dict)
 
-    def linear_to_noise(self, *, sum_to_one: bool) -> bool:
+    @property
+    def route(self) -> str:
+        """The branch that was taken, see ``Corners.route``."""
+        return self.recipe.route
+
+    @property
+    def pure(self) -> bool:
+        """Whether pure pixels back the endmembers; False means extrapolated by minimum volume."""
+        return not self.recipe.extrapolated
+
+    def linear_to_noise(self, inversion: Inversion) -> bool:
         """Whether the simplex model holds to the noise in the inversion's own coordinates: what moments of regions need."""
-        return self.route == ("affine" if sum_to_one else "perspective") and self.excess.linear <= VARIABILITY
+        plane = "perspective" if inversion.free_light else "affine"
+        return self.route == plane and self.excess.linear <= VARIABILITY
 
 
 Search = Generator[float, None, Found]  # yields the loss at every step
 
-# Filled in by ``route.find_endmembers``, which measures it once for all routes.
+# Filled in by ``search.find_endmembers``, which measures it once for all routes.
 NO_EXCESS = Excess(0.0, 0.0, np.zeros(0), np.zeros(0))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from napari_unmix.cube import FloatArray, IntArray
-from napari_unmix.rows.subspace import linear_subspace
+from napari_unmix.rows.inversion import Inversion
+from napari_unmix.rows.subspace import affine_subspace, linear_subspace
 
 
 def unit_length(spectra: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -59,6 +60,13 @@ def vertex_components(spectra: FloatArray, count: int, generator: np.random.Gene
     else:
         lifted = perspective(linear_subspace(spectra, count).scores(spectra))
     return _extremes(lifted, count, generator)
+
+
+def vertex_spectra(spectra: FloatArray, count: int, inversion: Inversion, generator: np.random.Generator) -> FloatArray:
+    """(P, B) VCA's picks, projected on the signal subspace: their noise off it is taken away."""
+    picked = spectra[vertex_components(spectra, count, generator)]
+    subspace = linear_subspace(spectra, count) if inversion.free_light else affine_subspace(spectra, count - 1)
+    return subspace.spectra(subspace.scores(picked))
 
 
 def perspective(scores: FloatArray) -> FloatArray:

@@ -12,15 +12,18 @@ from dataclasses import replace
 
 import numpy as np
 
+from napari_unmix.answer import Note, NoteKind
 from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.geometry import archetypes as arch
+from napari_unmix.geometry.coordinates import Sphere
 from napari_unmix.geometry.found import NO_EXCESS, Found, Search
 from napari_unmix.geometry.picks import unit_length
+from napari_unmix.geometry.recipes import Strokes, SupportedPicks
 from napari_unmix.geometry.supported import supported_picks
 from napari_unmix.rows.alignment import match_endmembers
+from napari_unmix.rows.inversion import Inversion
 from napari_unmix.rows.metrics import spectral_angle
 from napari_unmix.rows.simplex import fully_constrained, non_negative
-from napari_unmix.rows.subspace import linear_subspace
 
 # A stroke is mostly one material: on exact scenes the endmember it names leads it by this share, on varying ones by the lesser.
 _MOSTLY, _LED = 0.5, 1 / 3
@@ -34,31 +37,33 @@ _RISES = 3.0
 
 
 def with_strokes(
-    spectra: FloatArray, found: Found, strokes: list[IntArray], noise: float, *, sum_to_one: bool, varies: bool
+    spectra: FloatArray, found: Found, strokes: list[IntArray], noise: float, inversion: Inversion, *, varies: bool
 ) -> Search:
     """Endmembers with those of the painted materials first, in their order.
 
     ``strokes`` are indices into ``spectra`` (N, B); ``varies``: whether spectra vary more than noise.
     """
-    order = _order_by_strokes(spectra, found.endmembers, strokes, sum_to_one, _LED if varies else _MOSTLY)
+    order = _order_by_strokes(spectra, found.endmembers, strokes, inversion, _LED if varies else _MOSTLY)
     if order is None:
-        return (yield from _anchored_by_strokes(spectra, len(found.endmembers), strokes, sum_to_one))
+        return (yield from _anchored_by_strokes(spectra, len(found.endmembers), strokes, inversion))
     named = replace(found, endmembers=found.endmembers[order])
-    if found.route == "rare":
+    if isinstance(found.recipe, SupportedPicks):
         return _confirmed_picks(spectra, named, strokes, noise)
     if varies:
-        return (yield from _confirmed(spectra, named, strokes, sum_to_one))
-    return replace(named, notes=(*found.notes, "Painted materials name the endmembers that lead them."))
+        return (yield from _confirmed(spectra, named, strokes, inversion))
+    lead = Note(NoteKind.STROKES, "Painted materials name the endmembers that lead them.")
+    return replace(named, notes=(*found.notes, lead))
 
 
 def _order_by_strokes(
-    spectra: FloatArray, endmembers: FloatArray, strokes: list[IntArray], sum_to_one: bool, least: float
+    spectra: FloatArray, endmembers: FloatArray, strokes: list[IntArray], inversion: Inversion, least: float
 ) -> IntArray | None:
     """Order that puts the endmember that leads each stroke first; None where one has less than ``least`` of its stroke."""
     from scipy.optimize import linear_sum_assignment
 
-    invert = fully_constrained if sum_to_one else non_negative
-    scale = 1.0 if sum_to_one else np.maximum(endmembers.max(axis=1, keepdims=True), 1e-12)
+    # The shares before they are normalised: a stroke's own brightness does not matter.
+    invert = non_negative if inversion.free_light else fully_constrained
+    scale = np.maximum(endmembers.max(axis=1, keepdims=True), 1e-12) if inversion.free_light else 1.0
     shares = np.array([np.median(invert(spectra[stroke], endmembers / scale), axis=0) for stroke in strokes])
     shares = shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-12)
     rows, columns = linear_sum_assignment(-shares)
@@ -67,33 +72,35 @@ def _order_by_strokes(
     return np.concatenate([columns, np.setdiff1d(np.arange(len(endmembers)), columns)])
 
 
-def _confirmed(spectra: FloatArray, named: Found, strokes: list[IntArray], sum_to_one: bool) -> Search:
+def _confirmed(spectra: FloatArray, named: Found, strokes: list[IntArray], inversion: Inversion) -> Search:
     """Average each endmember with the fit that the strokes anchor, where the two agree."""
-    unit, lengths = unit_length(spectra)
-    weights = lengths / lengths.mean()
-    count = len(named.endmembers)
-    subspace = linear_subspace(unit, min(count + 2, spectra.shape[1]), weights)
-    scores = subspace.scores(unit)
+    sphere = Sphere.of(spectra, len(named.endmembers))
+    scores = sphere.scores
     cores = [stroke[arch.stroke_mean(scores[stroke])[1]] for stroke in strokes]
     means = np.array([scores[core].mean(axis=0) for core in cores])
     directions = _directions(named.endmembers)
-    start = np.vstack([means, subspace.scores(directions)[len(means) :]])
+    start = np.vstack([means, sphere.subspace.scores(directions)[len(means) :]])
     anchors = arch.Strokes(means, _CONFIRMING)
-    fit = yield from arch.fit_archetypes(scores, start, weights, 0.1, strokes=anchors, sweeps=60)
-    other = _directions(arch.purest_mean(unit, fully_constrained(scores, fit.archetypes)))
+    fit = yield from arch.fit_archetypes(scores, start, sphere.weights, arch.ON_SPHERE, strokes=anchors, sweeps=60)
+    other = _directions(sphere.purest(fully_constrained(scores, fit.archetypes)))
     agree = spectral_angle(other, directions) < _AGREE
     endmembers = _directions(np.where(agree[:, None], directions + other, directions))
-    if sum_to_one:
+    if not inversion.free_light:
         brightness = np.linalg.norm(named.endmembers, axis=1)
-        painted = np.array([np.median(lengths[core]) for core in cores])
+        painted = np.array([np.median(sphere.lengths[core]) for core in cores])
         ratio = painted / brightness[: len(cores)]
         both = np.sqrt(painted * brightness[: len(cores)])
         alike = (ratio < _AS_BRIGHT) & (ratio > 1 / _AS_BRIGHT)
         brightness[: len(cores)] = np.where(alike, both, brightness[: len(cores)])
         endmembers = endmembers * brightness[:, None]
-    confirmed = int(agree[: len(cores)].sum())
-    note = f"Painted materials name the endmembers that lead them, and confirm {confirmed} of {len(cores)} (within 3°)."
-    return replace(named, endmembers=endmembers, notes=(*named.notes, note))
+    return replace(
+        named, endmembers=endmembers, notes=(*named.notes, _confirming(int(agree[: len(cores)].sum()), len(cores)))
+    )
+
+
+def _confirming(confirmed: int, count: int) -> Note:
+    said = f"Painted materials name the endmembers that lead them, and confirm {confirmed} of {count} (within 3°)."
+    return Note(NoteKind.STROKES, said)
 
 
 def _confirmed_picks(spectra: FloatArray, named: Found, strokes: list[IntArray], noise: float) -> Found:
@@ -110,44 +117,44 @@ def _confirmed_picks(spectra: FloatArray, named: Found, strokes: list[IntArray],
         confirmed += int(agree)
     beside = supported_picks(spectra, noise, len(named.endmembers), rises=_RISES, first=first)
     endmembers = beside.means(spectra) if len(beside.groups) == len(named.endmembers) else named.endmembers
-    note = (
-        f"Painted materials name the endmembers that lead them, and confirm {confirmed} of {len(strokes)} (within 3°)."
-    )
-    return replace(named, endmembers=endmembers, notes=(*named.notes, note))
+    return replace(named, endmembers=endmembers, notes=(*named.notes, _confirming(confirmed, len(strokes))))
 
 
 def _directions(spectra: FloatArray) -> FloatArray:
     return np.asarray(spectra / np.maximum(np.linalg.norm(spectra, axis=1, keepdims=True), 1e-12))
 
 
-def _anchored_by_strokes(spectra: FloatArray, count: int, strokes: list[IntArray], sum_to_one: bool) -> Search:
+def _anchored_by_strokes(spectra: FloatArray, count: int, strokes: list[IntArray], inversion: Inversion) -> Search:
     """Where a painted material was not found: its stroke anchors it, and the others are the purest spectra left."""
-    unit, lengths = unit_length(spectra)
-    weights = lengths / lengths.mean()
-    subspace = linear_subspace(unit, min(count + 2, spectra.shape[1]), weights)
-    scores = subspace.scores(unit)
-    cores = [stroke[arch.stroke_mean(scores[stroke])[1]] for stroke in strokes]
-    fit = yield from _anchored(scores, weights, cores, count)
+    sphere = Sphere.of(spectra, count)
+    cores = [stroke[arch.stroke_mean(sphere.scores[stroke])[1]] for stroke in strokes]
+    fit = yield from _anchored(sphere, cores, count)
     # Pixels that the first fit contradicts were painted by mistake.
     kept = []
     for k, core in enumerate(cores):
         share = fit.abundances[core, k]
         believed = core[share >= 0.5 * np.median(share)]
         kept.append(believed if len(believed) >= arch.FEWEST_BACKERS else core)
-    fit = yield from _anchored(scores, weights, kept, count)
-    endmembers: FloatArray = fit.archetypes @ subspace.basis
-    if sum_to_one:
-        endmembers = arch.brightness_of_closest(unit, lengths, endmembers, fit.abundances)
+    fit = yield from _anchored(sphere, kept, count)
+    endmembers: FloatArray = fit.archetypes @ sphere.subspace.basis
+    if not inversion.free_light:
+        endmembers = sphere.with_brightness(endmembers, fit.abundances)
     one = len(strokes) == 1
     note = f"{len(strokes)} painted material{'' if one else 's'} anchor{'s' if one else ''} the first endmember{'' if one else 's'}"
     note += "." if len(strokes) == count else "; the others are the purest spectra left."
-    numbers = {"stroke_pixels_believed": [len(pixels) for pixels in kept]}
-    return Found(endmembers, "strokes", True, 0.0, NO_EXCESS, (note,), numbers)
+    believed_pixels = tuple(float(len(pixels)) for pixels in kept)
+    return Found(
+        endmembers,
+        Strokes(),
+        0.0,
+        NO_EXCESS,
+        (Note(NoteKind.STROKES, note),),
+        {"stroke_pixels_believed": believed_pixels},
+    )
 
 
-def _anchored(
-    scores: FloatArray, weights: FloatArray, cores: list[IntArray], count: int
-) -> Generator[float, None, arch.Archetypes]:
+def _anchored(sphere: Sphere, cores: list[IntArray], count: int) -> Generator[float, None, arch.Archetypes]:
+    scores, weights = sphere.scores, sphere.weights
     means = np.array([scores[core].mean(axis=0) for core in cores])
     start = means
     few = max(arch.FEWEST_BACKERS, len(scores) // 500)
@@ -159,4 +166,4 @@ def _anchored(
         alike = worst[np.argsort(((scores[worst] - scores[seed]) ** 2).sum(axis=1))[: arch.FEWEST_BACKERS]]
         start = np.vstack([start, scores[alike].mean(axis=0)])
     anchors = arch.Strokes(means, _ANCHORING)
-    return (yield from arch.fit_archetypes(scores, start, weights, 0.1, strokes=anchors, sweeps=60))
+    return (yield from arch.fit_archetypes(scores, start, weights, arch.ON_SPHERE, strokes=anchors, sweeps=60))

@@ -52,6 +52,16 @@ def volume_weights(count: int) -> tuple[float, float]:
     return 0.5 * (count - 1), 0.25 * (count - 1)
 
 
+def at_two_weights(
+    scores: FloatArray, noise: FloatArray, starts: list[FloatArray]
+) -> Generator[float, None, tuple[FloatArray, FloatArray]]:
+    """``minimum_volume`` at both weights: two sets of vertices (P, P−1), each in the order of its own best start."""
+    large, small = volume_weights(len(starts[0]))
+    full = yield from minimum_volume(scores, noise, starts, large)
+    half = yield from minimum_volume(scores, noise, starts, small)
+    return full, half
+
+
 def volume_objective(
     parameters: FloatArray, data: FloatArray, noise: FloatArray, weight: float
 ) -> tuple[float, FloatArray]:

@@ -1,55 +1,70 @@
-"""All checks of the identifiability report (theory §5), on the result and its refits."""
+"""The judge: refits of a result, all checks of the identifiability report on them (theory §5), and the verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from napari_unmix.answer import Fit, Progress, Unmixing
-from napari_unmix.cube import Cube
-from napari_unmix.identifiability.again.refits import Refits
+from napari_unmix.cube import Cube, FloatArray
+from napari_unmix.identifiability.again.refits import BY_CHANCE, Refits, angles, moments_misfit
 from napari_unmix.identifiability.again.stages import refit
-from napari_unmix.identifiability.checks.fit import geometry, injective, model_fits
-from napari_unmix.identifiability.checks.refits import side_information, simulated_twin, stable
-from napari_unmix.identifiability.checks.regions import (
-    different_enough,
-    enough_regions,
-    every_material_varies,
-    rank_of_alpha,
-)
+from napari_unmix.identifiability.checks import all_checks
 from napari_unmix.identifiability.errors import expected_abundance_rmse, expected_angle
 from napari_unmix.identifiability.report import Check, Report
-from napari_unmix.identifiability.subject import Evidence, gather
-from napari_unmix.identifiability.verdict import verdict
+from napari_unmix.identifiability.subject import Subject, gather
+from napari_unmix.identifiability.verdict import Circumstances, verdict
 
-CHECKS: tuple[Callable[[Evidence, Refits], Check], ...] = (
-    enough_regions,
-    different_enough,
-    simulated_twin,
-    every_material_varies,
-    rank_of_alpha,
-    model_fits,
-    injective,
-    stable,
-    side_information,
-    geometry,
-)
+# An estimate of the regions' confirms endmembers that it was not used for where it comes this close (degrees).
+CONFIRMED_WITHIN = 2.0
 
 
 def assess_solution(cube: Cube, result: Unmixing) -> Fit[Report]:
     """Refit what has to be refitted, then run all checks; yields at every step of a refit and before each check."""
-    yield Progress("checking what may be claimed", 0, 0, 0.0)
-    evidence = gather(cube, result)
-    made = yield from refit(evidence)
-    checks: list[Check] = []
-    for number, check in enumerate(CHECKS):
-        yield Progress("checking what may be claimed", number, len(CHECKS), 0.9 + 0.1 * number / len(CHECKS))
-        checks.append(check(evidence, made))
-    claimed, summary = verdict(evidence, made, {check.name: check for check in checks})
-    twins = bool(made.twins)
+    title, checks = "checking what may be claimed", list[Check]()
+    yield Progress(title, 0, 0, 0.0)
+    subject = gather(cube, result)
+    refits = yield from refit(subject)
+    registered = all_checks()
+    for number, one in enumerate(registered):
+        yield Progress(title, number, len(registered), 0.9 + 0.1 * number / len(registered))
+        checks.append(one.make(subject, refits))
+    claimed, summary = verdict(_circumstances(subject, refits), checks)
     return Report(
         claimed,
         summary,
         tuple(checks),
-        expected_angle(evidence, made) if twins else None,
-        expected_abundance_rmse(evidence, made) if twins else None,
+        expected_angle(subject, refits) if refits.twins else None,
+        expected_abundance_rmse(subject, refits) if refits.twins else None,
     )
+
+
+def _circumstances(subject: Subject, refits: Refits) -> Circumstances:
+    return Circumstances(
+        why_not=type(subject.result.spec).why_not_identifiable,
+        by_regions=subject.findings.by_regions,
+        by_strokes=subject.recipe.by_strokes,
+        confirmed=confirmed(subject, refits),
+    )
+
+
+def confirmed(subject: Subject, refits: Refits) -> bool:
+    """Whether the painted regions gave the endmembers, or what they estimate comes within ``CONFIRMED_WITHIN``.
+
+    Of pure pixels contrastive learning has to, which needs no Dirichlet; of extrapolated ones the moments as well, because minimum volume errs
+    with the law of the abundances as they do. Where regions are too few for contrastive learning: moments that follow a Dirichlet.
+    """
+    if subject.findings.by_regions:
+        return True
+    by_moments = refits.moment_fit is not None and _near(subject, refits.moment_fit.endmembers)
+    if refits.contrastive is None:
+        p_value = moments_misfit(refits)[1]
+        return by_moments and p_value is not None and p_value >= BY_CHANCE
+    return _near(subject, refits.contrastive) and (by_moments or not _extrapolated(subject, refits))
+
+
+def _near(subject: Subject, endmembers: FloatArray) -> bool:
+    return bool(angles(endmembers, subject.endmembers).mean() <= CONFIRMED_WITHIN)
+
+
+def _extrapolated(subject: Subject, refits: Refits) -> bool:
+    """Whether minimum volume gave the endmembers; where the method does not say, whether a search of the geometry's would have."""
+    said = subject.recipe.extrapolated
+    return refits.search is not None and not refits.search.pure if said is None else said

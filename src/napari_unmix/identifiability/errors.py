@@ -6,86 +6,92 @@ from collections.abc import Callable
 
 import numpy as np
 
+from napari_unmix.answer import mixed
 from napari_unmix.cube import FloatArray
-from napari_unmix.identifiability.again.refits import Refits, abundance_change, angles, some_rows
-from napari_unmix.identifiability.checks.fit import BY_CHANCE, moments_misfit
-from napari_unmix.identifiability.subject import Evidence
+from napari_unmix.identifiability.again.refits import (
+    BY_CHANCE,
+    Refits,
+    abundance_change,
+    angles,
+    moments_misfit,
+    some_rows,
+)
+from napari_unmix.identifiability.subject import Subject
 from napari_unmix.regions.acceptance import POORLY_DETERMINED
-from napari_unmix.rows.simplex import fully_constrained, scaled
 
 # The result's own error, as a share of what the regions' estimates would change: half, where the moments follow a Dirichlet; most, where they do not.
 _SHARED, _RESULTS_SHARE = 0.5, 0.85
 
 
-def twin_degrees(evidence: Evidence, made: Refits) -> float:
+def twin_degrees(subject: Subject, refits: Refits) -> float:
     """Median over the twins of the mean angle between what was simulated and what came back: one refit may miss its optimum."""
-    return float(np.median([angles(twin.endmembers, evidence.endmembers).mean() for twin in made.twins]))
+    return float(np.median([angles(twin.endmembers, subject.endmembers).mean() for twin in refits.twins]))
 
 
-def expected_angle(evidence: Evidence, made: Refits) -> float:
+def expected_angle(subject: Subject, refits: Refits) -> float:
     """Mean spectral angle to expect between the result's endmembers and the truth, in degrees."""
-    apart = _disputed(made, lambda endmembers: float(angles(endmembers, evidence.endmembers).mean()))
-    each = np.array([angles(twin.endmembers, evidence.endmembers).mean() for twin in made.twins])
+    apart = _disputed(refits, lambda endmembers: float(angles(endmembers, subject.endmembers).mean()))
+    each = np.array([angles(twin.endmembers, subject.endmembers).mean() for twin in refits.twins])
     return float(np.hypot(np.sqrt(np.mean(each**2)), apart))
 
 
-def expected_abundance_rmse(evidence: Evidence, made: Refits) -> float:
+def expected_abundance_rmse(subject: Subject, refits: Refits) -> float:
     """Root mean square error of the abundances to expect, over pixels and endmembers."""
     # The median would be more robust and is too small: 18 of 25 scenes within a factor of 1.5 against 22.
-    by_endmembers = float(np.mean([twin.abundance_rmse**2 for twin in made.twins]))
-    rows = some_rows(len(evidence.spectra), np.random.default_rng(0))
-    disputed = _disputed(made, lambda endmembers: abundance_change(evidence, rows, np.maximum(endmembers, 0.0)))
-    return float(np.sqrt(noise_rmse(evidence) ** 2 + by_endmembers + disputed**2))
+    by_endmembers = float(np.mean([twin.abundance_rmse**2 for twin in refits.twins]))
+    rows = some_rows(len(subject.spectra), np.random.default_rng(0))
+    disputed = _disputed(refits, lambda endmembers: abundance_change(subject, rows, np.maximum(endmembers, 0.0)))
+    return float(np.sqrt(noise_rmse(subject) ** 2 + by_endmembers + disputed**2))
 
 
-def _disputed(made: Refits, measure: Callable[[FloatArray], float]) -> float:
+def _disputed(refits: Refits, measure: Callable[[FloatArray], float]) -> float:
     """The result's error by what painted regions say against it, in ``measure`` of the distance to endmembers (P, B); 0 where they say nothing.
 
     Half of the distance to the moments' estimate where these follow a Dirichlet, or were used. Else both the moments' estimate and that of
     contrastive learning, which needs no Dirichlet, are as far from the result as the result from the truth, each to a factor: their geometric mean.
     """
-    if made.moment_fit is None or made.moment_fit.relative_error > POORLY_DETERMINED:
+    if refits.moment_fit is None or refits.moment_fit.relative_error > POORLY_DETERMINED:
         return 0.0
-    by_moments, p_value = measure(made.moment_fit.endmembers), moments_misfit(made)[1]
+    by_moments, p_value = measure(refits.moment_fit.endmembers), moments_misfit(refits)[1]
     if p_value is None or p_value >= BY_CHANCE:
         return _SHARED * by_moments
-    by_contrast = by_moments if made.contrastive is None else measure(made.contrastive)
+    by_contrast = by_moments if refits.contrastive is None else measure(refits.contrastive)
     return _RESULTS_SHARE * float(np.sqrt(by_moments * by_contrast))
 
 
-def noise_rmse(evidence: Evidence) -> float:
+def noise_rmse(subject: Subject) -> float:
     """Error of the abundances by noise alone, the endmembers being exact: root mean square over pixels and endmembers.
 
     With a region prior, the trace of its linear-Gaussian posterior covariance S − S (S + C)⁻¹ S, with S the region's covariance of
     abundances and C that of the unconstrained estimate's noise; without one, least squares simulated.
     """
-    if evidence.result.details.get("alpha") is None:
-        return _simulated_noise(evidence)
+    if subject.findings.prior is None:
+        return _simulated_noise(subject)
     total = 0.0
-    for label in np.unique(evidence.regions):
-        rows = np.flatnonzero(evidence.regions == label)
-        estimates, noise = _unconstrained(evidence, rows)
-        spread = np.atleast_2d(np.cov(estimates.T)) if len(rows) > evidence.count else np.zeros_like(noise)
+    for label in np.unique(subject.regions):
+        rows = np.flatnonzero(subject.regions == label)
+        estimates, noise = _unconstrained(subject, rows)
+        spread = np.atleast_2d(np.cov(estimates.T)) if len(rows) > subject.count else np.zeros_like(noise)
         signal = _beyond(spread, noise)
         left = signal - signal @ np.linalg.pinv(signal + noise) @ signal
         # The last abundance is one minus the others.
         total += len(rows) * float(np.trace(left) + left.sum())
-    return float(np.sqrt(total / len(evidence.spectra) / evidence.count))
+    return float(np.sqrt(total / len(subject.spectra) / subject.count))
 
 
-def _unconstrained(evidence: Evidence, rows: np.ndarray) -> tuple[FloatArray, FloatArray]:
+def _unconstrained(subject: Subject, rows: np.ndarray) -> tuple[FloatArray, FloatArray]:
     """(n, P−1) least-squares abundances but the last one, and their noise covariance."""
-    endmembers, spectra = evidence.endmembers, evidence.spectra[rows]
-    if not evidence.illuminated:
+    endmembers, spectra = subject.endmembers, subject.spectra[rows]
+    if not subject.inversion.free_light:
         edges = endmembers[:-1] - endmembers[-1]
         inverse = np.linalg.pinv(edges)
-        return (spectra - endmembers[-1]) @ inverse, evidence.noise**2 * inverse.T @ inverse
+        return (spectra - endmembers[-1]) @ inverse, subject.noise**2 * inverse.T @ inverse
     inverse = np.linalg.pinv(endmembers)
-    light = np.maximum(evidence.illumination[rows], 0.05 * float(np.median(evidence.illumination)) + 1e-12)
-    mean = evidence.abundances[rows].mean(axis=0)
+    light = np.maximum(subject.illumination[rows], 0.05 * float(np.median(subject.illumination)) + 1e-12)
+    mean = subject.abundances[rows].mean(axis=0)
     # a = g / Σg, so da = (I − a 1ᵀ) dg / s.
-    slope = np.eye(evidence.count) - np.outer(mean, np.ones(evidence.count))
-    noise = evidence.noise**2 * float(np.mean(1 / light**2)) * slope @ inverse.T @ inverse @ slope.T
+    slope = np.eye(subject.count) - np.outer(mean, np.ones(subject.count))
+    noise = subject.noise**2 * float(np.mean(1 / light**2)) * slope @ inverse.T @ inverse @ slope.T
     return (spectra / light[:, None]) @ inverse[:, :-1], noise[:-1, :-1]
 
 
@@ -97,12 +103,10 @@ def _beyond(total: FloatArray, noise: FloatArray) -> FloatArray:
     return np.asarray(root @ (vectors * np.maximum(values - 1, 0.0)) @ vectors.T @ root.T)
 
 
-def _simulated_noise(evidence: Evidence) -> float:
+def _simulated_noise(subject: Subject) -> float:
     generator = np.random.default_rng(0)
-    rows = some_rows(len(evidence.spectra), generator)
-    clean = (evidence.illumination[rows, None] * evidence.abundances[rows]) @ evidence.endmembers
-    noisy = clean + evidence.noise * generator.normal(size=clean.shape)
-    inverted = (
-        scaled(noisy, evidence.endmembers)[0] if evidence.illuminated else fully_constrained(noisy, evidence.endmembers)
-    )
-    return float(np.sqrt(np.mean((inverted - evidence.abundances[rows]) ** 2)))
+    rows = some_rows(len(subject.spectra), generator)
+    clean = mixed(subject.abundances[rows], subject.endmembers, subject.illumination[rows])
+    noisy = clean + subject.noise * generator.normal(size=clean.shape)
+    inverted = subject.inversion.invert(noisy, subject.endmembers).abundances
+    return float(np.sqrt(np.mean((inverted - subject.abundances[rows]) ** 2)))

@@ -1,36 +1,46 @@
-"""The identifiability report: what was checked, with which number against which threshold, and what to do."""
+"""The identifiability report: what was checked, with which number against which threshold, what it means for the verdict, and what to do."""
 
 from __future__ import annotations
 
-import math
+import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
+from pydantic import ConfigDict, TypeAdapter
+from pydantic.dataclasses import dataclass
+
 Status = Literal["pass", "doubtful", "fail", "not applicable"]
+# What a check means for "identified": it must pass; it must pass where it applies; it must not fail; or it only tells.
+Role = Literal["required", "where it applies", "veto", "informs"]
 Verdict = Literal["identified", "partly", "not identified"]
 
-# Numbered as on the theory page; the geometry is a second opinion and has no number.
-NAMES = (
-    "enough regions",
-    "different enough",
-    "simulated twin",
-    "every material varies",
-    "rank of α(u)",
-    "model fits",
-    "injective mixing",
-    "stable",
-    "side information",
-)
-GEOMETRY = "geometry"
+_HELD: dict[Role, tuple[Status, ...]] = {
+    "required": ("pass",),
+    "where it applies": ("pass", "not applicable"),
+    "veto": ("pass", "doubtful", "not applicable"),
+    "informs": ("pass", "doubtful", "fail", "not applicable"),
+}
+_VALUES = ConfigDict(ser_json_inf_nan="strings", extra="forbid")  # JSON has no NaN
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_VALUES)
 class Check:
     """One condition.
 
-    ``value`` is the measured number and ``threshold`` what it was held against (None where there is no number); ``sentence`` says it in
-    plain words; ``remedy`` says what the user can do ("" where nothing is needed); ``numbers`` holds all that was measured, by name.
+    Attributes
+    ----------
+    name : as the report shows it
+    status : "pass", "doubtful", "fail" or "not applicable"
+    value, threshold : the measured number and what it was held against; None where there is no number
+    sentence : says it in plain words
+    remedy : what the user can do, "" where nothing is needed
+    numbers : all that was measured, by name
+    role : what it means for the verdict; a check states it, so that a new one can't be forgotten there
+    number : its number on the theory page, from 1; None for what has none there
+    limit : what stays open where it does not hold, as a clause of the verdict's sentence; "" leaves that to the other checks
+    precedence : of several limits the verdict tells the one of the lowest, the most basic
+    broken : why no model-based claim is possible at all, as a clause; "" where it is
     """
 
     name: str
@@ -40,14 +50,63 @@ class Check:
     sentence: str
     remedy: str = ""
     numbers: Mapping[str, float | None] = field(default_factory=dict)
+    role: Role = field(kw_only=True)
+    number: int | None = field(default=None, kw_only=True)
+    limit: str = field(default="", kw_only=True)
+    precedence: int = field(default=99, kw_only=True)
+    broken: str = field(default="", kw_only=True)
 
     @property
-    def number(self) -> int | None:
-        """Its number on the theory page, from 1; None for the second opinion."""
-        return NAMES.index(self.name) + 1 if self.name in NAMES else None
+    def holds(self) -> bool:
+        """Whether its role allows its status where an answer is called identified."""
+        return self.status in _HELD[self.role]
 
 
 @dataclass(frozen=True)
+class Condition:
+    """What is known of a check before it is made: its name, its role, its number on the theory page, and how basic it is."""
+
+    name: str
+    role: Role
+    number: int | None
+    precedence: int
+    threshold: float | None
+
+    def check(
+        self,
+        status: Status,
+        value: float | None,
+        sentence: str,
+        remedy: str = "",
+        numbers: Mapping[str, float | None] | None = None,
+        *,
+        threshold: float | None = None,
+        limit: str = "",
+        broken: str = "",
+        precedence: int | None = None,
+    ) -> Check:
+        """The check that was made; ``threshold`` where it depends on the scene."""
+        return Check(
+            self.name,
+            status,
+            value,
+            self.threshold if threshold is None else threshold,
+            sentence,
+            remedy,
+            {} if numbers is None else numbers,
+            role=self.role,
+            number=self.number,
+            limit=limit,
+            precedence=self.precedence if precedence is None else precedence,
+            broken=broken,
+        )
+
+    def not_applicable(self, sentence: str) -> Check:
+        """A check that says why it was not made."""
+        return self.check("not applicable", None, sentence)
+
+
+@dataclass(frozen=True, config=_VALUES)
 class Report:
     """All checks of a run and their verdict.
 
@@ -69,35 +128,14 @@ class Report:
         raise KeyError(name)
 
     def as_json(self) -> dict[str, Any]:
-        """The report as plain values; numbers that are not finite become "inf", "-inf" and "nan", which JSON can hold."""
-        values: dict[str, Any] = _encoded(asdict(self))
+        """The report as plain values; numbers that are not finite become "Infinity" and "NaN", which JSON can hold."""
+        values: dict[str, Any] = json.loads(_REPORT.dump_json(self))
         return values
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Report:
-        """The inverse of ``as_json``; a report of an earlier version lacks numbers, not meaning."""
-        return cls(
-            values["verdict"],
-            values["summary"],
-            tuple(_check(check) for check in values["checks"]),
-            _number(values.get("expected_angle_degrees")),
-            _number(values.get("expected_abundance_rmse")),
-        )
+    def from_json(cls, values: Mapping[str, Any]) -> Report:
+        """The inverse of ``as_json``. Raises pydantic.ValidationError where a value is missing, unknown or of another kind."""
+        return _REPORT.validate_python(dict(values))
 
 
-def _check(values: dict[str, Any]) -> Check:
-    numbers = {name: _number(value) for name, value in values.get("numbers", {}).items()}
-    read = {**values, "value": _number(values["value"]), "threshold": _number(values["threshold"])}
-    return Check(**{**read, "numbers": numbers})
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
-
-
-def _encoded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _encoded(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_encoded(item) for item in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+_REPORT: TypeAdapter[Report] = TypeAdapter(Report)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_unmix.answer import Unmixing
+from napari_unmix.answer import Bend, Findings, Recipe, Unmixing, mixed
 from napari_unmix.cube import BoolArray, Cube, FloatArray, IntArray
+from napari_unmix.rows.inversion import Inversion
 from napari_unmix.rows.subspace import noise_level
 
 # A region of fewer pixels has no covariance to speak of.
@@ -18,7 +19,7 @@ MOST_PIXELS = 60_000
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class Subject:
     """A result on the pixels that it was fitted on.
 
     Attributes
@@ -28,10 +29,11 @@ class Evidence:
     endmembers : (P, B_good)
     abundances : (N, P)
     illumination : (N,), one where it was not free
-    regions : (N,) painted region of each pixel from 1, 0 = none
+    regions : (N,) declared region of each pixel from 1, 0 = none
     valid : (H, W) where the N pixels are, in row-major order
     noise : white noise level
-    alpha : (R, P) the painted regions' Dirichlet parameters, or None where the method fits none
+    alpha : (R, P) the declared regions' Dirichlet parameters, or None where the method fits none
+    bend : (N, K) scores and (K, B_good) basis of what the fit adds to s·aM, or None
     """
 
     result: Unmixing
@@ -43,6 +45,17 @@ class Evidence:
     valid: BoolArray
     noise: float
     alpha: FloatArray | None
+    bend: Bend | None = None
+
+    @property
+    def findings(self) -> Findings:
+        """How the result came about."""
+        return self.result.findings
+
+    @property
+    def recipe(self) -> Recipe:
+        """How its endmembers were found."""
+        return self.result.findings.recipe
 
     @property
     def count(self) -> int:
@@ -50,24 +63,31 @@ class Evidence:
         return len(self.endmembers)
 
     @property
-    def illuminated(self) -> bool:
+    def inversion(self) -> Inversion:
         """Whether brightness was free."""
-        return self.result.illumination is not None
+        return self.result.inversion
 
     @property
     def linear(self) -> bool:
         """Whether the result's mixing is linear."""
-        return bool(self.result.details.get("mixing", "linear") == "linear")
+        return self.findings.mixing.kept == "linear"
+
+    @property
+    def clean(self) -> FloatArray:
+        """(N, B_good) s·aM: what linear mixing makes of the result."""
+        return mixed(self.abundances, self.endmembers, self.illumination)
 
     @property
     def residual(self) -> FloatArray:
         """(N, B_good) spectra minus what the result makes of them."""
-        residual = self.spectra - (self.illumination[:, None] * self.abundances) @ self.endmembers
-        bend = self.result.bend
-        if bend is not None:
-            good = np.isfinite(bend.basis).all(axis=0)
-            residual -= bend.scores[self.valid].astype(np.float64) @ bend.basis[:, good]
-        return np.asarray(residual)
+        return np.asarray(self.spectra - mixed(self.abundances, self.endmembers, self.illumination, self.bend))
+
+    def outside_signal(self) -> tuple[FloatArray, FloatArray]:
+        """(N, B) what the best subspace of P endmembers leaves of the spectra, and its basis (B, K): affine, or linear where brightness is free."""
+        spectra = self.inversion.from_origin(self.spectra)
+        dimension = self.inversion.dimension(self.count)
+        basis = np.linalg.eigh(spectra.T @ spectra)[1][:, ::-1][:, :dimension]
+        return np.asarray(spectra - (spectra @ basis) @ basis.T), np.asarray(basis)
 
     @property
     def pixels_by_region(self) -> IntArray:
@@ -86,18 +106,17 @@ class Evidence:
         return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def gather(cube: Cube, result: Unmixing) -> Evidence:
+def gather(cube: Cube, result: Unmixing) -> Subject:
     """Prepare a result of this cube; pixels without an answer are left out."""
-    details = result.details
-    painted = int(details.get("painted_regions", 0))
-    regions = np.asarray(details.get("regions", np.zeros(cube.shape[:2], dtype=int)))
-    regions = np.where(regions <= painted, regions, 0).astype(int)
+    declared, alpha = result.findings.declared_regions, result.findings.alpha
+    regions = np.zeros(cube.shape[:2], dtype=int) if result.regions is None else result.regions
+    regions = np.where(regions <= declared, regions, 0).astype(int)
     valid = _read(cube.valid_pixels & np.isfinite(result.abundances).all(axis=2), regions)
     spectra = cube.spectra[valid][:, cube.good_bands].astype(np.float64)
     endmembers = result.endmembers[:, cube.good_bands]
     light = np.ones(len(spectra)) if result.illumination is None else result.illumination[valid].astype(np.float64)
-    alpha = details.get("alpha")
-    return Evidence(
+    bend = result.bend
+    return Subject(
         result=result,
         spectra=spectra,
         endmembers=endmembers,
@@ -105,8 +124,9 @@ def gather(cube: Cube, result: Unmixing) -> Evidence:
         illumination=light,
         regions=regions[valid],
         valid=valid,
-        noise=float(details.get("noise") or noise_level(spectra, len(endmembers))),
-        alpha=None if alpha is None or not painted else np.asarray(alpha, dtype=np.float64)[:painted],
+        noise=result.findings.noise or noise_level(spectra, len(endmembers)),
+        alpha=None if alpha is None or not declared else np.array(alpha),
+        bend=None if bend is None else Bend(bend.scores[valid].astype(np.float64), bend.basis[:, cube.good_bands]),
     )
 
 

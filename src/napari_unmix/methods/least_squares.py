@@ -1,44 +1,42 @@
-"""The second half of every classical method: exact constrained least squares on endmembers that were found."""
+"""The second half of every method whose abundances are least squares: exact, on endmembers that were found."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from napari_unmix.answer import Fit, Progress
+from napari_unmix.answer import Findings, Fit, Note, Progress, Recipe
 from napari_unmix.cube import FloatArray
-from napari_unmix.methods.contract import Problem, Solution
-from napari_unmix.rows.simplex import fully_constrained, scaled
+from napari_unmix.methods.contract import Problem, QuickLook, Solution, Spec
+from napari_unmix.rows.inversion import Inverted
 from napari_unmix.rows.subspace import noise_level
 
 _CHUNK = 50_000
 
 
-def least_squares(problem: Problem, endmembers: FloatArray, done: float) -> Fit[Solution]:
-    """FCLS, or NNLS normalised with free illumination, on (P, B) endmembers; ``done`` is the share of the run that they took."""
-    spectra, count = problem.spectra, problem.endmember_count
-    endmembers = np.maximum(endmembers, 0.0)
-    if problem.spec.illumination:
-        endmembers = endmembers / np.maximum(endmembers.max(axis=1, keepdims=True), 1e-12)
-    abundances = np.full((len(spectra), count), 1.0 / count)
-    illumination = np.ones(len(spectra)) if problem.spec.illumination else None
-    steps = range(0, len(spectra), _CHUNK)
-    for step, start in enumerate(steps):
-        part = slice(start, start + _CHUNK)
-        if illumination is None:
-            abundances[part] = fully_constrained(spectra[part], endmembers)
-        else:
-            abundances[part], illumination[part] = scaled(spectra[part], endmembers)
-        yield Progress(
-            "finding abundances",
-            step + 1,
-            len(steps),
-            done + (1 - done) * (step + 1) / len(steps),
-            snapshot=lambda: problem.preview(endmembers, abundances),
-        )
+def least_squares(
+    problem: Problem[Spec], endmembers: FloatArray, recipe: Recipe, done: float, notes: tuple[Note, ...] = ()
+) -> Fit[Solution]:
+    """FCLS, or NNLS normalised with free illumination, on (P, B) endmembers that ``recipe`` found in the share ``done`` of the run."""
+    endmembers = problem.inversion.written(endmembers)
+    endmembers = endmembers[problem.order(endmembers)]
+    inverted = yield from inverted_in_parts(problem, endmembers, done)
     return Solution(
-        endmembers,
-        abundances,
-        illumination=illumination,
-        details={"noise": noise_level(spectra, count)},
+        endmembers=endmembers,
+        abundances=inverted.abundances,
+        illumination=inverted.illumination,
+        notes=notes,
+        findings=Findings(recipe=recipe, noise=noise_level(problem.spectra, problem.endmember_count)),
         model={"endmembers": endmembers.astype(np.float32)},
     )
+
+
+def inverted_in_parts(problem: Problem[Spec], endmembers: FloatArray, done: float) -> Fit[Inverted]:
+    """Abundances of all pixels for (P, B) endmembers as written, some pixels at a time, so that a cancel is answered soon."""
+    parts, look = [], QuickLook(problem, endmembers)
+    starts = range(0, len(problem.spectra), _CHUNK)
+    for step, start in enumerate(starts):
+        parts.append(problem.inversion.invert(problem.spectra[start : start + _CHUNK], endmembers))
+        share = done + (1 - done) * (step + 1) / len(starts)
+        yield Progress("finding abundances", step + 1, len(starts), share, snapshot=look)
+    light = [part.illumination for part in parts if part.illumination is not None]
+    return Inverted(np.concatenate([part.abundances for part in parts]), np.concatenate(light) if light else None)

@@ -1,10 +1,11 @@
 """The folder of a run: written whole or not at all, and read back.
 
 ========================  ===============================================================================
-run.json                  spec, seed, versions, the cube's hash, timings, metrics, names, notes, history
+run.json                  spec, seed, versions, the cube's hash, timings, metrics, names, notes, history, and how the answer was found
 abundances.npy            (H, W, P) float32, NaN in invalid pixels
 abundance_std.npy         (H, W, P) float32, where the method has a spread; run.json says so where not
 illumination.npy          (H, W) float32, where the per-pixel scale was free
+side_information.npy      (H, W) int32, the auxiliary variable u that was used, 0 = unknown
 endmembers.csv            one row per band (``nan`` in excluded ones), first ``wavelength_nm`` or ``band``
 report.json               the identifiability report
 report.html               the same as a page, where ``napari-unmix report`` wrote it
@@ -22,7 +23,7 @@ import platform
 import shutil
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -31,21 +32,16 @@ import numpy as np
 from pydantic import ValidationError
 
 from napari_unmix import __version__
-from napari_unmix.answer import Unmixing
-from napari_unmix.cube import Annotation, Cube, FloatArray, UnmixError
+from napari_unmix.answer import Bend, Findings, Note, NoteKind, Unmixing
+from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray, UnmixError
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.spec import MethodSpec
 
-FORMAT = "napari-unmix run 1"
-# What the report reads, and a reader wants to know, of how the answer was found.
-_KEPT_DETAILS = (
-    "route", "pure", "noise", "sources", "painted_regions", "moments", "moments_accepted", "prior", "evidence_by_prior",
-    "mixing", "variability", "evidence_by_mixing", "jacobian_smallest", "residual_scale", "restarts",
-)  # fmt: skip
+FORMAT = "napari-unmix run 2"
 _HASHED_AT_ONCE = 1 << 24  # bytes
 _OURS = {
-    "run.json", "abundances.npy", "abundance_std.npy", "illumination.npy", "endmembers.csv", "report.json",
+    "run.json", "abundances.npy", "abundance_std.npy", "illumination.npy", "side_information.npy", "endmembers.csv", "report.json",
     "model.safetensors", "abundances.png", "endmembers.png", "report.html",
 }  # fmt: skip
 
@@ -62,8 +58,10 @@ class Run:
     abundances : (H, W, P) float32, NaN in invalid pixels
     abundance_std : (H, W, P) float32, or None where the method has no spread
     illumination : (H, W) float32, or None where it was not free
+    regions : (H, W) the auxiliary variable u, 0 = unknown, or None where the method read none
     names : one per endmember
     wavelengths : (B,) nm, or None where the cube has none
+    notes : what the method found or could not use
     report : the identifiability report
     meta : all of run.json
     """
@@ -74,8 +72,10 @@ class Run:
     abundances: FloatArray
     abundance_std: FloatArray | None
     illumination: FloatArray | None
+    regions: IntArray | None
     names: tuple[str, ...]
     wavelengths: FloatArray | None
+    notes: tuple[Note, ...]
     report: Report
     meta: dict[str, Any] = field(default_factory=dict)
 
@@ -84,6 +84,49 @@ class Run:
         from safetensors.numpy import load_file
 
         return dict(load_file(self.folder / "model.safetensors"))
+
+    def unmixing(self, cube: Cube) -> Unmixing:
+        """The result as it was, on its cube: its judge finds all that it read then. Raises UnmixError where its findings are damaged."""
+        from napari_unmix.methods.contract import implementation
+
+        implementation(self.spec)  # the recipes of a method are known once its code is
+        model = self.model()
+        scores, basis = model.pop("bend.scores", None), model.pop("bend.basis", None)
+        try:
+            findings = Findings.model_validate(self.meta["findings"])
+        except (ValidationError, KeyError) as error:
+            raise UnmixError(
+                f"{self.folder} is a damaged run (how it was found can't be read): run it again."
+            ) from error
+        result = Unmixing(
+            endmembers=self.endmembers,
+            abundances=self.abundances,
+            abundance_std=self.abundance_std,
+            illumination=self.illumination,
+            reconstruction_error=np.full(cube.shape[:2], np.nan, np.float32),
+            names=self.names,
+            spec=self.spec,
+            notes=self.notes,
+            history=tuple((str(stage), int(step), float(loss)) for stage, step, loss in self.meta["history"]),
+            findings=findings,
+            regions=self.regions,
+            model=model,
+            seconds=float(self.meta["timings"]["unmix_seconds"]),
+            bend=None if scores is None or basis is None else Bend(scores, basis),
+        )
+        return replace(result, reconstruction_error=_error_image(cube, result))
+
+
+def _error_image(cube: Cube, result: Unmixing) -> FloatArray:
+    """(H, W) root mean square of what the result leaves, NaN where it has no answer; some rows at a time."""
+    error = np.full(cube.shape[:2], np.nan, np.float32)
+    answered = np.isfinite(result.abundances).all(axis=2) & cube.valid_pixels
+    rows = max(1, _HASHED_AT_ONCE // max(cube.spectra[0].nbytes, 1))
+    for start in range(0, cube.shape[0], rows):
+        where = np.zeros_like(answered)
+        where[start : start + rows] = answered[start : start + rows]
+        error[where] = np.sqrt(np.mean(result.residual(cube, where) ** 2, axis=1))
+    return error
 
 
 def write_run(
@@ -190,6 +233,8 @@ def _write_files(folder: Path, cube: Cube, result: Unmixing, report: Report, ann
     for name, image in (("abundance_std", result.abundance_std), ("illumination", result.illumination)):
         if image is not None:
             np.save(folder / f"{name}.npy", image.astype(np.float32), allow_pickle=False)
+    if result.regions is not None:
+        np.save(folder / "side_information.npy", result.regions.astype(np.int32), allow_pickle=False)
     _write_endmembers(folder / "endmembers.csv", cube, result)
     model = save({name: np.ascontiguousarray(values) for name, values in _saved_model(result).items()})
     (folder / "model.safetensors").write_bytes(model)
@@ -200,7 +245,7 @@ def _write_files(folder: Path, cube: Cube, result: Unmixing, report: Report, ann
 def _saved_model(result: Unmixing) -> dict[str, FloatArray]:
     if result.bend is None:
         return result.model
-    bend = {"bend.scores": result.bend.scores, "bend.basis": result.bend.basis.astype(np.float32)}
+    bend = {"bend.scores": result.bend.scores, "bend.basis": result.bend.basis}
     return {**result.model, **bend}
 
 
@@ -209,7 +254,9 @@ def _write_endmembers(path: Path, cube: Cube, result: Unmixing) -> None:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["band" if cube.wavelengths is None else "wavelength_nm", *result.names])
         for place, values in zip(cube.axis, result.endmembers.T, strict=True):
-            writer.writerow([f"{place:.10g}", *(f"{value:.10g}" for value in values)])
+            writer.writerow(
+                [repr(float(place)), *(repr(float(value)) for value in values)]
+            )  # they read back as they are
 
 
 def _provenance(cube: Cube, result: Unmixing, annotation: Annotation | None) -> dict[str, Any]:
@@ -232,19 +279,11 @@ def _provenance(cube: Cube, result: Unmixing, annotation: Annotation | None) -> 
             "reconstruction_rmse": result.reconstruction_rmse,
             "mean_abundances": mean_abundances(result.abundances),
         },
-        "notes": list(result.notes),
-        "details": _kept_details(result),
+        "notes": [asdict(note) for note in result.notes],
+        "findings": json.loads(result.findings.model_dump_json()),
         "missing": missing,
         "history": [list(step) for step in result.history],
     }
-
-
-def _kept_details(result: Unmixing) -> dict[str, Any]:
-    kept = {name: result.details[name] for name in _KEPT_DETAILS if name in result.details}
-    regions = int(result.details.get("painted_regions", 0))
-    if regions and result.details.get("alpha") is not None:
-        kept["alpha"] = np.asarray(result.details["alpha"])[:regions]  # of automatic segments there may be thousands
-    return kept
 
 
 def mean_abundances(abundances: FloatArray) -> list[float]:
@@ -339,7 +378,7 @@ def read_run(folder: str | Path) -> Run:
     except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         if isinstance(error, ValidationError):
-            reason = "its spec is of another version"
+            reason = "its spec or report is of another version"
         raise UnmixError(f"{folder} is a damaged run ({reason}): write it again.") from error
 
 
@@ -362,14 +401,16 @@ def _read_files(folder: Path) -> Run:
         abundances=abundances,
         abundance_std=_read_image(folder / "abundance_std.npy"),
         illumination=_read_image(folder / "illumination.npy"),
+        regions=_read_image(folder / "side_information.npy"),
         names=names,
         wavelengths=wavelengths,
+        notes=tuple(Note(NoteKind(note["kind"]), note["sentence"], note["advice"]) for note in meta["notes"]),
         report=Report.from_json(json.loads((folder / "report.json").read_text(encoding="utf-8"))),
         meta=meta,
     )
 
 
-def _read_image(path: Path) -> FloatArray | None:
+def _read_image(path: Path) -> Any:
     return np.asarray(np.load(path, allow_pickle=False)) if path.exists() else None
 
 

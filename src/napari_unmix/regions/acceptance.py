@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
+from napari_unmix.answer import MomentsFound, Note, NoteKind
 from napari_unmix.cube import BoolArray, FloatArray, IntArray
 from napari_unmix.geometry.found import Found
 from napari_unmix.regions.moments import MomentFit, RegionMoments, fit_region_moments, region_moments
 from napari_unmix.rows.alignment import match_endmembers
+from napari_unmix.rows.inversion import Inversion
 from napari_unmix.rows.metrics import spectral_angle
-from napari_unmix.rows.simplex import scaled
 
 # Below three regions the moments of a Dirichlet do not identify a simplex (theory §1): the estimate is never tried.
 FEWEST_REGIONS = 3
@@ -24,8 +26,7 @@ MOST_MOVED_PURE, MOST_MOVED = 3.0, 12.0
 # Minimum volume and region moments err independently: where they agree this well, their mean is better than either
 # (12 scenes without pure pixels: 0.49° against 0.65° and 0.74°).
 AVERAGED_WITHIN = 5.0
-# Pixels darker than this share of the median brightness are left out when brightness is divided out: their noise is not.
-_DARK = 0.2
+# Rounds of dividing the brightness out.
 _LIT_ROUNDS = 2
 
 
@@ -41,13 +42,23 @@ class Refined:
     vertex_std: FloatArray
     moments: MomentFit | None = None
     accepted: bool = False
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     apart: FloatArray | None = None
     averaged: bool = False
 
+    @property
+    def found(self) -> MomentsFound | None:
+        """What the run keeps of the moments; None where there are none."""
+        if self.moments is None:
+            return None
+        use: Literal["refused", "refined", "averaged"] = (
+            "averaged" if self.averaged else "refined" if self.accepted else "refused"
+        )
+        return MomentsFound(use=use, relative_error=self.moments.relative_error, misfit=self.moments.misfit)
+
 
 def refine_by_regions(
-    spectra: FloatArray, regions: IntArray, valid: BoolArray, found: Found, *, sum_to_one: bool
+    spectra: FloatArray, regions: IntArray, valid: BoolArray, found: Found, inversion: Inversion
 ) -> Refined:
     """Fit region moments from the endmembers found, and accept them or not.
 
@@ -56,54 +67,61 @@ def refine_by_regions(
     held = Refined(found.endmembers, np.zeros(len(found.endmembers)))
     if not regions.any():
         return held
-    if not found.linear_to_noise(sum_to_one=sum_to_one):
-        note = "Painted regions sharpen the abundances only: their moments need spectra that vary no more than noise"
-        note += " and abundances that sum to one; with light and shade, free the illumination." if sum_to_one else "."
-        return Refined(held.endmembers, held.vertex_std, notes=(note,))
-    fit, usable = _fit(spectra, regions, valid, found, sum_to_one)
+    if not found.linear_to_noise(inversion):
+        why = "Painted regions sharpen the abundances only: their moments need spectra that vary no more than noise"
+        why += (
+            "."
+            if inversion.free_light
+            else " and abundances that sum to one; with light and shade, free the illumination."
+        )
+        return replace(held, notes=(Note(NoteKind.REGIONS, why),))
+    fit, usable = _fit(spectra, regions, valid, found, inversion)
     if fit is None:
-        note = f"{usable} painted region{'s have' if usable != 1 else ' has'} enough pixels: from three on, regions can refine the endmembers."
-        return Refined(held.endmembers, held.vertex_std, notes=(note,))
-    start = found.endmembers if sum_to_one else _peak_one(found.endmembers)
-    return _judged(fit, Refined(start, held.vertex_std), found.pure)
+        few = f"{usable} painted region{'s have' if usable != 1 else ' has'} enough pixels: from three on, regions can refine the endmembers."
+        return replace(held, notes=(Note(NoteKind.REGIONS, few),))
+    return _judged(fit, replace(held, endmembers=_shaped(found.endmembers, inversion)), found.pure)
+
+
+def _shaped(endmembers: FloatArray, inversion: Inversion) -> FloatArray:
+    """Where brightness is free only the shape of (P, B) endmembers is known, written with maximum 1; else they are as they are."""
+    return inversion.written(endmembers) if inversion.free_light else endmembers
 
 
 def _fit(
-    spectra: FloatArray, regions: IntArray, valid: BoolArray, found: Found, sum_to_one: bool
+    spectra: FloatArray, regions: IntArray, valid: BoolArray, found: Found, inversion: Inversion
 ) -> tuple[MomentFit | None, int]:
     """The moments' fit, or None with the number of usable regions."""
-    current, fit = found.endmembers, None
-    if not sum_to_one:
-        current = _peak_one(current)
-    for _ in range(1 if sum_to_one else _LIT_ROUNDS):
+    current, fit = _shaped(found.endmembers, inversion), None
+    for _ in range(_LIT_ROUNDS if inversion.free_light else 1):
         # Free illumination: divide each pixel by the brightness that the endmembers so far give it, then again by the better one's.
-        moments = _moments(spectra, regions, valid, current, found.noise, sum_to_one)
+        lit = without_brightness(spectra, regions, found.noise, current, inversion)
+        moments = painted_moments(*lit, valid, len(current))
         if moments is None or moments.regions < FEWEST_REGIONS:
             return None, 0 if moments is None else moments.regions
         centre = current.mean(axis=0)
         fit = fit_region_moments(moments, [centre + growth * (current - centre) for growth in (1.0, 0.8, 1.3)])
-        if not sum_to_one:
-            current = _peak_one(fit.endmembers)
+        current = _shaped(fit.endmembers, inversion)
     return fit, 0
 
 
-def _moments(
-    spectra: FloatArray, regions: IntArray, valid: BoolArray, endmembers: FloatArray, noise: float, sum_to_one: bool
+def without_brightness(
+    spectra: FloatArray, regions: IntArray, noise: float, endmembers: FloatArray, inversion: Inversion
+) -> tuple[FloatArray, IntArray, float]:
+    """Spectra (N, B) divided by the brightness that ``endmembers`` (P, B) give them, regions (N,) of the pixels bright enough, and the noise left."""
+    light = inversion.invert(spectra, endmembers).illumination if inversion.free_light else None
+    even = inversion.evenly_lit(spectra, light)
+    return even.spectra, np.where(even.bright, regions, 0), noise * even.noise_factor
+
+
+def painted_moments(
+    spectra: FloatArray, regions: IntArray, noise: float, valid: BoolArray, count: int
 ) -> RegionMoments | None:
-    if not sum_to_one:
-        brightness = scaled(spectra, endmembers)[1]
-        bright = brightness > _DARK * np.median(brightness)
-        brightness = np.where(bright, brightness, np.inf)
-        spectra, regions = spectra / brightness[:, None], np.where(bright, regions, 0)
-        noise = noise * float(np.sqrt(np.mean(1 / brightness[bright] ** 2)))
-    redundancy = spatial_redundancy(spectra, regions, valid)
+    """Moments of the painted pixels (regions > 0) for P = ``count`` endmembers, neighbours that are alike counting less; None without any."""
     painted = regions > 0
-    return region_moments(spectra[painted], regions[painted], len(endmembers), noise, redundancy)
-
-
-def _peak_one(endmembers: FloatArray) -> FloatArray:
-    kept = np.maximum(endmembers, 0.0)
-    return np.asarray(kept / np.maximum(kept.max(axis=1, keepdims=True), 1e-12))
+    if not painted.any():
+        return None
+    redundancy = spatial_redundancy(spectra, regions, valid)
+    return region_moments(spectra[painted], regions[painted], count, noise, redundancy)
 
 
 def spatial_redundancy(spectra: FloatArray, regions: IntArray, valid: BoolArray) -> float:
@@ -147,15 +165,16 @@ def _judged(fit: MomentFit, held: Refined, pure: bool) -> Refined:
     if not np.isfinite(fit.relative_error) or fit.relative_error > POORLY_DETERMINED:
         reasons.append("they do not differ enough")
     if reasons:
-        note = f"Painted regions did not refine the endmembers: {'; '.join(reasons)}."
-        return Refined(held.endmembers, held.vertex_std, fit, notes=(note,), apart=apart)
+        refused = Note(NoteKind.REGIONS, f"Painted regions did not refine the endmembers: {'; '.join(reasons)}.")
+        return Refined(held.endmembers, held.vertex_std, fit, notes=(refused,), apart=apart)
     endmembers, how = fit.endmembers[order], "by their means and covariances"
     averaged = bool(not pure and moved.max() <= AVERAGED_WITHIN)
     if averaged:
         endmembers = 0.5 * (endmembers + held.endmembers)
         how += ", averaged with minimum volume"
-    note = f"Painted regions refined the endmembers {how} ({len(fit.means)} regions, the two estimates {moved.mean():.1f}° apart on average)."
-    return Refined(np.maximum(endmembers, 0.0), fit.vertex_std[order], fit, True, (note,), apart, averaged)
+    said = f"Painted regions refined the endmembers {how} ({len(fit.means)} regions, the two estimates {moved.mean():.1f}° apart on average)."
+    notes = (Note(NoteKind.REGIONS, said),)
+    return Refined(np.maximum(endmembers, 0.0), fit.vertex_std[order], fit, True, notes, apart, averaged)
 
 
 def most_misfit(freedom: int) -> float:

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from napari_unmix.answer import ContrastFound, Recipe, Redraw
 from napari_unmix.cube import FloatArray, IntArray, UnmixError
 from napari_unmix.rows.subspace import Subspace, affine_subspace
 
@@ -72,6 +74,30 @@ class LinearGcl:
         regions, size = self.evidence.shape
         freedom = (regions - 1) * size + size * (size - 1)
         return bool(2 * self.pixels * self.information > freedom + 5 * np.sqrt(2 * freedom))
+
+    def found(self, *, used: bool) -> ContrastFound:
+        """What the run keeps of it."""
+        return ContrastFound(
+            used=used,
+            cross_entropy=self.cross_entropy,
+            chance=self.chance,
+            relative_error=self.relative_error,
+            regions=len(self.offsets),
+        )
+
+
+class Contrast(Recipe):
+    """Endmembers by telling declared regions apart."""
+
+    reads_regions: ClassVar[bool] = True
+    extrapolated: ClassVar[bool | None] = False
+
+    kind: Literal["contrast"] = "contrast"
+
+    def again(self, redraw: Redraw, start: FloatArray) -> Generator[Any, None, FloatArray]:
+        painted = redraw.regions > 0
+        found = yield from linear_gcl(redraw.spectra[painted], redraw.regions[painted], [start], redraw.noise)
+        return np.asarray(found.endmembers)
 
 
 def usable_regions(regions: IntArray) -> IntArray:

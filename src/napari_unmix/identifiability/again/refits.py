@@ -8,20 +8,20 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from napari_unmix.answer import mixed
 from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.geometry.found import Found
-from napari_unmix.identifiability.subject import Evidence
+from napari_unmix.identifiability.subject import Subject
 from napari_unmix.regions.moments import MomentFit, RegionMoments
 from napari_unmix.rows.metrics import spectral_angle
-from napari_unmix.rows.simplex import fully_constrained, scaled
 
 T = TypeVar("T")
 Steps = Generator[None, None, T]
 
+# The moments' misfit is χ²: one scene in a thousand exceeds this by chance.
+BY_CHANCE = 0.001
 # Refits read at most this many pixels: the report has seconds, and more would change its numbers by little.
 MOST_PIXELS = 6000
-# Pixels darker than this share of the median brightness are left out when brightness is divided out.
-_DARK = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,36 +62,48 @@ def angles(first: FloatArray, second: FloatArray) -> FloatArray:
     return np.degrees(spectral_angle(first, second))
 
 
-def accepted(evidence: Evidence) -> bool:
-    """Whether the result's endmembers are those of the region moments."""
-    return bool(evidence.result.details.get("moments_accepted", False))
-
-
-def averaged(evidence: Evidence) -> bool:
-    """Whether the result's endmembers are the mean of the regions' and the geometry's."""
-    return bool(evidence.result.details.get("moments_averaged", False))
-
-
 def some_rows(count: int, generator: np.random.Generator, most: int = MOST_PIXELS) -> IntArray:
     """Indices of all of ``count`` pixels, or of ``most`` of them."""
     return np.arange(count) if count <= most else np.sort(generator.choice(count, most, replace=False))
 
 
-def evenly_lit(evidence: Evidence) -> tuple[FloatArray, IntArray, float]:
-    """Spectra (N, B) without their brightness, painted regions (N,) of the pixels bright enough, and the noise that is left."""
-    if not evidence.illuminated:
-        return evidence.spectra, evidence.regions, evidence.noise
-    bright = evidence.illumination > max(_DARK * float(np.median(evidence.illumination)), 1e-12)
-    light = np.where(bright, evidence.illumination, np.inf)
-    noise = evidence.noise * float(np.sqrt(np.mean(1 / light[bright] ** 2))) if bright.any() else evidence.noise
-    return evidence.spectra / light[:, None], np.where(bright, evidence.regions, 0), noise
+def evenly_lit(subject: Subject) -> tuple[FloatArray, IntArray, float]:
+    """Spectra (N, B) without their brightness, declared regions (N,) of the pixels bright enough, and the noise that is left."""
+    even = subject.inversion.evenly_lit(subject.spectra, subject.illumination)
+    return even.spectra, np.where(even.bright, subject.regions, 0), subject.noise * even.noise_factor
 
 
-def abundance_change(evidence: Evidence, rows: IntArray, endmembers: FloatArray) -> float:
+def abundance_change(subject: Subject, rows: IntArray, endmembers: FloatArray) -> float:
     """Root mean square by which abundances change where these endmembers (P, B) stand for the result's."""
-    mixed = evidence.abundances[rows] @ evidence.endmembers
-    inverted = scaled(mixed, endmembers)[0] if evidence.illuminated else fully_constrained(mixed, endmembers)
-    return float(np.sqrt(np.mean((inverted - evidence.abundances[rows]) ** 2)))
+    clean = mixed(subject.abundances[rows], subject.endmembers)
+    inverted = subject.inversion.invert(clean, endmembers).abundances
+    return float(np.sqrt(np.mean((inverted - subject.abundances[rows]) ** 2)))
+
+
+def moments_misfit(refits: Refits) -> tuple[float | None, float | None]:
+    """J over its degrees of freedom, and the probability of more by chance: the posterior predictive check of the regions' moments."""
+    from scipy.stats import chi2
+
+    if refits.moments is None or refits.moment_fit is None:
+        return None, None
+    misfit, freedom = refits.moment_fit.misfit, refits.moment_fit.freedom
+    return misfit, float(chi2.sf(misfit * freedom, freedom)) if freedom > 0 else None
+
+
+def traders(subject: Subject, refits: Refits) -> str:
+    """The names of the two endmembers that move most in refits."""
+    others = [twin.endmembers for twin in refits.twins] or list(refits.parts)
+    if refits.moment_fit is not None:
+        others = [*others, refits.moment_fit.endmembers]
+    if not others:
+        return "endmembers"
+    moved = np.mean([angles(other, subject.endmembers) ** 2 for other in others], axis=0)
+    return subject.named(np.sort(np.argsort(-moved)[:2]))
+
+
+def like_the_result(subject: Subject, found: FloatArray) -> FloatArray:
+    """Refitted endmembers (P, B) as bright as the result's where brightness is free: only their shape was estimated."""
+    return as_bright(found, subject.endmembers) if subject.inversion.free_light else found
 
 
 def as_bright(found: FloatArray, reference: FloatArray) -> FloatArray:

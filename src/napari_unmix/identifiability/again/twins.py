@@ -6,18 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from napari_unmix.answer import mixed
 from napari_unmix.cube import FloatArray, IntArray
-from napari_unmix.identifiability.again.geometry import geometry_again, repeatable
-from napari_unmix.identifiability.again.refits import (
-    Refits,
-    Steps,
-    Twin,
-    abundance_change,
-    accepted,
-    averaged,
-    some_rows,
-)
-from napari_unmix.identifiability.subject import Evidence
+from napari_unmix.identifiability.again.refits import Refits, Steps, Twin, abundance_change, some_rows
+from napari_unmix.identifiability.again.search import found_again, repeatable
+from napari_unmix.identifiability.subject import Subject
 from napari_unmix.regions.moments import MomentFit, RegionMoments, fit_region_moments
 
 TWINS = 3
@@ -26,33 +19,37 @@ _LARGEST_CONCENTRATION = 200.0
 _NOISE_ONLY = 1.04
 
 
-def simulate_twins(evidence: Evidence, made: Refits, generator: np.random.Generator) -> Steps[Refits]:
-    """Refit ``TWINS`` scenes, by the geometry and, where the result rests on them, by the regions' moments."""
-    if not repeatable(evidence, made):
-        return made
-    rows = some_rows(len(evidence.spectra), generator)
+def simulate_twins(subject: Subject, refits: Refits, generator: np.random.Generator) -> Steps[Refits]:
+    """Refit ``TWINS`` scenes, by the result's recipe and, where it rests on them, by the regions' moments."""
+    if not repeatable(subject):
+        return refits
+    rows = some_rows(len(subject.spectra), generator)
     twins = []
     for _ in range(TWINS):
-        spectra = _simulated(evidence, rows, generator)
-        moved: FloatArray = (yield from geometry_again(evidence, made, spectra, generator)) - evidence.endmembers
-        if accepted(evidence) and made.moments is not None and made.moment_fit is not None:
-            by_regions = _moments_moved(made.moments, made.moment_fit, generator)
-            moved = 0.5 * (moved + by_regions) if averaged(evidence) else by_regions
+        spectra = _simulated(subject, rows, generator)
+        found = yield from found_again(subject, spectra, subject.regions[rows], generator)
+        if found is None:
+            continue
+        moved: FloatArray = found - subject.endmembers
+        if subject.findings.by_regions and refits.moments is not None and refits.moment_fit is not None:
+            by_regions = _moments_moved(refits.moments, refits.moment_fit, generator)
+            averaged = subject.findings.moments is not None and subject.findings.moments.use == "averaged"
+            moved = 0.5 * (moved + by_regions) if averaged else by_regions
             yield
-        endmembers = np.maximum(evidence.endmembers + moved, 0.0)
-        twins.append(Twin(endmembers, abundance_change(evidence, rows, endmembers)))
-    return replace(made, twins=tuple(twins))
+        endmembers = np.maximum(subject.endmembers + moved, 0.0)
+        twins.append(Twin(endmembers, abundance_change(subject, rows, endmembers)))
+    return replace(refits, twins=tuple(twins))
 
 
-def _simulated(evidence: Evidence, rows: IntArray, generator: np.random.Generator) -> FloatArray:
+def _simulated(subject: Subject, rows: IntArray, generator: np.random.Generator) -> FloatArray:
     """Spectra of the fitted abundances with fresh noise; where spectra vary more than noise, with residuals drawn from other pixels."""
-    clean = (evidence.illumination[rows, None] * evidence.abundances[rows]) @ evidence.endmembers
-    fresh = evidence.noise * generator.normal(size=clean.shape)
-    residual = evidence.spectra[rows] - clean
-    freedom = max(clean.shape[1] - evidence.count + 1, 1)
-    if np.mean((residual**2).sum(axis=1)) <= (_NOISE_ONLY * evidence.noise) ** 2 * freedom:
+    clean = mixed(subject.abundances[rows], subject.endmembers, subject.illumination[rows])
+    fresh = subject.noise * generator.normal(size=clean.shape)
+    residual = subject.spectra[rows] - clean
+    freedom = max(clean.shape[1] - subject.count + 1, 1)
+    if np.mean((residual**2).sum(axis=1)) <= (_NOISE_ONLY * subject.noise) ** 2 * freedom:
         return np.asarray(clean + fresh)
-    basis = np.linalg.qr(evidence.endmembers.T)[0]
+    basis = np.linalg.qr(subject.endmembers.T)[0]
     drawn = residual[generator.permutation(len(rows))]
     # Residuals lack what the fit has taken up within the endmembers' span.
     return np.asarray(clean + drawn + (fresh - drawn) @ basis @ basis.T)

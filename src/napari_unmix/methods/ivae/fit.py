@@ -9,17 +9,30 @@ where the evidence rises. Another mixing starts from there. Last, region priors 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from napari_unmix.answer import Fit, Preview, Progress
-from napari_unmix.cube import FloatArray, IntArray
+from napari_unmix.answer import (
+    Bend,
+    Findings,
+    Fit,
+    MixingFound,
+    Note,
+    NoteKind,
+    Preview,
+    PriorFound,
+    Progress,
+    RestartsFound,
+    staged,
+)
+from napari_unmix.cube import FloatArray
 from napari_unmix.geometry.archetypes import brightness_of_closest
 from napari_unmix.geometry.found import Found
-from napari_unmix.geometry.picks import unit_length, vertex_components
-from napari_unmix.geometry.search import CONFIRM_BY_PAINT, find_endmembers
-from napari_unmix.methods.contract import Problem, Solution
+from napari_unmix.geometry.picks import unit_length
+from napari_unmix.geometry.search import find_endmembers
+from napari_unmix.methods.contract import Problem, QuickLook, Solution
 from napari_unmix.methods.ivae.spec import IvaeSpec
 from napari_unmix.model.compare import Contest, contest
 from napari_unmix.model.infer import smallest_singular_values
@@ -28,25 +41,26 @@ from napari_unmix.model.nonlinear import bend
 from napari_unmix.model.settle import SemiAmortised, Step
 from napari_unmix.model.spread import endmember_error, widened
 from napari_unmix.regions.acceptance import Refined, refine_by_regions
-from napari_unmix.rows.simplex import fully_constrained, scaled
+from napari_unmix.rows.inversion import Inverted
+from napari_unmix.rows.simplex import fully_constrained
 
 # Shares of the progress bar.
 _SEARCHED, _TRAINED, _REFINED, _BENT = 0.35, 0.55, 0.75, 0.9
-_ORDERED_BY = 20_000
 
 
-def fit(problem: Problem) -> Fit[Solution]:
+def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
     """Fit the model; see the module's text. Khemakhem et al. 2020 (AISTATS) for the conditional prior; the theory page for the rest."""
     with one_thread():
         return (yield from _fit(problem))
 
 
-def _fit(problem: Problem) -> Fit[Solution]:
-    spec = cast(IvaeSpec, problem.spec)
+def _fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
+    spec = problem.spec
     found = yield from _search(problem)
-    refined = _refine(problem, found)
-    order = _order(problem, refined.endmembers)
-    endmembers = _as_written(refined.endmembers[order], spec.illumination)
+    # Only declared regions: the covariance of automatic segments is variability and not mixing.
+    refined = refine_by_regions(problem.spectra, problem.declared, problem.cube.valid_pixels, found, problem.inversion)
+    order = problem.order(refined.endmembers)
+    endmembers = problem.inversion.written(refined.endmembers[order])
     uncertain = endmember_error(refined, found)[order]
     state = _started(problem, endmembers, refined.vertex_std[order], found)
     report = _Reporter(problem)
@@ -58,8 +72,8 @@ def _fit(problem: Problem) -> Fit[Solution]:
     )
     report.read = state.abundances
     yield from report.steps("refining the posterior", state.refine(), (_TRAINED, _REFINED))
-    mixing: dict[str, Any] = {"mixing": "linear", "evidence_by_mixing": None}
-    notes: list[str] = []
+    mixing = MixingFound()
+    notes: list[Note] = []
     if spec.mixing != "linear" or spec.variability:
         bending = bend(
             state,
@@ -74,11 +88,11 @@ def _fit(problem: Problem) -> Fit[Solution]:
         kept = bent.model.mixing.extras > 0 or type(bent.model.mixing) is not type(state.model.mixing)
         notes += _mixing_notes(spec, kept, evidence - linear)
         fitted = f"{spec.mixing} with variability" if spec.variability else spec.mixing
-        mixing = {
-            "mixing": spec.mixing if kept else "linear",
-            "evidence_by_mixing": {"linear": linear, fitted: evidence},
-        }
-        mixing["variability"] = spec.variability and kept
+        mixing = MixingFound(
+            kept=spec.mixing if kept else "linear",
+            variability=spec.variability and kept,
+            evidence={"linear": linear, fitted: evidence},
+        )
         state = report.state = bent
         report.read = state.abundances
     competing = contest(state, problem.spectra, problem.regions, choice=spec.prior)
@@ -89,7 +103,7 @@ def _fit(problem: Problem) -> Fit[Solution]:
 class _Reporter:
     """Turns steps into progress: the share of the bar, the history, and a preview of what there is."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem[IvaeSpec]) -> None:
         self.problem = problem
         self.history: list[tuple[str, int, float]] = []
         self.state: SemiAmortised
@@ -110,9 +124,9 @@ class _Reporter:
         return self.problem.preview(self.state.endmembers(), self.read())
 
 
-def _started(problem: Problem, endmembers: FloatArray, vertex_std: FloatArray, found: Found) -> SemiAmortised:
+def _started(problem: Problem[IvaeSpec], endmembers: FloatArray, vertex_std: FloatArray, found: Found) -> SemiAmortised:
     """The linear state: painted materials are regions of their own, whose α leans to their vertex."""
-    spec = cast(IvaeSpec, problem.spec)
+    spec = problem.spec
     regions, count = problem.regions.copy(), int(problem.regions.max(initial=0))
     for material, pixels in enumerate(problem.materials.values()):
         regions[pixels] = count + 1 + material
@@ -129,13 +143,13 @@ def _started(problem: Problem, endmembers: FloatArray, vertex_std: FloatArray, f
     )
 
 
-def _shown(problem: Problem, endmembers: FloatArray, found: Found) -> FloatArray | None:
+def _shown(problem: Problem[IvaeSpec], endmembers: FloatArray, found: Found) -> FloatArray | None:
     """The endmembers whose brightness a nonlinear mixing may change, or None where it is held.
 
     Off the affine route brightness came from sums that nonlinear mixing breaks: the pixels most alike say better. On it, extrapolation sees
     pixels that light scattered twice has lifted; corners that pure pixels back show what they are.
     """
-    spec = cast(IvaeSpec, problem.spec)
+    spec = problem.spec
     if spec.mixing == "linear" or spec.illumination:
         return None
     if found.route == "affine":
@@ -145,166 +159,81 @@ def _shown(problem: Problem, endmembers: FloatArray, found: Found) -> FloatArray
     return brightness_of_closest(unit, lengths, directions, fully_constrained(unit, directions))
 
 
-def _mixing_notes(spec: IvaeSpec, kept: bool, gain: float) -> list[str]:
+def _mixing_notes(spec: IvaeSpec, kept: bool, gain: float) -> list[Note]:
     name = "linear mixing with endmember variability" if spec.mixing == "linear" else f"{spec.mixing} mixing"
     if spec.variability and spec.mixing != "linear":
         name += " with endmember variability"
     if not kept:
-        return [f"Mixing: the evidence is not for {name} ({gain:+.2f} nats per pixel), so linear mixing was kept."]
+        against = f"Mixing: the evidence is not for {name} ({gain:+.2f} nats per pixel), so linear mixing was kept."
+        return [Note(NoteKind.MIXING, against)]
     said = f"Mixing: {name}, whose evidence is {abs(gain):.2f} nats per pixel {'above' if gain > 0 else 'below'} linear mixing's"
-    notes = [said + ("." if gain > 0 else ": the spectra do not ask for it.")]
+    notes = [Note(NoteKind.MIXING, said + ("." if gain > 0 else ": the spectra do not ask for it."))]
     if spec.variability:
-        notes.append(
-            "Endmembers vary from pixel to pixel: no theorem covers that, the endmembers shown are the mean ones."
-        )
+        varies = "Endmembers vary from pixel to pixel: no theorem covers that, the endmembers shown are the mean ones."
+        notes.append(Note(NoteKind.DOUBT, varies))
     return notes
 
 
-def _search(problem: Problem) -> Fit[Found]:
-    spec, strokes = problem.spec, list(problem.materials.values())
+def _search(problem: Problem[IvaeSpec]) -> Fit[Found]:
+    look = QuickLook(problem)
     search = find_endmembers(
-        problem.spectra, problem.endmember_count, sum_to_one=not spec.illumination, strokes=strokes, seed=spec.seed
+        problem.spectra,
+        problem.endmember_count,
+        problem.inversion,
+        strokes=list(problem.materials.values()),
+        seed=problem.spec.seed,
     )
-    step, quick = 0, _QuickPreview(problem)
-    while True:
-        try:
-            loss = next(search)
-        except StopIteration as end:
-            return cast(Found, end.value)
-        step += 1
-        # How many steps it takes is not known beforehand: the bar approaches its share.
-        yield Progress("finding endmembers", step, 0, _SEARCHED * step / (step + 60), loss, quick)
-
-
-class _QuickPreview:
-    """VCA and least squares, once and only where somebody looks: the first maps come long before the endmembers are found."""
-
-    def __init__(self, problem: Problem) -> None:
-        self._problem = problem
-        self._made: Preview | None = None
-
-    def __call__(self) -> Preview:
-        if self._made is None:
-            problem, lit = self._problem, self._problem.spec.illumination
-            picked = vertex_components(
-                problem.spectra, problem.endmember_count, np.random.default_rng(problem.spec.seed)
-            )
-            endmembers = _as_written(problem.spectra[picked], lit)
-            abundances = (
-                scaled(problem.spectra, endmembers)[0] if lit else fully_constrained(problem.spectra, endmembers)
-            )
-            order = np.argsort(-abundances.mean(axis=0), kind="stable")
-            self._made = problem.preview(endmembers[order], abundances[:, order])
-        return self._made
-
-
-def _refine(problem: Problem, found: Found) -> Refined:
-    """Only painted regions: automatic segments are too homogeneous, their covariance is variability and not mixing."""
-    painted = np.where(problem.regions <= problem.side.declared, problem.regions, 0)
-    return refine_by_regions(
-        problem.spectra, painted, problem.cube.valid_pixels, found, sum_to_one=not problem.spec.illumination
-    )
-
-
-def _as_written(endmembers: FloatArray, illumination: bool) -> FloatArray:
-    endmembers = np.maximum(endmembers, 0.0)
-    return endmembers / np.maximum(endmembers.max(axis=1, keepdims=True), 1e-12) if illumination else endmembers
-
-
-def _order(problem: Problem, endmembers: FloatArray) -> IntArray:
-    """Painted materials first, the others by mean abundance, so that a second run gives the same order."""
-    sample = problem.spectra[:: max(1, len(problem.spectra) // _ORDERED_BY)]
-    endmembers = _as_written(endmembers, problem.spec.illumination)
-    abundances = scaled(sample, endmembers)[0] if problem.spec.illumination else fully_constrained(sample, endmembers)
-    anchored = len(problem.materials)
-    return np.concatenate(
-        [np.arange(anchored), anchored + np.argsort(-abundances.mean(axis=0)[anchored:], kind="stable")]
-    )
+    return (yield from staged("finding endmembers", search, (0.0, _SEARCHED), show=lambda loss: (loss, look)))
 
 
 def _solution(
-    problem: Problem,
+    problem: Problem[IvaeSpec],
     found: Found,
     refined: Refined,
     won: Contest,
     uncertain: FloatArray,
-    mixing: dict[str, Any],
-    notes: list[str],
+    mixing: MixingFound,
+    notes: list[Note],
     history: list[tuple[str, int, float]],
 ) -> Solution:
-    state, count = won.state, max(1, int(problem.regions.max(initial=0)))
+    state = won.state
     misfit = state.misfit()
     if won.gaussian is None:
         abundances, std = state.abundances(), state.std(uncertain)
     else:
         abundances, std = won.gaussian.abundances, won.gaussian.std_with(uncertain)
-    names = (
-        *problem.materials,
-        *(f"endmember {k + 1}" for k in range(len(problem.materials), problem.endmember_count)),
+    alpha = np.asarray(state.model.prior.concentrations().cpu().numpy())[: problem.side.declared]
+    smallest = float(smallest_singular_values(state.latents, state.model).min())
+    findings = Findings(
+        recipe=found.recipe,
+        noise=found.noise,
+        moments=refined.found,
+        prior=PriorFound(chosen=won.prior, evidence=won.evidence),
+        alpha=tuple(map(tuple, alpha.tolist())) or None,
+        mixing=mixing.model_copy(update={"smallest_slope": smallest}),
+        restarts=RestartsFound.model_validate(state.restarts),
+        endmember_error=tuple(uncertain.tolist()),
+        misfit=misfit,
+        search=found.numbers,
     )
-    alpha = np.asarray(state.model.prior.concentrations().cpu().numpy())[:count]
-    smallest = smallest_singular_values(state.latents, state.model)
-    details = {
-        "noise": found.noise,
-        "route": found.route,
-        "pure": found.pure,
-        "search": found.numbers,
-        "prior": won.prior,
-        "evidence": won.evidence[won.prior],
-        "evidence_by_prior": won.evidence,
-        "evidence_gaussian": won.evidence.get("gaussian"),
-        "alpha": alpha,
-        "region_pixels": np.bincount(problem.regions, minlength=count + 1)[1:],
-        "painted_regions": problem.side.declared,
-        "moments_accepted": refined.accepted,
-        "moments_averaged": refined.averaged,
-        "moments": None if refined.moments is None else (refined.moments.relative_error, refined.moments.misfit),
-        "jacobian_smallest": float(smallest.min()),
-        "restarts": state.restarts,
-        "residual_scale": misfit,
-        "endmember_error": uncertain,
-        **mixing,
-    }
-    endmembers, abundances, illumination = _peak_one(state.endmembers(), abundances, state.brightness())
+    endmembers, inverted = problem.inversion.rewritten(state.endmembers(), Inverted(abundances, state.brightness()))
+    bend = state.bend() if won.gaussian is None else None
     return Solution(
-        endmembers,
-        abundances,
-        widened(std, misfit),
-        illumination,
-        names,
-        (*_search_notes(found, refined), *refined.notes, *notes, won.note),
-        tuple(history),
-        details,
-        state.parameters(),
-        state.bend() if won.gaussian is None else None,
+        endmembers=endmembers,
+        abundances=inverted.abundances,
+        abundance_std=widened(std, misfit),
+        illumination=inverted.illumination,
+        notes=(*_search_notes(found, refined), *refined.notes, *notes, Note(NoteKind.PRIOR, won.note)),
+        history=tuple(history),
+        findings=findings,
+        model=state.parameters(),
+        bend=None if bend is None else Bend(*bend),
     )
 
 
-def _peak_one(
-    endmembers: FloatArray, abundances: FloatArray, illumination: FloatArray | None
-) -> tuple[FloatArray, FloatArray, FloatArray | None]:
-    """Free illumination: endmembers are written with maximum 1, what they had goes into the abundances and the brightness."""
-    if illumination is None:
-        return endmembers, abundances, None
-    peak = np.maximum(endmembers.max(axis=1), 1e-12)
-    amounts = abundances * peak
-    total = amounts.sum(axis=1)
-    return endmembers / peak[:, None], amounts / total[:, None], illumination * total
-
-
-def _search_notes(found: Found, refined: Refined) -> list[str]:
+def _search_notes(found: Found, refined: Refined) -> list[Note]:
     """Which route was taken and why, then what it found; where regions confirmed the endmembers, no more than the signal's strength."""
-    chi = found.excess.linear
-    said = {
-        "sphere": f"Endmembers: purest spectra on the sphere, because spectra vary more than noise (residual {chi:.1f}× the noise).",
-        "cone": f"Endmembers: purest spectra of the cone, because spectra vary more than noise (residual {chi:.1f}× the noise).",
-        "rare": "Endmembers: furthest spectra that others stand by, because rare materials rise over the noise.",
-        "strokes": "Endmembers: purest spectra on the sphere, anchored by the painted materials.",
-        "affine": "Endmembers: corners of the data's simplex, because mixing is linear to the noise "
-        f"(residual {found.excess.affine:.2f}× the noise).",
-        "perspective": f"Endmembers: corners of the data's cone, because brightness varies (residual {chi:.2f}× the noise once brightness is free).",
-    }
-    doubts = [note for note in found.notes if not (refined.accepted and note.startswith("No pure pixels"))]
+    doubts = [note for note in found.notes if not (refined.accepted and note.kind is NoteKind.NO_PURE_PIXELS)]
     if refined.moments is not None:  # regions are painted: the advice to paint some would be odd
-        doubts = [note.replace(CONFIRM_BY_PAINT, ".") for note in doubts]
-    return [said[found.route], *doubts]
+        doubts = [replace(note, advice="") for note in doubts]
+    return [Note(NoteKind.ENDMEMBERS, found.recipe.says(found.excess)), *doubts]

@@ -64,3 +64,8 @@ class IvaeSpec(MethodSpec):
         description="Peak step size of Adam.",
         json_schema_extra={"advanced": True},
     )
+
+    @property
+    def side_information(self) -> str:
+        """The field ``auxiliary``."""
+        return self.auxiliary

@@ -7,19 +7,17 @@ least squares on vertices of the reconstructions: what it adds to them is the de
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_unmix.answer import Fit, Preview, Progress
+from napari_unmix.answer import Findings, Fit, Note, NoteKind, Preview, Progress
 from napari_unmix.cube import FloatArray
 from napari_unmix.geometry.picks import vertex_components
 from napari_unmix.methods.contract import Problem, Solution
 from napari_unmix.methods.mae.spec import MaeSpec
 from napari_unmix.model.network import best_device, one_thread, train
-from napari_unmix.rows.simplex import fully_constrained, project_to_simplex, scaled
+from napari_unmix.rows.simplex import project_to_simplex
 from napari_unmix.rows.subspace import noise_level
 
 _CHUNK = 20_000
@@ -34,14 +32,14 @@ _PROBED = 20_000
 _TRAINED = 0.85
 
 
-def fit(problem: Problem) -> Fit[Solution]:
+def fit(problem: Problem[MaeSpec]) -> Fit[Solution]:
     """Train on the pretext, pick vertices among the reconstructions, probe linearly."""
     with one_thread():
         return (yield from _fit(problem))
 
 
-def _fit(problem: Problem) -> Fit[Solution]:
-    spec = cast(MaeSpec, problem.spec)
+def _fit(problem: Problem[MaeSpec]) -> Fit[Solution]:
+    spec = problem.spec
     yield Progress("hiding bands", 0, 1, 0.01)
     torch.manual_seed(spec.seed)
     model = MaskedAutoencoder(problem.spectra, problem.endmember_count, spec.seed)
@@ -66,13 +64,14 @@ def _fit(problem: Problem) -> Fit[Solution]:
     embedding = np.concatenate(embeddings)
     endmembers, abundances = _probe(problem, model, embedding)
     yield Progress("probing", 1, 1, 1.0)
+    caveat = "No theorem says that a masked autoencoder's embedding holds abundances: other seeds may give others."
     return Solution(
-        endmembers,
-        abundances,
+        endmembers=endmembers,
+        abundances=abundances,
         illumination=_brightness(problem.spectra, abundances @ endmembers) if spec.illumination else None,
-        notes=("No theorem says that a masked autoencoder's embedding holds abundances: other seeds may give others.",),
+        notes=(Note(NoteKind.METHOD, caveat),),
         history=tuple(history),
-        details={"noise": noise_level(problem.spectra, problem.endmember_count)},
+        findings=Findings(noise=noise_level(problem.spectra, problem.endmember_count)),
         model={
             "endmembers": endmembers.astype(np.float32),
             **{f"network.{name}": value.cpu().numpy() for name, value in model.state_dict().items()},
@@ -80,17 +79,14 @@ def _fit(problem: Problem) -> Fit[Solution]:
     )
 
 
-def _probe(problem: Problem, model: MaskedAutoencoder, embedding: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _probe(problem: Problem[MaeSpec], model: MaskedAutoencoder, embedding: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Endmembers (P, B) from vertices of the reconstructions, and abundances (N, P) by an affine map of the embedding."""
-    lit, count = problem.spec.illumination, problem.endmember_count
+    inversion, count = problem.inversion, problem.endmember_count
     sample = np.arange(0, len(embedding), max(1, len(embedding) // _PROBED))
     restored = model.restore(embedding[sample])
     picked = vertex_components(restored, count, np.random.default_rng(problem.spec.seed))
-    endmembers = np.maximum(restored[picked], 0.0)
-    if lit:
-        endmembers = endmembers / np.maximum(endmembers.max(axis=1, keepdims=True), 1e-12)
-    spectra = problem.spectra[sample]
-    targets = scaled(spectra, endmembers)[0] if lit else fully_constrained(spectra, endmembers)
+    endmembers = inversion.written(restored[picked])
+    targets = inversion.invert(problem.spectra[sample], endmembers).abundances
     centre, spread = embedding.mean(axis=0), np.maximum(embedding.std(axis=0), 1e-12)
     features = np.column_stack([np.ones(len(embedding)), (embedding - centre) / spread])
     gram = features[sample].T @ features[sample] + 1e-6 * len(sample) * np.eye(features.shape[1])
@@ -100,7 +96,7 @@ def _probe(problem: Problem, model: MaskedAutoencoder, embedding: FloatArray) ->
     return endmembers[order], abundances[:, order]
 
 
-def _preview(problem: Problem, model: MaskedAutoencoder) -> Preview:
+def _preview(problem: Problem[MaeSpec], model: MaskedAutoencoder) -> Preview:
     embedding = np.concatenate(
         [model.embed(slice(start, start + _CHUNK)) for start in range(0, len(problem.spectra), _CHUNK)]
     )

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from napari_unmix.answer import Fit, Progress
-from napari_unmix.cube import FloatArray
-from napari_unmix.geometry.coordinates import affine_coordinates, perspective_coordinates
+from napari_unmix.geometry.recipes import MinimumVolume, Plane, in_plane
 from napari_unmix.geometry.volume import hinge_volume
 from napari_unmix.methods.contract import Problem, Solution
 from napari_unmix.methods.least_squares import least_squares
@@ -14,18 +11,12 @@ from napari_unmix.methods.sisal.spec import SisalSpec
 from napari_unmix.rows.subspace import noise_level
 
 
-def fit(problem: Problem) -> Fit[Solution]:
-    """Fit; see the module's text."""
-    spec = cast(SisalSpec, problem.spec)
+def fit(problem: Problem[SisalSpec]) -> Fit[Solution]:
+    """Fit in affine coordinates, or in perspective ones where brightness is free, so that it divides out."""
+    spectra, count, penalty = problem.spectra, problem.endmember_count, problem.spec.penalty
     yield Progress("finding endmembers", 0, 2, 0.1)
-    endmembers = minimum_volume_hinge(
-        problem.spectra, problem.endmember_count, spec.penalty, sum_to_one=not spec.illumination
-    )
-    return (yield from least_squares(problem, endmembers, 0.6))
-
-
-def minimum_volume_hinge(spectra: FloatArray, count: int, penalty: float, *, sum_to_one: bool) -> FloatArray:
-    """(N, B) -> (count, B) vertices; in perspective coordinates where brightness is free, so that it divides out."""
-    make = affine_coordinates if sum_to_one else perspective_coordinates
-    coordinates = make(spectra, count, noise_level(spectra, count))
-    return coordinates.to_spectra(hinge_volume(coordinates.scores[coordinates.kept], count, penalty))
+    space: Plane = "perspective" if problem.inversion.free_light else "affine"
+    plane = in_plane(space, spectra, count, noise_level(spectra, count))
+    endmembers = plane.to_spectra(hinge_volume(plane.scores[plane.kept], count, penalty))
+    recipe = MinimumVolume(space=space, hinge=True, penalty=penalty)
+    return (yield from least_squares(problem, endmembers, recipe, 0.6))

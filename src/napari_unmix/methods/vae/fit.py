@@ -7,33 +7,33 @@ Theorem 1: without assumptions on u the latents are not identifiable). It starts
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from napari_unmix.answer import Fit, Progress
+from napari_unmix.answer import Findings, Fit, Note, NoteKind, Progress
 from napari_unmix.cube import FloatArray
 from napari_unmix.geometry.picks import vertex_components
 from napari_unmix.methods.contract import Problem, Solution
 from napari_unmix.methods.vae.spec import VaeSpec
 from napari_unmix.model.network import InferenceNetwork, annealed_variance, best_device, entropy, one_thread, train
 from napari_unmix.model.priors.dirichlet import helmert
+from napari_unmix.rows.inversion import Inverted
 from napari_unmix.rows.subspace import linear_subspace, noise_level
 
 _CHUNK = 50_000
 _SAMPLES = 64
 
 
-def fit(problem: Problem) -> Fit[Solution]:
+def fit(problem: Problem[VaeSpec]) -> Fit[Solution]:
     """Train by the ELBO with annealed noise (Kingma & Welling 2014); abundances are the posterior's means by sampling."""
     with one_thread():
         return (yield from _fit(problem))
 
 
-def _fit(problem: Problem) -> Fit[Solution]:
-    spec = cast(VaeSpec, problem.spec)
+def _fit(problem: Problem[VaeSpec]) -> Fit[Solution]:
+    spec = problem.spec
     yield Progress("finding a start", 0, 1, 0.02)
     model = _Model.start(problem)
     history = []
@@ -61,23 +61,16 @@ def _fit(problem: Problem) -> Fit[Solution]:
         parts.append(model.posterior(rows))
         yield Progress("finding abundances", number + 1, len(chunks), 0.9 + 0.1 * (number + 1) / len(chunks))
     abundances, std, brightness = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    endmembers = model.endmembers()
-    if spec.illumination:
-        peak = np.maximum(endmembers.max(axis=1), 1e-12)
-        # Endmembers are written with maximum 1: their brightness goes into the pixels'.
-        endmembers, amounts = endmembers / peak[:, None], abundances * peak
-        abundances, brightness = amounts / amounts.sum(axis=1, keepdims=True), brightness * amounts.sum(axis=1)
-    notes = (
-        "The VAE uses no side information: its endmembers and abundances are not identifiable, other seeds may give others.",
-    )
+    endmembers, inverted = problem.inversion.rewritten(model.endmembers(), Inverted(abundances, brightness))
+    caveat = "The VAE uses no side information: its endmembers and abundances are not identifiable, other seeds may give others."
     return Solution(
-        endmembers,
-        abundances,
-        std,
-        brightness if spec.illumination else None,
-        notes=notes,
+        endmembers=endmembers,
+        abundances=inverted.abundances,
+        abundance_std=std,
+        illumination=inverted.illumination,
+        notes=(Note(NoteKind.METHOD, caveat),),
         history=tuple(history),
-        details={"noise": model.noise},
+        findings=Findings(noise=model.noise),
         model={
             "endmembers": endmembers.astype(np.float32),
             **{
@@ -106,7 +99,7 @@ class _Model:
     generator: torch.Generator
 
     @classmethod
-    def start(cls, problem: Problem) -> _Model:
+    def start(cls, problem: Problem[VaeSpec]) -> _Model:
         torch.manual_seed(problem.spec.seed)
         spectra, count, device = problem.spectra, problem.endmember_count, best_device()
         subspace = linear_subspace(spectra, min(count + 2, spectra.shape[1]))

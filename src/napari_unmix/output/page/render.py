@@ -84,7 +84,7 @@ def page_of(cube: Cube, result: Unmixing) -> Page:
         result.illumination,
         composite(cube),
         COMPOSITES[0] if has_colours(cube, COMPOSITES[0]) else "false colour",
-        (*cube.repairs, *result.notes),
+        (*cube.repairs, *map(str, result.notes)),
     )
 
 

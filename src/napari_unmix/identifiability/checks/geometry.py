@@ -1,0 +1,61 @@
+"""A second opinion: pure pixels of every endmember? pixels that lack each? does a new search without regions agree?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_unmix.cube import FloatArray
+from napari_unmix.identifiability.again.refits import Refits, angles
+from napari_unmix.identifiability.report import Check, Condition, Status
+from napari_unmix.identifiability.subject import Subject
+
+PURE, AGREES = 0.95, 3.0
+CONDITION = Condition("geometry", "informs", number=None, precedence=99, threshold=PURE)
+
+
+def check(subject: Subject, refits: Refits) -> Check:
+    """Second opinion: pure pixels of every endmember? pixels that lack each? does a new search without regions agree?"""
+    purest = _purest(subject)
+    lowest, least = float(purest.min()), int(purest.argmin())
+    lacking = (subject.abundances < 0.02).mean(axis=0)
+    apart = _search_degrees(subject, refits)
+    pure, agrees = lowest > PURE, apart is None or apart <= AGREES
+    status: Status = "pass" if backs(subject, refits) else "doubtful"
+    name = subject.named([least])
+    sentence = (
+        "Every endmember has pixels of (as fitted) at least 95 % of its material: the geometry supports it, if they are pure."
+        if pure
+        else f"The purest pixels of {name} consist of it to {100 * lowest:.0f} %: no pure pixels back it."
+    )
+    if not pure:
+        sentence += _scattered(subject, lacking)
+    if apart is not None:
+        sentence += f" A new search by geometry alone {'agrees' if agrees else 'disagrees'} ({apart:.1f}° on average)."
+    numbers = {"purest": lowest, "least_lacking": float(lacking.min()), "search_degrees": apart}
+    remedy = "" if status == "pass" else f"Paint regions, or a stroke of pure {name}, to confirm it."
+    return CONDITION.check(status, lowest, sentence, remedy, numbers)
+
+
+def _scattered(subject: Subject, lacking: FloatArray) -> str:
+    """Minimum volume needs pixels on every face of the simplex: P − 1 independent ones that lack each material (necessary, not sufficient)."""
+    needed = (subject.count - 1) / len(subject.abundances)
+    bare = np.flatnonzero(lacking < needed)
+    if bare.size:
+        return f" No pixels lack {subject.named(bare)}: minimum volume is not determined there either."
+    return " Pixels that lack each material exist, as minimum volume needs."
+
+
+def backs(subject: Subject, refits: Refits) -> bool:
+    """Whether the geometry supports the endmembers: pixels of (as fitted) nothing else, and a new search that agrees."""
+    apart = _search_degrees(subject, refits)
+    return float(_purest(subject).min()) > PURE and (apart is None or apart <= AGREES)
+
+
+def _purest(subject: Subject) -> FloatArray:
+    """(P,) mean abundance of the few pixels that have most of each endmember."""
+    few = max(3, len(subject.abundances) // 1000)
+    return np.asarray(np.sort(subject.abundances, axis=0)[-few:].mean(axis=0))
+
+
+def _search_degrees(subject: Subject, refits: Refits) -> float | None:
+    return None if refits.searched is None else float(angles(refits.searched, subject.endmembers).mean())

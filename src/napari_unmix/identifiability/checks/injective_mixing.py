@@ -1,0 +1,74 @@
+"""Check 7: noise in the worst direction against the abundances' spread; the weakest material's signal; for nonlinear mixing its Jacobian."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_unmix.identifiability.again.refits import Refits
+from napari_unmix.identifiability.report import Check, Condition, Status
+from napari_unmix.identifiability.subject import Subject
+from napari_unmix.rows.metrics import angle_table
+
+# The weakest material's signal over the noise variance.
+_SIGNAL, _NO_SIGNAL = 4.0, 2.5
+_WELL_INVERTED, _BADLY_INVERTED = 0.1, 0.3
+_JACOBIAN, _NO_JACOBIAN = 1e-2, 1e-4
+CONDITION = Condition("injective mixing", "required", number=7, precedence=7, threshold=_WELL_INVERTED)
+
+
+def check(subject: Subject, refits: Refits) -> Check:
+    """Can two mixtures look the same?"""
+    centred = subject.endmembers - subject.endmembers.mean(axis=0)
+    smallest = float(np.linalg.svd(centred, compute_uv=False)[subject.count - 2])
+    error = min(subject.noise / max(smallest, 1e-300), 1e6)
+    signal = _weakest_signal(subject)
+    status = _worse(
+        "pass" if error < _WELL_INVERTED else "doubtful" if error < _BADLY_INVERTED else "fail",
+        "pass" if signal > _SIGNAL else "doubtful" if signal > _NO_SIGNAL else "fail",
+    )
+    table = np.degrees(angle_table(subject.endmembers, subject.endmembers)) + 360 * np.eye(subject.count)
+    first, second = sorted(int(k) for k in np.unravel_index(int(table.argmin()), table.shape))
+    names = subject.result.names
+    sentence = (
+        f"Noise moves a single pixel's abundances by at most {100 * min(error, 1):.2g} %; "
+        f"the closest endmembers, {names[first]} and {names[second]}, are {table.min():.1f}° apart."
+    )
+    if signal <= _SIGNAL:
+        sentence += (
+            f" The weakest of {subject.count} materials hardly rises over the noise ({signal:.1f}× its variance)."
+        )
+    numbers: dict[str, float | None] = {
+        "abundance_error": error,
+        "weakest_signal": signal,
+        "closest_degrees": float(table.min()),
+    }
+    jacobian = subject.findings.mixing.smallest_slope
+    if jacobian is not None and not subject.linear:
+        numbers["jacobian_smallest"] = float(jacobian)
+        level = float(jacobian) / max(smallest, 1e-300)
+        status = _worse(status, "pass" if level > _JACOBIAN else "doubtful" if level > _NO_JACOBIAN else "fail")
+        sentence += f" The mixing's smallest slope on the simplex is {level:.2g} of linear mixing's (0: two mixtures look the same)."
+    remedy = "" if status == "pass" else "Ask for one endmember fewer, or smooth the cube."
+    return CONDITION.check(
+        status,
+        float(error),
+        sentence,
+        remedy,
+        numbers,
+        limit="the weakest material hardly rises over the noise",
+        broken="two endmembers are too alike for the noise" if status == "fail" else "",
+    )
+
+
+_ORDER: tuple[Status, ...] = ("pass", "doubtful", "fail")
+
+
+def _worse(first: Status, second: Status) -> Status:
+    return max(first, second, key=_ORDER.index)
+
+
+def _weakest_signal(subject: Subject) -> float:
+    """Variance over the noise's in the last direction that P endmembers need."""
+    spectra = subject.inversion.from_origin(subject.spectra)
+    values = np.linalg.eigvalsh(spectra.T @ spectra / len(spectra))[::-1] / subject.noise**2
+    return float(values[subject.inversion.dimension(subject.count) - 1])

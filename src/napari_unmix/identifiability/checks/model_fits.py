@@ -1,0 +1,107 @@
+"""Check 6: residual over noise (χ), the strongest direction outside the signal subspace, and the regions' moments against the prior."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_unmix.identifiability.again.refits import BY_CHANCE, Refits, moments_misfit
+from napari_unmix.identifiability.report import Check, Condition, Status
+from napari_unmix.identifiability.subject import Subject
+
+FITS, MISFITS = 1.04, 1.25
+CONDITION = Condition("model fits", "required", number=6, precedence=2, threshold=FITS)
+# The largest residual eigenvalue that noise alone gives, with room for its sampling error.
+_EDGE = 1.25
+# Standard errors of a product of two endmembers in the residual; 45 pairs of 10 endmembers reach 3.3 by chance once in twenty scenes.
+_SCATTERED = 4.5
+
+
+def check(subject: Subject, refits: Refits) -> Check:
+    """Is what the model leaves noise, without structure?"""
+    chi, leading, edge = residual_numbers(subject)
+    status: Status = "pass" if chi <= FITS else "doubtful" if chi <= MISFITS else "fail"
+    # A value that rounds to the threshold is shown to one digit more, so that the number and its mark agree.
+    shown = f"{chi:.3f}" if FITS < chi < FITS + 0.005 else f"{chi:.2f}"
+    sentence = f"The residual is {shown}× the noise (up to {FITS} is noise)."
+    if leading > edge and subject.linear:
+        status = "doubtful" if status == "pass" else status
+        sentence += (
+            f" It has structure: one spectral direction holds {_times(leading)} the noise's variance "
+            "(a missing material, variability, or nonlinear mixing)."
+        )
+    pair, scattered = strongest_product(subject) if subject.linear else ((0, 0), 0.0)
+    # In a residual that is mostly something else, a missing material or variability, everything is significant.
+    if scattered > _SCATTERED and chi <= MISFITS:
+        status = "doubtful" if status == "pass" else status
+        sentence += (
+            f" The product of {subject.named(pair)} is in it ({scattered:.0f} standard errors): "
+            "light scattered twice, if no material is missing and spectra do not vary."
+        )
+    misfit, p_value = moments_misfit(refits)
+    if misfit is not None and p_value is not None and p_value < BY_CHANCE:
+        sentence += f" The regions' means and covariances do not follow a Dirichlet (misfit {misfit:.1f}, 1 expected)"
+        if subject.findings.by_regions:
+            status = "doubtful" if status == "pass" else status
+            sentence += ", on which the endmembers rest."
+        else:
+            sentence += ": they were not used for the endmembers."
+    numbers = {
+        "chi": chi,
+        "leading": leading,
+        "edge": edge,
+        "product": scattered,
+        "moments_misfit": misfit,
+        "moments_p_value": p_value,
+    }
+    remedy = (
+        ""
+        if status == "pass"
+        else "Try one endmember more, or free the illumination; exclude noisy bands; strokes of pure material anchor endmembers under variability."
+    )
+    return CONDITION.check(
+        status,
+        chi,
+        sentence,
+        remedy,
+        numbers,
+        limit="the residual is more than noise, so regions do not settle the endmembers",
+        broken="the model leaves more than noise" if status == "fail" else "",
+    )
+
+
+def _times(value: float) -> str:
+    return f"{value:.0f}×" if value >= 100 else f"{value:.3g}×"
+
+
+def residual_numbers(subject: Subject) -> tuple[float, float, float]:
+    """χ of the fit, the largest eigenvalue outside the data's own signal subspace (noise variances), and what noise alone may reach."""
+    pixels, bands = subject.spectra.shape
+    residual = subject.residual
+    freedom = max(bands - subject.count + 1, 1)
+    chi = float(np.sqrt((residual**2).sum() / pixels / freedom) / subject.noise)
+    left = subject.outside_signal()[0]
+    leading = float(np.linalg.eigvalsh(left.T @ left / pixels)[-1] / subject.noise**2)
+    return chi, leading, _EDGE * (1 + np.sqrt(bands / pixels)) ** 2
+
+
+def strongest_product(subject: Subject) -> tuple[tuple[int, int], float]:
+    """The pair of endmembers whose product m_i ∘ m_j follows a_i a_j in the residual most, and by how many standard errors.
+
+    What linear mixing could take up is taken off first: the product of abundances is made orthogonal to the abundances, that of the
+    spectra to the signal subspace. Under linear mixing each pair's number is standard normal.
+    """
+    left, basis = subject.outside_signal()
+    design = subject.illumination[:, None] * subject.abundances
+    projector = np.linalg.pinv(design)
+    best, most = (0, min(1, subject.count - 1)), 0.0
+    for first in range(subject.count):
+        for second in range(first + 1, subject.count):
+            shares = subject.illumination * subject.abundances[:, first] * subject.abundances[:, second]
+            shares = shares - design @ (projector @ shares)
+            direction = subject.endmembers[first] * subject.endmembers[second]
+            direction = direction - basis @ (basis.T @ direction)
+            scale = subject.noise * float(np.linalg.norm(shares) * np.linalg.norm(direction))
+            value = abs(float(shares @ left @ direction)) / max(scale, 1e-300)
+            if value > most:
+                best, most = (first, second), value
+    return best, most

@@ -1,0 +1,108 @@
+"""The two ways from spectra to abundances: they sum to one on the spectra as given, or on spectra whose brightness is free."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from napari_unmix.cube import BoolArray, FloatArray
+from napari_unmix.rows.simplex import fully_constrained, scaled
+
+# Pixels darker than this share of the median brightness are left out where brightness is divided out: their noise is not.
+_DARK = 0.2
+
+
+class Inverted(NamedTuple):
+    """Abundances (N, P) on the simplex, and the illumination (N,), None where it is not free."""
+
+    abundances: FloatArray
+    illumination: FloatArray | None
+
+
+class EvenlyLit(NamedTuple):
+    """Spectra (N, B) without their brightness (zero where too dark), which pixels (N,) are bright enough, and what the noise level is times."""
+
+    spectra: FloatArray
+    bright: BoolArray
+    noise_factor: float
+
+
+@dataclass(frozen=True)
+class SumToOne:
+    """x = aM: abundances sum to one on the spectra as given, so they are area fractions."""
+
+    free_light: ClassVar[bool] = False
+
+    def invert(self, spectra: FloatArray, endmembers: FloatArray) -> Inverted:
+        """Exact constrained least squares of (N, B) spectra on (P, B) endmembers (FCLS, Heinz & Chang 2001)."""
+        return Inverted(fully_constrained(spectra, endmembers), None)
+
+    def written(self, endmembers: FloatArray) -> FloatArray:
+        """(P, B) as they are shown and saved: non-negative."""
+        return np.maximum(endmembers, 0.0)
+
+    def evenly_lit(self, spectra: FloatArray, illumination: FloatArray | None) -> EvenlyLit:
+        """The spectra themselves: their brightness is part of the mixture."""
+        return EvenlyLit(spectra, np.ones(len(spectra), bool), 1.0)
+
+    def rewritten(self, endmembers: FloatArray, inverted: Inverted) -> tuple[FloatArray, Inverted]:
+        """Endmembers (P, B) as written, and what is left for the pixels: nothing changes."""
+        return endmembers, Inverted(inverted.abundances, None)
+
+    def from_origin(self, spectra: FloatArray) -> FloatArray:
+        """(N, B) spectra from the point that their simplex's span goes through: the mean."""
+        return np.asarray(spectra - spectra.mean(axis=0))
+
+    def dimension(self, count: int) -> int:
+        """Dimension of the signal of P = ``count`` endmembers: P − 1."""
+        return count - 1
+
+
+@dataclass(frozen=True)
+class FreeLight:
+    """x = s·aM: every pixel has a brightness s of its own, so abundances are composition, tolerant of shade."""
+
+    free_light: ClassVar[bool] = True
+
+    def invert(self, spectra: FloatArray, endmembers: FloatArray) -> Inverted:
+        """Non-negative least squares, divided by its sum, which is the illumination."""
+        return Inverted(*scaled(spectra, endmembers))
+
+    def written(self, endmembers: FloatArray) -> FloatArray:
+        """(P, B) as they are shown and saved: non-negative, the largest value 1."""
+        kept = np.maximum(endmembers, 0.0)
+        return np.asarray(kept / np.maximum(kept.max(axis=1, keepdims=True), 1e-12))
+
+    def evenly_lit(self, spectra: FloatArray, illumination: FloatArray | None) -> EvenlyLit:
+        """Divide the illumination (N,) out; pixels under ``_DARK`` of its median are too dark for that."""
+        light = np.ones(len(spectra)) if illumination is None else illumination
+        bright = light > max(_DARK * float(np.median(light)), 1e-12)
+        divisor = np.where(bright, light, np.inf)
+        factor = float(np.sqrt(np.mean(1 / light[bright] ** 2))) if bright.any() else 1.0
+        return EvenlyLit(spectra / divisor[:, None], bright, factor)
+
+    def rewritten(self, endmembers: FloatArray, inverted: Inverted) -> tuple[FloatArray, Inverted]:
+        """Endmembers (P, B) with largest value 1; the brightness they had goes into the abundances and the illumination."""
+        assert inverted.illumination is not None
+        peak = np.maximum(endmembers.max(axis=1), 1e-12)
+        amounts = inverted.abundances * peak
+        total = amounts.sum(axis=1)
+        return endmembers / peak[:, None], Inverted(amounts / total[:, None], inverted.illumination * total)
+
+    def from_origin(self, spectra: FloatArray) -> FloatArray:
+        """(N, B) spectra from the point that their cone's span goes through: zero."""
+        return spectra
+
+    def dimension(self, count: int) -> int:
+        """Dimension of the signal of P = ``count`` endmembers: P."""
+        return count
+
+
+Inversion = SumToOne | FreeLight
+
+
+def inversion(*, free_light: bool) -> Inversion:
+    """The inversion of a spec's ``illumination``."""
+    return FreeLight() if free_light else SumToOne()
