@@ -44,6 +44,12 @@ def make(names: tuple[str, ...] = ("rock", "soil"), *, name: str = "scene", band
     return cube, Unmixing(endmembers, abundances, spread, light, np.zeros((9, 14)), names, spec, notes)
 
 
+@pytest.fixture(scope="module")
+def text() -> str:
+    """The page of the scene above."""
+    return page_html(page_of(*make()), REPORT)
+
+
 class Reader(HTMLParser):
     """Tags that are open, tags that were seen, pictures, and words."""
 
@@ -92,8 +98,8 @@ def test_the_page_is_whole_and_shows_everything(tmp_path: Path) -> None:
     assert len(read.of_kind("image/svg+xml")) == 4  # curves: light and dark, wide and narrow
 
 
-def test_maps_are_of_the_scenes_shape() -> None:
-    for picture in Reader(page_html(page_of(*make()), REPORT)).of_kind("image/png"):
+def test_maps_are_of_the_scenes_shape(text: str) -> None:
+    for picture in Reader(text).of_kind("image/png"):
         with Image.open(io.BytesIO(picture)) as image:
             assert image.size == (14, 9)
             assert image.convert("RGBA").getpixel((0, 0))[3] == 0  # no data
@@ -112,8 +118,7 @@ def test_curves_name_their_axes() -> None:
             assert {place, value} <= set(words)
 
 
-def test_the_page_loads_and_runs_nothing_and_is_the_same_every_time() -> None:
-    text = page_html(page_of(*make()), REPORT)
+def test_the_page_loads_and_runs_nothing_and_is_the_same_every_time(text: str) -> None:
     assert "http" not in text
     assert "url(" not in text
     assert "@import" not in text
@@ -129,26 +134,25 @@ def test_the_page_loads_and_runs_nothing_and_is_the_same_every_time() -> None:
         "{{ 7 * 7 }} {% include 'style.css' %} {# $\\frac$ \x85\u2028",
     ],
 )
-def test_what_a_user_wrote_is_text(hostile: str) -> None:
+def test_what_a_user_wrote_is_text(hostile: str, text: str) -> None:
     cube, result = make((f"1 {hostile}", f"2 {hostile}"), name=f"3 {hostile}")
     checks = (Check(f"4 {hostile}", "fail", 1.0, 7.0, f"5 {hostile}", f"6 {hostile}"),)
     report = replace(REPORT, summary=f"7 {hostile}", checks=checks)
     page = replace(page_of(cube, replace(result, notes=(f"8 {hostile}",))), caption=f"9 {hostile}")
-    read, plain = Reader(page_html(page, report)), Reader(page_html(page_of(*make()), REPORT))
+    read, plain = Reader(page_html(page, report)), Reader(text)
     assert read.open == []
     assert (read.tags, read.attributes) == (plain.tags, plain.attributes)
     for number in range(1, 10):
         assert f"{number} {hostile}" in read.words
 
 
-def test_dark_light_phone_and_print_are_all_styled() -> None:
-    text = page_html(page_of(*make()), REPORT)
+def test_dark_light_phone_and_print_are_all_styled(text: str) -> None:
     for media in ("(prefers-color-scheme: dark)", "(max-width: 36rem)", "print"):
         assert f"@media {media}" in text
 
 
-def test_settings_are_named_as_in_the_form() -> None:
-    words = " ".join(Reader(page_html(page_of(*make()), REPORT)).words.split())
+def test_settings_are_named_as_in_the_form(text: str) -> None:
+    words = " ".join(Reader(text).words.split())
     assert "Settings MethodVCA + least squares Endmembers2 Illuminationno Seed0" in words
 
 
