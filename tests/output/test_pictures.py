@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.output.palette import OKABE_ITO, annotation_colours, endmember_colours, rgb
-from napari_unmix.output.pictures import draw_run, with_gaps
+from napari_unmix.output.pictures import draw_run
 
 
 def make(shape: tuple[int, int, int], count: int, *, wavelengths: bool = True) -> tuple[Cube, Unmixing]:
@@ -42,26 +44,28 @@ def test_pictures_of_any_shape(tmp_path: Path, shape: tuple[int, int, int], coun
     cube, result = make(shape, count, wavelengths=wavelengths)
     paths = draw_run(cube, result, Report("partly", "Partly: a sentence. " * 12, ()), tmp_path)
     assert [path.name for path in paths] == ["abundances.png", "endmembers.png"]
-    from PIL import Image
-
     for path in paths:
         with Image.open(path) as image:
             assert 600 < image.width < 3000
             assert np.asarray(image.convert("L")).std() > 5  # not blank
 
 
-def test_curves_are_broken_where_bands_are_missing() -> None:
-    place = np.array([400.0, 410.0, 420.0, 430.0, 700.0, 710.0])
-    nm, spectrum = with_gaps(place, np.ones(6))
-    assert nm[4] == 565.0
-    assert np.isnan(spectrum[4])
-    assert np.isfinite(np.delete(spectrum, 4)).all()
+def test_pictures_are_the_same_every_time_and_names_may_be_anything(tmp_path: Path) -> None:
+    cube, result = make((20, 20, 30), 3)
+    report = Report("partly", "Partly: $\\frac$ < & {x}.", ())
+    hostile = replace(result, names=("_hidden", "$\\frac$ <b> & {x}", "two\nlines"))
+    first = [path.read_bytes() for path in draw_run(cube, hostile, report, tmp_path)]
+    assert [path.read_bytes() for path in draw_run(cube, hostile, report, tmp_path)] == first
 
 
-def test_curves_of_unsorted_bands_are_sorted() -> None:
-    nm, spectrum = with_gaps(np.array([500.0, 400.0, 600.0]), np.array([5.0, 4.0, 6.0]))
-    np.testing.assert_array_equal(nm, [400, 500, 600])
-    np.testing.assert_array_equal(spectrum, [4, 5, 6])
+def test_a_name_that_starts_with_an_underscore_is_in_the_legend(tmp_path: Path) -> None:
+    cube, result = make((6, 6, 12), 2)
+    legends = []
+    for names in (("_a", "_b"), ("", "")):
+        path = draw_run(cube, replace(result, names=names), Report("partly", "", ()), tmp_path)[1]
+        with Image.open(path) as image:
+            legends.append(np.asarray(image.convert("L"))[:90, -60:])
+    assert (legends[0] != legends[1]).any()
 
 
 @pytest.mark.parametrize("colours", [endmember_colours, annotation_colours])

@@ -11,13 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_unmix.answer import Unmixing
+from napari_unmix.answer import Note, NoteKind, Unmixing
 from napari_unmix.cube import Annotation, Cube, Meaning, UnmixError
 from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.output.run_folder import check_destination, cube_hash, free_folder, json_text, read_run, write_run
 
-REPORT = Report("partly", "Partly: a test.", (Check("regions", "doubtful", 2.0, 3.0, "Two.", "Paint one more."),))
+REPORT = Report(
+    "partly", "Partly: a test.", (Check("regions", "doubtful", 2.0, 3.0, "Two.", "Paint one more.", role="required"),)
+)
 
 
 def make_result(cube: Cube, *, std: bool = True, names: tuple[str, ...] = ("rock", 'tree, "tall"')) -> Unmixing:
@@ -35,7 +37,7 @@ def make_result(cube: Cube, *, std: bool = True, names: tuple[str, ...] = ("rock
         reconstruction_error=np.where(cube.valid_pixels, 0.02, np.nan).astype(np.float32),
         names=names,
         spec=spec_class("ivae")(endmembers=2, seed=5, epochs=3),
-        notes=("A note.",),
+        notes=(Note(NoteKind.METHOD, "A note."),),
         history=(("training", 1, float("nan")), ("training", 2, 0.5)),
         model={"endmembers": generator.random((2, bands)), "scale": np.float32(2.0)},
         seconds=1.25,

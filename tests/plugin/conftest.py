@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unmix.answer import Fit, Preview, Progress, Unmixing
+from napari_unmix.answer import Fit, Note, NoteKind, Preview, Progress, Unmixing
 from napari_unmix.cube import Cube
 from napari_unmix.identifiability.report import Check, Report
 
@@ -41,7 +41,9 @@ def make_unmixing(cube: Cube, spec: Any, count: int = 3, names: tuple[str, ...] 
     abundances[~cube.valid_pixels] = np.nan
     names = names or tuple(f"endmember {k + 1}" for k in range(count))
     error = np.zeros((height, width), np.float32)
-    return Unmixing(endmembers, abundances, 0.1 * abundances, None, error, names, spec, notes=("A note.",))
+    return Unmixing(
+        endmembers, abundances, 0.1 * abundances, None, error, names, spec, notes=(Note(NoteKind.METHOD, "A note."),)
+    )
 
 
 def fake_unmix(cube: Cube, spec: Any, annotation: Any) -> Fit[Unmixing]:
@@ -56,7 +58,9 @@ def fake_unmix(cube: Cube, spec: Any, annotation: Any) -> Fit[Unmixing]:
 def fake_assess(cube: Cube, result: Unmixing) -> Fit[Report]:
     """One check, doubtful."""
     yield Progress("refitting", 0, 1, 0.0)
-    check = Check("enough regions", "doubtful", 2, 7, "2 regions are painted.", "Paint 5 more regions.")
+    check = Check(
+        "enough regions", "doubtful", 2, 7, "2 regions are painted.", "Paint 5 more regions.", role="required", number=1
+    )
     return Report("partly", "Partly: endmembers 1 and 2 can trade.", (check,))
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari_unmix.answer import Unmixing
     from napari_unmix.cube import Annotation, Cube
     from napari_unmix.identifiability.report import Report
-    from napari_unmix.output.page.render import Page
+    from napari_unmix.output.page.contents import Page
     from napari_unmix.output.run_folder import Run
 
 
@@ -40,7 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from napari_unmix.output.page.render import page_html, page_of, report_text
+    from napari_unmix.output.page.contents import page_of
+    from napari_unmix.output.page.render import page_html
+    from napari_unmix.output.page.text import report_text
     from napari_unmix.output.run_folder import json_text, read_run
 
     if arguments.annotation and not arguments.cube:
@@ -64,7 +66,7 @@ def page_of_run(stored: Run) -> Page:
     """What a run's folder holds for the page: all but the cube's picture."""
     import numpy as np
 
-    from napari_unmix.output.page.render import Page, axis_name
+    from napari_unmix.output.page.contents import Page, axis_name
 
     bands = stored.endmembers.shape[1]
     return Page(

@@ -17,16 +17,19 @@ def composite(cube: Cube, choice: str = COMPOSITES[0]) -> FloatArray:
     """(H, W, 3) float32 in 0–1: three bands or principal components, each stretched over its percentiles 2–98."""
     planes = _principal(cube) if choice == COMPOSITES[2] else cube.spectra[:, :, list(composite_bands(cube, choice))]
     out = np.zeros((*cube.shape[:2], 3), dtype=np.float32)
-    step = max(1, cube.valid_pixels.sum() // SURVEYED_PIXELS)
+    sample = planes[_sampled_pixels(cube)]  # (n, 3)
+    if not len(sample):
+        return out
     for k in range(3):
-        plane = planes[:, :, k]
-        sample = plane[cube.valid_pixels][::step]
-        if not sample.size:
-            continue
-        low, high = np.percentile(sample, [2, 98])
-        out[:, :, k] = np.clip((plane - low) / max(float(high - low), 1e-12), 0, 1)
+        low, high = np.percentile(sample[:, k], [2, 98])
+        out[:, :, k] = np.clip((planes[:, :, k] - low) / max(float(high - low), 1e-12), 0, 1)
     out[~cube.valid_pixels] = 0
     return out
+
+
+def composite_name(cube: Cube) -> str:
+    """What the composite of a cube shows, where no other was chosen."""
+    return COMPOSITES[0] if has_colours(cube, COMPOSITES[0]) else "false colour"
 
 
 def composite_bands(cube: Cube, choice: str) -> tuple[int, int, int]:
@@ -63,9 +66,13 @@ def _colour_bands(cube: Cube, choice: str) -> tuple[int, int, int] | None:
 
 def sampled(cube: Cube) -> FloatArray:
     """(n, B) evenly spread valid pixels, at most about ``SURVEYED_PIXELS``."""
+    return cube.spectra[_sampled_pixels(cube)]
+
+
+def _sampled_pixels(cube: Cube) -> tuple[IntArray, IntArray]:
     rows, columns = np.nonzero(cube.valid_pixels)
     step = max(1, len(rows) // SURVEYED_PIXELS)
-    return cube.spectra[rows[::step], columns[::step]]
+    return rows[::step], columns[::step]
 
 
 def _principal(cube: Cube) -> FloatArray:

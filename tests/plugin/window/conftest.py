@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import napari_unmix
-from napari_unmix.answer import Fit, Preview, Progress, Unmixing
+from napari_unmix.answer import Fit, Note, NoteKind, Preview, Progress, Unmixing
 from napari_unmix.cube import Cube
 from napari_unmix.identifiability.report import Check, Report
 
@@ -83,7 +83,15 @@ class FakeFit:
             error = np.zeros((height, width), np.float32)
             names = ("endmember 1", "endmember 2", "endmember 3")
             return Unmixing(
-                THREE, abundances, None, None, error, names, spec, notes=("Paint was not used.",), seconds=1.0
+                THREE,
+                abundances,
+                None,
+                None,
+                error,
+                names,
+                spec,
+                notes=(Note(NoteKind.PAINTING, "Paint was not used."),),
+                seconds=1.0,
             )
         finally:
             self.closed.set()
@@ -92,7 +100,9 @@ class FakeFit:
 def fake_assess(cube: Cube, result: Unmixing) -> Fit[Report]:
     """One failed check."""
     yield Progress("refitting a simulated twin", 0, 1, 0.0)
-    check = Check("enough regions", "fail", 0, 3, "No region is painted.", "Paint 3 regions.")
+    check = Check(
+        "enough regions", "fail", 0, 3, "No region is painted.", "Paint 3 regions.", role="required", number=1
+    )
     return Report("not identified", "Not identified by this painting.", (check,))
 
 

@@ -109,7 +109,9 @@ def ten_checks(cube: Cube, result: Any) -> Fit[Report]:
         "The endmembers' standard error is 14 % of the simplex's size: regions differ, but leave endmembers uncertain."
     )
     status: list[Any] = ["pass", "doubtful", "fail", "pass", "pass", "doubtful", "pass", "pass", "pass", "doubtful"]
-    checks = tuple(Check(f"check {k}", s, 1.234, 2.0, long, "Paint a region.") for k, s in enumerate(status))
+    checks = tuple(
+        Check(f"check {k}", s, 1.234, 2.0, long, "Paint a region.", role="required") for k, s in enumerate(status)
+    )
     return Report("partly", "Partly: endmembers 1 and 2 can trade.", checks)
 
 

@@ -40,7 +40,16 @@ def top_in_view(window: Any, widget: QWidget) -> bool:
 def many_checks(cube: Cube, result: Any) -> Fit[Report]:
     """A report that is higher than the dock."""
     yield Progress("checking", 0, 1, 0.0)
-    check = Check("enough regions", "doubtful", 2, 7, "2 regions are painted. " * 4, "Paint 5 more regions.")
+    check = Check(
+        "enough regions",
+        "doubtful",
+        2,
+        7,
+        "2 regions are painted. " * 4,
+        "Paint 5 more regions.",
+        role="required",
+        number=1,
+    )
     return Report("partly", "Partly: endmembers 1 and 2 can trade. " * 3, (check,) * 9)
 
 

@@ -1,0 +1,60 @@
+"""The report in words: one page of text for a terminal, and the words that the HTML page shares with it."""
+
+from __future__ import annotations
+
+import textwrap
+
+from napari_unmix.identifiability.report import Check, Report
+
+MARKS = {"pass": "✓", "doubtful": "◐", "fail": "✗", "not applicable": "–"}
+VERDICTS = {"identified": "pass", "partly": "doubtful", "not identified": "fail"}
+_WIDTH = 92
+
+
+def report_text(report: Report, names: tuple[str, ...]) -> str:
+    """One page of text: verdict, expected errors, and every check with its number, its sentence and what to do."""
+    lines = [report.verdict.upper(), *_wrapped(report.summary, "")]
+    expected = expected_errors(report)
+    lines += _wrapped(expected, "") if expected else []
+    lines += _wrapped(f"Endmembers: {', '.join(names)}.", "")
+    for check in report.checks:
+        number = "  " if check.number is None else f"{check.number:2d}"
+        lines += ["", f"{number} {MARKS[check.status]} {titled(check.name)}{_held(check)}"]
+        lines += _wrapped(check.sentence, "     ")
+        lines += _wrapped(f"→ {check.remedy}", "     ") if check.remedy else []
+    return "\n".join(lines)
+
+
+def expected_errors(report: Report) -> str:
+    """What errors to expect, in one sentence; "" where none were predicted."""
+    angle, error = report.expected_angle_degrees, report.expected_abundance_rmse
+    if angle is None or error is None:
+        return ""
+    size = f"about {angle:.1f}° in endmembers and {100 * error:.1f} % in abundances (root mean square)"
+    if report.verdict == "identified":
+        return f"If the assumptions hold, expect errors of {size}."
+    return (
+        f"Noise and sampling alone make errors of {size}; what is not identified comes on top, and may be much larger."
+    )
+
+
+def titled(name: str) -> str:
+    """The name as the start of a line; the rest stays as it is."""
+    return name[:1].upper() + name[1:]
+
+
+def short(value: float | None) -> str:
+    """A number to three digits; "" for None."""
+    return "" if value is None else f"{value:.3g}"
+
+
+def _held(check: Check) -> str:
+    """The number and what it was held against, in brackets."""
+    if check.value is None:
+        return "" if check.status != "not applicable" else " (not applicable)"
+    against = "" if check.threshold is None else f"; threshold {short(check.threshold)}"
+    return f" ({short(check.value)}{against})"
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=indent)
