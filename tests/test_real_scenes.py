@@ -15,6 +15,7 @@ from napari_unmix.benchmarks._strokes import paint_strokes
 from napari_unmix.cube import Cube
 from napari_unmix.geometry.counting import suggest_endmembers
 from napari_unmix.geometry.search import find_endmembers
+from napari_unmix.rows.inversion import FreeLight, SumToOne
 from napari_unmix.rows.metrics import angle_table
 
 pytestmark = [
@@ -62,9 +63,7 @@ def test_rare_targets_are_found_without_paint_and_named_by_strokes() -> None:
     pixels = cube.pixels()
     count = suggest_endmembers(pixels)
     strokes = strokes_on(scene, 0, inside=True)
-    found, named = (
-        drain(find_endmembers(pixels, count, sum_to_one=True, strokes=paint, seed=0)) for paint in ([], strokes)
-    )
+    found, named = (drain(find_endmembers(pixels, count, SumToOne(), strokes=paint, seed=0)) for paint in ([], strokes))
     assert found.route == named.route == "rare"
     assert np.degrees(angle_table(found.endmembers, truth.endmembers)).min(axis=0)[:5].max() < 4
     # Named: the first five are the five targets in the order of their strokes.
@@ -76,7 +75,7 @@ def test_a_stroke_off_the_mark_does_not_drag_its_endmember_along() -> None:
     cube, truth = scene
     strokes = strokes_on(scene, 1, inside=False)
     pixels = cube.pixels()
-    found = drain(find_endmembers(pixels, 4, sum_to_one=False, strokes=strokes, seed=0))
+    found = drain(find_endmembers(pixels, 4, FreeLight(), strokes=strokes, seed=0))
     angles = np.degrees(np.diag(angle_table(found.endmembers, truth.endmembers)))
     painted = np.array([np.median(pixels[stroke], axis=0) for stroke in strokes])
     off = np.degrees(np.diag(angle_table(painted, truth.endmembers)))

@@ -157,7 +157,9 @@ class Recipe(Frozen):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        Recipe.known[cls.model_fields["kind"].default] = cls
+        kind = cls.model_fields["kind"].default
+        if isinstance(kind, str):  # what recipes of one family share names none
+            Recipe.known[kind] = cls
 
     def again(self, redraw: Redraw, start: FloatArray) -> Generator[Any, None, FloatArray]:
         """Endmembers (P, B_good) of other data by the same code, in the order of ``start`` (P, B_good), the result's; yields at every step."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.optimize import check_grad
 
-from napari_unmix.answer import drain
+from napari_unmix.answer import NoteKind, drain
 from napari_unmix.geometry.picks import (
     largest_volume,
     simplex_volume,
@@ -21,6 +21,7 @@ from napari_unmix.geometry.volume import volume_objective
 from napari_unmix.regions.acceptance import MOST_MISFIT, most_misfit, refine_by_regions, spatial_redundancy
 from napari_unmix.regions.moments import fit_region_moments, region_moments
 from napari_unmix.rows.alignment import match_endmembers
+from napari_unmix.rows.inversion import FreeLight, SumToOne, inversion
 from napari_unmix.rows.metrics import spectral_angle
 from napari_unmix.rows.simplex import fully_constrained
 from napari_unmix.rows.subspace import affine_subspace
@@ -32,8 +33,9 @@ def degrees(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def search(scene: Scene, **changes: object) -> Found:
-    arguments: dict[str, object] = {"sum_to_one": not scene.scaled, "strokes": [], "seed": 0, **changes}
-    return drain(find_endmembers(scene.cube.pixels(), len(scene.endmembers), **arguments))  # type: ignore[arg-type]
+    arguments: dict[str, object] = {"strokes": [], "seed": 0, **changes}
+    way = inversion(free_light=scene.scaled)
+    return drain(find_endmembers(scene.cube.pixels(), len(scene.endmembers), way, **arguments))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +81,7 @@ def test_the_rule_takes_the_route_that_the_data_allow(kind: str, pure: bool, rou
     assert found.route == route
     assert found.pure is pure
     assert degrees(found.endmembers, scene.endmembers).mean() < most
-    assert any("No pure pixels" in note for note in found.notes) is not pure
+    assert any(note.kind is NoteKind.NO_PURE_PIXELS for note in found.notes) is not pure
     np.testing.assert_allclose(found.excess.linear, 1, atol=0.02)
 
 
@@ -88,7 +90,7 @@ def test_variability_takes_what_leaves_less_and_says_that_spectra_may_not_be_pur
     found = search(scene)
     assert found.excess.linear > 1.25
     assert found.route in ("sphere", "cone", "perspective")
-    assert any("not necessarily pure" in note for note in found.notes)
+    assert any("not necessarily pure" in str(note) for note in found.notes)
     assert degrees(found.endmembers, scene.endmembers).mean() < 2.5
 
 
@@ -136,16 +138,17 @@ def test_region_moments_identify_what_pure_pixels_do_not(painted: Scene) -> None
 def test_two_regions_leave_the_simplex_undetermined_and_are_not_used(painted: Scene) -> None:
     labels = np.where(painted.annotation.labels <= 2, painted.annotation.labels, 0).ravel()
     found = search(painted)
-    refined = refine_by_regions(painted.cube.pixels(), labels, painted.cube.valid_pixels, found, sum_to_one=True)
+    refined = refine_by_regions(painted.cube.pixels(), labels, painted.cube.valid_pixels, found, SumToOne())
     assert not refined.accepted
-    assert refined.notes == ("2 painted regions have enough pixels: from three on, regions can refine the endmembers.",)
+    told = "2 painted regions have enough pixels: from three on, regions can refine the endmembers."
+    assert [str(note) for note in refined.notes] == [told]
     np.testing.assert_array_equal(refined.endmembers, found.endmembers)
 
 
 def test_accepted_regions_bring_the_endmembers_closer(painted: Scene) -> None:
     found = search(painted)
     refined = refine_by_regions(
-        painted.cube.pixels(), painted.annotation.labels.ravel(), painted.cube.valid_pixels, found, sum_to_one=True
+        painted.cube.pixels(), painted.annotation.labels.ravel(), painted.cube.valid_pixels, found, SumToOne()
     )
     assert refined.accepted
     assert (refined.vertex_std > 0).all()
@@ -162,11 +165,9 @@ def test_true_dirichlet_regions_are_refused_once_in_a_thousand_at_most(freedom: 
 
 def test_shuffled_regions_are_refused(painted: Scene) -> None:
     labels = np.random.default_rng(0).permutation(painted.annotation.labels.ravel())
-    refined = refine_by_regions(
-        painted.cube.pixels(), labels, painted.cube.valid_pixels, search(painted), sum_to_one=True
-    )
+    refined = refine_by_regions(painted.cube.pixels(), labels, painted.cube.valid_pixels, search(painted), SumToOne())
     assert not refined.accepted
-    assert refined.notes[0].startswith("Painted regions did not refine the endmembers: ")
+    assert refined.notes[0].sentence.startswith("Painted regions did not refine the endmembers: ")
 
 
 def test_regions_of_a_bilinear_scene_do_not_make_the_endmembers_explode(painted: Scene) -> None:
@@ -179,7 +180,7 @@ def test_regions_of_a_bilinear_scene_do_not_make_the_endmembers_explode(painted:
     scene = replace(painted, cube=replace(painted.cube, spectra=spectra))
     found = search(scene)
     refined = refine_by_regions(
-        scene.cube.pixels(), scene.annotation.labels.ravel(), scene.cube.valid_pixels, found, sum_to_one=True
+        scene.cube.pixels(), scene.annotation.labels.ravel(), scene.cube.valid_pixels, found, SumToOne()
     )
     assert refined.endmembers.min() >= -1e-9 or not refined.accepted
     assert refined.endmembers.max() < 2 * endmembers.max()
@@ -226,7 +227,7 @@ def test_regions_refine_under_free_illumination_and_smooth_scenes_fit_once_neigh
     scene = sample_scene()
     found = search(scene)
     refined = refine_by_regions(
-        scene.cube.pixels(), scene.annotation.labels.ravel(), scene.cube.valid_pixels, found, sum_to_one=False
+        scene.cube.pixels(), scene.annotation.labels.ravel(), scene.cube.valid_pixels, found, FreeLight()
     )
     assert refined.moments is not None
     assert 0.6 < refined.moments.misfit < 1.3  # 13 if every pixel counted as independent
