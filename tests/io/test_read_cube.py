@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import re
 import subprocess
 import sys
+from importlib import resources
 
 import numpy as np
 import pytest
 
 from napari_unmix.cube import UnmixError
-from napari_unmix.io import SUFFIXES, byte_budget, can_read, read_cube
+from napari_unmix.io import FORMATS, SUFFIXES, byte_budget, can_read, read_cube
 from napari_unmix.io.budget import _cgroup_headroom, readable_size
 
 
@@ -52,6 +56,19 @@ def test_can_read_declines_the_header_of_another_program(tmp_path):
 def test_suffixes_are_lower_case_and_have_dots():
     assert {".hdr", ".mat", ".npy", ".npz", ".zarr"} < set(SUFFIXES)
     assert all(suffix == suffix.lower() and suffix[0] == "." for suffix in SUFFIXES)
+
+
+def test_napari_asks_for_the_suffixes_that_are_read():
+    manifest = resources.files("napari_unmix").joinpath("napari.yaml").read_text(encoding="utf-8")
+    assert sorted(re.findall(r'"\*(\.\w+)"', manifest)) == sorted(SUFFIXES)
+
+
+def test_every_format_names_functions_that_are_there():
+    for form in FORMATS:
+        module = importlib.import_module(form.module)
+        assert all(callable(getattr(module, name)) for name in (form.recognises, form.holds_cube, form.read))
+        takes_key = len(inspect.signature(getattr(module, form.read)).parameters) == 2
+        assert takes_key == form.holds_several
 
 
 def test_missing_unknown_and_unreadable(tmp_path):
