@@ -144,10 +144,10 @@ class MinimumVolume(_InPlane):
 
     def again(self, redraw: Redraw, start: FloatArray) -> Generator[Any, None, FloatArray]:
         plane = in_plane(self.space, redraw.spectra, len(start), redraw.noise)
-        scores, noise = plane.scores[plane.kept], plane.noise[plane.kept]
         if self.hinge:
             yield
-            return _in_order(plane.to_spectra(hinge_volume(scores, len(start), self.penalty)), start)
+            return _in_order(hinge_simplex(plane, len(start), self.penalty), start)
+        scores, noise = plane.scores[plane.kept], plane.noise[plane.kept]
         full, half = yield from at_two_weights(scores, noise, [plane.vertices(start)])
         return plane.to_spectra(0.5 * (full + half))
 
@@ -172,6 +172,11 @@ class Strokes(Corners):
 def in_plane(space: Plane, spectra: FloatArray, count: int, noise: float) -> Coordinates:
     """Simplex coordinates of (N, B) spectra for P = ``count`` endmembers."""
     return (affine_coordinates if space == "affine" else perspective_coordinates)(spectra, count, noise)
+
+
+def hinge_simplex(plane: Coordinates, count: int, penalty: float) -> FloatArray:
+    """(count, B) vertices by SISAL's hinge, of the pixels that are bright enough to be placed."""
+    return plane.to_spectra(hinge_volume(plane.scores[plane.kept], count, penalty))
 
 
 def _in_order(found: FloatArray, start: FloatArray) -> FloatArray:

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from napari_unmix.auxiliary.labelling import FEWEST_REGIONS
 from napari_unmix.geometry.found import VARIABILITY
 from napari_unmix.identifiability.again.refits import Refits, Steps, evenly_lit
 from napari_unmix.identifiability.subject import Subject
-from napari_unmix.regions.acceptance import FEWEST_REGIONS, painted_moments
+from napari_unmix.regions.acceptance import painted_moments
 from napari_unmix.regions.moments import MomentFit, RegionMoments, fit_region_moments
 from napari_unmix.rows.subspace import subspace_excess
 

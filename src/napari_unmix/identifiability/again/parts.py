@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from napari_unmix.auxiliary.labelling import FEWEST_REGIONS
 from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.identifiability.again.refits import MOST_PIXELS, Refits, Steps
 from napari_unmix.identifiability.again.search import found_again, repeatable
 from napari_unmix.identifiability.again.twins import TWINS
 from napari_unmix.identifiability.subject import Subject
-from napari_unmix.regions.acceptance import FEWEST_REGIONS
 from napari_unmix.regions.moments import MomentFit, RegionMoments, fit_region_moments
 
 PARTS = 5

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from napari_unmix.auxiliary.labelling import FEWEST_REGIONS
 from napari_unmix.identifiability.again.refits import Refits, traders
 from napari_unmix.identifiability.report import Check, Condition, Status
 from napari_unmix.identifiability.subject import Subject
-from napari_unmix.regions.acceptance import FEWEST_REGIONS, POORLY_DETERMINED
+from napari_unmix.regions.acceptance import POORLY_DETERMINED
 
 WELL_DETERMINED = 0.12
 CONDITION = Condition("different enough", "required", number=2, precedence=4, threshold=WELL_DETERMINED)

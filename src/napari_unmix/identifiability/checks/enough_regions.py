@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from napari_unmix.auxiliary import PAINTED
+from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION, FEWEST_REGIONS
+from napari_unmix.auxiliary.names import ACQUISITION, NONE, PAINTED
 from napari_unmix.identifiability.again.refits import Refits
 from napari_unmix.identifiability.checks.geometry import backs
 from napari_unmix.identifiability.report import Check, Condition, Status
-from napari_unmix.identifiability.subject import FEWEST_PIXELS, Subject
-from napari_unmix.regions.acceptance import FEWEST_REGIONS
+from napari_unmix.identifiability.subject import Subject
 
 CONDITION = Condition("enough regions", "required", number=1, precedence=1, threshold=None)
 # Told where nothing else is open.
@@ -27,11 +27,11 @@ def check(subject: Subject, refits: Refits) -> Check:
         return CONDITION.check("fail", 0.0, nothing, remedy, threshold=float(recommended), limit=limit)
     status: Status = "fail" if usable < FEWEST_REGIONS else "doubtful" if usable < recommended else "pass"
     sentence = (
-        f"{usable} {_kind(subject)}{'' if usable == 1 else 's'} with {FEWEST_PIXELS} pixels or more; "
+        f"{usable} {_kind(subject)}{'' if usable == 1 else 's'} with {FEWEST_PIXELS_OF_A_REGION} pixels or more; "
         f"at least {FEWEST_REGIONS} are needed, {recommended} recommended."
     )
     made_from = "+".join(subject.findings.sources)
-    if not subject.regions.any() and made_from not in ("", "none", PAINTED):
+    if not subject.regions.any() and made_from not in ("", NONE, PAINTED):
         sentence += (
             f" Side information made from {made_from} sharpens abundances; no claim about endmembers rests on it."
         )
@@ -57,7 +57,7 @@ def _without_regions(subject: Subject, refits: Refits) -> str:
 def _kind(subject: Subject) -> str:
     """What the regions are: painted, or the acquisitions that the cube was joined from."""
     sources = subject.findings.sources
-    return "acquisition" if "acquisition" in sources and PAINTED not in sources else "painted region"
+    return "acquisition" if ACQUISITION in sources and PAINTED not in sources else "painted region"
 
 
 def _paint_more(number: int) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_unmix.answer import Findings, Fit, Note, NoteKind, Recipe, staged
+from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION
 from napari_unmix.cube import FloatArray
 from napari_unmix.geometry.found import Found
 from napari_unmix.geometry.search import find_endmembers
@@ -16,7 +17,7 @@ from napari_unmix.methods.gcl.spec import GclSpec
 from napari_unmix.methods.least_squares import inverted_in_parts
 from napari_unmix.model.network import one_thread
 from napari_unmix.regions.acceptance import spatial_redundancy, without_brightness
-from napari_unmix.regions.contrast import FEWEST_PIXELS, Contrast, LinearGcl, linear_gcl, usable_regions
+from napari_unmix.regions.contrast import Contrast, LinearGcl, linear_gcl, usable_regions
 from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.metrics import spectral_angle
 
@@ -78,7 +79,7 @@ def _why_not(problem: Problem[GclSpec], found: Found) -> str:
     """Why contrastive learning can't be tried here; empty where it can."""
     count, usable = problem.endmember_count, len(usable_regions(problem.declared))
     if usable < count + 1:
-        regions = f"{usable} painted region{'' if usable == 1 else 's'} with {FEWEST_PIXELS} pixels or more"
+        regions = f"{usable} painted region{'' if usable == 1 else 's'} with {FEWEST_PIXELS_OF_A_REGION} pixels or more"
         return f"{regions}, and {count} endmembers need at least {count + 1} ({2 * count + 1} recommended)"
     if not found.linear_to_noise(problem.inversion):
         return "it needs spectra that vary no more than noise and abundances that sum to one" + (

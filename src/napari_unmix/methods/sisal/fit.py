@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from napari_unmix.answer import Fit, Progress
-from napari_unmix.geometry.recipes import MinimumVolume, Plane, in_plane
-from napari_unmix.geometry.volume import hinge_volume
+from napari_unmix.geometry.recipes import MinimumVolume, Plane, hinge_simplex, in_plane
 from napari_unmix.methods.contract import Problem, Solution
 from napari_unmix.methods.least_squares import least_squares
 from napari_unmix.methods.sisal.spec import SisalSpec
@@ -17,6 +16,6 @@ def fit(problem: Problem[SisalSpec]) -> Fit[Solution]:
     yield Progress("finding endmembers", 0, 2, 0.1)
     space: Plane = "perspective" if problem.inversion.free_light else "affine"
     plane = in_plane(space, spectra, count, noise_level(spectra, count))
-    endmembers = plane.to_spectra(hinge_volume(plane.scores[plane.kept], count, penalty))
+    endmembers = hinge_simplex(plane, count, penalty)
     recipe = MinimumVolume(space=space, hinge=True, penalty=penalty)
     return (yield from least_squares(problem, endmembers, recipe, 0.6))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_unmix.cube import FloatArray
-from napari_unmix.geometry.coordinates import perspective_coordinates
+from napari_unmix.geometry.coordinates import affine_coordinates, perspective_coordinates
 from napari_unmix.geometry.picks import (
     largest_volume,
     simplex_volume,
@@ -13,7 +13,7 @@ from napari_unmix.geometry.picks import (
     unit_length,
     vertex_components,
 )
-from napari_unmix.methods.sisal.fit import minimum_volume_hinge
+from napari_unmix.geometry.recipes import hinge_simplex
 from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.metrics import rmse, spectral_angle
 from napari_unmix.rows.simplex import fully_constrained, scaled
@@ -39,8 +39,9 @@ def classical_endmembers(spectra: FloatArray, count: int) -> dict[str, FloatArra
     first = simplex_volume(rays.scores[bright], count)
     picks["n-findr, directions"] = bright[largest_volume(rays.scores[bright], first)]
     found = {name: np.maximum(denoised[picked], 0.0) for name, picked in picks.items()}
-    for name, sum_to_one in (("sisal", True), ("sisal, directions", False)):
-        found[name] = np.maximum(minimum_volume_hinge(spectra, count, 30.0, sum_to_one=sum_to_one), 0.0)
+    planes = {"sisal": affine_coordinates(spectra, count, noise_level(spectra, count)), "sisal, directions": rays}
+    for name, plane in planes.items():
+        found[name] = np.maximum(hinge_simplex(plane, count, 30.0), 0.0)
     return found
 
 
