@@ -43,3 +43,43 @@ def test_a_page_that_has_gone_stale_is_seen(follow: Follow, tmp_path: Path) -> N
     )
     with pytest.raises(AssertionError, match="not once in"):
         follow(str(tmp_path / "stale.md"))
+
+
+FORM = """
+from napari_unmix.methods.registry import spec_class
+from napari_unmix.plugin.facts.form import form_fields
+print(*[field.name for field in form_fields(spec_class("nfindr"))])
+"""
+
+
+@pytest.mark.slow
+def test_a_method(follow: Follow, tmp_path: Path, cube_file: Path) -> None:
+    project = follow("adding-a-method.md")
+    copied, renamed, cleaned, tests, listed, unmixed, judged, measured = project.commands
+    for command in (copied, renamed, cleaned):
+        project.run(command, project.root)
+    assert " passed" in project.run(tests, project.root)
+    assert "nfindr" in project.run(listed, tmp_path)
+    assert "Written to" in project.run(unmixed.replace("scene.npz", str(cube_file)), tmp_path)
+    assert "Simulated twin" in project.run(judged.replace("scene.npz", str(cube_file)), tmp_path)
+    run = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    assert run["findings"]["recipe"] == {"kind": "largest simplex", "sweeps": 3}
+    report = json.loads((tmp_path / "run" / "report.json").read_text(encoding="utf-8"))
+    refitted = {check["name"]: check["status"] for check in report["checks"]}
+    assert refitted["simulated twin"] != "not applicable"
+    assert refitted["stable"] != "not applicable"
+    (tmp_path / "form.py").write_text(FORM, encoding="utf-8")
+    assert "sweeps" in project.run("python form.py", tmp_path).split()
+    assert "| nfindr | 2 |" in project.run(measured, tmp_path)
+
+
+@pytest.mark.slow
+def test_a_check(follow: Follow, tmp_path: Path, cube_file: Path) -> None:
+    project = follow("adding-a-check.md")
+    tests, unmixed, shown = project.commands
+    assert " passed" in project.run(tests, project.root)
+    assert "Written to" in project.run(unmixed.replace("scene.npz", str(cube_file)), tmp_path)
+    assert "Bright enough" in project.run(shown, tmp_path)
+    report = json.loads((tmp_path / "run" / "report.json").read_text(encoding="utf-8"))
+    added = report["checks"][-2]
+    assert (added["name"], added["role"], added["status"]) == ("bright enough", "veto", "pass")

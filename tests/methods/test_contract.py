@@ -198,7 +198,7 @@ def test_methods_that_do_not_use_paint_say_so(scene: Scene, method: str) -> None
     if spec_class(method).uses_paint:
         assert result.names[0] == "rock"
     else:
-        assert any("does not use painting" in note for note in result.notes)
+        assert any("does not use painting" in str(note) for note in result.notes)
 
 
 def test_ignored_pixels_take_no_part(scene: Scene, method: str) -> None:

@@ -324,7 +324,7 @@ def test_the_region_prior_is_chosen_by_evidence_and_said() -> None:
     details = results["auto"].details
     assert set(details["evidence_by_prior"]) == {"dirichlet", "logistic-normal", "gaussian"}
     assert details["evidence_by_prior"][details["prior"]] == max(details["evidence_by_prior"].values())
-    assert any(note.startswith("Region prior:") for note in results["auto"].notes)
+    assert any(str(note).startswith("Region prior:") for note in results["auto"].notes)
     for prior in ("dirichlet", "logistic-normal"):
         assert results[prior].details["prior"] == prior
         assert results[prior].details["alpha"].shape == (8, 3)

@@ -186,7 +186,7 @@ def notes_of(scene: Scene, **changes: object) -> tuple[str, float]:
     result = run_method(
         "gcl", scene.cube, len(scene.endmembers), illumination=scene.scaled, seed=0, annotation=scene.annotation
     )
-    return result.notes[0], score("", result, scene.endmembers, scene.abundances).angle_degrees
+    return str(result.notes[0]), score("", result, scene.endmembers, scene.abundances).angle_degrees
 
 
 def test_enough_regions_give_endmembers_and_say_how_sure(painted: Scene) -> None:
@@ -243,4 +243,4 @@ def test_filling_in_learns_the_signal_and_the_probe_reads_abundances() -> None:
     estimated = result.abundances.reshape(-1, 3)[:, order]
     assert mean_correlation(estimated, scene.abundances.reshape(-1, 3)) > 0.97
     assert rmse(estimated, scene.abundances.reshape(-1, 3)) < 0.1
-    assert result.notes[0].startswith("No theorem says")
+    assert str(result.notes[0]).startswith("No theorem says")
