@@ -16,7 +16,7 @@ from napari_unmix.geometry.found import Found
 from napari_unmix.geometry.picks import vertex_components
 from napari_unmix.geometry.search import find_endmembers
 from napari_unmix.methods.contract import Problem, Solution
-from napari_unmix.model.network import one_thread
+from napari_unmix.model.threads import steps_on_one_thread
 from napari_unmix.regions.acceptance import spatial_redundancy
 from napari_unmix.regions.contrast import FEWEST_PIXELS, LinearGcl, linear_gcl, usable_regions
 from napari_unmix.rows.alignment import match_endmembers
@@ -35,13 +35,9 @@ _DARK = 0.2
 _LIT_ROUNDS = 2
 
 
+@steps_on_one_thread
 def fit(problem: Problem) -> Fit[Solution]:
     """Hyvärinen, Sasaki, Turner, AISTATS 2019, with a linear head on the simplex; see the module's text and the card."""
-    with one_thread():
-        return (yield from _fit(problem))
-
-
-def _fit(problem: Problem) -> Fit[Solution]:
     found = yield from _search(problem)
     painted = np.where(problem.regions <= problem.side.declared, problem.regions, 0)
     reason = _why_not(problem, painted, found)

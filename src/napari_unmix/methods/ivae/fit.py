@@ -8,8 +8,9 @@ where the evidence rises. Another mixing starts from there. Last, region priors 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from typing import Any, cast
+from collections.abc import Generator
+from dataclasses import asdict
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -21,102 +22,121 @@ from napari_unmix.geometry.picks import unit_length, vertex_components
 from napari_unmix.geometry.search import CONFIRM_BY_PAINT, find_endmembers
 from napari_unmix.methods.contract import Problem, Solution
 from napari_unmix.methods.ivae.spec import IvaeSpec
-from napari_unmix.model.compare import Contest, contest
-from napari_unmix.model.infer import smallest_singular_values
-from napari_unmix.model.network import one_thread
-from napari_unmix.model.nonlinear import bend
-from napari_unmix.model.settle import SemiAmortised, Step
-from napari_unmix.model.spread import endmember_error, widened
+from napari_unmix.model.compare import PriorChoice, choose_prior
+from napari_unmix.model.data import Data, State
+from napari_unmix.model.elbo import train_network
+from napari_unmix.model.fit import fit as fit_linear
+from napari_unmix.model.network import InferenceNetwork, Step, dropped_notes
+from napari_unmix.model.nonlinear import MixingFit, fit_mixing
+from napari_unmix.model.settle import numbered
+from napari_unmix.model.spread import endmember_error
+from napari_unmix.model.start import Restarts, Start, start_from_least_squares
+from napari_unmix.model.threads import steps_on_one_thread
 from napari_unmix.regions.acceptance import Refined, refine_by_regions
 from napari_unmix.rows.simplex import fully_constrained, scaled
+
+T = TypeVar("T")
 
 # Shares of the progress bar.
 _SEARCHED, _TRAINED, _REFINED, _BENT = 0.35, 0.55, 0.75, 0.9
 _ORDERED_BY = 20_000
 
 
+@steps_on_one_thread
 def fit(problem: Problem) -> Fit[Solution]:
     """Fit the model; see the module's text. Khemakhem et al. 2020 (AISTATS) for the conditional prior; the theory page for the rest."""
-    with one_thread():
-        return (yield from _fit(problem))
-
-
-def _fit(problem: Problem) -> Fit[Solution]:
     spec = cast(IvaeSpec, problem.spec)
+    # 1. Endmembers: the search's, refined by region moments where painted regions carry them.
     found = yield from _search(problem)
     refined = _refine(problem, found)
     order = _order(problem, refined.endmembers)
     endmembers = _as_written(refined.endmembers[order], spec.illumination)
     uncertain = endmember_error(refined, found)[order]
-    state = _started(problem, endmembers, refined.vertex_std[order], found)
-    report = _Reporter(problem)
-    report.state, report.read = state, state.quick_abundances
-    yield from report.steps(
-        "training the inference network",
-        state.train_network(epochs=spec.epochs, batch=spec.batch, learning_rate=spec.learning_rate, seed=spec.seed),
-        (_SEARCHED, _TRAINED),
+    # 2. The inference network and α(u), by the ELBO.
+    start = _started(problem, endmembers, refined.vertex_std[order], found)
+    report = _Reporter(problem, start.data, start.state)
+    report.network = start.network
+    training = train_network(
+        start.network,
+        start.data,
+        start.state.model,
+        start.prior,
+        epochs=spec.epochs,
+        batch=spec.batch,
+        learning_rate=spec.learning_rate,
+        seed=spec.seed,
     )
-    report.read = state.abundances
-    yield from report.steps("refining the posterior", state.refine(), (_TRAINED, _REFINED))
+    trained = yield from report.steps("training the inference network", training, (_SEARCHED, _TRAINED))
+    report.network = None
+    # 3. Every pixel's posterior, α(u) and the endmembers by EM.
+    fitting = numbered(fit_linear(start, trained.prior), report.look)
+    state, restarts = yield from report.steps("refining the posterior", fitting, (_TRAINED, _REFINED))
+    report.look(state)
+    # 4. Another mixing, where it is asked for.
+    data, notes = start.data, [*dropped_notes(trained.last)]
     mixing: dict[str, Any] = {"mixing": "linear", "evidence_by_mixing": None}
-    notes: list[str] = []
     if spec.mixing != "linear" or spec.variability:
-        bending = bend(
+        asked = fit_mixing(
+            data,
             state,
             problem.spectra,
             spec.mixing,
             variability=spec.variability,
-            uncertain=uncertain,
-            shown=_shown(problem, endmembers, found),
+            endmember_error=uncertain,
+            purest=_shown(problem, endmembers, found),
             seed=spec.seed,
         )
-        bent, linear, evidence = yield from report.steps("fitting the mixing", bending, (_REFINED, _BENT))
-        kept = bent.model.mixing.extras > 0 or type(bent.model.mixing) is not type(state.model.mixing)
-        notes += _mixing_notes(spec, kept, evidence - linear)
-        fitted = f"{spec.mixing} with variability" if spec.variability else spec.mixing
-        mixing = {
-            "mixing": spec.mixing if kept else "linear",
-            "evidence_by_mixing": {"linear": linear, fitted: evidence},
-        }
-        mixing["variability"] = spec.variability and kept
-        state = report.state = bent
-        report.read = state.abundances
-    competing = contest(state, problem.spectra, problem.regions, choice=spec.prior)
-    won = yield from report.steps("comparing region priors", competing, (_BENT, 1.0))
-    return _solution(problem, found, refined, won, uncertain, mixing, notes, report.history)
+        mixed = yield from report.steps("fitting the mixing", numbered(asked), (_REFINED, _BENT))
+        notes += _mixing_notes(spec, mixed.kept, mixed.evidence - mixed.linear)
+        mixing = _mixing_details(spec, mixed)
+        data, state = report.data, report.state = mixed.data, mixed.state
+    # 5. The region prior, by evidence.
+    competing = choose_prior(data, state, problem.spectra, problem.regions, choice=spec.prior)
+    chosen = yield from report.steps("comparing region priors", numbered(competing), (_BENT, 1.0))
+    return _solution(problem, found, refined, chosen, start.network, restarts, uncertain, mixing, notes, report.history)
 
 
 class _Reporter:
     """Turns steps into progress: the share of the bar, the history, and a preview of what there is."""
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
+    def __init__(self, problem: Problem, data: Data, state: State) -> None:
+        self.problem, self.data, self.state = problem, data, state
+        self.network: InferenceNetwork | None = None  # whose means are shown while it trains
         self.history: list[tuple[str, int, float]] = []
-        self.state: SemiAmortised
-        self.read: Callable[[], FloatArray]
 
-    def steps(self, stage: str, inner: Iterator[Step], share: tuple[float, float]) -> Generator[Progress, None, Any]:
+    def look(self, state: State) -> None:
+        """Show this state from now on."""
+        self.state = state
+
+    def steps(
+        self, stage: str, inner: Generator[Step, None, T], share: tuple[float, float]
+    ) -> Generator[Progress, None, T]:
         start, end = share
         while True:
             try:
-                step, steps, loss = next(inner)
+                step, steps, loss, _ = next(inner)
             except StopIteration as last:
-                return last.value
+                result: T = last.value
+                return result
             self.history.append((stage, step, loss))
-            done = start + (end - start) * step / steps
-            yield Progress(stage, step, steps, done, loss, self._preview)
+            # Where it is not known how many steps it takes, the bar approaches its share.
+            done = step / steps if steps else step / (step + 60)
+            yield Progress(stage, step, steps, start + (end - start) * done, loss, self._preview)
 
     def _preview(self) -> Preview:
-        return self.problem.preview(self.state.endmembers(), self.read())
+        abundances = self.state.abundances()
+        if self.network is not None:
+            abundances = self.network.abundances(self.data.scores, self.state.model.abundances)
+        return self.problem.preview(self.state.endmembers(self.data), abundances)
 
 
-def _started(problem: Problem, endmembers: FloatArray, vertex_std: FloatArray, found: Found) -> SemiAmortised:
+def _started(problem: Problem, endmembers: FloatArray, vertex_std: FloatArray, found: Found) -> Start:
     """The linear state: painted materials are regions of their own, whose α leans to their vertex."""
     spec = cast(IvaeSpec, problem.spec)
     regions, count = problem.regions.copy(), int(problem.regions.max(initial=0))
     for material, pixels in enumerate(problem.materials.values()):
         regions[pixels] = count + 1 + material
-    return SemiAmortised.start(
+    return start_from_least_squares(
         problem.spectra,
         regions,
         endmembers,
@@ -127,6 +147,15 @@ def _started(problem: Problem, endmembers: FloatArray, vertex_std: FloatArray, f
         strokes=range(count + 1, count + 1 + len(problem.materials)),
         painted=problem.side.declared,
     )
+
+
+def _mixing_details(spec: IvaeSpec, mixed: MixingFit) -> dict[str, Any]:
+    fitted = f"{spec.mixing} with variability" if spec.variability else spec.mixing
+    return {
+        "mixing": spec.mixing if mixed.kept else "linear",
+        "evidence_by_mixing": {"linear": mixed.linear, fitted: mixed.evidence},
+        "variability": spec.variability and mixed.kept,
+    }
 
 
 def _shown(problem: Problem, endmembers: FloatArray, found: Found) -> FloatArray | None:
@@ -226,24 +255,21 @@ def _solution(
     problem: Problem,
     found: Found,
     refined: Refined,
-    won: Contest,
+    won: PriorChoice,
+    network: InferenceNetwork,
+    restarts: Restarts,
     uncertain: FloatArray,
     mixing: dict[str, Any],
     notes: list[str],
     history: list[tuple[str, int, float]],
 ) -> Solution:
-    state, count = won.state, max(1, int(problem.regions.max(initial=0)))
-    misfit = state.misfit()
-    if won.gaussian is None:
-        abundances, std = state.abundances(), state.std(uncertain)
-    else:
-        abundances, std = won.gaussian.abundances, won.gaussian.std_with(uncertain)
+    fitted, count = won.fitted, max(1, int(problem.regions.max(initial=0)))
+    misfit = fitted.misfit()
     names = (
         *problem.materials,
         *(f"endmember {k + 1}" for k in range(len(problem.materials), problem.endmember_count)),
     )
-    alpha = np.asarray(state.model.prior.concentrations().cpu().numpy())[:count]
-    smallest = smallest_singular_values(state.latents, state.model)
+    alpha = fitted.concentrations()[:count]
     details = {
         "noise": found.noise,
         "route": found.route,
@@ -259,24 +285,24 @@ def _solution(
         "moments_accepted": refined.accepted,
         "moments_averaged": refined.averaged,
         "moments": None if refined.moments is None else (refined.moments.relative_error, refined.moments.misfit),
-        "jacobian_smallest": float(smallest.min()),
-        "restarts": state.restarts,
+        "jacobian_smallest": fitted.smallest_jacobian(),
+        "restarts": asdict(restarts),
         "residual_scale": misfit,
         "endmember_error": uncertain,
         **mixing,
     }
-    endmembers, abundances, illumination = _peak_one(state.endmembers(), abundances, state.brightness())
+    endmembers, abundances, illumination = _peak_one(fitted.endmembers(), fitted.abundances(), fitted.brightness())
     return Solution(
         endmembers,
         abundances,
-        widened(std, misfit),
+        fitted.std(uncertain),
         illumination,
         names,
         (*_search_notes(found, refined), *refined.notes, *notes, won.note),
         tuple(history),
         details,
-        state.parameters(),
-        state.bend() if won.gaussian is None else None,
+        {**network.parameters_by_name(), **fitted.parameters()},
+        fitted.nonlinear_contribution(),
     )
 
 
