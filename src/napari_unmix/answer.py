@@ -274,20 +274,27 @@ class Findings(Frozen):
 
 
 @dataclass(frozen=True, eq=False)
-class Bend:
+class Contribution:
     """What a mixing that is not linear, or varying endmembers, add to s·aM: ``scores`` (N, K) or (H, W, K) times ``basis`` (K, B)."""
 
     scores: FloatArray
     basis: FloatArray
 
+    def of(self, pixels: Any, bands: BoolArray | slice = slice(None)) -> Contribution:
+        """The part of some ``pixels`` (an index of ``scores``) in some ``bands``, in double precision."""
+        return Contribution(np.asarray(self.scores[pixels], dtype=np.float64), self.basis[:, bands])
+
 
 def mixed(
-    abundances: FloatArray, endmembers: FloatArray, illumination: FloatArray | None = None, bend: Bend | None = None
+    abundances: FloatArray,
+    endmembers: FloatArray,
+    illumination: FloatArray | None = None,
+    contribution: Contribution | None = None,
 ) -> FloatArray:
-    """The forward model: s·aM + bend of (N, P) abundances, (P, B) endmembers, (N,) illumination, and ``bend`` (N, K), (K, B)."""
+    """The forward model: s·aM + contribution of (N, P) abundances, (P, B) endmembers, (N,) illumination, and ``contribution`` (N, K), (K, B)."""
     amounts = abundances if illumination is None else illumination[:, None] * abundances
     linear = amounts @ endmembers
-    return linear if bend is None else linear + bend.scores @ bend.basis
+    return linear if contribution is None else linear + contribution.scores @ contribution.basis
 
 
 @dataclass(frozen=True, eq=False)
@@ -309,7 +316,7 @@ class Unmixing:
     regions : (H, W) int, the auxiliary variable u, 0 = unknown; None where the method reads none
     model : name -> array, the fitted parameters that are saved with the run
     seconds : wall time of the whole run
-    bend : what the fit adds to s·aM, or None where mixing is linear
+    contribution : what the fit adds to s·aM, or None where mixing is linear
     """
 
     endmembers: FloatArray
@@ -325,7 +332,7 @@ class Unmixing:
     regions: IntArray | None = None
     model: dict[str, FloatArray] = field(default_factory=dict)
     seconds: float = 0.0
-    bend: Bend | None = None
+    contribution: Contribution | None = None
 
     @property
     def inversion(self) -> Inversion:
@@ -351,6 +358,6 @@ class Unmixing:
             return np.asarray(image[where], dtype=np.float64)
 
         light = None if self.illumination is None else rows(self.illumination)
-        bend = None if self.bend is None else Bend(rows(self.bend.scores), self.bend.basis[:, bands])
-        fitted: FloatArray = mixed(rows(self.abundances), self.endmembers[:, bands], light, bend)
+        contribution = None if self.contribution is None else self.contribution.of(where, bands)
+        fitted: FloatArray = mixed(rows(self.abundances), self.endmembers[:, bands], light, contribution)
         return fitted

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from napari_unmix.answer import Bend, Fit, Note, NoteKind, Progress, Unmixing, mixed
+from napari_unmix.answer import Contribution, Fit, Note, NoteKind, Progress, Unmixing, mixed
 from napari_unmix.auxiliary import make_side_information
 from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray, UnmixError
 from napari_unmix.geometry.counting import suggest_endmembers
@@ -83,8 +83,12 @@ def _lift(problem: Problem[MethodSpec], solution: Solution, notes: tuple[Note, .
     def image(values: FloatArray | None) -> FloatArray | None:
         return None if values is None else np.asarray(cube.image(values.astype(np.float32)))
 
-    bend = solution.bend
-    lifted = None if bend is None else Bend(np.asarray(image(bend.scores)), problem.all_bands(bend.basis))
+    contribution = solution.contribution
+    lifted = (
+        None
+        if contribution is None
+        else Contribution(np.asarray(image(contribution.scores)), problem.all_bands(contribution.basis))
+    )
     declared = {"declared_regions": side.declared, "sources": side.sources}
     return Unmixing(
         endmembers=problem.all_bands(solution.endmembers),
@@ -100,7 +104,7 @@ def _lift(problem: Problem[MethodSpec], solution: Solution, notes: tuple[Note, .
         regions=side.labels,
         model=solution.model,
         seconds=seconds,
-        bend=lifted,
+        contribution=lifted,
     )
 
 
@@ -110,8 +114,8 @@ def _reconstruction_error(spectra: FloatArray, solution: Solution) -> FloatArray
     for start in range(0, len(spectra), _CHUNK):
         rows = slice(start, start + _CHUNK)
         light = None if solution.illumination is None else solution.illumination[rows]
-        bend = None if solution.bend is None else Bend(solution.bend.scores[rows], solution.bend.basis)
-        residual = spectra[rows] - mixed(solution.abundances[rows], solution.endmembers, light, bend)
+        contribution = None if solution.contribution is None else solution.contribution.of(rows)
+        residual = spectra[rows] - mixed(solution.abundances[rows], solution.endmembers, light, contribution)
         error[rows] = np.sqrt(np.mean(residual**2, axis=1))
     return error
 

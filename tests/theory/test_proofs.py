@@ -13,7 +13,7 @@ from scipy.special import gammaln
 from scipy.stats import beta, kstest
 from scipy.stats import gamma as gamma_distribution
 
-from napari_unmix.model.priors.dirichlet import helmert
+from napari_unmix.model.logratio import helmert
 
 Array = np.ndarray
 

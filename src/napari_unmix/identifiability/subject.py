@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_unmix.answer import Bend, Findings, Recipe, Unmixing, mixed
+from napari_unmix.answer import Contribution, Findings, Recipe, Unmixing, mixed
 from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION
 from napari_unmix.cube import BoolArray, Cube, FloatArray, IntArray
 from napari_unmix.rows.inversion import Inversion
@@ -32,7 +32,7 @@ class Subject:
     valid : (H, W) where the N pixels are, in row-major order
     noise : white noise level
     alpha : (R, P) the declared regions' Dirichlet parameters, or None where the method fits none
-    bend : (N, K) scores and (K, B_good) basis of what the fit adds to s·aM, or None
+    contribution : (N, K) scores and (K, B_good) basis of what the fit adds to s·aM, or None
     """
 
     result: Unmixing
@@ -44,7 +44,7 @@ class Subject:
     valid: BoolArray
     noise: float
     alpha: FloatArray | None
-    bend: Bend | None = None
+    contribution: Contribution | None = None
 
     @property
     def findings(self) -> Findings:
@@ -79,7 +79,7 @@ class Subject:
     @property
     def residual(self) -> FloatArray:
         """(N, B_good) spectra minus what the result makes of them."""
-        return np.asarray(self.spectra - mixed(self.abundances, self.endmembers, self.illumination, self.bend))
+        return np.asarray(self.spectra - mixed(self.abundances, self.endmembers, self.illumination, self.contribution))
 
     def outside_signal(self) -> tuple[FloatArray, FloatArray]:
         """(N, B) what the best subspace of P endmembers leaves of the spectra, and its basis (B, K): affine, or linear where brightness is free."""
@@ -116,7 +116,7 @@ def gather(cube: Cube, result: Unmixing) -> Subject:
     spectra = cube.spectra[valid][:, cube.good_bands].astype(np.float64)
     endmembers = result.endmembers[:, cube.good_bands]
     light = np.ones(len(spectra)) if result.illumination is None else result.illumination[valid].astype(np.float64)
-    bend = result.bend
+    contribution = result.contribution
     return Subject(
         result=result,
         spectra=spectra,
@@ -127,7 +127,7 @@ def gather(cube: Cube, result: Unmixing) -> Subject:
         valid=valid,
         noise=result.findings.noise or noise_level(spectra, len(endmembers)),
         alpha=None if alpha is None or not declared else np.array(alpha),
-        bend=None if bend is None else Bend(bend.scores[valid].astype(np.float64), bend.basis[:, cube.good_bands]),
+        contribution=None if contribution is None else contribution.of(valid, cube.good_bands),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar, cast
 
 import numpy as np
 
-from napari_unmix.answer import Bend, Findings, Fit, Note, Preview
+from napari_unmix.answer import Contribution, Findings, Fit, Note, Preview
 from napari_unmix.auxiliary import SideInformation
 from napari_unmix.cube import Cube, FloatArray, IntArray
 from napari_unmix.geometry.picks import vertex_components
@@ -86,7 +86,7 @@ class Problem(Generic[Spec]):
 class Solution:
     """What a method returns, on the problem's own pixels and bands; see ``Unmixing`` for the meaning of each part.
 
-    Endmembers (P, B_good) are in the order of ``Problem.order`` and as ``Inversion.written``; ``bend`` has scores (N, K) and basis (K, B_good).
+    Endmembers (P, B_good) are in the order of ``Problem.order`` and as ``Inversion.written``; ``contribution``: scores (N, K), basis (K, B_good).
     """
 
     endmembers: FloatArray
@@ -97,7 +97,7 @@ class Solution:
     notes: tuple[Note, ...] = ()
     history: tuple[tuple[str, int, float], ...] = ()
     model: dict[str, FloatArray] = field(default_factory=dict)
-    bend: Bend | None = None
+    contribution: Contribution | None = None
 
 
 def implementation(spec: MethodSpec) -> Callable[[Problem[MethodSpec]], Fit[Solution]]:

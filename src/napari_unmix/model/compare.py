@@ -2,74 +2,93 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Generator
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import NamedTuple
+
+from torch import Tensor
 
 from napari_unmix.cube import FloatArray, IntArray
-from napari_unmix.model.learn import logistic_normal_from
-from napari_unmix.model.mixing.pixel import LinearMixing
-from napari_unmix.model.priors.dirichlet import RegionDirichlet
-from napari_unmix.model.priors.gaussian import GaussianPosterior, gaussian_posterior
-from napari_unmix.model.settle import SemiAmortised, Step, counted_steps
+from napari_unmix.model.data import Data, State
+from napari_unmix.model.fitted import Fitted, GaussianFitted, LaplaceFitted, finish
+from napari_unmix.model.infer import e_step
+from napari_unmix.model.mixing.base import LinearMixing
+from napari_unmix.model.priors.gaussian import gaussian_posterior
+from napari_unmix.model.settle import Steps, settle
 
 _MOST_LEARNED = 20_000
 _ROUNDS = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Contest:
-    """The state with the prior that won, its name, the evidence in nats per pixel of every prior that took part, and what to tell the user.
+class PriorChoice:
+    """The fit whose prior won, that prior's name, the evidence in nats per pixel of every prior that took part, and what to tell the user."""
 
-    ``gaussian`` where the Gaussian won: its abundances are used, and the state's prior is then the better of the other two.
-    """
-
-    state: SemiAmortised
+    fitted: Fitted
     prior: str
-    evidence: dict[str, float]
-    gaussian: GaussianPosterior | None
+    evidence: Mapping[str, float]
     note: str
 
 
-def contest(
-    state: SemiAmortised, spectra: FloatArray, regions: IntArray, *, choice: str
-) -> Generator[Step, None, Contest]:
-    """Fit the priors that ``choice`` ("auto", "dirichlet", "logistic-normal") admits, and finish with the one of the highest evidence."""
-    counter, steps = itertools.count(1), 40
-    states: dict[str, SemiAmortised] = {}
-    if choice != "logistic-normal":
-        yield from counted_steps(state.finish(), counter, steps)
-        states["dirichlet"] = state
-    if choice != "dirichlet":
-        other = replace(state, latents=state.latents.clone(), posterior=None)
-        rows = state.learned_pixels(_MOST_LEARNED)
-        moments = state.solve(rows).moments(state.model.size)
-        prior = cast(RegionDirichlet, state.model.prior)
-        other.model = replace(
-            state.model, prior=logistic_normal_from(prior, moments, state.regions[rows], state.model.basis())
-        )
-        yield from counted_steps(other.settled(rows, _ROUNDS), counter, steps)
-        yield from counted_steps(other.finish(), counter, steps)
-        states["logistic-normal"] = other
-    evidence = {name: candidate.evidence() for name, candidate in states.items()}
-    best = max(evidence, key=lambda name: evidence[name])
-    for name in states.keys() - {best}:
-        states[name].posterior = None  # large scenes: one posterior at a time
-    gaussian = None
-    if choice == "auto" and state.model.light is None and isinstance(state.model.mixing, LinearMixing):
-        gaussian = gaussian_posterior(spectra, state.endmembers(), regions, state.model.variance**0.5)
-    if gaussian is not None:
-        evidence["gaussian"] = gaussian.evidence
-    won = max(evidence, key=lambda name: evidence[name])
-    chosen = states[best]
-    return Contest(chosen, won, evidence, gaussian if won == "gaussian" else None, _note(won, evidence, choice))
+def choose_prior(
+    data: Data, state: State, spectra: FloatArray, regions: IntArray, *, choice: str
+) -> Steps[PriorChoice]:
+    """Fit the priors that ``choice`` ("auto", "dirichlet", "logistic-normal") admits, and finish with the one of the highest evidence.
+
+    ``state`` has the Dirichlet; ``spectra`` (N, B) and ``regions`` (N,), 0 = unknown, are what the Gaussian reads.
+    """
+    # 1. The Dirichlet that the fit has had so far, a logistic-normal with its moments, or both. Large scenes: one posterior at a time.
+    if choice == "logistic-normal":
+        other = yield from _as_logistic_normal(state, data)
+        best, evidence = other.fitted, {"logistic-normal": other.fitted.evidence()}
+    else:
+        best = yield from finish(state, data)
+        evidence = {"dirichlet": best.evidence()}
+    if choice == "auto":
+        other = yield from _as_logistic_normal(best.state, data)
+        evidence["logistic-normal"] = other.fitted.evidence()
+        # The learned pixels were solved once more for their moments: the Dirichlet's abundances are read where they came to lie.
+        sharper = replace(best, state=best.state.with_latents(other.rows, other.latents))
+        best = other.fitted if compare(evidence) == "logistic-normal" else sharper
+    # 2. The Gaussian, in closed form.
+    fitted: Fitted = best
+    if choice == "auto" and best.state.model.light is None and isinstance(best.state.model.mixing, LinearMixing):
+        gaussian = gaussian_posterior(spectra, best.endmembers(), regions, best.state.model.variance**0.5)
+        if gaussian is not None:
+            closed = GaussianFitted(gaussian, best)
+            evidence["gaussian"] = closed.evidence()
+            fitted = closed if compare(evidence) == "gaussian" else best
+    return PriorChoice(fitted, compare(evidence), evidence, prior_note(evidence, choice))
+
+
+class _Other(NamedTuple):
+    """The logistic-normal's fit, and the pixels whose moments it began with: where their latents (n, D) lay under the prior before."""
+
+    fitted: LaplaceFitted
+    rows: Tensor
+    latents: Tensor
+
+
+def _as_logistic_normal(state: State, data: Data) -> Steps[_Other]:
+    """The same fit with a logistic-normal of the posterior's moments, settled and finished."""
+    rows = data.learned_pixels(_MOST_LEARNED)
+    posterior = e_step(state.model, state.latents, data, rows)
+    law = state.model.prior.logistic_normal(posterior.moments(state.model.size), data.regions[rows])
+    settled = yield from settle(replace(state, model=replace(state.model, prior=law)), data, rows, _ROUNDS)
+    return _Other((yield from finish(settled.state, data)), rows, posterior.latents)
+
+
+def compare(evidence: Mapping[str, float]) -> str:
+    """The prior of the highest evidence; of equals the first."""
+    return max(evidence, key=lambda name: evidence[name])
 
 
 _NAMES = {"dirichlet": "Dirichlet", "logistic-normal": "logistic-normal", "gaussian": "Gaussian with full covariance"}
 
 
-def _note(won: str, evidence: dict[str, float], choice: str) -> str:
+def prior_note(evidence: Mapping[str, float], choice: str) -> str:
+    """Which prior won, and by how much."""
+    won = compare(evidence)
     if choice != "auto":
         return f"Region prior: {_NAMES[won]}, as asked."
     others = " and ".join(

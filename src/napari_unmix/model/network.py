@@ -1,13 +1,17 @@
-"""What the generative methods share: the device, the inference network, and one training loop."""
+"""What the methods that train share: the device, the inference network, and one training loop."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+
+from napari_unmix.answer import Note, NoteKind
+from napari_unmix.cube import FloatArray
 
 # An epoch of a large scene is a sample of it: the network is small and sees enough.
 MOST_STEPS_PER_EPOCH = 120
@@ -16,21 +20,6 @@ MOST_STEPS_PER_EPOCH = 120
 def best_device() -> torch.device:
     """The GPU where there is one that works in double precision, else the CPU."""
     return torch.device("cuda") if torch.cuda.is_available() else torch.device("cpu")
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Run torch on one thread of the CPU, and give the caller's setting back.
-
-    Tensors here are small (thousands of pixels by a few endmembers): a second thread gains nothing on an idle machine, and where another
-    program, or the window, holds a core, waiting for it made fits two to three times slower.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class InferenceNetwork(nn.Module):
@@ -55,23 +44,57 @@ class InferenceNetwork(nn.Module):
         hidden = self.body((scores - self.centre) / self.spread)
         return self.mean(hidden), self.log_std(hidden).clamp(-12.0, 3.0)
 
+    def abundances(self, scores: Tensor, read: Callable[[Tensor], Tensor]) -> FloatArray:
+        """(N, P) what ``read`` makes of the means of the latents."""
+        with torch.no_grad():
+            return np.asarray(read(self(scores)[0]).cpu().numpy())
+
+    def parameters_by_name(self) -> dict[str, FloatArray]:
+        """All weights, to be saved, each under "network."."""
+        return {
+            f"network.{name}": value.detach().cpu().numpy().astype(np.float32)
+            for name, value in self.state_dict().items()
+        }
+
 
 def entropy(log_std: Tensor) -> Tensor:
     """(N,) entropy of a diagonal normal distribution, in nats."""
     return (log_std + 0.5 * (1 + math.log(2 * math.pi))).sum(dim=1)
 
 
-# What is minimised, at the annealed noise, and the same at the final noise: the second is what falls while annealing moves the first.
-Loss = Callable[[Tensor, float], tuple[Tensor, float]]
+class Loss(NamedTuple):
+    """What is minimised, per pixel: ``total`` at the annealed noise, and ``shown``, the same at the final noise.
+
+    The second is what falls while annealing moves the first.
+    """
+
+    total: Tensor
+    shown: float
+
+
+class Step(NamedTuple):
+    """``step`` batches of ``steps`` are done (0: how many is not known); ``loss`` per pixel; ``dropped`` of them had no finite loss."""
+
+    step: int
+    steps: int
+    loss: float
+    dropped: int = 0
 
 
 def train(
-    parameters: list[Tensor], loss: Loss, count: int, *, epochs: int, batch: int, learning_rate: float, seed: int
-) -> Iterator[tuple[int, int, float]]:
-    """One-cycle Adam over minibatches; yields (step, steps, loss at the final noise) after every batch.
+    parameters: list[Tensor],
+    loss: Callable[[Tensor, float], Loss],
+    count: int,
+    *,
+    epochs: int,
+    batch: int,
+    learning_rate: float,
+    seed: int,
+) -> Iterator[Step]:
+    """One-cycle Adam over minibatches; yields after every batch.
 
     ``loss`` takes pixel indices and the share of training that is done (for annealing) and returns means per pixel. Gradients are
-    clipped; a batch whose loss is not finite changes nothing.
+    clipped; a batch whose loss is not finite changes nothing, and is counted.
     """
     generator = torch.Generator().manual_seed(seed)
     batch = min(batch, count)
@@ -80,7 +103,7 @@ def train(
     optimiser = torch.optim.Adam(parameters, lr=learning_rate)
     # OneCycleLR divides by its number of warm-up steps: it needs a few.
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=learning_rate, total_steps=max(steps, 8))
-    order = torch.randperm(count, generator=generator)
+    order, dropped = torch.randperm(count, generator=generator), 0
     for step in range(steps):
         place = step % per_epoch
         if place == 0:
@@ -91,8 +114,18 @@ def train(
             value.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(parameters, 10.0)
             optimiser.step()
-        schedule.step()
-        yield step + 1, steps, shown
+            schedule.step()
+        else:
+            dropped += 1
+        yield Step(step + 1, steps, shown, dropped)
+
+
+def dropped_notes(last: Step) -> tuple[Note, ...]:
+    """What to tell the user of batches that ``train`` left out, from its last step."""
+    if not last.dropped:
+        return ()
+    said = f"{last.dropped} of {last.steps} training batches had no finite loss and changed nothing."
+    return (Note(NoteKind.DOUBT, said, "Look for extreme values in the cube, or lower the learning rate."),)
 
 
 def annealed_variance(variance: float, start: float, done: float) -> float:

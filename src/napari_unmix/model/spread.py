@@ -8,8 +8,9 @@ from torch import Tensor
 
 from napari_unmix.cube import FloatArray
 from napari_unmix.geometry.found import Found
-from napari_unmix.model.infer import Model, Posterior
-from napari_unmix.model.priors.dirichlet import softmax_slope
+from napari_unmix.model.infer import Posterior
+from napari_unmix.model.law import Model
+from napari_unmix.model.logratio import softmax_slope
 from napari_unmix.regions.acceptance import POORLY_DETERMINED, Refined
 
 _CHUNK = 5_000

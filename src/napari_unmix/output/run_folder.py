@@ -32,7 +32,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from napari_unmix import __version__
-from napari_unmix.answer import Bend, Findings, Note, NoteKind, Unmixing
+from napari_unmix.answer import Contribution, Findings, Note, NoteKind, Unmixing
 from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray, UnmixError
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import spec_class
@@ -91,7 +91,7 @@ class Run:
 
         implementation(self.spec)  # the recipes of a method are known once its code is
         model = self.model()
-        scores, basis = model.pop("bend.scores", None), model.pop("bend.basis", None)
+        scores, basis = model.pop("contribution.scores", None), model.pop("contribution.basis", None)
         try:
             findings = Findings.model_validate(self.meta["findings"])
         except (ValidationError, KeyError) as error:
@@ -112,7 +112,7 @@ class Run:
             regions=self.regions,
             model=model,
             seconds=float(self.meta["timings"]["unmix_seconds"]),
-            bend=None if scores is None or basis is None else Bend(scores, basis),
+            contribution=None if scores is None or basis is None else Contribution(scores, basis),
         )
         return replace(result, reconstruction_error=_error_image(cube, result))
 
@@ -243,10 +243,10 @@ def _write_files(folder: Path, cube: Cube, result: Unmixing, report: Report, ann
 
 
 def _saved_model(result: Unmixing) -> dict[str, FloatArray]:
-    if result.bend is None:
+    if result.contribution is None:
         return result.model
-    bend = {"bend.scores": result.bend.scores, "bend.basis": result.bend.basis}
-    return {**result.model, **bend}
+    contribution = {"contribution.scores": result.contribution.scores, "contribution.basis": result.contribution.basis}
+    return {**result.model, **contribution}
 
 
 def _write_endmembers(path: Path, cube: Cube, result: Unmixing) -> None:

@@ -15,7 +15,7 @@ from napari_unmix.geometry.search import find_endmembers
 from napari_unmix.methods.contract import Problem, QuickLook, Solution
 from napari_unmix.methods.gcl.spec import GclSpec
 from napari_unmix.methods.least_squares import inverted_in_parts
-from napari_unmix.model.network import one_thread
+from napari_unmix.model.threads import steps_on_one_thread
 from napari_unmix.regions.acceptance import spatial_redundancy, without_brightness
 from napari_unmix.regions.contrast import Contrast, LinearGcl, linear_gcl, usable_regions
 from napari_unmix.rows.alignment import match_endmembers
@@ -30,13 +30,9 @@ MOST_UNCERTAIN = 0.1
 _LIT_ROUNDS = 2
 
 
+@steps_on_one_thread
 def fit(problem: Problem[GclSpec]) -> Fit[Solution]:
     """Hyvärinen, Sasaki, Turner, AISTATS 2019, with a linear head on the simplex; see the module's text and the card."""
-    with one_thread():
-        return (yield from _fit(problem))
-
-
-def _fit(problem: Problem[GclSpec]) -> Fit[Solution]:
     # 1. The geometry's endmembers.
     look = QuickLook(problem)
     search = find_endmembers(

@@ -1,6 +1,6 @@
 """The identifiable VAE: a|u by a region prior, x = s·f(a) + ε (theory M1–M5; s free with illumination, f linear unless asked otherwise).
 
-Endmembers come from the rule that the data allow (``geometry.route``), refined by region moments where painted regions carry them: they
+Endmembers come from the rule that the data allow (``geometry.search``), refined by region moments where painted regions carry them: they
 are the anchor. Then the inference network and α(u), by the ELBO. Then semi-amortised inference: every pixel's posterior mode by
 Gauss–Newton from the network's proposal, α(u) by Newton on the posterior's moments, and the endmembers within their uncertainty, kept only
 where the evidence rises. Another mixing starts from there. Last, region priors compete by evidence.
@@ -8,14 +8,13 @@ where the evidence rises. Another mixing starts from there. Last, region priors 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator
 from dataclasses import replace
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
 from napari_unmix.answer import (
-    Bend,
     Findings,
     Fit,
     MixingFound,
@@ -24,7 +23,6 @@ from napari_unmix.answer import (
     Preview,
     PriorFound,
     Progress,
-    RestartsFound,
     staged,
 )
 from napari_unmix.cube import FloatArray
@@ -34,103 +32,147 @@ from napari_unmix.geometry.picks import unit_length
 from napari_unmix.geometry.search import find_endmembers
 from napari_unmix.methods.contract import Problem, QuickLook, Solution
 from napari_unmix.methods.ivae.spec import IvaeSpec
-from napari_unmix.model.compare import Contest, contest
-from napari_unmix.model.infer import smallest_singular_values
-from napari_unmix.model.network import one_thread
-from napari_unmix.model.nonlinear import bend
-from napari_unmix.model.settle import SemiAmortised, Step
-from napari_unmix.model.spread import endmember_error, widened
+from napari_unmix.model.compare import choose_prior
+from napari_unmix.model.data import Data, State
+from napari_unmix.model.elbo import train_network
+from napari_unmix.model.fit import fit as fit_linear
+from napari_unmix.model.network import InferenceNetwork, Step, dropped_notes
+from napari_unmix.model.nonlinear import MixingFit, fit_mixing
+from napari_unmix.model.settle import numbered
+from napari_unmix.model.spread import endmember_error
+from napari_unmix.model.start import Start, start_from_least_squares
+from napari_unmix.model.threads import steps_on_one_thread
 from napari_unmix.regions.acceptance import Refined, refine_by_regions
 from napari_unmix.rows.inversion import Inverted
 from napari_unmix.rows.simplex import fully_constrained
+
+T = TypeVar("T")
 
 # Shares of the progress bar.
 _SEARCHED, _TRAINED, _REFINED, _BENT = 0.35, 0.55, 0.75, 0.9
 
 
+@steps_on_one_thread
 def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
     """Fit the model; see the module's text. Khemakhem et al. 2020 (AISTATS) for the conditional prior; the theory page for the rest."""
-    with one_thread():
-        return (yield from _fit(problem))
-
-
-def _fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
     spec = problem.spec
+    # 1. Endmembers: the search's, refined by region moments where painted regions carry them.
     found = yield from _search(problem)
     # Only declared regions: the covariance of automatic segments is variability and not mixing.
     refined = refine_by_regions(problem.spectra, problem.declared, problem.cube.valid_pixels, found, problem.inversion)
     order = problem.order(refined.endmembers)
     endmembers = problem.inversion.written(refined.endmembers[order])
     uncertain = endmember_error(refined, found)[order]
-    state = _started(problem, endmembers, refined.vertex_std[order], found)
-    report = _Reporter(problem)
-    report.state, report.read = state, state.quick_abundances
-    yield from report.steps(
-        "training the inference network",
-        state.train_network(epochs=spec.epochs, batch=spec.batch, learning_rate=spec.learning_rate, seed=spec.seed),
-        (_SEARCHED, _TRAINED),
+    # 2. The inference network and α(u), by the ELBO.
+    start = _started(problem, endmembers, refined.vertex_std[order], found)
+    report = _Reporter(problem, start.data, start.state)
+    report.network = start.network
+    training = train_network(
+        start.network,
+        start.data,
+        start.state.model,
+        start.prior,
+        epochs=spec.epochs,
+        batch=spec.batch,
+        learning_rate=spec.learning_rate,
+        seed=spec.seed,
     )
-    report.read = state.abundances
-    yield from report.steps("refining the posterior", state.refine(), (_TRAINED, _REFINED))
-    mixing = MixingFound()
-    notes: list[Note] = []
+    trained = yield from report.steps("training the inference network", training, (_SEARCHED, _TRAINED))
+    report.network = None
+    # 3. Every pixel's posterior, α(u) and the endmembers by EM.
+    fitting = numbered(fit_linear(start, trained.prior), report.look)
+    state, restarts = yield from report.steps("refining the posterior", fitting, (_TRAINED, _REFINED))
+    report.look(state)
+    # 4. Another mixing, where it is asked for.
+    data, notes, mixing = start.data, [*dropped_notes(trained.last)], MixingFound()
     if spec.mixing != "linear" or spec.variability:
-        bending = bend(
+        asked = fit_mixing(
+            data,
             state,
             problem.spectra,
             spec.mixing,
             variability=spec.variability,
-            uncertain=uncertain,
-            shown=_shown(problem, endmembers, found),
+            endmember_error=uncertain,
+            purest=_shown(problem, endmembers, found),
             seed=spec.seed,
         )
-        bent, linear, evidence = yield from report.steps("fitting the mixing", bending, (_REFINED, _BENT))
-        kept = bent.model.mixing.extras > 0 or type(bent.model.mixing) is not type(state.model.mixing)
-        notes += _mixing_notes(spec, kept, evidence - linear)
-        fitted = f"{spec.mixing} with variability" if spec.variability else spec.mixing
-        mixing = MixingFound(
-            kept=spec.mixing if kept else "linear",
-            variability=spec.variability and kept,
-            evidence={"linear": linear, fitted: evidence},
-        )
-        state = report.state = bent
-        report.read = state.abundances
-    competing = contest(state, problem.spectra, problem.regions, choice=spec.prior)
-    won = yield from report.steps("comparing region priors", competing, (_BENT, 1.0))
-    return _solution(problem, found, refined, won, uncertain, mixing, notes, report.history)
+        mixed = yield from report.steps("fitting the mixing", numbered(asked), (_REFINED, _BENT))
+        notes += _mixing_notes(spec, mixed.kept, mixed.evidence - mixed.linear)
+        mixing = _mixing_found(spec, mixed)
+        data, state = report.data, report.state = mixed.data, mixed.state
+    # 5. The region prior, by evidence.
+    competing = choose_prior(data, state, problem.spectra, problem.regions, choice=spec.prior)
+    chosen = yield from report.steps("comparing region priors", numbered(competing), (_BENT, 1.0))
+    fitted = chosen.fitted
+    findings = Findings(
+        recipe=found.recipe,
+        noise=found.noise,
+        moments=refined.found,
+        prior=PriorFound(chosen=chosen.prior, evidence=dict(chosen.evidence)),
+        alpha=tuple(map(tuple, fitted.concentrations()[: problem.side.declared].tolist())) or None,
+        mixing=mixing.model_copy(update={"smallest_slope": fitted.smallest_jacobian()}),
+        restarts=restarts,
+        endmember_error=tuple(uncertain.tolist()),
+        misfit=fitted.misfit(),
+        search=found.numbers,
+    )
+    inverted = Inverted(fitted.abundances(), fitted.brightness())
+    endmembers, inverted = problem.inversion.rewritten(fitted.endmembers(), inverted)
+    added = fitted.nonlinear_contribution()
+    return Solution(
+        endmembers=endmembers,
+        abundances=inverted.abundances,
+        abundance_std=fitted.std(uncertain),
+        illumination=inverted.illumination,
+        notes=(*_search_notes(found, refined), *refined.notes, *notes, Note(NoteKind.PRIOR, chosen.note)),
+        history=tuple(report.history),
+        findings=findings,
+        model={**start.network.parameters_by_name(), **fitted.parameters()},
+        contribution=added,
+    )
 
 
 class _Reporter:
     """Turns steps into progress: the share of the bar, the history, and a preview of what there is."""
 
-    def __init__(self, problem: Problem[IvaeSpec]) -> None:
-        self.problem = problem
+    def __init__(self, problem: Problem[IvaeSpec], data: Data, state: State) -> None:
+        self.problem, self.data, self.state = problem, data, state
+        self.network: InferenceNetwork | None = None  # whose means are shown while it trains
         self.history: list[tuple[str, int, float]] = []
-        self.state: SemiAmortised
-        self.read: Callable[[], FloatArray]
 
-    def steps(self, stage: str, inner: Iterator[Step], share: tuple[float, float]) -> Generator[Progress, None, Any]:
+    def look(self, state: State) -> None:
+        """Show this state from now on."""
+        self.state = state
+
+    def steps(
+        self, stage: str, inner: Generator[Step, None, T], share: tuple[float, float]
+    ) -> Generator[Progress, None, T]:
         start, end = share
         while True:
             try:
-                step, steps, loss = next(inner)
+                step, steps, loss, _ = next(inner)
             except StopIteration as last:
-                return last.value
+                result: T = last.value
+                return result
             self.history.append((stage, step, loss))
-            done = start + (end - start) * step / steps
-            yield Progress(stage, step, steps, done, loss, self._preview)
+            # Where it is not known how many steps it takes, the bar approaches its share.
+            done = step / steps if steps else step / (step + 60)
+            yield Progress(stage, step, steps, start + (end - start) * done, loss, self._preview)
 
     def _preview(self) -> Preview:
-        return self.problem.preview(self.state.endmembers(), self.read())
+        abundances = self.state.abundances()
+        if self.network is not None:
+            abundances = self.network.abundances(self.data.scores, self.state.model.abundances)
+        return self.problem.preview(self.state.endmembers(self.data), abundances)
 
 
-def _started(problem: Problem[IvaeSpec], endmembers: FloatArray, vertex_std: FloatArray, found: Found) -> SemiAmortised:
+def _started(problem: Problem[IvaeSpec], endmembers: FloatArray, vertex_std: FloatArray, found: Found) -> Start:
     """The linear state: painted materials are regions of their own, whose α leans to their vertex."""
     spec = problem.spec
     regions, count = problem.regions.copy(), int(problem.regions.max(initial=0))
     for material, pixels in enumerate(problem.materials.values()):
         regions[pixels] = count + 1 + material
-    return SemiAmortised.start(
+    return start_from_least_squares(
         problem.spectra,
         regions,
         endmembers,
@@ -140,6 +182,15 @@ def _started(problem: Problem[IvaeSpec], endmembers: FloatArray, vertex_std: Flo
         seed=spec.seed,
         strokes=range(count + 1, count + 1 + len(problem.materials)),
         painted=problem.side.declared,
+    )
+
+
+def _mixing_found(spec: IvaeSpec, mixed: MixingFit) -> MixingFound:
+    fitted = f"{spec.mixing} with variability" if spec.variability else spec.mixing
+    return MixingFound(
+        kept=spec.mixing if mixed.kept else "linear",
+        variability=spec.variability and mixed.kept,
+        evidence={"linear": mixed.linear, fitted: mixed.evidence},
     )
 
 
@@ -184,51 +235,6 @@ def _search(problem: Problem[IvaeSpec]) -> Fit[Found]:
         seed=problem.spec.seed,
     )
     return (yield from staged("finding endmembers", search, (0.0, _SEARCHED), show=lambda loss: (loss, look)))
-
-
-def _solution(
-    problem: Problem[IvaeSpec],
-    found: Found,
-    refined: Refined,
-    won: Contest,
-    uncertain: FloatArray,
-    mixing: MixingFound,
-    notes: list[Note],
-    history: list[tuple[str, int, float]],
-) -> Solution:
-    state = won.state
-    misfit = state.misfit()
-    if won.gaussian is None:
-        abundances, std = state.abundances(), state.std(uncertain)
-    else:
-        abundances, std = won.gaussian.abundances, won.gaussian.std_with(uncertain)
-    alpha = np.asarray(state.model.prior.concentrations().cpu().numpy())[: problem.side.declared]
-    smallest = float(smallest_singular_values(state.latents, state.model).min())
-    findings = Findings(
-        recipe=found.recipe,
-        noise=found.noise,
-        moments=refined.found,
-        prior=PriorFound(chosen=won.prior, evidence=won.evidence),
-        alpha=tuple(map(tuple, alpha.tolist())) or None,
-        mixing=mixing.model_copy(update={"smallest_slope": smallest}),
-        restarts=RestartsFound.model_validate(state.restarts),
-        endmember_error=tuple(uncertain.tolist()),
-        misfit=misfit,
-        search=found.numbers,
-    )
-    endmembers, inverted = problem.inversion.rewritten(state.endmembers(), Inverted(abundances, state.brightness()))
-    bend = state.bend() if won.gaussian is None else None
-    return Solution(
-        endmembers=endmembers,
-        abundances=inverted.abundances,
-        abundance_std=widened(std, misfit),
-        illumination=inverted.illumination,
-        notes=(*_search_notes(found, refined), *refined.notes, *notes, Note(NoteKind.PRIOR, won.note)),
-        history=tuple(history),
-        findings=findings,
-        model=state.parameters(),
-        bend=None if bend is None else Bend(*bend),
-    )
 
 
 def _search_notes(found: Found, refined: Refined) -> list[Note]:

@@ -16,7 +16,8 @@ from napari_unmix.cube import FloatArray
 from napari_unmix.geometry.picks import vertex_components
 from napari_unmix.methods.contract import Problem, Solution
 from napari_unmix.methods.mae.spec import MaeSpec
-from napari_unmix.model.network import best_device, one_thread, train
+from napari_unmix.model.network import Loss, Step, best_device, dropped_notes, train
+from napari_unmix.model.threads import seeded, steps_on_one_thread
 from napari_unmix.rows.simplex import project_to_simplex
 from napari_unmix.rows.subspace import noise_level
 
@@ -32,19 +33,15 @@ _PROBED = 20_000
 _TRAINED = 0.85
 
 
+@steps_on_one_thread
 def fit(problem: Problem[MaeSpec]) -> Fit[Solution]:
     """Train on the pretext, pick vertices among the reconstructions, probe linearly."""
-    with one_thread():
-        return (yield from _fit(problem))
-
-
-def _fit(problem: Problem[MaeSpec]) -> Fit[Solution]:
     spec = problem.spec
     yield Progress("hiding bands", 0, 1, 0.01)
-    torch.manual_seed(spec.seed)
-    model = MaskedAutoencoder(problem.spectra, problem.endmember_count, spec.seed)
-    history = []
-    for step, steps, loss in train(
+    with seeded(spec.seed):
+        model = MaskedAutoencoder(problem.spectra, problem.endmember_count, spec.seed)
+    history, batch = [], Step(0, 0, 0.0)
+    for batch in train(
         list(model.parameters()),
         model.loss,
         len(problem.spectra),
@@ -53,6 +50,7 @@ def _fit(problem: Problem[MaeSpec]) -> Fit[Solution]:
         learning_rate=spec.learning_rate,
         seed=spec.seed,
     ):
+        step, steps, loss, _ = batch
         history.append(("filling in hidden bands", step, loss))
         share = 0.02 + (_TRAINED - 0.02) * step / steps
         yield Progress("filling in hidden bands", step, steps, share, loss, lambda: _preview(problem, model))
@@ -69,7 +67,7 @@ def _fit(problem: Problem[MaeSpec]) -> Fit[Solution]:
         endmembers=endmembers,
         abundances=abundances,
         illumination=_brightness(problem.spectra, abundances @ endmembers) if spec.illumination else None,
-        notes=(Note(NoteKind.METHOD, caveat),),
+        notes=(Note(NoteKind.METHOD, caveat), *dropped_notes(batch)),
         history=tuple(history),
         findings=Findings(noise=noise_level(problem.spectra, problem.endmember_count)),
         model={
@@ -142,12 +140,12 @@ class MaskedAutoencoder(nn.Module):
         embedding: Tensor = self.encoder(torch.cat([data * seen / share, hidden], dim=1))
         return embedding
 
-    def loss(self, rows: Tensor, done: float) -> tuple[Tensor, float]:
+    def loss(self, rows: Tensor, done: float) -> Loss:
         """Mean squared error on the hidden bands."""
         data, hidden = self.data[rows], self.masks(len(rows), self.generator)
         weight = hidden[:, self.block_of_band]
         value = (weight * (self.decoder(self.encode(data, hidden)) - data) ** 2).sum() / weight.sum()
-        return value, float(value.detach())
+        return Loss(value, float(value.detach()))
 
     def embed(self, rows: slice) -> FloatArray:
         """(n, K) mean over masks and their complements; the same masks at every call."""

@@ -7,6 +7,7 @@ Theorem 1: without assumptions on u the latents are not identifiable). It starts
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,8 +18,18 @@ from napari_unmix.cube import FloatArray
 from napari_unmix.geometry.picks import vertex_components
 from napari_unmix.methods.contract import Problem, Solution
 from napari_unmix.methods.vae.spec import VaeSpec
-from napari_unmix.model.network import InferenceNetwork, annealed_variance, best_device, entropy, one_thread, train
-from napari_unmix.model.priors.dirichlet import helmert
+from napari_unmix.model.logratio import helmert
+from napari_unmix.model.network import (
+    InferenceNetwork,
+    Loss,
+    Step,
+    annealed_variance,
+    best_device,
+    dropped_notes,
+    entropy,
+    train,
+)
+from napari_unmix.model.threads import seeded, steps_on_one_thread
 from napari_unmix.rows.inversion import Inverted
 from napari_unmix.rows.subspace import linear_subspace, noise_level
 
@@ -26,18 +37,14 @@ _CHUNK = 50_000
 _SAMPLES = 64
 
 
+@steps_on_one_thread
 def fit(problem: Problem[VaeSpec]) -> Fit[Solution]:
     """Train by the ELBO with annealed noise (Kingma & Welling 2014); abundances are the posterior's means by sampling."""
-    with one_thread():
-        return (yield from _fit(problem))
-
-
-def _fit(problem: Problem[VaeSpec]) -> Fit[Solution]:
     spec = problem.spec
     yield Progress("finding a start", 0, 1, 0.02)
     model = _Model.start(problem)
-    history = []
-    for step, steps, loss in train(
+    history, batch = [], Step(0, 0, 0.0)
+    for batch in train(
         model.parameters(),
         model.loss,
         len(model.scores),
@@ -46,6 +53,7 @@ def _fit(problem: Problem[VaeSpec]) -> Fit[Solution]:
         learning_rate=spec.learning_rate,
         seed=spec.seed,
     ):
+        step, steps, loss, _ = batch
         history.append(("training", step, loss))
         yield Progress(
             "training",
@@ -68,17 +76,21 @@ def _fit(problem: Problem[VaeSpec]) -> Fit[Solution]:
         abundances=inverted.abundances,
         abundance_std=std,
         illumination=inverted.illumination,
-        notes=(Note(NoteKind.METHOD, caveat),),
+        notes=(Note(NoteKind.METHOD, caveat), *dropped_notes(batch)),
         history=tuple(history),
         findings=Findings(noise=model.noise),
         model={
             "endmembers": endmembers.astype(np.float32),
-            **{
-                f"network.{name}": value.cpu().numpy().astype(np.float32)
-                for name, value in model.network.state_dict().items()
-            },
+            **model.network.parameters_by_name(),
         },
     )
+
+
+class _Decoded(NamedTuple):
+    """``log_abundances`` (n, P) and ``brightness`` (n, 1) of latents."""
+
+    log_abundances: Tensor
+    brightness: Tensor
 
 
 @dataclass(eq=False)
@@ -100,21 +112,21 @@ class _Model:
 
     @classmethod
     def start(cls, problem: Problem[VaeSpec]) -> _Model:
-        torch.manual_seed(problem.spec.seed)
         spectra, count, device = problem.spectra, problem.endmember_count, best_device()
         subspace = linear_subspace(spectra, min(count + 2, spectra.shape[1]))
         corners = subspace.scores(spectra[vertex_components(spectra, count, np.random.default_rng(problem.spec.seed))])
         level = max(float(np.abs(spectra).mean()), 1e-12)
         scores = torch.from_numpy(subspace.scores(spectra) / level).to(device)
         noise = noise_level(spectra, count)
-        latents = count - 1 + int(problem.spec.illumination)
+        with seeded(problem.spec.seed):
+            network = InferenceNetwork(scores, count - 1 + int(problem.spec.illumination))
         return cls(
             basis_spectra=subspace.basis,
             level=level,
             noise=noise,
             scores=scores,
             raw=torch.from_numpy(corners / level).to(device).requires_grad_(True),
-            network=InferenceNetwork(scores, latents),
+            network=network,
             basis=helmert(count, device=device),
             full_basis=torch.from_numpy(subspace.basis).to(device),
             variance=max((noise / level) ** 2, 1e-10),
@@ -126,7 +138,7 @@ class _Model:
     def parameters(self) -> list[Tensor]:
         return [*self.network.parameters(), self.raw]
 
-    def loss(self, rows: Tensor, done: float) -> tuple[Tensor, float]:
+    def loss(self, rows: Tensor, done: float) -> Loss:
         scores = self.scores[rows]
         mean, log_std = self.network(scores)
         latents = mean + log_std.exp() * torch.randn(
@@ -142,9 +154,9 @@ class _Model:
         negative: Tensor = torch.relu(-(self.raw @ self.full_basis)).square().sum() * 10.0 / self.variance**0.5
         misfit = 0.5 * (residual**2).sum(dim=1).mean()
         rest = negative - (log_prior + entropy(log_std)).mean()
-        return misfit / variance + rest, float((misfit / self.variance + rest).detach())
+        return Loss(misfit / variance + rest, float((misfit / self.variance + rest).detach()))
 
-    def _decode(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+    def _decode(self, latents: Tensor) -> _Decoded:
         size = self.basis.shape[1]
         log_abundances = torch.log_softmax(latents[:, :size] @ self.basis.T, dim=1)
         brightness = (
@@ -152,7 +164,7 @@ class _Model:
             if self.illuminated
             else torch.ones(len(latents), 1, dtype=latents.dtype, device=latents.device)
         )
-        return log_abundances, brightness
+        return _Decoded(log_abundances, brightness)
 
     def endmembers(self) -> FloatArray:
         """(P, B), non-negative."""
@@ -161,7 +173,7 @@ class _Model:
     def quick_abundances(self) -> FloatArray:
         """(N, P) at the network's means."""
         with torch.no_grad():
-            return np.asarray(self._decode(self.network(self.scores)[0])[0].exp().cpu().numpy())
+            return np.asarray(self._decode(self.network(self.scores)[0]).log_abundances.exp().cpu().numpy())
 
     def posterior(self, rows: Tensor) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Mean and standard deviation of abundances (n, P) and mean brightness (n,), by sampling."""

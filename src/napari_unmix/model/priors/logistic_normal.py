@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from napari_unmix.model.priors.dirichlet import HIDDEN_AT_ONCE, Moments, helmert, reweighted, sums_by_region
+from napari_unmix.model.logratio import basis_of
+from napari_unmix.model.priors.base import HIDDEN_AT_ONCE, Moments, Quadratic, reweighted, sums_by_region
 
 # A region's covariance is drawn towards the pooled one by P + 1 pixels' worth, its mean towards the overall mean by one.
 _MEAN_PIXELS = 1.0
@@ -45,7 +46,7 @@ class RegionLogisticNormal:
             lean,
             strength,
         )
-        return broad.updated(moments, regions)
+        return broad.m_step(moments, regions)
 
     @property
     def parameters_per_region(self) -> int:
@@ -65,12 +66,12 @@ class RegionLogisticNormal:
         log_det: Tensor = torch.linalg.slogdet(self.covariance)[1]
         return precision, log_det
 
-    def log_density(self, z: Tensor, regions: Tensor) -> Tensor:
+    def log_prob(self, z: Tensor, regions: Tensor) -> Tensor:
         """(N,) log density with respect to z (N, d) for u (N,), 0 = unknown."""
-        return -self.parts(z, regions)[0]
+        return -self.quadratic(z, regions).energy
 
-    def parts(self, z: Tensor, regions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """−log density, gradient and Hessian; for unknown u the Hessian is the mean of the regions' precisions by p(u | z)."""
+    def quadratic(self, z: Tensor, regions: Tensor) -> Quadratic:
+        """Exact where u is known; for unknown u the Hessian is the mean of the regions' precisions by p(u | z)."""
         precision, log_det = self._precision()
         index = (regions - 1).clamp_min(0)
         centred = z - self.mean[index]
@@ -79,7 +80,7 @@ class RegionLogisticNormal:
         energy = 0.5 * ((gradient * centred).sum(dim=1) + log_det[index] + z.shape[1] * math.log(2 * math.pi))
         hidden = regions == 0
         if bool(hidden.any()):
-            energy, gradient = energy.clone(), gradient.clone()
+            energy, gradient, hessian = energy.clone(), gradient.clone(), hessian.clone()
             joint = self._joint(z[hidden])
             total = torch.logsumexp(joint, dim=1)
             shares = (joint - total[:, None]).exp()
@@ -88,11 +89,12 @@ class RegionLogisticNormal:
             mixed = (shares @ precision.flatten(1)).reshape(-1, *precision.shape[1:])
             hessian[hidden] = mixed
             gradient[hidden] = torch.einsum("nde,ne->nd", mixed, z[hidden]) - shares @ pulled
-        return energy, gradient, hessian
+        return Quadratic(energy, gradient, hessian)
 
-    def updated(self, moments: Moments, regions: Tensor) -> RegionLogisticNormal:
+    def m_step(self, moments: Moments, regions: Tensor) -> RegionLogisticNormal:
         """EM's M-step from the posterior's means and covariances; small regions borrow the pooled covariance."""
         size, count = self.mean.shape[1], len(self.log_weights)
+        # 1. Every region's pixels, and sums of z and of E[zzᵀ]; a pixel of unknown u counts in every region by p(u | z).
         values = torch.cat(
             [moments.z, (moments.z[:, :, None] * moments.z[:, None, :] + moments.covariance).flatten(1)], 1
         )
@@ -101,11 +103,13 @@ class RegionLogisticNormal:
         for hidden in torch.split(torch.nonzero(~known)[:, 0], HIDDEN_AT_ONCE):
             shares = torch.softmax(self._joint(moments.z[hidden]), dim=1)
             counts, sums = counts + shares.sum(dim=0), sums + shares.T @ values[hidden]
+        # 2. The means, drawn to where a region leans or to the overall mean.
         leaning = self.strength[:, None] > 0
         overall = sums[:, :size].sum(dim=0) / counts.sum()
         towards = torch.where(leaning, self.lean, overall)
         pull = torch.where(leaning, self.strength[:, None], torch.full_like(self.strength[:, None], _MEAN_PIXELS))
         mean = (sums[:, :size] + pull * towards) / (counts[:, None] + pull)
+        # 3. The covariances about them, drawn to the pooled one.
         cross = sums[:, :size, None] * mean[:, None, :]
         scatter = sums[:, size:].reshape(-1, size, size) - cross - cross.transpose(1, 2)
         scatter = scatter + counts[:, None, None] * mean[:, :, None] * mean[:, None, :]
@@ -118,7 +122,7 @@ class RegionLogisticNormal:
     def concentrations(self) -> Tensor:
         """(R, P) α of the Dirichlet with the same mean abundances and the same total variance, by quadrature over the law."""
         size = self.mean.shape[1]
-        basis = helmert(size + 1, dtype=self.mean.dtype, device=self.mean.device)
+        basis = basis_of(self.mean, size + 1)
         generator = torch.Generator().manual_seed(0)
         normal = torch.randn(256, size, generator=generator, dtype=self.mean.dtype).to(self.mean)
         normal = torch.cat([normal, -normal])
@@ -129,6 +133,10 @@ class RegionLogisticNormal:
         # Var a_j = p_j (1 − p_j)/(c + 1) for every j: c from their sums.
         total = (mean * (1 - mean)).sum(dim=1) / variance.sum(dim=1).clamp_min(1e-12) - 1
         return total.clamp(1e-3, 1e6)[:, None] * mean
+
+    def logistic_normal(self, moments: Moments, regions: Tensor) -> RegionLogisticNormal:
+        """The same law with these moments."""
+        return RegionLogisticNormal.from_moments(moments, regions, self.log_weights, self.lean, self.strength)
 
     def saved(self) -> dict[str, Tensor]:
         """Parameters by name."""
