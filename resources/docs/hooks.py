@@ -1,0 +1,88 @@
+"""What mkdocs builds beside the pages of this folder: README, CONTRIBUTING, CHANGELOG, decisions, method cards and pictures.
+
+These files stay where people look for them, and link to each other by their places in the repository. ``on_files`` puts them on the site,
+``on_page_markdown`` turns such a link into one between pages; a link to a file that is not on the site is left alone, so that ``--strict`` tells.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = Path(__file__).resolve().parent
+_LINK = re.compile(r"(\]\()([^)\s#]+)")
+
+
+def _guests() -> dict[str, Path]:
+    """Path on the site -> file, of all that is not in this folder."""
+    methods = ROOT / "src" / "napari_unmix" / "methods"
+    return {
+        "index.md": ROOT / "README.md",
+        "contributing.md": ROOT / "CONTRIBUTING.md",
+        "changelog.md": ROOT / "CHANGELOG.md",
+        **{f"decisions/{page.name}": page for page in sorted((ROOT / "resources" / "decisions").glob("*.md"))},
+        **{f"methods/{card.parent.name}.md": card for card in sorted(methods.glob("*/card.md"))},
+        **{f"gallery/{picture.name}": picture for picture in (ROOT / "resources" / "gallery").glob("*.png")},
+    }
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """A ``folder/*`` in the navigation becomes all its pages, in the order of their names."""
+    for entry in config.nav or []:
+        for title, pages in entry.items():
+            if isinstance(pages, str) and pages.endswith("*"):
+                found = [path for path in _guests() if path.startswith(pages[:-1])]
+                entry[title] = sorted(found, key=lambda path: (not path.endswith("index.md"), path))
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Put the guests on the site."""
+    for path, source in _guests().items():
+        files.append(File.generated(config, path, abs_src_path=str(source)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Links by places in the repository become links between pages; a decision shows its date and status."""
+    place = page.file.src_uri
+    source = _guests().get(place, DOCS / place)
+    pages = {str(DOCS / file.src_uri): file.src_uri for file in files} | {str(s): path for path, s in _guests().items()}
+
+    def between_pages(found: re.Match[str]) -> str:
+        target = pages.get(posixpath.normpath(source.parent / found[2]))
+        return found[0] if target is None else found[1] + posixpath.relpath(target, posixpath.dirname(place) or ".")
+
+    if place == "decisions/index.md":
+        markdown = markdown.replace("<!-- decisions -->", _list_of_decisions())
+    elif place.startswith("decisions/"):
+        markdown = re.sub(r"(?m)^(# .*)$", rf"\1\n\n*{_status(page.meta)}*", markdown, count=1)
+    return _LINK.sub(between_pages, markdown)
+
+
+def _list_of_decisions() -> str:
+    rows = ["| | decision | status |", "|---|---|---|"]
+    for page in sorted((ROOT / "resources" / "decisions").glob("[0-9]*.md")):
+        meta, text = front_matter(page.read_text(encoding="utf-8"))
+        title = re.search(r"(?m)^# (.+)$", text)
+        rows.append(f"| {page.name[:4]} | [{title[1] if title else page.stem}]({page.name}) | {_status(meta)} |")
+    return "\n".join(rows)
+
+
+def _status(meta: dict[str, Any]) -> str:
+    return f"{meta['status']}, {meta['date']}"
+
+
+def front_matter(text: str) -> tuple[dict[str, str], str]:
+    """The ``key: value`` lines between the first two ``---``, and the rest; nothing where a page does not begin with them."""
+    found = re.match(r"---\n(.*?)\n---\n", text, re.DOTALL)
+    if found is None:
+        return {}, text
+    return dict(line.split(": ", 1) for line in found[1].splitlines()), text[found.end() :]
