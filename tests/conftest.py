@@ -14,10 +14,12 @@ from hypothesis import settings
 
 from napari_unmix.cube import Cube
 
-# Elsewhere examples are drawn anew every time; where CI is set they are the same, so that a failure there comes from the change.
-settings.register_profile("same examples", derandomize=True)
-if os.environ.get("CI"):
-    settings.load_profile("same examples")
+# Wall time per example says nothing on a busy machine: no profile has a deadline. Examples are drawn anew every time, but where CI is set:
+# there they are the same, so that a failure comes from the change. `tox -e nightly` draws anew, and more of them (--hypothesis-profile).
+settings.register_profile("anew", deadline=None)
+settings.register_profile("same examples", deadline=None, derandomize=True)
+settings.register_profile("nightly", deadline=None, max_examples=500, print_blob=True)
+settings.load_profile("same examples" if os.environ.get("CI") else "anew")
 
 WINDOW = all(importlib.util.find_spec(name) for name in ("napari", "pytestqt"))
 collect_ignore_glob = [] if WINDOW else ["plugin/*"]

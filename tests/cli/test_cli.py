@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from napari_unmix.cli import COMMANDS, main
+from napari_unmix.cli.benchmark_command import from_checkout
 from napari_unmix.cli.parsing import explain_validation
 from napari_unmix.cli.unmix_command import parse_meanings
 from napari_unmix.cli.window import why_no_window
@@ -614,6 +615,19 @@ def test_benchmarks_are_listed_and_unknown_ones_refused(capsys: Capture) -> None
     names = capsys.readouterr().out.split()
     assert names
     assert f"choose one of {', '.join(names)}" in refused(capsys, "benchmark", "nonsense")
+
+
+def test_without_a_checkout_the_benchmarks_say_where_they_are(tmp_path: Path) -> None:
+    with pytest.raises(UnmixError, match="are in resources/benchmarks of the project's source: get it, install it"):
+        from_checkout(tmp_path)
+
+
+def test_benchmarks_run_from_a_checkout_whose_folder_is_not_on_the_path(tmp_path: Path) -> None:
+    """In a fresh interpreter, as the command is: pytest's own path has the folder."""
+    code = "from napari_unmix.cli import main; main(['benchmark']); main(['benchmark', 'regions', '--help'])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "regions\nsample" in done.stdout
+    assert "usage: napari-unmix benchmark regions" in done.stdout
 
 
 def test_the_demo_replaces_only_what_is_named(capsys: Capture) -> None:
