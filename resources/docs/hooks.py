@@ -9,7 +9,6 @@ from __future__ import annotations
 import posixpath
 import re
 from pathlib import Path
-from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -51,7 +50,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Links by places in the repository become links between pages; a decision shows its date and status."""
+    """Links by places in the repository become links between pages; the index of decisions gets its list."""
     place = page.file.src_uri
     source = _guests().get(place, DOCS / place)
     pages = {str(DOCS / file.src_uri): file.src_uri for file in files} | {str(s): path for path, s in _guests().items()}
@@ -62,27 +61,20 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
     if place == "decisions/index.md":
         markdown = markdown.replace("<!-- decisions -->", _list_of_decisions())
-    elif place.startswith("decisions/"):
-        markdown = re.sub(r"(?m)^(# .*)$", rf"\1\n\n*{_status(page.meta)}*", markdown, count=1)
     return _LINK.sub(between_pages, markdown)
 
 
 def _list_of_decisions() -> str:
-    rows = ["| | decision | status |", "|---|---|---|"]
+    rows = ["| | decision | date | status |", "|---|---|---|---|"]
     for page in sorted((ROOT / "resources" / "decisions").glob("[0-9]*.md")):
-        meta, text = front_matter(page.read_text(encoding="utf-8"))
-        title = re.search(r"(?m)^# (.+)$", text)
-        rows.append(f"| {page.name[:4]} | [{title[1] if title else page.stem}]({page.name}) | {_status(meta)} |")
+        title, date, status = heading(page.read_text(encoding="utf-8"))
+        rows.append(f"| {page.name[:4]} | [{title}]({page.name}) | {date} | {status} |")
     return "\n".join(rows)
 
 
-def _status(meta: dict[str, Any]) -> str:
-    return f"{meta['status']}, {meta['date']}"
-
-
-def front_matter(text: str) -> tuple[dict[str, str], str]:
-    """The ``key: value`` lines between the first two ``---``, and the rest; nothing where a page does not begin with them."""
-    found = re.match(r"---\n(.*?)\n---\n", text, re.DOTALL)
+def heading(decision: str) -> tuple[str, str, str]:
+    """Title, date and status of a decision; ValueError where its first lines do not say them."""
+    found = re.match(r"# (.+)\n\nDate: (\d{4}-\d\d-\d\d)\. Status: (accepted|superseded by \d{4})\.\n", decision)
     if found is None:
-        return {}, text
-    return dict(line.split(": ", 1) for line in found[1].splitlines()), text[found.end() :]
+        raise ValueError("a decision begins with its title and, below it, Date: YYYY-MM-DD. Status: accepted.")
+    return found[1], found[2], found[3]

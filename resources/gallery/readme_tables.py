@@ -13,7 +13,11 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", ROOT / "resources" / "docs" / "benchmarks.md")
 OURS = "ivae"
-CLASSICAL = {"vca-fcls": "VCA + FCLS", "sisal": "SISAL", "best classical, picked with the truth": "the better one of each scene"}
+CLASSICAL = {
+    "vca-fcls": "VCA + FCLS",
+    "sisal": "SISAL",
+    "best classical, picked with the truth": "the better one of each scene",
+}
 # Row of accuracy.md -> how the README calls it. Left out: Hapke and post-nonlinear, where the default has the smaller error.
 SUMMARISED = {
     "Samson (Zhu, scaled)": "Samson, scaled reference",
@@ -49,7 +53,9 @@ def summary(accuracy: str) -> str:
 
     Strokes are left out. The smaller mean error of a row is bold.
     """
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in accuracy.splitlines() if line.startswith("|")]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in accuracy.splitlines() if line.startswith("|")
+    ]
     out = ["| scene | napari-unmix | best classical, run beside it | peers, measured elsewhere |", "|---|---|---|---|"]
     for scene, title in SUMMARISED.items():
         methods = {row[2]: row for row in rows if row[0] == scene and row[1] not in ("", "strokes")}
