@@ -6,6 +6,7 @@ These files stay where people look for them, and link to each other by their pla
 
 from __future__ import annotations
 
+import os.path
 import posixpath
 import re
 from pathlib import Path
@@ -56,7 +57,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     pages = {str(DOCS / file.src_uri): file.src_uri for file in files} | {str(s): path for path, s in _guests().items()}
 
     def between_pages(found: re.Match[str]) -> str:
-        target = pages.get(posixpath.normpath(source.parent / found[2]))
+        target = pages.get(os.path.normpath(source.parent / found[2]))
         return found[0] if target is None else found[1] + posixpath.relpath(target, posixpath.dirname(place) or ".")
 
     if place == "decisions/index.md":
