@@ -87,6 +87,16 @@ def test_named_commands_explain_themselves(command: str) -> None:
     assert main([command, "--help"]) == 0
 
 
+@pytest.mark.parametrize("command", ["unmix", "compare"])
+def test_named_options_exist(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = re.search(rf"(?m)^napari-unmix {command} .*(?:\n +.*)*", README)
+    assert shown is not None
+    options = set(re.findall(r"--[a-z-]+", shown[0]))
+    assert options
+    main([command, "--help"])
+    assert options - set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) == set()
+
+
 def test_the_python_example_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,6 +9,7 @@ import griffe
 
 _SECTION = re.compile(r"(?m)^((?:Attributes|Parameters|Raises)\n-+\n)((?:.+\n?)+)")
 _ENTRY = re.compile(r"(?m)^(\w+(?:, \w+)*) : (.+)$")
+_RETURNS = re.compile(r"(?m)^(Returns\n-+\n)(\w+) (.+)$")
 
 
 class OneLineEntries(griffe.Extension):
@@ -17,6 +18,5 @@ class OneLineEntries(griffe.Extension):
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         """Rewrite the sections of one docstring."""
         if obj.docstring is not None:
-            obj.docstring.value = _SECTION.sub(
-                lambda found: found[1] + _ENTRY.sub(r"\1\n    \2", found[2]), obj.docstring.value
-            )
+            text = _RETURNS.sub(r"\1\2\n    \3", obj.docstring.value)
+            obj.docstring.value = _SECTION.sub(lambda found: found[1] + _ENTRY.sub(r"\1\n    \2", found[2]), text)

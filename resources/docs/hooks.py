@@ -38,7 +38,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     for entry in config.nav or []:
         for title, pages in entry.items():
             if isinstance(pages, str) and pages.endswith("*"):
-                found = [path for path in _guests() if path.startswith(pages[:-1])]
+                ours = [path.relative_to(DOCS).as_posix() for path in (DOCS / pages).parent.glob("*.md")]
+                found = ours + [path for path in _guests() if path.startswith(pages[:-1])]
                 entry[title] = sorted(found, key=lambda path: (not path.endswith("index.md"), path))
     return config
 
