@@ -6,10 +6,12 @@ These files stay where people look for them, and link to each other by their pla
 
 from __future__ import annotations
 
+import fnmatch
 import os.path
 import posixpath
 import re
 from pathlib import Path
+from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -34,13 +36,19 @@ def _guests() -> dict[str, Path]:
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """A ``folder/*`` in the navigation becomes all its pages, in the order of their names."""
-    for entry in config.nav or []:
-        for title, pages in entry.items():
-            if isinstance(pages, str) and pages.endswith("*"):
-                ours = [path.relative_to(DOCS).as_posix() for path in (DOCS / pages).parent.glob("*.md")]
-                found = ours + [path for path in _guests() if path.startswith(pages[:-1])]
-                entry[title] = sorted(found, key=lambda path: (not path.endswith("index.md"), path))
+    """A pattern with a ``*`` in the navigation becomes all pages that it fits, in the order of their names."""
+    every = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")} | set(_guests())
+
+    def expanded(entry: Any) -> Any:
+        if isinstance(entry, dict):
+            return {title: expanded(pages) for title, pages in entry.items()}
+        if isinstance(entry, list):
+            return [expanded(item) for item in entry]
+        if "*" not in entry:
+            return entry
+        return sorted(fnmatch.filter(every, entry), key=lambda path: (not path.endswith("index.md"), path))
+
+    config.nav = expanded(config.nav)
     return config
 
 

@@ -10,15 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_unmix.auxiliary import GENERATORS, blocks, position, side_information, superpixels
-from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION, FEWEST_REGIONS, crossed
+from napari_unmix.auxiliary.labelling import crossed
 from napari_unmix.auxiliary.names import ALONE, GENERATOR_NAMES, SOURCES, Source, combinable, generator_names
 from napari_unmix.auxiliary.quantised import quantise
 from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray, Meaning, UnmixError
-from napari_unmix.identifiability import subject
-from napari_unmix.identifiability.checks import regions as region_checks
 from napari_unmix.joining import join_cubes
 from napari_unmix.methods.ivae.spec import IvaeSpec
-from napari_unmix.regions import acceptance, moments
 from napari_unmix.synthetic import region_scene
 
 NAMES = list(GENERATORS)
@@ -329,11 +326,6 @@ def test_two_thousand_regions_of_one_pixel_make_no_claim(cube: Cube) -> None:
 def test_acquisitions_count_beside_painted_regions(cube: Cube) -> None:
     assert side_information(cube, squares(cube, 6), "acquisition").usable == 3
     assert side_information(cube, squares(cube, 6), "blocks").usable == 1
-
-
-def test_regions_are_large_and_many_enough_for_the_report_where_they_are_here() -> None:
-    assert {FEWEST_REGIONS} == {region_checks.FEWEST_REGIONS, acceptance.FEWEST_REGIONS}
-    assert {FEWEST_PIXELS_OF_A_REGION} == {subject.FEWEST_PIXELS, moments.FEWEST_PIXELS}
 
 
 def test_without_regions_the_default_is_superpixels_even_beside_material_strokes(cube: Cube) -> None:

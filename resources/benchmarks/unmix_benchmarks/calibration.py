@@ -185,7 +185,8 @@ def _within(rows: Sequence[Row], factor: float) -> list[bool]:
 def write_numbers(rows: Sequence[Row], folder: Path) -> None:
     """``calibration.csv`` and ``calibration.json``: one line a scene."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "calibration.json").write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
+    numbers = json.dumps([asdict(row) for row in rows], indent=1)
+    (folder / "calibration.json").write_text(f"{numbers}\n", encoding="utf-8")
     with (folder / "calibration.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(asdict(rows[0])))
         writer.writeheader()

@@ -76,7 +76,8 @@ def report(name: str, rows: Sequence[Score], summary: str, out: Path | None) -> 
     """Print the Markdown table and write it with its numbers, as JSON too."""
     write_rows(name, rows, [table(rows), "", summary], out)
     if out is not None:
-        (out / f"{name}.json").write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
+        numbers = json.dumps([asdict(row) for row in rows], indent=1)
+        (out / f"{name}.json").write_text(f"{numbers}\n", encoding="utf-8")
 
 
 def write_rows(name: str, rows: Sequence[Any], lines: Sequence[str], out: Path | None) -> None:
