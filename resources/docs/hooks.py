@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
@@ -77,14 +78,15 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 def _list_of_decisions() -> str:
     rows = ["| | decision | date | status |", "|---|---|---|---|"]
     for page in sorted((ROOT / "resources" / "decisions").glob("[0-9]*.md")):
-        title, date, status = heading(page.read_text(encoding="utf-8"))
+        title, date, status = heading(page)
         rows.append(f"| {page.name[:4]} | [{title}]({page.name}) | {date} | {status} |")
     return "\n".join(rows)
 
 
-def heading(decision: str) -> tuple[str, str, str]:
-    """Title, date and status of a decision; ValueError where its first lines do not say them."""
+def heading(page: Path) -> tuple[str, str, str]:
+    """Title, date and status of a decision; PluginError where its first lines do not say them."""
+    decision = page.read_text(encoding="utf-8")
     found = re.match(r"# (.+)\n\nDate: (\d{4}-\d\d-\d\d)\. Status: (accepted|superseded by \d{4})\.\n", decision)
     if found is None:
-        raise ValueError("a decision begins with its title and, below it, Date: YYYY-MM-DD. Status: accepted.")
+        raise PluginError(f"{page.name}: below its title a decision says Date: YYYY-MM-DD. Status: accepted.")
     return found[1], found[2], found[3]
