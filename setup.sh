@@ -4,6 +4,7 @@
 #     sh setup.sh demo    opens napari with the sample scene; without a display, runs the same job and writes pictures
 #     sh setup.sh test    passes the tests, the window's under a virtual display included
 #     sh setup.sh lint    ruff, mypy and the import contracts
+#     sh setup.sh docs    builds the documentation into site/; a warning is an error
 #
 # On Debian and its relatives it installs what is missing with apt-get (as root or through sudo); elsewhere it says what to
 # install. Python packages go to .venv beside this file. Another python: PYTHON=/path/to/python3.12 sh setup.sh demo
@@ -25,7 +26,7 @@ fail() {
   exit 1
 }
 
-usage() { fail "use one of: sh setup.sh demo, sh setup.sh test, sh setup.sh lint."; }
+usage() { fail "use one of: sh setup.sh demo, sh setup.sh test, sh setup.sh lint, sh setup.sh docs."; }
 
 # Print the first python of at least 3.11.
 find_python() {
@@ -37,11 +38,12 @@ find_python() {
   done
 }
 
-# Print the Debian packages that are missing for $1 (demo, test or lint).
+# Print the Debian packages that are missing for $1 (demo, test, lint or docs).
 missing_packages() {
   [ -n "$python" ] || printf 'python3 '
   [ -x .venv/bin/python ] || "${python:-python3}" -c 'import venv, ensurepip' 2>/dev/null || printf 'python3-venv '
-  [ "$1" != lint ] && [ "$(uname)" = Linux ] || return 0
+  case "$1" in lint | docs) return 0 ;; esac
+  [ "$(uname)" = Linux ] || return 0
   command -v Xvfb >/dev/null || [ "$1" != test ] || printf 'xvfb '
   libraries=$(PATH="$PATH:/sbin:/usr/sbin" ldconfig -p 2>/dev/null || true)
   for pair in $WINDOW_LIBRARIES; do
@@ -112,7 +114,7 @@ lint() {
 
 cd "$(dirname "$0")"
 job=${1:-}
-case "$job" in demo | test | lint) shift ;; *) usage ;; esac
+case "$job" in demo | test | lint | docs) shift ;; *) usage ;; esac
 python=$(find_python)
 system_packages "$job"
 python=$(find_python)
@@ -122,4 +124,5 @@ case "$job" in
 demo) exec .venv/bin/napari-unmix demo "$@" ;;
 test) exec .venv/bin/python -m pytest "$@" ;;
 lint) lint ;;
+docs) NO_MKDOCS_2_WARNING=1 exec .venv/bin/mkdocs build --strict -f resources/docs/mkdocs.yml "$@" ;;
 esac

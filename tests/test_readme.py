@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,27 +15,65 @@ from unmix_benchmarks import benchmark_names
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+BENCHMARKS = (ROOT / "resources" / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+TABLES = ROOT / "resources" / "benchmarks"
 
 
-def test_tables_are_those_that_the_benchmarks_printed() -> None:
+@pytest.fixture(scope="module")
+def tables() -> Any:
+    """The script that fills the pages, as a module."""
     spec = importlib.util.spec_from_file_location("readme_tables", ROOT / "resources" / "gallery" / "readme_tables.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert README.count("<!-- table ") == 5
-    assert module.filled(README, ROOT / "resources" / "benchmarks") == README
+    return module
 
 
-def test_links_lead_to_files() -> None:
-    prose = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+def test_tables_are_those_that_the_benchmarks_printed(tables: Any) -> None:
+    assert re.findall(r"<!-- table (\w+)", README) == ["summary"]
+    assert re.findall(r"<!-- table (\w+)", BENCHMARKS) == ["accuracy", "calibration", "stability", "regions", "sample"]
+    assert tables.filled(README, TABLES) == README
+    assert tables.filled(BENCHMARKS, TABLES) == BENCHMARKS
+
+
+def test_the_readme_is_short_and_has_one_table_of_ten_rows() -> None:
+    assert README.count("\n") <= 120
+    assert README.count("|---") == 4  # the columns of one table
+    assert len(re.findall(r"(?m)^\|", README)) <= 2 + 10
+
+
+def test_the_summary_leaves_out_no_scene_that_is_lost(tables: Any) -> None:
+    accuracy = (TABLES / "accuracy.md").read_text(encoding="utf-8")
+    lost = re.findall(r"(?m)^Lost: on (.+?), (?:automatic|painted regions|strokes), ", accuracy)
+    assert lost
+    assert set(lost) <= set(tables.SUMMARISED)
+    assert README.count(": **") == len(lost)  # a bold number in the classical column
+
+
+def test_the_summary_marks_the_smaller_error(tables: Any) -> None:
+    heads = {scene: f"| {scene} | automatic | " for scene in tables.SUMMARISED}
+    printed = "\n".join(
+        f"{head}ivae | 3 | 1.00° ± 0 | {ours} ± 0 |\n{head}sisal | 3 | 2.00° ± 0 | 0.2000 ± 0 |\n{head}vca-fcls | 3 | 3.00° ± 0 | 0.3000 ± 0 |"
+        for head, ours in zip(heads.values(), ["0.1000", *["0.2500"] * 9], strict=True)
+    )
+    first, second, *_ = tables.summary(printed).splitlines()[2:]
+    assert "| **0.1000** / 1.00° | SISAL: 0.2000 / 2.00° |" in first
+    assert "| 0.2500 / 1.00° | SISAL: **0.2000** / 2.00° |" in second
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "resources/docs/architecture.md", "resources/docs/methods/index.md"]
+)
+def test_links_lead_to_files(page: str) -> None:
+    prose = re.sub(r"```.*?```", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
     links = re.findall(r"\]\((?!http)([^)#]+)", prose)
     assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    assert [link for link in links if not ((ROOT / page).parent / link).exists()] == []
 
 
 def test_named_benchmarks_exist() -> None:
-    named = set(re.findall(r"napari-unmix benchmark (\w+)", README)) - {"NAME"}
+    named = set(re.findall(r"napari-unmix benchmark (\w+)", README + BENCHMARKS)) - {"NAME"}
     assert named == {"accuracy", "calibration", "regions", "sample", "stability"} == set(benchmark_names())
 
 
@@ -46,6 +85,16 @@ def test_the_page_of_files_lists_all_that_a_run_may_hold() -> None:
 @pytest.mark.parametrize("command", sorted(set(re.findall(r"^napari-unmix (\w+)", README, flags=re.MULTILINE))))
 def test_named_commands_explain_themselves(command: str) -> None:
     assert main([command, "--help"]) == 0
+
+
+@pytest.mark.parametrize("command", ["unmix", "compare"])
+def test_named_options_exist(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = re.search(rf"(?m)^napari-unmix {command} .*(?:\n +.*)*", README)
+    assert shown is not None
+    options = set(re.findall(r"--[a-z-]+", shown[0]))
+    assert options
+    main([command, "--help"])
+    assert options - set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) == set()
 
 
 def test_the_python_example_runs(
