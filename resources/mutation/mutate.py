@@ -82,9 +82,14 @@ def _options() -> argparse.ArgumentParser:
         action="store_true",
         help="take what is known of a change while its file and the room's tests are as they were",
     )
-    parser.add_argument("--longest", type=float, default=10.0, help="leave out tests of more seconds (default 10)")
     parser.add_argument(
-        "--patience", type=float, default=20.0, help="seconds over what the tests take, after which a change hangs"
+        "--longest", type=float, default=5.0, help="leave out tests that compute for more seconds (default 5)"
+    )
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=20.0,
+        help="seconds of computing over five times the tests', after which a change hangs",
     )
     parser.add_argument("--root", type=Path, default=HERE.parents[1], help="the checkout, which is copied")
     parser.add_argument(
@@ -121,8 +126,8 @@ def _outcomes(
                 key = _key(copy, room, mutant)
                 state = known.states.get(key)
                 if state is None:
-                    coverage = coverage or known.coverage(copy, room, log)
-                    state = try_mutant(copy, room, mutant, coverage.up_to(options.longest), log, options.patience)
+                    coverage = coverage or known.coverage(copy, room, log, options.longest)
+                    state = try_mutant(copy, room, mutant, coverage, log, options.patience)
                     known.add(key, state)
                 yield Outcome(room.name, mutant, state, "" if state in _NOTICED else reasons.get(mutant.key, ""))
 
@@ -158,12 +163,15 @@ class _Known:
         with self.path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps([key, state]) + "\n")
 
-    def coverage(self, copy: Path, room: Room, log: Path) -> Coverage:
+    def coverage(self, copy: Path, room: Room, log: Path, longest: float) -> Coverage:
         """Which test runs which line: measured anew where any source, or a test of the room, has changed."""
         sources = [path.read_bytes() for path in sorted((copy / "src").rglob("*.py"))]
-        path = self.folder / f"coverage-{_digest(room.name.encode(), *sources, *_test_bytes(copy, room))[:16]}.json"
+        path = (
+            self.folder
+            / f"coverage-{_digest(f'{room.name} {longest}'.encode(), *sources, *_test_bytes(copy, room))[:16]}.json"
+        )
         if not path.exists():
-            made = measure(copy, room, log)
+            made = measure(copy, room, log, longest)
             path.write_text(json.dumps({"lines": made.lines, "seconds": made.seconds}))
         read = json.loads(path.read_text())
         return Coverage({test: [tuple(one) for one in seen] for test, seen in read["lines"].items()}, read["seconds"])

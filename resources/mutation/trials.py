@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
+import math
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -35,8 +37,8 @@ PRELOADED = (
 )
 _COPIED = ("src", "tests", "resources", "pyproject.toml", "README.md", "CHANGELOG.md")
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*", "*.egg-info")
-# A mutant may run this many times longer than the tests do before it counts as hanging.
-_SLOWER = 5.0
+# A mutant may compute this many times longer than the tests do before it counts as hanging; where it only waits, ten times that.
+_SLOWER, _WAITING = 5.0, 10.0
 _MEMORY = 12 << 30  # bytes of address space: a loop without an end must not take the machine with it
 
 
@@ -51,7 +53,7 @@ class Room:
 
 @dataclass
 class Coverage:
-    """Which test runs which lines, and how many seconds it takes."""
+    """Which test runs which lines, and for how many seconds it computes."""
 
     lines: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -60,12 +62,6 @@ class Coverage:
         """Tests that run any of the places (file, line), the quickest first."""
         hit = [test for test, lines in self.lines.items() if not places.isdisjoint(lines)]
         return sorted(hit, key=lambda test: (self.seconds.get(test, 0.0), test))
-
-    def up_to(self, longest: float) -> Coverage:
-        """Without the tests that take more than ``longest`` seconds."""
-        return Coverage(
-            {test: lines for test, lines in self.lines.items() if self.seconds[test] <= longest}, self.seconds
-        )
 
     def total(self, tests: list[str]) -> float:
         """Seconds that the tests take."""
@@ -156,14 +152,19 @@ def _work_and_leave(work: Callable[[], int], log: Path) -> None:
         os._exit(status)
 
 
-def run_tests(copy: Path, tests: list[str], plugin: object | None = None) -> int:
-    """pytest's exit status on the copy: to be called in a child. Examples are the same every time, and a slow machine fails none."""
+def run_tests(copy: Path, tests: list[str], plugin: object | None = None, seconds: float = 0.0) -> int:
+    """pytest's exit status on the copy: to be called in a child, which is stopped after ``seconds`` of computing.
+
+    Examples are the same every time, and a slow machine fails none.
+    """
+    import resource
+
     import pytest
 
-    with contextlib.suppress(ImportError, ValueError, OSError):
-        import resource
-
+    with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    if seconds:
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds), math.ceil(seconds) + 5))
     with contextlib.suppress(ImportError):
         from hypothesis import settings
 
@@ -178,9 +179,13 @@ def run_tests(copy: Path, tests: list[str], plugin: object | None = None) -> int
 
 
 class _Tracer:
-    """A pytest plugin that notes which lines of a room each test runs; what a fixture runs counts for all tests of its file."""
+    """A pytest plugin that notes which lines of a room each test runs; what a fixture runs counts for all tests of its file.
 
-    def __init__(self, copy: Path, room: Room) -> None:
+    A test that computes for more than ``longest`` seconds is skipped, and left out.
+    """
+
+    def __init__(self, copy: Path, room: Room, longest: float) -> None:
+        self.longest = longest
         self.files = {str(copy / name): name for name in room.sources}
         self.seen: set[tuple[str, int]] = set()
         self.tests: dict[str, set[tuple[str, int]]] = {}
@@ -212,13 +217,17 @@ class _Tracer:
         self.shared[item.location[0]] |= self.seen
 
     def pytest_runtest_call(self, item: Any) -> Iterator[None]:
+        start = time.process_time()
+        signal.setitimer(signal.ITIMER_PROF, self.longest)
         yield from self._traced()
-        self.tests[item.nodeid] = self.seen
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        self.tests[item.nodeid], self.seconds[item.nodeid] = self.seen, time.process_time() - start
 
     pytest_runtest_setup.hookwrapper = pytest_runtest_call.hookwrapper = True  # type: ignore[attr-defined]
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
+        if report.skipped:
+            self.tests.pop(report.nodeid, None)
 
     def write(self, path: Path) -> None:
         """All of it, as JSON."""
@@ -226,12 +235,19 @@ class _Tracer:
         path.write_text(json.dumps({"lines": lines, "seconds": self.seconds}))
 
 
-def measure(copy: Path, room: Room, log: Path) -> Coverage:
+def _too_long(*_: object) -> None:
+    import pytest
+
+    pytest.skip("too long for a mutation run")
+
+
+def measure(copy: Path, room: Room, log: Path, longest: float) -> Coverage:
     """Run a room's fast tests once, traced. Raises RuntimeError where they fail, or import the package from elsewhere."""
     made = log.with_suffix(".json")
 
     def work() -> int:
-        tracer = _Tracer(copy, room)
+        signal.signal(signal.SIGPROF, _too_long)
+        tracer = _Tracer(copy, room, longest)
         status = run_tests(copy, list(room.tests), tracer)
         tracer.write(made)
         return status
@@ -257,9 +273,10 @@ def try_mutant(copy: Path, room: Room, mutant: Mutant, coverage: Coverage, log: 
         for tests in (first, [test for test in rest if test not in set(first)]):
             if tests:
                 limit = _SLOWER * coverage.total(tests) + patience
-                status = in_a_child(lambda tests=tests: run_tests(copy, tests), limit, log)  # type: ignore[misc]
+                work = partial(run_tests, copy, tests, seconds=limit)
+                status = in_a_child(work, _WAITING * limit, log)
                 if status != 0:
-                    return "timed out" if status is None else "killed"
+                    return "timed out" if status in (None, -signal.SIGXCPU, -signal.SIGKILL) else "killed"
     return "survived"
 
 
