@@ -120,7 +120,7 @@ def test_a_loop_without_an_end_is_stopped(tree: Path) -> None:
     (tree / "tests/room/test_rule.py").write_text(
         "from toy.room.rule import eaten\n\ndef test_eaten():\n    assert eaten('abc') == ''\n"
     )
-    _, rows, _ = run(tree, "--patience", "3")
+    _, rows, _ = run(tree, "--patience", "2")
     assert {row["after"]: row["state"] for row in rows} == {
         "while not (text):": "killed",
         "text = text[2:]": "survived",
@@ -130,12 +130,13 @@ def test_a_loop_without_an_end_is_stopped(tree: Path) -> None:
 
 def test_a_listed_survivor_needs_its_reason_and_no_more(tree: Path) -> None:
     (tree / "tests/room/test_rule.py").write_text(NOTHING)
-    table = "\n".join(
-        f'[[survivor]]\nfile = "src/toy/room/rule.py"\nbefore = {before!r}\nafter = {after!r}\nreason = "made up"\n'
-        for before, after in CHANGES
-    )
-    (tree.parent / "survivors.toml").write_text(table)
-    assert run(tree, "--mutants", "3")[0] == 0
+    listed = [*CHANGES, ("if amount < LIMIT:", "*")]
+    entry = '[[survivor]]\nfile = "src/toy/room/rule.py"\nbefore = {!r}\nafter = {!r}\nreason = "made up"\n'
+    (tree.parent / "survivors.toml").write_text("\n".join(entry.format(*change) for change in listed))
+    status, rows, printed = run(tree, "--mutants", "2")
+    assert (status, {row["why it may survive"] for row in rows}) == (0, {"made up"})
+    assert "no longer there: src/toy/room/rule.py  if amount < LIMIT:  ->  *" in printed
+    assert printed.count("no longer there") == 1
 
 
 def test_the_same_seed_draws_the_same_and_what_is_known_is_not_run_again(tree: Path) -> None:

@@ -50,14 +50,14 @@ def main(arguments: list[str] | None = None) -> int:
     if not hasattr(os, "fork"):
         raise SystemExit("A mutation run forks a process for every change: run it on Linux or macOS.")
     root = options.root.resolve()
-    reasons = _reasons(options.survivors)
+    accepted = _Accepted(options.survivors)
     try:
         rooms = [(find_room(root, name), count or options.mutants) for name, count in options.room]
     except LookupError as error:
         raise SystemExit(str(error.args[0])) from error
     preload(tuple(options.preload))
     outcomes = []
-    for outcome in _outcomes(root, rooms, options, reasons):
+    for outcome in _outcomes(root, rooms, options, accepted):
         outcomes.append(outcome)
         print(f"{outcome.state:9}  {outcome.mutant.file}:{outcome.mutant.line}  {outcome.mutant.after}", flush=True)
     _write(outcomes, options.out)
@@ -108,19 +108,35 @@ def _room(written: str) -> tuple[str, int]:
     return name.strip("/"), int(count or 0)
 
 
-def _reasons(path: Path) -> dict[tuple[str, str, str], str]:
-    listed = tomllib.loads(path.read_text(encoding="utf-8")).get("survivor", []) if path.exists() else []
-    return {(one["file"], one["before"], one["after"]): one["reason"] for one in listed}
+class _Accepted:
+    """The listed survivors: ``after = "*"`` stands for every change of a line."""
+
+    def __init__(self, path: Path) -> None:
+        listed = tomllib.loads(path.read_text(encoding="utf-8")).get("survivor", []) if path.exists() else []
+        self.reasons = {(one["file"], one["before"], one["after"]): one["reason"] for one in listed}
+
+    def reason(self, mutant: Mutant) -> str:
+        file, before, after = mutant.key
+        return self.reasons.get((file, before, after)) or self.reasons.get((file, before, "*"), "")
+
+    def warn_of_stale(self, candidates: list[Mutant]) -> None:
+        """Say which listed changes of these files are none any more."""
+        files, keys = {one.file for one in candidates}, {one.key for one in candidates}
+        lines = {(file, before, "*") for file, before, _ in keys}
+        for file, before, after in self.reasons:
+            if file in files and (file, before, after) not in keys | lines:
+                print(f"listed, but no longer there: {file}  {before}  ->  {after}", file=sys.stderr)
 
 
 def _outcomes(
-    root: Path, rooms: list[tuple[Room, int]], options: argparse.Namespace, reasons: dict[tuple[str, str, str], str]
+    root: Path, rooms: list[tuple[Room, int]], options: argparse.Namespace, accepted: _Accepted
 ) -> Iterator[Outcome]:
     known = _Known(options.cache or root / "build" / "mutation", resume=options.resume)
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder, copy_of(root, Path(folder)) as copy:
         log = Path(folder) / "tests.log"
         for room, count in rooms:
             candidates = [one for file in room.sources for one in mutants((copy / file).read_bytes(), file)]
+            accepted.warn_of_stale(candidates)
             coverage: Coverage | None = None
             for mutant in draw(candidates, count, options.seed):
                 key = _key(copy, room, mutant)
@@ -129,7 +145,7 @@ def _outcomes(
                     coverage = coverage or known.coverage(copy, room, log, options.longest)
                     state = try_mutant(copy, room, mutant, coverage, log, options.patience)
                     known.add(key, state)
-                yield Outcome(room.name, mutant, state, "" if state in _NOTICED else reasons.get(mutant.key, ""))
+                yield Outcome(room.name, mutant, state, "" if state in _NOTICED else accepted.reason(mutant))
 
 
 def _key(copy: Path, room: Room, mutant: Mutant) -> str:

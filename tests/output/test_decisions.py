@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,30 @@ def test_endmembers_are_a_row_a_band(small_cube: Cube, tmp_path: Path) -> None:
     bands = read_run(write_run(tmp_path / "bands", plain, result_of(plain), REPORT))
     assert bands.wavelengths is None
     assert (bands.folder / "endmembers.csv").read_text().splitlines()[1].split(",")[0] == "1"
+
+
+def test_endmembers_of_other_bands_than_the_cubes_are_not_written(small_cube: Cube, tmp_path: Path) -> None:
+    result = result_of(small_cube)
+    with pytest.raises(ValueError, match="zip"):
+        write_run(tmp_path / "run", small_cube, replace(result, endmembers=result.endmembers[:, 1:]), REPORT)
+    assert entries(tmp_path) == []
+
+
+def test_a_package_that_is_not_installed_has_no_version(
+    small_cube: Cube, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = metadata.Distribution.from_name
+
+    def without_scipy(name: str) -> metadata.Distribution:
+        if name == "scipy":
+            raise metadata.PackageNotFoundError(name)
+        return installed(name)
+
+    monkeypatch.setattr(metadata.Distribution, "from_name", without_scipy)
+    folder = write_run(tmp_path / "run", small_cube, result_of(small_cube), REPORT)
+    versions = json.loads((folder / "run.json").read_text())["versions"]
+    assert versions["scipy"] is None
+    assert versions["numpy"] == np.__version__
 
 
 def test_what_bends_the_mixing_is_saved_with_the_model(small_cube: Cube, tmp_path: Path) -> None:
