@@ -892,3 +892,12 @@ def test_strokes_beside_rare_materials_join_their_picks() -> None:
     np.testing.assert_allclose(result.endmembers[0], spectra[:12].mean(axis=0), atol=2e-3)
     assert angle_table(result.endmembers, ENDMEMBERS).shape == (3, 3)
     assert degrees(result.endmembers, ENDMEMBERS).max() < 2
+
+
+@pytest.mark.parametrize(("off", "beside"), [(0.02, True), (0.0, False)], ids=["four times the noise", "noise"])
+def test_beside_a_stroke_three_times_the_noise_is_enough_for_a_material(off: float, beside: bool) -> None:
+    spectra = meadow(rare=12, off=off)
+    fourth = np.full((1, 10), 0.4)
+    start = found(np.vstack([ENDMEMBERS[0], ENDMEMBERS[1], (ENDMEMBERS[0] + ENDMEMBERS[1]) / 2, fourth]), route="rare")
+    result = drain(with_strokes(spectra, start, [np.arange(12, 16)], 0.003, sum_to_one=True, varies=True))
+    assert np.array_equal(result.endmembers[3:], fourth) is not beside

@@ -359,6 +359,13 @@ def test_an_endmember_may_be_negative_by_rounding_only_and_is_then_zero(lowest: 
     assert refined.endmembers.min() == 0
 
 
+def test_limits_themselves_are_allowed() -> None:
+    held = Refined(np.array([[2.0, 1, 0], [0, 2, 1], [1, 0, 2]]), np.zeros(3))  # their mean is one
+    edge = held.endmembers - [[0, 0, 0.05], [0, 0, 0], [0, 0, 0]]
+    assert judged(fit_of(edge, misfit=1.3, error=0.2), held, True).accepted
+    assert judged(fit_of(held.endmembers), held, False).averaged
+
+
 def test_all_reasons_are_said_and_moments_come_in_the_order_of_what_is_held() -> None:
     refined = verdict(fit_of(circle(20, 58, 70), misfit=2.0, error=1.0))
     assert refined.notes[0].count(";") == 2
@@ -425,6 +432,25 @@ def test_regions_refine_endmembers_that_are_off(sum_to_one: bool) -> None:
     assert refined.moments is not None
     if not sum_to_one:
         np.testing.assert_allclose(refined.moments.endmembers.max(axis=1), 1, atol=0.1)
+
+
+def test_light_is_divided_out_by_the_endmembers_found_and_again_by_the_better_ones() -> None:
+    light = np.random.default_rng(5).uniform(0.5, 2, 1200)
+    endmembers, spectra, regions = painted_rows(light)
+    current = endmembers @ (0.8 * np.eye(6) + 0.03)
+    start = found(current, route="perspective")
+    fits = []
+    for _ in range(2):
+        current = peak_one(current)
+        once = moments_of(spectra, regions, VALID, current, 1e-3, False)
+        assert once is not None
+        centre = current.mean(axis=0)
+        fits.append(fit_region_moments(once, [centre + growth * (current - centre) for growth in (1.0, 0.8, 1.3)]))
+        current = fits[-1].endmembers
+    refined = refine_by_regions(spectra, regions, VALID, start, sum_to_one=False)
+    assert refined.moments is not None
+    np.testing.assert_allclose(refined.moments.endmembers, fits[1].endmembers, atol=1e-5)
+    assert np.abs(fits[1].endmembers - fits[0].endmembers).max() > 1e-3
 
 
 @pytest.mark.parametrize(
