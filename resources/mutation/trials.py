@@ -5,11 +5,13 @@ The packages that take long to import are imported once, before forking; the pac
 
 from __future__ import annotations
 
+import compileall
 import contextlib
 import importlib
 import json
 import math
 import os
+import py_compile
 import re
 import shutil
 import signal
@@ -92,6 +94,8 @@ def copy_of(root: Path, folder: Path) -> Iterator[Path]:
         elif (root / name).exists():
             copy.mkdir(exist_ok=True, parents=True)
             shutil.copy(root / name, copy / name)
+    # Checked by what the source says, not by its time: two changes within a second may have the same length.
+    compileall.compile_dir(copy / "src", quiet=2, invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH)
     try:
         yield copy
     finally:
@@ -115,7 +119,7 @@ def preload(names: tuple[str, ...] = PRELOADED) -> None:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    sys.dont_write_bytecode = True  # two changes within a second and of one length would share their byte code
+    sys.dont_write_bytecode = True
     for name in names:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
@@ -264,20 +268,17 @@ def measure(copy: Path, room: Room, log: Path, longest: float) -> Coverage:
 
 def try_mutant(copy: Path, room: Room, mutant: Mutant, coverage: Coverage, log: Path, patience: float = 20.0) -> str:
     """What becomes of a change: "killed", "timed out", "survived", or "never run" where no test runs the line."""
-    first = coverage.tests_of(_places(copy, room, mutant))
-    if not first and not mutant.name:
+    tests = coverage.tests_of(_places(copy, room, mutant))
+    if not tests and mutant.name:  # read while modules are imported, if anywhere
+        tests = sorted(coverage.lines)
+    if not tests:
         return "never run"
-    rest = coverage.tests_of({place for lines in coverage.lines.values() for place in lines})
+    limit = _SLOWER * coverage.total(tests) + patience
     with changed(copy, mutant):
-        # The tests that run the line; then, to be sure, all others: a cache or a module's fixture may hide from the trace.
-        for tests in (first, [test for test in rest if test not in set(first)]):
-            if tests:
-                limit = _SLOWER * coverage.total(tests) + patience
-                work = partial(run_tests, copy, tests, seconds=limit)
-                status = in_a_child(work, _WAITING * limit, log)
-                if status != 0:
-                    return "timed out" if status in (None, -signal.SIGXCPU, -signal.SIGKILL) else "killed"
-    return "survived"
+        status = in_a_child(partial(run_tests, copy, tests, seconds=limit), _WAITING * limit, log)
+    if status in (None, -signal.SIGXCPU, -signal.SIGKILL):
+        return "timed out"
+    return "killed" if status else "survived"
 
 
 def _places(copy: Path, room: Room, mutant: Mutant) -> set[tuple[str, int]]:
