@@ -169,17 +169,23 @@ def run_tests(copy: Path, tests: list[str], plugin: object | None = None, second
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     if seconds:
         resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds), math.ceil(seconds) + 5))
-    with contextlib.suppress(ImportError):
-        from hypothesis import settings
-
-        settings.register_profile("mutation", derandomize=True, deadline=None)
-        settings.load_profile("mutation")
     os.chdir(copy)
     os.environ.pop("CI", None)
     os.environ["PYTHONPATH"] = str(copy / "src")
     sys.path.insert(0, str(copy / "src"))
     arguments = ["-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", "--rootdir", str(copy), *tests]
-    return int(pytest.main(arguments, plugins=[plugin] if plugin else []))
+    return int(pytest.main(arguments, plugins=[_SameExamples(), *([plugin] if plugin else [])]))
+
+
+class _SameExamples:
+    """A pytest plugin: after any conftest has chosen its profile, and before a test is read."""
+
+    def pytest_collection(self) -> None:
+        with contextlib.suppress(ImportError):
+            from hypothesis import settings
+
+            settings.register_profile("mutation", derandomize=True, deadline=None)
+            settings.load_profile("mutation")
 
 
 class _Tracer:

@@ -745,7 +745,7 @@ def test_the_number_is_that_of_the_directions_over_the_noise(count: int, bands: 
 
 
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize(("pixels", "bands"), [(400, 60), (400, 30), (3000, 45)])
+@pytest.mark.parametrize(("pixels", "bands"), [(150, 60), (400, 60), (400, 30), (3000, 45)])
 def test_noise_has_no_directions(pixels: int, bands: int, seed: int) -> None:
     generator = np.random.default_rng(seed)
     spectra = 1 + 0.02 * generator.normal(size=(pixels, bands))
