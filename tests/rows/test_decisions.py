@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import minimize, nnls
 
 from napari_unmix.rows import simplex
-from napari_unmix.rows.alignment import match_abundances, match_endmembers
+from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.metrics import angle_table, mean_correlation, rmse, spectral_angle
 from napari_unmix.rows.simplex import fully_constrained, non_negative, project_to_simplex, scaled
 from napari_unmix.rows.subspace import (
@@ -229,13 +229,3 @@ def test_mean_correlation_is_pearsons_over_the_rows_that_are_finite() -> None:
 def test_what_has_no_partner_is_minus_one() -> None:
     reference = np.eye(4)
     np.testing.assert_array_equal(match_endmembers(reference[[3, 1]] + 0.1, reference), [-1, 1, -1, 0])
-    columns = np.random.default_rng(7).dirichlet(np.ones(4), 50)
-    np.testing.assert_array_equal(match_abundances(columns[:, [2, 0, 3]], columns), [1, -1, 0, 2])
-
-
-def test_abundances_are_matched_by_signed_correlation_and_a_constant_one_is_no_error() -> None:
-    share = np.linspace(0, 1, 11)
-    both = np.column_stack([share, 1 - share])
-    np.testing.assert_array_equal(match_abundances(both[:, ::-1], both), [1, 0])
-    with np.errstate(invalid="ignore"):
-        np.testing.assert_array_equal(match_abundances(np.column_stack([share, 0 * share]), both), [0, 1])
