@@ -11,7 +11,7 @@ from scipy.special import gammaln, logsumexp
 
 from napari_unmix.answer import drain
 from napari_unmix.geometry.found import Found
-from napari_unmix.regions import acceptance, contrast, moments
+from napari_unmix.regions import acceptance, contrast
 from napari_unmix.regions.acceptance import Refined, most_misfit, refine_by_regions, spatial_redundancy
 from napari_unmix.regions.contrast import ContrastiveHead, LinearGcl, clip_softness, linear_gcl, usable_regions
 from napari_unmix.regions.moments import MomentFit, RegionMoments, fit_region_moments, region_moments
@@ -19,7 +19,7 @@ from napari_unmix.rows.metrics import spectral_angle
 from napari_unmix.rows.subspace import Excess, Subspace, affine_subspace
 
 judged, moments_of, peak_one = acceptance._judged, acceptance._moments, acceptance._peak_one
-LEAST_SHARE, WEAK = moments._LEAST_SHARE, contrast._WEAK
+WEAK = contrast._WEAK
 
 
 # --- what tells regions apart
@@ -202,26 +202,33 @@ def model(vertices: np.ndarray, shares: np.ndarray, concentrations: np.ndarray) 
     return np.array(parts) + np.diag(NOISE)
 
 
-def exact_moments(factor: float = 1.0) -> RegionMoments:
+BASIS = np.array([[0.0, 0.6, 0.8, 0.0], [0.0, 0.8, -0.6, 0.0]])
+
+
+def exact_moments(factor: float = 1.0, shares: np.ndarray = SHARES, level: float = 3.0) -> RegionMoments:
     """Population moments of six regions; one variance of every second one ``factor`` times as large."""
-    covariances = model(VERTICES, SHARES, CONCENTRATIONS)
+    covariances = model(VERTICES, shares, CONCENTRATIONS)
     covariances[::2, 0, 0] *= factor
-    basis = np.array([[0.0, 0.6, 0.8, 0.0], [0.0, 0.8, -0.6, 0.0]])
-    return RegionMoments(SHARES @ VERTICES, covariances, COUNTS, NOISE, SPREAD, basis, np.full(4, 3.0))
+    return RegionMoments(shares @ VERTICES, covariances, COUNTS, NOISE, SPREAD, BASIS, np.full(4, level))
 
 
 def likelihood(made: RegionMoments, parameters: np.ndarray) -> float:
-    """J, and the weak prior that keeps concentrations finite: twice the negative log-likelihood above that of free covariances."""
+    """J: twice the negative log-likelihood above that of free covariances; shares of a thousandth at least, and three penalties."""
     vertices, concentrations = parameters[:6].reshape(3, 2), np.exp(parameters[6:])
     lifted = np.column_stack([made.means, np.ones(6)])
     shares = np.linalg.solve(np.vstack([vertices.T, np.ones(3)]), lifted.T).T
+    kept = np.maximum(shares, 1e-3)
+    kept = kept / kept.sum(axis=1, keepdims=True)
     total = 0.0
-    for count, sample, fitted in zip(
-        made.counts, made.covariances, model(vertices, shares, concentrations), strict=True
-    ):
+    for count, sample, fitted in zip(made.counts, made.covariances, model(vertices, kept, concentrations), strict=True):
         ratio = np.linalg.solve(fitted, sample)
         total += count * (np.trace(ratio) - np.log(np.linalg.det(ratio)) - 2)
-    return float(total + 2 * made.counts.sum() * 1e-4 * ((parameters[6:] - np.log(8)) ** 2).mean())
+    penalties = (
+        1e4 * (np.maximum(2e-3 - shares, 0) ** 2).sum(),
+        1e2 * (np.maximum(-made.to_spectra(vertices), 0) ** 2).mean() / made.origin.mean() ** 2,
+        1e-4 * ((parameters[6:] - np.log(8)) ** 2).mean(),
+    )
+    return float(total + 2 * made.counts.sum() * sum(penalties))
 
 
 def starts(made: RegionMoments) -> list[np.ndarray]:
@@ -237,6 +244,27 @@ def test_exact_moments_give_the_simplex_and_the_concentrations_back() -> None:
     np.testing.assert_allclose(fit.concentrations, CONCENTRATIONS, rtol=0.02)
     assert fit.freedom == 6 * 3 - 3 * 2 - 6
     assert fit.misfit < 0.1
+
+
+SMALL_SHARES = np.vstack([[[0.0005, 0.3, 0.6995]], SHARES[1:]])
+
+
+@pytest.mark.parametrize(
+    ("shares", "level"), [(SMALL_SHARES, 3.0), (SHARES, 0.3)], ids=["no share", "negative endmembers"]
+)
+def test_shares_of_nothing_and_negative_endmembers_are_penalised(shares: np.ndarray, level: float) -> None:
+    made = exact_moments(1.3, shares, level)
+    fit = fit_region_moments(made, starts(made))
+    best = np.concatenate([made.to_vertices(fit.endmembers).ravel(), np.log(fit.concentrations)])
+    assert fit.misfit == pytest.approx(likelihood(made, best) / fit.freedom, rel=1e-3)
+    assert level > 1 or fit.endmembers.min() < 0
+
+
+def test_the_best_start_counts_wherever_it_stands() -> None:
+    made = exact_moments()
+    good, far = made.to_spectra(VERTICES), made.to_spectra(5 * VERTICES[::-1] + 1)
+    fits = [fit_region_moments(made, each, iterations=1).misfit for each in ([good, far], [far, good], [good], [far])]
+    assert fits[0] == fits[1] == fits[2] < fits[3]
 
 
 def test_misfit_and_standard_errors_are_those_of_the_likelihood() -> None:
@@ -519,4 +547,5 @@ def test_redundancy_is_of_neighbours_within_a_region_along_both_axes() -> None:
         expected *= max(1, np.sqrt(np.pi / (-2 * np.log(correlation))))
     spectra = image[valid][:, None] * np.array([0.6, 0.8]) + 3
     assert expected > 1.2
-    assert spatial_redundancy(spectra, labels[valid], valid) == pytest.approx(expected)
+    for scale in (1.0, 1e-4):
+        assert spatial_redundancy(scale * spectra, labels[valid], valid) == pytest.approx(expected)
