@@ -20,7 +20,7 @@ LIMIT = 3
 
 
 def share(amount: int, total: int) -> float:
-    return amount / total
+    return amount / (total + 1e-12)
 
 
 def verdict(amount: int) -> str:
@@ -40,7 +40,7 @@ def note(into: list[str]) -> None:
 '''
 CHANGES = {
     ("LIMIT = 3", "LIMIT = 4"), ("LIMIT = 3", "LIMIT = 2"),
-    ("return amount / total", "return amount * total"),
+    ("return amount / (total + 1e-12)", "return amount * (total + 1e-12)"),
     ("if amount > LIMIT:", "if amount >= LIMIT:"), ("if amount > LIMIT:", "if amount <= LIMIT:"),
     ("return max(values)", "return min(values)"),
     ('into.append("noted")', "pass"),
@@ -50,7 +50,7 @@ from toy.room.rule import largest, note, share, verdict
 
 def test_everything():
     assert [verdict(3), verdict(4)] == ["few", "many: 5"]
-    assert share(1, 2) == 0.5
+    assert round(share(1, 2), 6) == 0.5
     assert largest([1, 3, 2]) == 3
     noted = []
     note(noted)

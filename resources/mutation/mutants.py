@@ -1,7 +1,7 @@
 """What may be changed in a source file, one place at a time: comparisons, signs, constants, decisions, effects.
 
-Left alone: sentences for people (strings and f-strings), annotations, assertions, imports, and constants below a millionth, which only keep a
-denominator from zero. Nothing here runs anything.
+Left alone: sentences for people (strings and f-strings), annotations, assertions, imports, sizes in bytes (``1 << 24``), and terms with a
+constant below a millionth, which only keep a denominator from zero or a matrix from being singular. Nothing here runs anything.
 """
 
 from __future__ import annotations
@@ -162,6 +162,8 @@ class _Enumeration(ast.NodeVisitor):
     # what is left alone, and what is around
 
     def visit(self, node: ast.AST) -> None:
+        if isinstance(node, ast.expr) and _is_guard(node):
+            return
         if isinstance(node, ast.JoinedStr | ast.Assert | ast.Import | ast.ImportFrom | ast.Raise) or _is_typing(node):
             if isinstance(node, ast.Raise):
                 self.change(self.start(node), self.end(node), "pass")
@@ -210,7 +212,8 @@ class _Enumeration(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_BinOp(self, node: ast.BinOp) -> None:
-        if type(node.op) in _ARITHMETIC and not (_is_text(node.left) or _is_text(node.right)):
+        left_alone = any(_is_text(each) or _is_guard(each) for each in (node.left, node.right))
+        if type(node.op) in _ARITHMETIC and not left_alone:
             self.between(node.left, node.right, _WRITTEN[type(node.op)], _ARITHMETIC[type(node.op)])
         self.generic_visit(node)
 
@@ -221,6 +224,8 @@ class _Enumeration(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
+        if _is_guard(node.value):
+            return
         self.change(self.start(node), self.end(node), "pass")
         if type(node.op) in _ARITHMETIC and not _is_text(node.value):
             written = _WRITTEN[type(node.op)] + "="
@@ -295,6 +300,21 @@ def _other_values(value: object) -> Iterator[str]:
 
 def _is_text(node: ast.expr) -> bool:
     return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+def _is_guard(node: ast.expr) -> bool:
+    """A tiny constant, what is scaled by one, a choice between two; or a size in bytes."""
+    match node:
+        case ast.Constant(value=float(value)):
+            return 0 < abs(value) < _GUARD
+        case ast.BinOp(op=ast.Mult() | ast.Div() | ast.Add()):
+            sides = (_is_guard(node.left), _is_guard(node.right))
+            return all(sides) if isinstance(node.op, ast.Add) else any(sides)
+        case ast.IfExp():
+            return _is_guard(node.body) and _is_guard(node.orelse)
+        case ast.BinOp(op=ast.LShift()):
+            return True
+    return False
 
 
 def _is_constant(node: ast.expr) -> bool:

@@ -530,6 +530,14 @@ def test_extremes_are_of_directions_off_the_span_so_far() -> None:
     assert {0, 1} <= set(picked.tolist())
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_the_first_extreme_does_not_look_along_the_lifted_axis(seed: int) -> None:
+    lifted = np.array([[1.0, 0, 1], [0, 1, 1], [0.01, 0.01, 100]])
+    picked = extremes(lifted, 3, np.random.default_rng(seed))
+    assert picked[0] != 2
+    assert set(picked.tolist()) == {0, 1, 2}
+
+
 def test_starts_are_distinct_sets_in_both_scalings() -> None:
     spectra, _ = mixed(light=True)
     starts = picks.starting_picks(spectra, 3, np.random.default_rng(0), random_picks=2)
