@@ -7,12 +7,13 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
 from napari_unmix.cube import UnmixError
+from napari_unmix.io.spy import envi_data_types
 
-DATA_TYPES = {1: "u1", 2: "i2", 3: "i4", 4: "f4", 5: "f8", 12: "u2", 13: "u4", 14: "i8", 15: "u8"}
 INTERLEAVES = ("bsq", "bil", "bip")
 _COMPLEX_TYPES = (6, 9)
 _LONGEST = 16_000_000  # bytes; real headers are kilobytes
@@ -111,7 +112,7 @@ def interpret(fields: dict[str, str], name: str) -> EnviHeader:
         raise UnmixError(f"The interleave {interleave!r} in {name} is unknown: write bsq, bil or bip.")
     return EnviHeader(
         shape=(lines, samples, bands),
-        dtype=np.dtype((order or "<") + _data_type(fields, name)),
+        dtype=_data_type(fields, name).newbyteorder("<" if order is None else order),
         interleave=interleave,
         offset=_whole_number(fields, "header offset", name, lowest=0, default=0),
         scale=_scale(fields, repairs),
@@ -163,21 +164,22 @@ def _whole_number(fields: dict[str, str], key: str, name: str, *, lowest: int, d
     return int(number)
 
 
-def _byte_order(fields: dict[str, str], name: str) -> str | None:
+def _byte_order(fields: dict[str, str], name: str) -> Literal["<", ">"] | None:
     text = fields.get("byte order", "").strip()
     if text not in ("", "0", "1"):
         raise UnmixError(f"'byte order = {text[:40]}' in {name} is unknown: write 0 (little-endian) or 1 (big-endian).")
-    return {"0": "<", "1": ">"}.get(text)
+    orders: dict[str, Literal["<", ">"]] = {"0": "<", "1": ">"}
+    return orders.get(text)
 
 
-def _data_type(fields: dict[str, str], name: str) -> str:
+def _data_type(fields: dict[str, str], name: str) -> np.dtype[Any]:
     code = _whole_number(fields, "data type", name, lowest=0)
     if code in _COMPLEX_TYPES:
         raise UnmixError(f"{name} holds complex numbers (data type {code}): save the magnitude as data type 4.")
-    if code not in DATA_TYPES:
-        known = ", ".join(map(str, DATA_TYPES))
-        raise UnmixError(f"'data type = {code}' in {name} is unknown: use one of {known}.")
-    return DATA_TYPES[code]
+    known = envi_data_types()
+    if code not in known:
+        raise UnmixError(f"'data type = {code}' in {name} is unknown: use one of {', '.join(map(str, known))}.")
+    return known[code]
 
 
 def _scale(fields: dict[str, str], repairs: list[str]) -> float:
