@@ -15,6 +15,7 @@ from napari_unmix.io.budget import check_budget
 from napari_unmix.io.envi_header import EnviHeader, is_envi_header, read_header
 from napari_unmix.io.spy import spectral_python
 
+LIBRARY_SUFFIXES = (".sli", ".slb", "", ".dat", ".img")
 DATA_SUFFIXES = ("", ".img", ".raw", ".dat", ".bil", ".bip", ".bsq", ".bin")
 _CHECKS = 4  # bytes per number that masks and checks take beside the float32 cube; the file itself is only mapped
 _BLOCK = 8_000_000  # numbers converted at a time, so that a big file needs no float64 copy of itself
@@ -32,8 +33,8 @@ def read_envi(path: Path) -> Cube:
     if header_path is None:
         raise UnmixError(f"{path.name} has no ENVI header: put {path.stem}.hdr beside it.")
     header = read_header(header_path)
-    data_path, found = _find_data(header_path, header) if path == header_path else (path, ())
-    longer = _check_size(data_path, header)
+    data_path, found = find_data(header_path, header) if path == header_path else (path, ())
+    longer = check_size(data_path, header)
     spectra, no_data = _convert(map_array(data_path, header), header)
     good, bad_bands = _good_bands(header)
     valid, good, ignored = _apply_ignore(no_data, good, header)
@@ -59,11 +60,13 @@ def _beside(path: Path, names: list[str]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def _find_data(header_path: Path, header: EnviHeader) -> tuple[Path, tuple[str, ...]]:
-    """The data file beside a header; of several the first whose size fits."""
-    candidates = _beside(header_path, [header_path.stem + suffix for suffix in DATA_SUFFIXES])
+def find_data(
+    header_path: Path, header: EnviHeader, suffixes: tuple[str, ...] = DATA_SUFFIXES
+) -> tuple[Path, tuple[str, ...]]:
+    """The data file beside a header, and a sentence where several could be; of several the first whose size fits."""
+    candidates = _beside(header_path, [header_path.stem + suffix for suffix in suffixes])
     if not candidates:
-        tried = ", ".join(suffix for suffix in DATA_SUFFIXES if suffix)
+        tried = ", ".join(suffix for suffix in suffixes if suffix)
         raise UnmixError(
             f"{header_path.name} has no data file beside it: put {header_path.stem} there ({tried} or no suffix)."
         )
@@ -74,7 +77,7 @@ def _find_data(header_path: Path, header: EnviHeader) -> tuple[Path, tuple[str, 
     return chosen, (f"{len(candidates)} files could hold the data: {chosen.name} was read",)
 
 
-def _check_size(data_path: Path, header: EnviHeader) -> tuple[str, ...]:
+def check_size(data_path: Path, header: EnviHeader) -> tuple[str, ...]:
     """Raise UnmixError where the file is shorter than its header says, or does not fit into memory."""
     held, needed = data_path.stat().st_size, header.data_bytes
     lines, samples, bands = header.shape

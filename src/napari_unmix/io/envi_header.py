@@ -17,7 +17,8 @@ from napari_unmix.io.spy import envi_data_types
 INTERLEAVES = ("bsq", "bil", "bip")
 _COMPLEX_TYPES = (6, 9)
 _LONGEST = 16_000_000  # bytes; real headers are kilobytes
-_NOT_CUBES = {"spectral library": "a spectral library", "classification": "a classification map"}
+_LIBRARY = "spectral library"
+_NOT_CUBES = {_LIBRARY: "a spectral library", "classification": "a classification map"}
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,11 @@ class EnviHeader:
     offset : bytes before the first number
     scale : reflectance scale factor, 1 where there is none
     ignore : the number that means "no data", or None
-    gains, offsets, bad_bands, wavelengths : (B,) lists, or None; wavelengths as written, of any length
+    gains, offsets, bad_bands, wavelengths : (B,) lists, or None; wavelengths as written, of any length. The bands of a spectral
+        library are its samples, its lines are spectra
     unit : the unit of the wavelengths as written, may be empty
+    fwhm : widths of the bands in the unit of the wavelengths, (B,), or None
+    names : of the spectra of a library, or None
     repairs : sentences on what was assumed
     """
 
@@ -48,6 +52,8 @@ class EnviHeader:
     bad_bands: tuple[float, ...] | None = None
     wavelengths: tuple[float, ...] | None = None
     unit: str = ""
+    fwhm: tuple[float, ...] | None = None
+    names: tuple[str, ...] | None = None
     repairs: tuple[str, ...] = ()
 
     @property
@@ -63,11 +69,11 @@ def is_envi_header(path: Path) -> bool:
     return _first_line(_decode(start)) == "ENVI"
 
 
-def read_header(path: Path) -> EnviHeader:
-    """Read and check a header file. Raises UnmixError with the line to mend, OSError where the file cannot be read."""
+def read_header(path: Path, *, library: bool = False) -> EnviHeader:
+    """Read and check the header of an image, or of a library. Raises UnmixError with the line to mend, OSError for an unreadable file."""
     if path.stat().st_size > _LONGEST:
         raise UnmixError(f"{path.name} is too long for an ENVI header: give the small text file that ends in .hdr.")
-    return interpret(parse_fields(_decode(path.read_bytes()), path.name), path.name)
+    return interpret(parse_fields(_decode(path.read_bytes()), path.name), path.name, library=library)
 
 
 def parse_fields(text: str, name: str) -> dict[str, str]:
@@ -96,11 +102,12 @@ def parse_fields(text: str, name: str) -> dict[str, str]:
     return fields
 
 
-def interpret(fields: dict[str, str], name: str) -> EnviHeader:
+def interpret(fields: dict[str, str], name: str, *, library: bool = False) -> EnviHeader:
     """Check the fields of a header and give them their types. Raises UnmixError with the field to mend."""
-    _refuse_other_kinds(fields, name)
+    _refuse_other_kinds(fields, name, library)
     lines, samples, bands = (_whole_number(fields, key, name, lowest=1) for key in ("lines", "samples", "bands"))
     repairs: list[str] = []
+    listed = samples if library else bands
     order = _byte_order(fields, name)
     if order is None:
         repairs.append("the header names no byte order: read as little-endian")
@@ -117,11 +124,13 @@ def interpret(fields: dict[str, str], name: str) -> EnviHeader:
         offset=_whole_number(fields, "header offset", name, lowest=0, default=0),
         scale=_scale(fields, repairs),
         ignore=_ignore_value(fields, repairs),
-        gains=_per_band(fields, "data gain values", bands, repairs),
-        offsets=_per_band(fields, "data offset values", bands, repairs),
-        bad_bands=_per_band(fields, "bbl", bands, repairs),
+        gains=_per_band(fields, "data gain values", listed, repairs),
+        offsets=_per_band(fields, "data offset values", listed, repairs),
+        bad_bands=_per_band(fields, "bbl", listed, repairs),
         wavelengths=_wavelengths(fields, repairs),
         unit=fields.get("wavelength units", ""),
+        fwhm=_per_band(fields, "fwhm", listed, repairs) if library else None,
+        names=_names(fields, lines, repairs) if library else None,
         repairs=tuple(repairs),
     )
 
@@ -140,10 +149,14 @@ def _first_line(text: str) -> str:
     return lines[0].strip().upper() if lines else ""
 
 
-def _refuse_other_kinds(fields: dict[str, str], name: str) -> None:
+def _refuse_other_kinds(fields: dict[str, str], name: str, library: bool) -> None:
     file_type = fields.get("file type", "").lower()
+    if library and (_LIBRARY not in file_type or fields.get("bands", "1").strip() != "1"):
+        raise UnmixError(
+            f"{name} describes no spectral library (file type {file_type or 'not given'!r}): give a .sli file."
+        )
     for words, kind in _NOT_CUBES.items():
-        if words in file_type:
+        if words in file_type and not library:
             raise UnmixError(f"{name} describes {kind}, not an image: open the hyperspectral image instead.")
     if fields.get("file compression", "0").strip() not in ("", "0"):
         raise UnmixError(f"The data of {name} are compressed: save the image without compression.")
@@ -228,6 +241,17 @@ def _per_band(fields: dict[str, str], key: str, bands: int, repairs: list[str]) 
         repairs.append(f"'{key}' has {len(numbers)} entries for {bands} bands: not applied")
         return None
     return numbers
+
+
+def _names(fields: dict[str, str], spectra: int, repairs: list[str]) -> tuple[str, ...] | None:
+    text = fields.get("spectra names", "")
+    if not text:
+        return None
+    names = tuple(" ".join(name.split()) for name in text.split(","))
+    if len(names) != spectra:
+        repairs.append(f"'spectra names' has {len(names)} entries for {spectra} spectra: numbered instead")
+        return None
+    return names
 
 
 def _wavelengths(fields: dict[str, str], repairs: list[str]) -> tuple[float, ...] | None:

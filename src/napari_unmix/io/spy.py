@@ -6,8 +6,11 @@ What of it is used, and which check of ours stands before it, is said where it i
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import sys
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -26,6 +29,18 @@ def spectral_python() -> ModuleType:
         for handler in set(logger.handlers) - set(before):
             logger.removeHandler(handler)
     return spectral  # type: ignore[no-any-return]
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """What SPy remarks on and prints meanwhile is not heard, whoever set up its logger."""
+    logger = logging.getLogger("spectral")
+    before, logger.disabled = logger.disabled, True
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logger.disabled = before
 
 
 def envi_data_types() -> dict[int, np.dtype[Any]]:
