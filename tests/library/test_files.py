@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from pathlib import Path
 
@@ -186,6 +187,7 @@ def test_tables(tmp_path: Path, text: str, wavelengths: list[float] | None) -> N
         ("wavelength_nm\n400\n", "is no table of spectra"),
         ("wavelength_nm,a\n", "is no table of spectra"),
         ("wavelength_nm,a\n400,1\n500\n", r"Row 3 of table\.csv has 1 cells, its first row 2: give as many in each"),
+        ("wavelength_nm,a\n400," + "1" * 200_000 + "\n", r"table\.csv is no table \(field larger than"),
         ("wavelength_nm,a\n400,high\n", r"Row 2 of table\.csv holds a word \(.*'high'\): give numbers below the names"),
     ],
 )
@@ -208,3 +210,30 @@ def test_a_table_beyond_the_memory_names_what_it_needs(tmp_path: Path, monkeypat
     monkeypatch.setattr("napari_unmix.io.budget._available_memory", lambda: 400)
     with pytest.raises(UnmixError, match=r"table\.csv needs 264 B, this machine can give 200 B"):
         read_library(tmp_path / "table.csv")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    key=st.sampled_from(sorted(HEADER)),
+    value=st.one_of(st.text(max_size=12), st.integers(-5, 10**7), st.floats(), st.lists(st.floats(), max_size=5)),
+    cut=st.integers(0, VALUES.nbytes + 8),
+)
+def test_a_damaged_library_is_refused_or_read_never_anything_else(key: str, value: object, cut: int) -> None:
+    written_value = f"{{{', '.join(map(str, value))}}}" if isinstance(value, list) else value
+    with tempfile.TemporaryDirectory() as folder:
+        data = (VALUES.tobytes() + b"12345678")[:cut]
+        path = written(Path(folder), data, **{key.replace(" ", "_"): written_value})
+        with contextlib.suppress(UnmixError):
+            library = read_library(path)
+            assert library.spectra.shape[0] == len(library.names)
+
+
+@settings(max_examples=150, deadline=None)
+@given(text=st.text(alphabet='0123456789.,;\t\n\r"aµ-e\x00 ', max_size=60))
+def test_a_damaged_table_is_refused_or_read_never_anything_else(text: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "table.csv"
+        path.write_text(text, encoding="utf-8", newline="")
+        with contextlib.suppress(UnmixError):
+            library = read_library(path)
+            assert library.spectra.shape[0] == len(library.names)

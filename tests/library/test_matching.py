@@ -57,7 +57,7 @@ def test_a_flat_spectrum_finds_nothing(sensor: str, decibels: float) -> None:
     (found,) = match(SpectralLibrary(flat, usgs.wavelengths, ("flat",)), usgs)
     assert (found.name, found.reason) == (None, "flat")
     (found,) = match(SpectralLibrary(flat, usgs.wavelengths, ("flat",)), usgs, within=8.0)
-    assert found.name is None  # a wider tolerance is one for flatness too
+    assert found.name is None  # at no tolerance: it is no one's shape
 
 
 def test_what_is_not_in_the_library_finds_nothing() -> None:
@@ -69,7 +69,7 @@ def test_what_is_not_in_the_library_finds_nothing() -> None:
         (found,) = match(usgs.chosen([row]), others)
         assert (found.name, found.reason) == (None, "far"), name
         assert found.best is not None
-        assert max(found.best.spectral_angle, found.best.absorption_angle) > 3
+        assert max(found.best.spectral_angle, found.best.absorption_angle) > 4
 
 
 def test_a_slope_is_no_mineral() -> None:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from napari_unmix.library import Match
 
 # Stands here too, so that --help loads nothing; a test keeps it equal to library.matching.WITHIN.
-WITHIN = 3.0
+WITHIN = 4.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -126,10 +126,13 @@ def _fwhm(header: EnviHeader, wavelengths: FloatArray | None) -> FloatArray | No
 def _read_table(path: Path, name: str) -> SpectralLibrary:
     """A first row of names, a first column of wavelengths or band numbers, one column a spectrum; an empty cell has no value."""
     check_budget(path.stat().st_size, np.dtype(np.float64).itemsize, path.name)
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
-        first = stream.readline()
-        stream.seek(0)
-        rows = [row for row in csv.reader(stream, delimiter=_delimiter(first)) if any(cell.strip() for cell in row)]
+    try:
+        with path.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
+            first = stream.readline()
+            stream.seek(0)
+            rows = [row for row in csv.reader(stream, delimiter=_delimiter(first)) if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise UnmixError(f"{path.name} is no table ({error}): save the spectra as comma-separated values.") from error
     if len(rows) < 2 or len(rows[0]) < 2:
         raise UnmixError(
             f"{path.name} is no table of spectra: give a row of names, a column of wavelengths and one column a spectrum."
