@@ -26,6 +26,7 @@ HEAVY = (
     "zarr",
     "pyqtgraph",
     "spectral",
+    "psutil",
 )
 
 

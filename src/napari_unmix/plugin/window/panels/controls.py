@@ -12,7 +12,7 @@ from typing import Any
 from magicgui.backends._qtpy.widgets import QBaseRangedWidget
 from magicgui.type_map import TypeMap
 from magicgui.widgets import SpinBox
-from magicgui.widgets.bases import RangedWidget, ValueWidget
+from magicgui.widgets.bases import BaseValueWidget, RangedWidget
 from qtpy.QtCore import QEvent, QObject, QRegularExpression, Qt
 from qtpy.QtGui import QRegularExpressionValidator, QValidator
 from qtpy.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QWidget
@@ -85,7 +85,7 @@ _TYPES = TypeMap()
 _TYPES.register_type(float, widget_type=NumberEdit)
 
 
-def control(field: FormField) -> ValueWidget[Any]:
+def control(field: FormField) -> BaseValueWidget[Any]:
     """The widget of a field: its type's, with its bounds, preset, tooltip and name. Raises ValueError for a type without one."""
     options: dict[str, Any] = {"tooltip": field.tooltip}
     if field.annotation in (int, float):
@@ -94,6 +94,7 @@ def control(field: FormField) -> ValueWidget[Any]:
     if field.annotation is int:
         options["step"] = 1
     made = _TYPES.create_widget(field.default, field.annotation, field.name, label=field.title, options=options)
+    assert isinstance(made, BaseValueWidget)  # so are all that a type is mapped to
     native: QWidget = made.native
     native.setAccessibleName(field.title)
     if isinstance(native, QAbstractSpinBox):
