@@ -25,6 +25,7 @@ HEAVY = (
     "h5py",
     "zarr",
     "pyqtgraph",
+    "spectral",
     "psutil",
 )
 
@@ -47,6 +48,7 @@ def test_help_loads_nothing_heavy(command: list[str]) -> None:
 
 def test_listing_methods_and_reading_a_run_load_nothing_heavy() -> None:
     assert loaded_by("from napari_unmix.methods.registry import method_specs; method_specs()") == []
+    assert loaded_by("import napari_unmix.library, napari_unmix.io") == []
     assert (
         loaded_by("import napari_unmix.output.run_folder, napari_unmix.output.palette, napari_unmix.output.pictures")
         == []
@@ -104,6 +106,8 @@ def test_the_contracts_hold(copy: Path) -> None:
         ("plugin/facts/session.py", "import qtpy", "know no Qt and no viewer"),
         ("plugin/facts/session.py", "import napari_unmix.plugin.verbs.controller", "The plugin's rooms"),
         ("identifiability/report.py", "import napari_unmix.methods.contract", "Layers: upper may import lower"),
+        ("io/spy.py", "import napari_unmix.library.files", "Layers: upper may import lower"),
+        ("library/spectra.py", "import spectral", "SPy is reached through io.spy"),
     ],
 )
 def test_the_contracts_break_when_violated(copy: Path, module: str, line: str, contract: str) -> None:

@@ -24,6 +24,9 @@ _PUBLIC = {
     "read_run": "output.run_folder",
     "write_run": "output.run_folder",
     "read_cube": "io",
+    "SpectralLibrary": "library",
+    "read_library": "library",
+    "write_library": "library",
     "method_specs": "methods.registry",
     "sample_scene": "synthetic",
 }
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from napari_unmix.cube import Annotation, Cube, Meaning, UnmixError
     from napari_unmix.io import read_cube
     from napari_unmix.joining import join_cubes
+    from napari_unmix.library import SpectralLibrary, read_library, write_library
     from napari_unmix.methods.registry import method_specs
     from napari_unmix.output.run_folder import read_run, write_run
     from napari_unmix.pipeline import assess, unmix
@@ -43,6 +47,7 @@ __all__ = [
     "Cube",
     "Meaning",
     "Progress",
+    "SpectralLibrary",
     "UnmixError",
     "Unmixing",
     "assess",
@@ -50,9 +55,11 @@ __all__ = [
     "join_cubes",
     "method_specs",
     "read_cube",
+    "read_library",
     "read_run",
     "sample_scene",
     "unmix",
+    "write_library",
     "write_run",
 ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -124,6 +126,27 @@ def test_a_file_beyond_the_memory_names_what_it_needs(write_envi, small, monkeyp
     monkeypatch.setattr("napari_unmix.io.budget._available_memory", lambda: 400)
     with pytest.raises(UnmixError, match=r"needs 480 B, this machine can give 200 B: crop it"):
         read_cube(write_envi(small))
+
+
+def test_a_file_that_cannot_be_mapped_is_a_sentence(write_envi, small, monkeypatch):
+    monkeypatch.setattr("numpy.memmap", lambda *_, **__: (_ for _ in ()).throw(OSError("no such device")))
+    with pytest.raises(UnmixError, match=r"could not be read \(it cannot be mapped into memory\): check the file"):
+        read_cube(write_envi(small))
+
+
+def test_files_are_closed_and_spy_stays_quiet(write_envi, small):
+    """In a fresh interpreter: the first import of SPy is the one that would set up its logger."""
+    code = (
+        "import gc, logging, sys, warnings; warnings.simplefilter('error')\n"
+        "from napari_unmix.io import read_cube\n"
+        f"cube = read_cube({str(write_envi(small))!r})\n"
+        "assert 'spectral' in sys.modules and 'matplotlib' not in sys.modules\n"
+        "logger = logging.getLogger('spectral')\n"
+        "logger.info('a remark'); gc.collect()\n"
+        "print(logger.handlers, logger.level)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("[] 0\n", "")
 
 
 # --- what the header says about the numbers

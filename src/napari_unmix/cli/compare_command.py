@@ -15,6 +15,9 @@ from napari_unmix.cube import Cube, FloatArray, UnmixError
 if TYPE_CHECKING:
     from napari_unmix.output.run_folder import Run
 
+_COVERING = 0.5  # share of the good bands
+_FEWEST_BANDS = 3
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
@@ -29,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--reference",
         metavar="FILE",
         required=True,
-        help=".npz with E (P, B), A (H, W, P) of the run's size, or one of them",
+        help=".npz with E (P, B), A (H, W, P) of the run's size, or one of them; or a spectral library: .sli, .csv or a database",
     )
     parser.add_argument(
         "--reference-suffix", metavar="TEXT", default="", help="take E and A with this suffix, as _alternative"
@@ -65,16 +68,20 @@ def _sorted_out(words: list[str]) -> tuple[list[str], list[str]]:
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """Endmembers (P, B) and abundances (H, W, P) to compare with, or None where there are none."""
+    """Endmembers (P, B) and abundances (H, W, P) to compare with, or None where there are none; a library's names and notes."""
 
     endmembers: FloatArray | None
     abundances: FloatArray | None
     count: int
+    names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def read_reference(path: str, suffix: str, cube: Cube) -> Reference:
-    """Read what there is of E and A, checked against the cube."""
+    """Read what there is of E and A, or the spectra of a library on the cube's bands, checked against the cube."""
     file = Path(path).expanduser()
+    if file.exists() and file.suffix.lower() != ".npz" and not zipfile.is_zipfile(file):
+        return _library_reference(file, cube)
     stored = _read_arrays(file, {"E" + suffix, "A" + suffix})
     endmembers, abundances = stored.get("E" + suffix), stored.get("A" + suffix)
     height, width, bands = cube.shape
@@ -96,6 +103,28 @@ def read_reference(path: str, suffix: str, cube: Cube) -> Reference:
             f"E{suffix} and A{suffix} of {file.name} have {sorted(counts)} endmembers: give as many in both."
         )
     return Reference(endmembers, abundances, counts.pop())
+
+
+def _library_reference(path: Path, cube: Cube) -> Reference:
+    """The library's spectra that cover half of the cube's good bands or more; of these, the bands that all have are compared."""
+    from napari_unmix.library import library_on
+
+    library = library_on(path, cube.wavelengths, cube.shape[2])
+    covering = np.isfinite(library.spectra[:, cube.good_bands]).mean(axis=1) >= _COVERING
+    notes = library.repairs
+    if not covering.all():
+        notes = (
+            *notes,
+            f"{(~covering).sum()} spectra of {library.name} cover less than half of the cube's bands: left out",
+        )
+    kept = library.chosen(covering) if covering.any() else library
+    common = int((np.isfinite(kept.spectra).all(axis=0) & cube.good_bands).sum())
+    if not covering.any() or common < _FEWEST_BANDS:
+        raise UnmixError(
+            f"The spectra of {library.name} have {common} of the cube's {cube.good_bands.sum()} good bands in common,"
+            f" {_FEWEST_BANDS} are needed: give a library of the cube's range."
+        )
+    return Reference(kept.spectra, None, len(kept.names), kept.names, notes)
 
 
 def _read_arrays(path: Path, names: set[str]) -> dict[str, FloatArray]:
@@ -141,6 +170,7 @@ def compare(run: Run, cube: Cube, reference: Reference) -> dict[str, Any]:
         "method": run.spec.method,
         "endmembers": len(run.names),
         "matched_names": [run.names[order[k]] if order[k] >= 0 else None for k in range(reference.count)],
+        "reference_names": reference.names or None,
         "mean_spectral_angle_degrees": None,
         "spectral_angles_degrees": None,
         "abundance_rmse": None,
@@ -181,7 +211,7 @@ def _match(run: Run, reference: Reference) -> Any:
 
 
 def _notes(run: Run, reference: Reference, same_cube: bool) -> list[str]:
-    notes = []
+    notes = [f"{note}." for note in reference.notes]
     if len(run.names) != reference.count:
         fewer = min(len(run.names), reference.count)
         notes.append(
@@ -206,7 +236,17 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
             f"{row['run'].name:<{width}}  {row['method']:<10}  {row['endmembers']:>2}  {_number(angle, 2):>9}"
             f"  {_number(error, 4):>14}  {_number(mcc, 3):>6}"
         )
-    return lines + [f"Note: {note}" for row in rows for note in row["notes"]]
+    lines += [line for row in rows for line in _named(row)]
+    return lines + [f"Note: {note}" for note in dict.fromkeys(note for row in rows for note in row["notes"])]
+
+
+def _named(row: dict[str, Any]) -> list[str]:
+    """Which of a library's spectra the run's endmembers were compared with."""
+    if row["reference_names"] is None:
+        return []
+    matched = [(mine, its) for mine, its in zip(row["matched_names"], row["reference_names"], strict=True) if mine]
+    pairs = zip(matched, row["spectral_angles_degrees"], strict=True)
+    return [f"{row['run'].name}: {mine} beside {its}, {angle:.2f}°" for (mine, its), angle in pairs]
 
 
 def _number(value: float | None, digits: int) -> str:

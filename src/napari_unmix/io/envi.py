@@ -13,7 +13,9 @@ from napari_unmix.cube import BoolArray, Cube, UnmixError
 from napari_unmix.io.assemble import build_cube
 from napari_unmix.io.budget import check_budget
 from napari_unmix.io.envi_header import EnviHeader, is_envi_header, read_header
+from napari_unmix.io.spy import spectral_python
 
+LIBRARY_SUFFIXES = (".sli", ".slb", "", ".dat", ".img")
 DATA_SUFFIXES = ("", ".img", ".raw", ".dat", ".bil", ".bip", ".bsq", ".bin")
 _CHECKS = 4  # bytes per number that masks and checks take beside the float32 cube; the file itself is only mapped
 _BLOCK = 8_000_000  # numbers converted at a time, so that a big file needs no float64 copy of itself
@@ -47,9 +49,9 @@ def read_envi(path: Path) -> Cube:
     if header_path is None:
         raise UnmixError(f"{path.name} has no ENVI header: put {path.stem}.hdr beside it.")
     header = read_header(header_path)
-    data_path, found = _find_data(header_path, header) if path == header_path else (path, ())
-    longer = _check_size(data_path, header)
-    spectra, no_data = _convert(_map(data_path, header), header)
+    data_path, found = find_data(header_path, header) if path == header_path else (path, ())
+    longer = check_size(data_path, header)
+    spectra, no_data = _convert(map_array(data_path, header), header)
     good, bad_bands = _good_bands(header)
     valid, good, ignored = _apply_ignore(no_data, good, header)
     return build_cube(
@@ -74,11 +76,13 @@ def _beside(path: Path, names: list[str]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def _find_data(header_path: Path, header: EnviHeader) -> tuple[Path, tuple[str, ...]]:
-    """The data file beside a header; of several the first whose size fits."""
-    candidates = _beside(header_path, [header_path.stem + suffix for suffix in DATA_SUFFIXES])
+def find_data(
+    header_path: Path, header: EnviHeader, suffixes: tuple[str, ...] = DATA_SUFFIXES
+) -> tuple[Path, tuple[str, ...]]:
+    """The data file beside a header, and a sentence where several could be; of several the first whose size fits."""
+    candidates = _beside(header_path, [header_path.stem + suffix for suffix in suffixes])
     if not candidates:
-        tried = ", ".join(suffix for suffix in DATA_SUFFIXES if suffix)
+        tried = ", ".join(suffix for suffix in suffixes if suffix)
         raise UnmixError(
             f"{header_path.name} has no data file beside it: put {header_path.stem} there ({tried} or no suffix)."
         )
@@ -89,7 +93,7 @@ def _find_data(header_path: Path, header: EnviHeader) -> tuple[Path, tuple[str, 
     return chosen, (f"{len(candidates)} files could hold the data: {chosen.name} was read",)
 
 
-def _check_size(data_path: Path, header: EnviHeader) -> tuple[str, ...]:
+def check_size(data_path: Path, header: EnviHeader) -> tuple[str, ...]:
     """Raise UnmixError where the file is shorter than its header says, or does not fit into memory."""
     held, needed = data_path.stat().st_size, header.data_bytes
     lines, samples, bands = header.shape
@@ -105,13 +109,26 @@ def _check_size(data_path: Path, header: EnviHeader) -> tuple[str, ...]:
     )
 
 
-def _map(data_path: Path, header: EnviHeader) -> NDArray[Any]:
-    """(H, W, B) view of the data file."""
+def map_array(data_path: Path, header: EnviHeader) -> NDArray[Any]:
+    """(H, W, B) view of a data file whose size was checked, mapped by SPy by our header: its own reading guesses the interleave."""
+    spy = spectral_python()
     lines, samples, bands = header.shape
-    stored = {"bsq": (bands, lines, samples), "bil": (lines, bands, samples), "bip": (lines, samples, bands)}
-    to_cube = {"bsq": (1, 2, 0), "bil": (0, 2, 1), "bip": (0, 1, 2)}
-    data = np.memmap(data_path, dtype=header.dtype, mode="r", offset=header.offset, shape=stored[header.interleave])
-    return data.transpose(to_cube[header.interleave])
+    fields = {
+        "lines": lines,
+        "samples": samples,
+        "bands": bands,
+        "header offset": header.offset,
+        "data type": spy.io.envi.dtype_to_envi[header.dtype.char],
+        "byte order": int(header.dtype.newbyteorder("<") != header.dtype),
+    }
+    params = spy.io.envi.gen_params(fields)
+    params.filename = str(data_path)
+    kinds = {"bsq": spy.io.envi.BsqFile, "bil": spy.io.envi.BilFile, "bip": spy.io.envi.BipFile}
+    image = kinds[header.interleave](params, fields)
+    image.fid.close()  # SPy leaves it open; the map has a handle of its own
+    if not image.using_memmap:  # SPy says nothing where mapping fails
+        raise OSError("it cannot be mapped into memory")
+    return np.asarray(image.open_memmap(interleave="bip"))
 
 
 def _convert(stored: NDArray[Any], header: EnviHeader) -> tuple[NDArray[np.float32], BoolArray | None]:

@@ -7,16 +7,18 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
 from napari_unmix.cube import UnmixError
+from napari_unmix.io.spy import envi_data_types
 
-DATA_TYPES = {1: "u1", 2: "i2", 3: "i4", 4: "f4", 5: "f8", 12: "u2", 13: "u4", 14: "i8", 15: "u8"}
 INTERLEAVES = ("bsq", "bil", "bip")
 _COMPLEX_TYPES = (6, 9)
 _LONGEST = 16_000_000  # bytes; real headers are kilobytes
-_NOT_CUBES = {"spectral library": "a spectral library", "classification": "a classification map"}
+_LIBRARY = "spectral library"
+_NOT_CUBES = {_LIBRARY: "a spectral library", "classification": "a classification map"}
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,11 @@ class EnviHeader:
     offset : bytes before the first number
     scale : reflectance scale factor, 1 where there is none
     ignore : the number that means "no data", or None
-    gains, offsets, bad_bands, wavelengths : (B,) lists, or None; wavelengths as written, of any length
+    gains, offsets, bad_bands, wavelengths : (B,) lists, or None; wavelengths as written, of any length. The bands of a spectral
+        library are its samples, its lines are spectra
     unit : the unit of the wavelengths as written, may be empty
+    fwhm : widths of the bands in the unit of the wavelengths, (B,), or None
+    names : of the spectra of a library, or None
     repairs : sentences on what was assumed
     """
 
@@ -47,6 +52,8 @@ class EnviHeader:
     bad_bands: tuple[float, ...] | None = None
     wavelengths: tuple[float, ...] | None = None
     unit: str = ""
+    fwhm: tuple[float, ...] | None = None
+    names: tuple[str, ...] | None = None
     repairs: tuple[str, ...] = ()
 
     @property
@@ -62,11 +69,11 @@ def is_envi_header(path: Path) -> bool:
     return _first_line(_decode(start)) == "ENVI"
 
 
-def read_header(path: Path) -> EnviHeader:
-    """Read and check a header file. Raises UnmixError with the line to mend, OSError where the file cannot be read."""
+def read_header(path: Path, *, library: bool = False) -> EnviHeader:
+    """Read and check the header of an image, or of a library. Raises UnmixError with the line to mend, OSError for an unreadable file."""
     if path.stat().st_size > _LONGEST:
         raise UnmixError(f"{path.name} is too long for an ENVI header: give the small text file that ends in .hdr.")
-    return interpret(parse_fields(_decode(path.read_bytes()), path.name), path.name)
+    return interpret(parse_fields(_decode(path.read_bytes()), path.name), path.name, library=library)
 
 
 def parse_fields(text: str, name: str) -> dict[str, str]:
@@ -95,11 +102,12 @@ def parse_fields(text: str, name: str) -> dict[str, str]:
     return fields
 
 
-def interpret(fields: dict[str, str], name: str) -> EnviHeader:
+def interpret(fields: dict[str, str], name: str, *, library: bool = False) -> EnviHeader:
     """Check the fields of a header and give them their types. Raises UnmixError with the field to mend."""
-    _refuse_other_kinds(fields, name)
+    _refuse_other_kinds(fields, name, library)
     lines, samples, bands = (_whole_number(fields, key, name, lowest=1) for key in ("lines", "samples", "bands"))
     repairs: list[str] = []
+    listed = samples if library else bands
     order = _byte_order(fields, name)
     if order is None:
         repairs.append("the header names no byte order: read as little-endian")
@@ -111,16 +119,18 @@ def interpret(fields: dict[str, str], name: str) -> EnviHeader:
         raise UnmixError(f"The interleave {interleave!r} in {name} is unknown: write bsq, bil or bip.")
     return EnviHeader(
         shape=(lines, samples, bands),
-        dtype=np.dtype((order or "<") + _data_type(fields, name)),
+        dtype=_data_type(fields, name).newbyteorder("<" if order is None else order),
         interleave=interleave,
         offset=_whole_number(fields, "header offset", name, lowest=0, default=0),
         scale=_scale(fields, repairs),
         ignore=_ignore_value(fields, repairs),
-        gains=_per_band(fields, "data gain values", bands, repairs),
-        offsets=_per_band(fields, "data offset values", bands, repairs),
-        bad_bands=_per_band(fields, "bbl", bands, repairs),
+        gains=_per_band(fields, "data gain values", listed, repairs),
+        offsets=_per_band(fields, "data offset values", listed, repairs),
+        bad_bands=_per_band(fields, "bbl", listed, repairs),
         wavelengths=_wavelengths(fields, repairs),
         unit=fields.get("wavelength units", ""),
+        fwhm=_per_band(fields, "fwhm", listed, repairs) if library else None,
+        names=_names(fields, lines, repairs) if library else None,
         repairs=tuple(repairs),
     )
 
@@ -139,10 +149,14 @@ def _first_line(text: str) -> str:
     return lines[0].strip().upper() if lines else ""
 
 
-def _refuse_other_kinds(fields: dict[str, str], name: str) -> None:
+def _refuse_other_kinds(fields: dict[str, str], name: str, library: bool) -> None:
     file_type = fields.get("file type", "").lower()
+    if library and (_LIBRARY not in file_type or fields.get("bands", "1").strip() != "1"):
+        raise UnmixError(
+            f"{name} describes no spectral library (file type {file_type or 'not given'!r}): give a .sli file."
+        )
     for words, kind in _NOT_CUBES.items():
-        if words in file_type:
+        if words in file_type and not library:
             raise UnmixError(f"{name} describes {kind}, not an image: open the hyperspectral image instead.")
     if fields.get("file compression", "0").strip() not in ("", "0"):
         raise UnmixError(f"The data of {name} are compressed: save the image without compression.")
@@ -163,21 +177,22 @@ def _whole_number(fields: dict[str, str], key: str, name: str, *, lowest: int, d
     return int(number)
 
 
-def _byte_order(fields: dict[str, str], name: str) -> str | None:
+def _byte_order(fields: dict[str, str], name: str) -> Literal["<", ">"] | None:
     text = fields.get("byte order", "").strip()
     if text not in ("", "0", "1"):
         raise UnmixError(f"'byte order = {text[:40]}' in {name} is unknown: write 0 (little-endian) or 1 (big-endian).")
-    return {"0": "<", "1": ">"}.get(text)
+    orders: dict[str, Literal["<", ">"]] = {"0": "<", "1": ">"}
+    return orders.get(text)
 
 
-def _data_type(fields: dict[str, str], name: str) -> str:
+def _data_type(fields: dict[str, str], name: str) -> np.dtype[Any]:
     code = _whole_number(fields, "data type", name, lowest=0)
     if code in _COMPLEX_TYPES:
         raise UnmixError(f"{name} holds complex numbers (data type {code}): save the magnitude as data type 4.")
-    if code not in DATA_TYPES:
-        known = ", ".join(map(str, DATA_TYPES))
-        raise UnmixError(f"'data type = {code}' in {name} is unknown: use one of {known}.")
-    return DATA_TYPES[code]
+    known = envi_data_types()
+    if code not in known:
+        raise UnmixError(f"'data type = {code}' in {name} is unknown: use one of {', '.join(map(str, known))}.")
+    return known[code]
 
 
 def _scale(fields: dict[str, str], repairs: list[str]) -> float:
@@ -226,6 +241,17 @@ def _per_band(fields: dict[str, str], key: str, bands: int, repairs: list[str]) 
         repairs.append(f"'{key}' has {len(numbers)} entries for {bands} bands: not applied")
         return None
     return numbers
+
+
+def _names(fields: dict[str, str], spectra: int, repairs: list[str]) -> tuple[str, ...] | None:
+    text = fields.get("spectra names", "")
+    if not text:
+        return None
+    names = tuple(" ".join(name.split()) for name in text.split(","))
+    if len(names) != spectra:
+        repairs.append(f"'spectra names' has {len(names)} entries for {spectra} spectra: numbered instead")
+        return None
+    return names
 
 
 def _wavelengths(fields: dict[str, str], repairs: list[str]) -> tuple[float, ...] | None:

@@ -121,7 +121,7 @@ def test_form_follows_from_every_spec(method: str) -> None:
     assert [field.advanced for field in fields] == sorted(field.advanced for field in fields)
     assert all(field.tooltip and field.title for field in fields)
     seed = next(field for field in fields if field.name == "seed")
-    assert (seed.kind, seed.minimum, seed.advanced) == ("whole", 0.0, True)
+    assert (seed.annotation, seed.minimum, seed.maximum, seed.advanced) == (int, 0.0, 2**31 - 1, True)
 
 
 def test_names_are_distinct() -> None:

@@ -244,10 +244,10 @@ def test_both_docks_share_one_session(window: Any) -> None:
 
 
 def test_every_control_says_what_it_does(window: Any) -> None:
-    from qtpy.QtWidgets import QComboBox, QSpinBox
+    from qtpy.QtWidgets import QAbstractSpinBox, QComboBox
 
     window.with_fakes(10)
-    for kind in (QPushButton, QComboBox, QCheckBox, QSpinBox):
+    for kind in (QPushButton, QComboBox, QCheckBox, QAbstractSpinBox):
         for control in window.widget.findChildren(kind):
             assert control.toolTip(), f"{kind.__name__} {getattr(control, 'text', str)()} has no tooltip"
 

@@ -35,8 +35,8 @@ QLabel#trustMark[status="pass"], QLabel#checkMark[status="pass"] {{ color: {PASS
 QLabel#trustMark[status="doubtful"], QLabel#checkMark[status="doubtful"] {{ color: {DOUBTFUL[dark]}; }}
 QLabel#trustMark[status="fail"], QLabel#checkMark[status="fail"] {{ color: {FAIL[dark]}; }}
 QPushButton[emphasised="true"] {{ background: {theme.accent}; color: {on_accent}; font-weight: bold; }}
-QPushButton:disabled, QComboBox:disabled, QSpinBox:disabled {{ color: {theme.muted}; }}
+QPushButton:disabled, QComboBox:disabled, QAbstractSpinBox:disabled {{ color: {theme.muted}; }}
 QLineEdit#nameEdit[readOnly="true"] {{ background: transparent; border: none; padding: 0; }}
 QToolButton#eye {{ border: none; background: transparent; color: {theme.text}; min-width: 20px; }}
-QPushButton:focus, QComboBox:focus, QSpinBox:focus, QLineEdit:focus {{ border: 1px solid {theme.accent}; }}
+QPushButton:focus, QComboBox:focus, QAbstractSpinBox:focus, QLineEdit:focus {{ border: 1px solid {theme.accent}; }}
 """

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+from magicgui.widgets.bases import ButtonWidget
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QFormLayout,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QSizePolicy,
-    QSpinBox,
-    QToolButton,
-    QWidget,
-)
+from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QSizePolicy, QSpinBox, QToolButton, QWidget
 
 from napari_unmix.plugin.facts.form import FormField, form_fields
 from napari_unmix.plugin.facts.session import Session
 from napari_unmix.plugin.verbs.controller import Controller
+from napari_unmix.plugin.window.panels.controls import control, keep_from_wheel
 from napari_unmix.plugin.window.panels.step import Step, button, row, say, text
+from napari_unmix.spec import MethodSpec
 
 AUTO = 1  # the spin box's lowest value stands for auto
 MOST_ENDMEMBERS = 30
-LARGEST = 2**31 - 1
 
 
 class MethodPanel(Step):
@@ -53,6 +45,10 @@ class MethodPanel(Step):
             lambda value: controller.set_option("endmembers", "auto" if value == AUTO else value)
         )
         self._endmembers.setMinimumWidth(124)
+        self._method.setAccessibleName("Method")
+        self._endmembers.setAccessibleName("Endmembers")
+        for chooser in (self._method, self._endmembers):
+            keep_from_wheel(chooser)
         self._suggest = button(
             "Suggest",
             "Count the materials that the signal shows above the noise, and use that number.",
@@ -123,61 +119,26 @@ class MethodForm(QWidget):
         self.method = method
         self.advanced = QWidget()
         self._controller = controller
-        self._controls: dict[str, QWidget] = {}
+        self.controls = {field.name: control(field) for field in fields}
         simple, expert = _form_layout(self), _form_layout(self.advanced)
         for field in fields:
-            control = self._control(field)
-            control.setToolTip(field.tooltip)
-            control.setAccessibleName(field.title)
-            self._controls[field.name] = control
-            layout = expert if field.advanced else simple
-            if field.kind == "switch":
-                layout.addRow(control)
+            made, layout = self.controls[field.name], expert if field.advanced else simple
+            made.changed.connect(partial(self._set, field.name))
+            if isinstance(made, ButtonWidget):
+                layout.addRow(made.native)
             else:
-                layout.addRow(field.title, control)
+                layout.addRow(field.title, made.native)
 
-    def show_spec(self, spec: Any) -> None:
-        """Show the values of a spec."""
-        for name, control in self._controls.items():
-            value = getattr(spec, name)
-            if isinstance(control, QCheckBox):
-                control.setChecked(bool(value))
-            elif isinstance(control, QComboBox):
-                control.setCurrentIndex(control.findText(str(value)))
-            elif isinstance(control, QSpinBox):
-                control.setValue(int(value))
-            elif isinstance(control, QLineEdit):
-                control.setText(f"{value:g}")
+    def show_spec(self, spec: MethodSpec) -> None:
+        """Show the values of a spec; a number that is being written stays where the spec's is the same."""
+        for name, made in self.controls.items():
+            if made.value != getattr(spec, name):
+                made.value = getattr(spec, name)
 
-    def _control(self, field: FormField) -> QWidget:
-        if field.kind == "switch":
-            box = QCheckBox(field.title)
-            box.clicked.connect(lambda checked: self._set(field.name, checked))
-            return box
-        if field.kind == "choice":
-            combo = QComboBox()
-            combo.addItems(list(field.choices))
-            combo.textActivated.connect(lambda value: self._set(field.name, value))
-            return combo
-        if field.kind == "whole":
-            spin = QSpinBox()
-            spin.setKeyboardTracking(False)
-            lowest = -LARGEST if field.minimum is None else int(field.minimum)
-            spin.setRange(lowest, LARGEST if field.maximum is None else int(field.maximum))
-            spin.valueChanged.connect(lambda value: self._set(field.name, value))
-            return spin
-        line = QLineEdit()
-        line.editingFinished.connect(lambda: self._set_real(field, line))
-        return line
-
-    def _set(self, name: str, value: Any) -> None:
-        self._controller.set_option(name, value)
-
-    def _set_real(self, field: FormField, line: QLineEdit) -> None:
-        """A number as it is written; the spec says what is wrong with it."""
-        written = line.text().strip().replace(",", ".")
-        if written != f"{getattr(self._controller.session.spec, field.name):g}":
-            self._controller.set_option(field.name, written)
+    def _set(self, name: str, value: object) -> None:
+        """Tell the user's change; what the spec says already was no change of theirs."""
+        if value != getattr(self._controller.session.spec, name, value):
+            self._controller.set_option(name, value)
 
 
 def _form_layout(widget: QWidget) -> QFormLayout:

@@ -1,0 +1,63 @@
+"""How often a spectrum of the shipped library is named, and named wrongly, by the largest angle allowed: the table of decision 0010.
+
+Run: python resources/benchmarks/matching.py [DRAWS]
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+
+from napari_unmix.cube import FloatArray
+from napari_unmix.library import SpectralLibrary, match
+from napari_unmix.synthetic import measured_spectra
+
+WHOLE = np.arange(405.0, 2440.0, 9.7)
+WATER = ((WHOLE > 1340) & (WHOLE < 1430)) | ((WHOLE > 1800) & (WHOLE < 1960))
+SENSORS = {
+    "405–2440 nm every 9.7 nm": WHOLE,
+    "the same without the water bands": WHOLE[~WATER],
+    "420–2420 nm every 25 nm": np.arange(420.0, 2420.0, 25.0),
+    "1000–2430 nm every 7 nm": np.arange(1000.0, 2430.0, 7.0),
+    "420–1000 nm every 5.3 nm": np.arange(420.0, 1000.0, 5.3),
+}
+LIMITS = (3.0, 4.0, 5.0)
+DECIBELS = 30.0
+
+
+def noisy(spectra: FloatArray, generator: np.random.Generator) -> FloatArray:
+    """Spectra (P, B) under white noise of 30 dB each."""
+    level = np.sqrt((spectra**2).mean(axis=1, keepdims=True) / 10 ** (DECIBELS / 10))
+    return spectra + level * generator.normal(size=spectra.shape)
+
+
+def row(bands: FloatArray, draws: int, generator: np.random.Generator) -> list[float]:
+    """Shares: first in the ranking, found within each limit, and named within each limit without an own entry."""
+    wavelengths, spectra, names = measured_spectra()
+    library = SpectralLibrary(spectra, wavelengths, names).resampled(bands)
+    count = len(names)
+    first, found, wrong = 0, dict.fromkeys(LIMITS, 0), dict.fromkeys(LIMITS, 0)
+    for _ in range(draws):
+        drawn = SpectralLibrary(noisy(library.spectra, generator), bands, names)
+        first += sum(one.best is not None and one.best.name == one.endmember for one in match(drawn, library))
+        for limit in LIMITS:
+            found[limit] += sum(one.endmember in (one.name, *one.also) for one in match(drawn, library, limit))
+            for k in range(count):
+                others = library.chosen(np.arange(count) != k)
+                wrong[limit] += match(drawn.chosen([k]), others, limit)[0].name is not None
+    return [share / (draws * count) for share in (first, *found.values(), *wrong.values())]
+
+
+def main(draws: int = 5) -> None:
+    """Print the table."""
+    found = " | ".join(f"found {limit:g}°" for limit in LIMITS)
+    wrong = " | ".join(f"own entry out {limit:g}°" for limit in LIMITS)
+    print(f"| bands | comes first | {found} | {wrong} |\n|{'---|' * (2 + 2 * len(LIMITS))}")
+    for name, bands in SENSORS.items():
+        shares = row(bands, draws, np.random.default_rng(0))
+        print(f"| {name} | {' | '.join(f'{100 * share:.0f} %' for share in shares)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:2]))

@@ -1,0 +1,158 @@
+"""Databases of measured spectra as SPy reads them: USGS splib07 and ECOSTRESS, a folder as it was unpacked, or SPy's SQLite file."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_unmix.cube import FloatArray, UnmixError
+from napari_unmix.io.spy import quiet, spectral_python
+from napari_unmix.io.wavelengths import read_wavelengths
+from napari_unmix.library.files import read_library
+from napari_unmix.library.spectra import SpectralLibrary
+
+_SQLITE = b"SQLite format 3\x00"
+_DELETED = -1.0e30  # splib07 writes −1.23e34 where a channel was deleted
+_PER_CENT = "percent"
+
+
+def is_database(path: str | Path) -> bool:
+    """Whether a path is a folder of spectra's text files, or an SQLite file. Never raises."""
+    path = Path(path).expanduser()
+    try:
+        if path.is_dir():
+            return _kind_of_folder(path) is not None
+        with path.open("rb") as stream:
+            return stream.read(len(_SQLITE)) == _SQLITE
+    except OSError:
+        return False
+
+
+def read_database(path: str | Path, wavelengths: FloatArray, fwhm: FloatArray | None = None) -> SpectralLibrary:
+    """The spectra of a database on the bands of a cube (nm): each was measured on bands of its own.
+
+    Spectra without a band in the cube's range are left out, and counted in ``repairs``.
+    Raises UnmixError where it is no database, or no spectrum remains.
+    """
+    path = Path(path).expanduser()
+    if not is_database(path):
+        raise UnmixError(
+            f"{path.name} is no database of spectra: give the folder of splib07 or ECOSTRESS, or SPy's file."
+        )
+    spectra, names, left_out = [], [], 0
+    for name, nanometres, values in _measured(path):
+        try:
+            one = SpectralLibrary(values[None], nanometres, (name,), name=name).resampled(wavelengths, fwhm)
+        except UnmixError:
+            left_out += 1
+            continue
+        spectra.append(one.spectra[0])
+        names.append(name)
+    if not spectra:
+        raise UnmixError(
+            f"{path.name} has no spectrum between {np.min(wavelengths):.0f} and {np.max(wavelengths):.0f} nm"
+            f" ({left_out} of other bands): check that it is unpacked whole."
+        )
+    note = (f"{left_out} spectra of {path.name} have no band in the cube's range: left out",) if left_out else ()
+    return SpectralLibrary(np.array(spectra), wavelengths, tuple(names), fwhm, path.name, note)
+
+
+def library_on(path: str | Path, wavelengths: FloatArray | None, bands: int) -> SpectralLibrary:
+    """Any library, a file's or a database's, on the ``bands`` bands of a cube; without wavelengths (nm) only one of as many bands fits.
+
+    Raises UnmixError where it cannot be read, or brought to these bands.
+    """
+    if wavelengths is not None and is_database(path):
+        return read_database(path, wavelengths)
+    library = read_library(path)
+    if wavelengths is not None and library.wavelengths is not None:
+        return library.resampled(wavelengths)
+    if library.spectra.shape[1] != bands:
+        numbered = "The cube" if wavelengths is None else f"The library {library.name}"
+        raise UnmixError(
+            f"{numbered} numbers its bands only, and the cube has {bands}, the library {library.spectra.shape[1]}:"
+            " give both wavelengths in nm."
+        )
+    return library
+
+
+def _kind_of_folder(folder: Path) -> str | None:
+    if next(folder.glob("*spectrum.txt"), None) is not None:
+        return "ecostress"
+    return "usgs" if next(folder.glob("*/*/*.txt"), None) is not None else None
+
+
+def _measured(path: Path) -> Iterator[tuple[str, FloatArray, FloatArray]]:
+    """Name, wavelengths (nm) and values of each measured spectrum."""
+    try:
+        database, kind = _opened(path)
+        with contextlib.closing(database.db):
+            yield from _usgs(database) if kind == "usgs" else _ecostress(database)
+    except sqlite3.Error as error:
+        raise UnmixError(
+            f"{path.name} is no database that SPy made ({error}): make it anew from the folder."
+        ) from error
+
+
+def _opened(path: Path) -> tuple[Any, str]:
+    """SPy's database and its kind; a folder is read into memory. SPy logs and prints what it does: unheard here."""
+    spy = spectral_python()
+    kinds = {"usgs": spy.database.USGSDatabase, "ecostress": spy.database.EcostressDatabase}
+    if path.is_dir():
+        kind = _kind_of_folder(path)
+        assert kind is not None
+        with quiet(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # SPy leaves the files open
+            try:
+                return kinds[kind].create(":memory:", str(path)), kind
+            except (KeyError, IndexError, ValueError, UnicodeDecodeError) as error:
+                raise UnmixError(
+                    f"A spectrum of {path.name} could not be read ({error}): unpack the {kind} database again."
+                ) from error
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    kind = "usgs" if "SpectrometerData" in tables else "ecostress"
+    return kinds[kind](str(path.resolve())), kind
+
+
+def _usgs(database: Any) -> Iterator[tuple[str, FloatArray, FloatArray]]:
+    query = (
+        "SELECT a.SampleID, a.Description, b.Unit FROM Samples AS a INNER JOIN SpectrometerData AS b"
+        " ON a.AssumedWLSpmeterDataID = b.SpectrometerDataID ORDER BY a.SampleID"
+    )
+    for sample, name, unit in database.query(query).fetchall():
+        bands, values = (np.array(numbers) for numbers in database.get_spectrum(sample))
+        found = _clean(bands, np.where(values < _DELETED, np.nan, values), unit)
+        if found is not None:
+            yield " ".join(name.split()), *found
+
+
+def _ecostress(database: Any) -> Iterator[tuple[str, FloatArray, FloatArray]]:
+    query = (
+        "SELECT b.SpectrumID, a.Name, b.XUnit, b.YUnit FROM Samples AS a INNER JOIN Spectra AS b"
+        " ON a.SampleID = b.SampleID ORDER BY b.SpectrumID"
+    )
+    for spectrum, name, unit, scale in database.query(query).fetchall():
+        signature = database.get_signature(spectrum)
+        per_cent = 100.0 if _PER_CENT in scale.lower() else 1.0
+        found = _clean(np.array(signature.x), np.array(signature.y) / per_cent, unit)
+        if found is not None:
+            yield " ".join(name.split()), *found
+
+
+def _clean(bands: FloatArray, values: FloatArray, unit: str) -> tuple[FloatArray, FloatArray] | None:
+    """Wavelengths in nm and values, without bands that have no wavelength; None where nothing usable remains."""
+    if bands.shape != values.shape:
+        return None
+    good = np.isfinite(bands) & (bands > 0)
+    inside = unit[unit.find("(") + 1 :].rstrip(")") if "(" in unit else unit
+    nanometres, _ = read_wavelengths(bands[good], int(good.sum()), inside)
+    if nanometres is None or not np.isfinite(values[good]).any():
+        return None
+    return nanometres, values[good]

@@ -1,0 +1,167 @@
+"""Libraries in files: ENVI spectral libraries (.sli with its .hdr), and tables of comma-separated values.
+
+ENVI headers are read and repaired by ``io.envi_header``, arrays are mapped by SPy, and SPy writes the header.
+"""
+
+from __future__ import annotations
+
+import csv
+import locale
+import re
+from pathlib import Path
+
+import numpy as np
+
+from napari_unmix.cube import FloatArray, UnmixError
+from napari_unmix.io.budget import check_budget
+from napari_unmix.io.envi import LIBRARY_SUFFIXES, check_size, find_data, find_header, map_array
+from napari_unmix.io.envi_header import EnviHeader, is_envi_header, read_header
+from napari_unmix.io.spy import envi_data_types, spectral_python
+from napari_unmix.io.wavelengths import read_wavelengths
+from napari_unmix.library.spectra import SpectralLibrary
+
+KNOWN = "ENVI (.sli with its .hdr), a table (.csv) with a column of wavelengths and one column a spectrum, or a run's folder"
+_TABLES = (".csv", ".txt", ".tsv")
+_HEADERS = (".hdr", *LIBRARY_SUFFIXES)
+_NUMBERED = ("band", "bands", "band number", "index")
+
+
+def read_library(path: str | Path) -> SpectralLibrary:
+    """Read a spectral library: an ENVI ``.sli`` or its header, a table of the spectra, or a run's folder (its endmembers).
+
+    Raises UnmixError: no such file, unknown or damaged content, or more than this machine's memory.
+    """
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise UnmixError(f"There is no library {path}: check the path.")
+    table = path / "endmembers.csv" if path.is_dir() else path
+    try:
+        if table.suffix.lower() in _TABLES and table.is_file():
+            return _read_table(table, path.name)
+        if path.is_file() and (is_envi_header(path) or find_header(path) is not None):
+            return _read_envi(path)
+    except OSError as error:
+        raise UnmixError(f"{path.name} could not be read ({error.strerror or error}): check the file.") from error
+    raise UnmixError(f"{path.name} is no spectral library that can be read: give {KNOWN}.")
+
+
+def write_library(library: SpectralLibrary, path: str | Path) -> tuple[Path, Path]:
+    """Write a library as ENVI reads it, in double precision: the ``.sli`` of ``path`` and the ``.hdr`` beside it. Returns both.
+
+    Names lose what an ENVI header cannot hold in them (commas, semicolons, braces, line ends). Raises OSError.
+    """
+    data = Path(path).with_suffix(".sli")
+    header = data.with_suffix(".hdr")
+    count, bands = library.spectra.shape
+    codes = {np.dtype(kind): code for code, kind in envi_data_types().items()}
+    fields: dict[str, object] = {
+        "description": f"Spectral library {_plain(library.name)}",
+        "samples": bands,
+        "lines": count,
+        "bands": 1,
+        "header offset": 0,
+        "data type": codes[np.dtype(np.float64)],
+        "interleave": "bsq",
+        "byte order": 0,
+        "spectra names": [_plain(name) for name in library.names],
+    }
+    if library.wavelengths is not None:
+        fields |= {"wavelength units": "Nanometers", "wavelength": library.wavelengths.tolist()}
+    if library.fwhm is not None:
+        fields["fwhm"] = library.fwhm.tolist()
+    empty = ~np.isfinite(library.spectra).any(axis=0)
+    if empty.any():
+        fields |= {"data ignore value": "NaN", "bbl": (~empty).astype(int).tolist()}
+    spectral_python().io.envi.write_envi_header(str(header), fields, is_library=True)
+    data.write_bytes(np.ascontiguousarray(library.spectra, dtype="<f8").tobytes())
+    return data, header
+
+
+def _plain(name: str) -> str:
+    """A name as a header's list holds it, in the encoding that SPy writes it in."""
+    words = " ".join(re.sub(r"[,;{}]", " ", name).split()) or "unnamed"
+    encoding = locale.getpreferredencoding(False)
+    return words.encode(encoding, "replace").decode(encoding)
+
+
+def _read_envi(path: Path) -> SpectralLibrary:
+    header_path = path if is_envi_header(path) else find_header(path)
+    assert header_path is not None
+    header = read_header(header_path, library=True)
+    data_path, found = find_data(header_path, header, LIBRARY_SUFFIXES) if path == header_path else (path, ())
+    longer = check_size(data_path, header)
+    bands = header.shape[1]
+    wavelengths, guessed = read_wavelengths(header.wavelengths, bands, header.unit)
+    return SpectralLibrary(
+        spectra=_scaled(map_array(data_path, header)[:, :, 0], header),
+        wavelengths=wavelengths,
+        names=header.names or tuple(f"spectrum {row + 1}" for row in range(header.shape[0])),
+        fwhm=_fwhm(header, wavelengths),
+        name=path.stem,
+        repairs=(*header.repairs, *found, *longer, *guessed),
+    )
+
+
+def _scaled(stored: FloatArray, header: EnviHeader) -> FloatArray:
+    """(P, B) the spectra as their header says: gain and offset, no data, bad bands, scale."""
+    spectra = stored.astype(np.float64) * np.asarray(header.gains or 1.0) + np.asarray(header.offsets or 0.0)
+    if header.ignore is not None:
+        spectra[stored == header.ignore] = np.nan
+    if header.bad_bands is not None and any(header.bad_bands):
+        spectra[:, np.asarray(header.bad_bands) == 0] = np.nan
+    spectra[~np.isfinite(spectra)] = np.nan
+    return np.asarray(spectra / header.scale)
+
+
+def _fwhm(header: EnviHeader, wavelengths: FloatArray | None) -> FloatArray | None:
+    """The widths in nm: in the unit of the wavelengths, whose factor is the one that these were read with."""
+    if header.fwhm is None or wavelengths is None or header.wavelengths is None or min(header.fwhm) <= 0:
+        return None
+    factors = wavelengths / np.asarray(header.wavelengths)
+    if not np.allclose(factors, factors[0]):  # wavenumbers: a width in cm⁻¹ is none in nm
+        return None
+    return np.asarray(np.asarray(header.fwhm) * factors[0])
+
+
+def _read_table(path: Path, name: str) -> SpectralLibrary:
+    """A first row of names, a first column of wavelengths or band numbers, one column a spectrum; an empty cell has no value."""
+    check_budget(path.stat().st_size, np.dtype(np.float64).itemsize, path.name)
+    try:
+        with path.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
+            first = stream.readline()
+            stream.seek(0)
+            rows = [row for row in csv.reader(stream, delimiter=_delimiter(first)) if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise UnmixError(f"{path.name} is no table ({error}): save the spectra as comma-separated values.") from error
+    if len(rows) < 2 or len(rows[0]) < 2:
+        raise UnmixError(
+            f"{path.name} is no table of spectra: give a row of names, a column of wavelengths and one column a spectrum."
+        )
+    table = np.array([_numbers(row, number, len(rows[0]), path) for number, row in enumerate(rows[1:], start=2)])
+    title = rows[0][0].strip().lower()
+    unit = re.sub(r"^wave(length|number)s?|[_()\[\]\s]", "", title)
+    wavelengths, guessed = (None, ()) if title in _NUMBERED else read_wavelengths(table[:, 0], len(table), unit)
+    return SpectralLibrary(
+        spectra=table[:, 1:].T,
+        wavelengths=wavelengths,
+        names=tuple(title.strip() or f"spectrum {column + 1}" for column, title in enumerate(rows[0][1:])),
+        name=Path(name).stem,
+        repairs=guessed,
+    )
+
+
+def _delimiter(line: str) -> str:
+    return max(",;\t", key=line.count)
+
+
+def _numbers(row: list[str], number: int, columns: int, path: Path) -> list[float]:
+    if len(row) != columns:
+        raise UnmixError(
+            f"Row {number} of {path.name} has {len(row)} cells, its first row {columns}: give as many in each."
+        )
+    try:
+        return [float(cell) if cell.strip() else float("nan") for cell in row]
+    except ValueError as error:
+        raise UnmixError(
+            f"Row {number} of {path.name} holds a word ({error}): give numbers below the names."
+        ) from error
