@@ -51,8 +51,8 @@ def test_a_run_is_read_back_as_it_was_written(small_cube: Cube, tmp_path: Path) 
     np.testing.assert_array_equal(run.abundances, result.abundances)
     np.testing.assert_array_equal(run.abundance_std, result.abundance_std)
     np.testing.assert_array_equal(run.illumination, result.illumination)
-    np.testing.assert_allclose(run.endmembers, result.endmembers, rtol=1e-9)
-    np.testing.assert_allclose(run.wavelengths, small_cube.wavelengths, rtol=1e-9)
+    np.testing.assert_array_equal(run.endmembers, result.endmembers)
+    np.testing.assert_array_equal(run.wavelengths, small_cube.wavelengths)
     assert (run.spec, run.names, run.report) == (result.spec, result.names, REPORT)
     model = run.model()
     np.testing.assert_array_equal(model["endmembers"], result.model["endmembers"])
@@ -61,6 +61,7 @@ def test_a_run_is_read_back_as_it_was_written(small_cube: Cube, tmp_path: Path) 
 
 def test_the_folder_holds_the_files_of_the_documentation_and_no_others(small_cube: Cube, tmp_path: Path) -> None:
     files = {"run.json", "report.json", "abundances.npy", "endmembers.csv", "model.safetensors"}
+    files |= {"endmembers.sli", "endmembers.hdr"}
     bare = write_run(tmp_path / "bare", small_cube, make_result(small_cube, std=False), REPORT)
     full = write_run(tmp_path / "full", small_cube, make_result(small_cube), REPORT)
     assert {path.name for path in bare.iterdir()} == files
@@ -236,3 +237,22 @@ def test_json_text_is_strict() -> None:
     values = {"a": float("nan"), "b": np.float32(np.inf), "c": np.arange(3), "d": Path("x"), "e": (np.int64(1), "é")}
     assert json.loads(json_text(values)) == {"a": None, "b": None, "c": [0, 1, 2], "d": "x", "e": [1, "é"]}
     assert json_text("é", ascii_only=True) == '"\\u00e9"'
+
+
+def test_the_spectral_library_of_a_run_is_read_by_spectral_python(small_cube: Cube, tmp_path: Path) -> None:
+    import spectral.io.envi as envi
+
+    result = make_result(small_cube)
+    folder = write_run(tmp_path / "run", small_cube, result, REPORT)
+    library = envi.open(str(folder / "endmembers.hdr"))
+    np.testing.assert_array_equal(library.spectra, result.endmembers)
+    np.testing.assert_allclose(library.bands.centers, small_cube.wavelengths)
+    assert library.names[0] == "rock"
+
+
+def test_a_losses_gap_in_the_history_is_read_back(small_cube: Cube, tmp_path: Path) -> None:
+    result = make_result(small_cube)
+    again = read_run(write_run(tmp_path / "run", small_cube, result, REPORT)).unmixing(small_cube)
+    assert [step[:2] for step in again.history] == [step[:2] for step in result.history]
+    assert np.isnan(again.history[0][2])
+    assert again.history[1][2] == 0.5

@@ -7,6 +7,7 @@ abundance_std.npy         (H, W, P) float32, where the method has a spread; run.
 illumination.npy          (H, W) float32, where the per-pixel scale was free
 side_information.npy      (H, W) int32, the auxiliary variable u that was used, 0 = unknown
 endmembers.csv            one row per band (``nan`` in excluded ones), first ``wavelength_nm`` or ``band``
+endmembers.sli, .hdr      the same as an ENVI spectral library
 report.json               the identifiability report
 report.html               the same as a page, where ``napari-unmix report`` wrote it
 model.safetensors         the fitted parameters
@@ -41,8 +42,8 @@ from napari_unmix.spec import MethodSpec
 FORMAT = "napari-unmix run 2"
 _HASHED_AT_ONCE = 1 << 24  # bytes
 _OURS = {
-    "run.json", "abundances.npy", "abundance_std.npy", "illumination.npy", "side_information.npy", "endmembers.csv", "report.json",
-    "model.safetensors", "abundances.png", "endmembers.png", "report.html",
+    "run.json", "abundances.npy", "abundance_std.npy", "illumination.npy", "side_information.npy", "endmembers.csv",
+    "endmembers.sli", "endmembers.hdr", "report.json", "model.safetensors", "abundances.png", "endmembers.png", "report.html",
 }  # fmt: skip
 
 
@@ -107,7 +108,7 @@ class Run:
             names=self.names,
             spec=self.spec,
             notes=self.notes,
-            history=tuple((str(stage), int(step), float(loss)) for stage, step, loss in self.meta["history"]),
+            history=tuple((str(stage), int(step), _number(loss)) for stage, step, loss in self.meta["history"]),
             findings=findings,
             regions=self.regions,
             model=model,
@@ -115,6 +116,11 @@ class Run:
             contribution=None if scores is None or basis is None else Contribution(scores, basis),
         )
         return replace(result, reconstruction_error=_error_image(cube, result))
+
+
+def _number(stored: float | None) -> float:
+    """A number of run.json, in which what is not finite is null."""
+    return math.nan if stored is None else float(stored)
 
 
 def _error_image(cube: Cube, result: Unmixing) -> FloatArray:
@@ -229,6 +235,8 @@ def _put_in_place(unfinished: Path, target: Path, overwrite: bool) -> None:
 def _write_files(folder: Path, cube: Cube, result: Unmixing, report: Report, annotation: Annotation | None) -> None:
     from safetensors.numpy import save
 
+    from napari_unmix.library import SpectralLibrary, write_library
+
     np.save(folder / "abundances.npy", result.abundances.astype(np.float32), allow_pickle=False)
     for name, image in (("abundance_std", result.abundance_std), ("illumination", result.illumination)):
         if image is not None:
@@ -236,6 +244,9 @@ def _write_files(folder: Path, cube: Cube, result: Unmixing, report: Report, ann
     if result.regions is not None:
         np.save(folder / "side_information.npy", result.regions.astype(np.int32), allow_pickle=False)
     _write_endmembers(folder / "endmembers.csv", cube, result)
+    write_library(
+        SpectralLibrary(result.endmembers, cube.wavelengths, result.names, name=cube.name), folder / "endmembers.sli"
+    )
     model = save({name: np.ascontiguousarray(values) for name, values in _saved_model(result).items()})
     (folder / "model.safetensors").write_bytes(model)
     write_json(folder / "report.json", report.as_json())
