@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+# Options that methods which train share; each has a preset of its own.
+Epochs = Annotated[
+    int,
+    Field(ge=1, le=2000, title="Epochs", description="Passes over the pixels.", json_schema_extra={"advanced": True}),
+]
+Batch = Annotated[
+    int, Field(ge=16, le=65536, title="Batch", description="Pixels per step.", json_schema_extra={"advanced": True})
+]
+LearningRate = Annotated[
+    float,
+    Field(
+        gt=0, le=0.1, title="Learning rate", description="Peak step size of Adam.", json_schema_extra={"advanced": True}
+    ),
+]
 
 
 class MethodSpec(BaseModel):

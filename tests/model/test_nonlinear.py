@@ -22,6 +22,7 @@ from napari_unmix.model.settle import settle
 from napari_unmix.model.start import start_from_least_squares
 from napari_unmix.model.variability import reach_of, with_directions, with_learned_variability
 from napari_unmix.model.weights import innermost, with_trained_weights
+from napari_unmix.rows.inversion import SumToOne
 
 Made = Callable[..., Any]
 
@@ -100,7 +101,7 @@ def fitted(kind: str, mixed_as: str, *, variability: bool = False, noise: float 
     # The noise told is a little too large: what linear mixing leaves does not exceed it by chance.
     start = start_from_least_squares(
         *(spectra, regions, endmembers, np.full(3, 1e-3), 1.05 * noise),
-        illuminated=False,
+        inversion=SumToOne(),
         seed=0,
         painted=3,
     )

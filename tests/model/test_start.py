@@ -23,6 +23,7 @@ from napari_unmix.model.start import (
     pooled_dirichlet,
     start_from_least_squares,
 )
+from napari_unmix.rows.inversion import inversion
 from napari_unmix.rows.simplex import fully_constrained
 
 
@@ -44,7 +45,15 @@ def started(seed: int = 0, *, illuminated: bool = False, std: float = 0.0, **mor
     light = generator.uniform(0.5, 1.5, (180, 1)) if illuminated else 1.0
     spectra = light * (truth @ endmembers) + 0.015 * generator.normal(size=(180, 15))
     return start_from_least_squares(
-        spectra, regions, endmembers, np.full(3, std), 0.015, illuminated=illuminated, seed=seed, painted=2, **more
+        spectra,
+        regions,
+        endmembers,
+        np.full(3, std),
+        0.015,
+        inversion=inversion(free_light=illuminated),
+        seed=seed,
+        painted=2,
+        **more,
     )  # type: ignore[arg-type]
 
 

@@ -23,7 +23,7 @@ from napari_unmix.model.priors.base import RegionPrior, sums_by_region
 from napari_unmix.model.priors.dirichlet import TYPICAL_ALPHA, RegionDirichlet, fit_dirichlet
 from napari_unmix.model.settle import Settled, Steps, settle
 from napari_unmix.model.threads import seeded
-from napari_unmix.rows.simplex import fully_constrained, scaled
+from napari_unmix.rows.inversion import Inversion
 from napari_unmix.rows.subspace import Subspace
 
 _INSIDE = 0.02  # least squares gives exact zeros: starts stand this share inside the simplex
@@ -49,7 +49,7 @@ def start_from_least_squares(
     endmember_std: FloatArray,
     noise: float,
     *,
-    illuminated: bool,
+    inversion: Inversion,
     seed: int,
     strokes: Sequence[int] = (),
     painted: int = 0,
@@ -60,23 +60,21 @@ def start_from_least_squares(
     """
     device, size = best_device(), len(endmembers)
     # 1. Abundances and brightness by least squares, a little inside the simplex; α(u) follows from them.
-    abundances, brightness = (
-        scaled(spectra, endmembers) if illuminated else (fully_constrained(spectra, endmembers), np.ones(len(spectra)))
-    )
+    abundances, light = inversion.invert(spectra, endmembers)
     log_abundances = torch.from_numpy((1 - _INSIDE) * abundances + _INSIDE / size).log().to(device)
     labels = torch.from_numpy(regions.astype(np.int64)).to(device)
     prior = first_dirichlet(log_abundances, labels, strokes)
     # 2. Scores on the endmembers' own span.
-    subspace = endmember_span(endmembers, affine=not illuminated)
+    subspace = endmember_span(endmembers, affine=not inversion.free_light)
     scores, outside = projected(spectra, subspace, device)
     corners = torch.from_numpy(subspace.scores(endmembers)).to(device)
     model = Model(prior, LinearMixing(corners), noise**2)
     # 3. Latents, and the light's own law: it is weak beside the spectra, so its moments of least squares are enough.
     latents = log_abundances @ model.basis()
-    if illuminated:
-        lit = np.maximum(brightness, 1e-3 * float(np.median(brightness)) + 1e-9)
-        latents = torch.cat([latents, torch.from_numpy(lit).log().to(device)[:, None]], dim=1)
-        model = replace(model, light=first_light(lit, regions, painted, device))
+    if light is not None:
+        positive = np.maximum(light, 1e-3 * float(np.median(light)) + 1e-9)
+        latents = torch.cat([latents, torch.from_numpy(positive).log().to(device)[:, None]], dim=1)
+        model = replace(model, light=first_light(positive, regions, painted, device))
     anchor_std = torch.from_numpy(np.asarray(endmember_std, dtype=np.float64)).to(device)
     freedom = max(spectra.shape[1] - latents.shape[1], 1)
     data = Data(subspace, scores, outside, labels, corners, anchor_std, freedom)

@@ -178,7 +178,7 @@ def _started(problem: Problem[IvaeSpec], endmembers: FloatArray, vertex_std: Flo
         endmembers,
         vertex_std,
         found.noise,
-        illuminated=spec.illumination,
+        inversion=problem.inversion,
         seed=spec.seed,
         strokes=range(count + 1, count + 1 + len(problem.materials)),
         painted=problem.side.declared,

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from napari_unmix.auxiliary.names import GENERATOR_NAMES, Auxiliary
-from napari_unmix.spec import MethodSpec
+from napari_unmix.spec import Batch, Epochs, LearningRate, MethodSpec
 
 
 class IvaeSpec(MethodSpec):
@@ -45,25 +45,9 @@ class IvaeSpec(MethodSpec):
         description="Let every pixel's endmembers vary a little around the scene's. What is identified is then less: see the card.",
         json_schema_extra={"advanced": True},
     )
-    epochs: int = Field(
-        12,
-        ge=1,
-        le=500,
-        title="Epochs",
-        description="Passes over the pixels of the inference network.",
-        json_schema_extra={"advanced": True},
-    )
-    batch: int = Field(
-        1024, ge=16, le=65536, title="Batch", description="Pixels per step.", json_schema_extra={"advanced": True}
-    )
-    learning_rate: float = Field(
-        3e-3,
-        gt=0,
-        le=0.1,
-        title="Learning rate",
-        description="Peak step size of Adam.",
-        json_schema_extra={"advanced": True},
-    )
+    epochs: Epochs = 12
+    batch: Batch = 1024
+    learning_rate: LearningRate = 3e-3
 
     @property
     def side_information(self) -> str:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
-
-from napari_unmix.spec import MethodSpec
+from napari_unmix.spec import Batch, Epochs, LearningRate, MethodSpec
 
 
 class MaeSpec(MethodSpec):
@@ -17,17 +15,6 @@ class MaeSpec(MethodSpec):
     why_not_identifiable: ClassVar[str] = "no theorem says what reconstructing masked bands identifies"
 
     method: Literal["mae"] = "mae"
-    epochs: int = Field(
-        150, ge=1, le=2000, title="Epochs", description="Passes over the pixels.", json_schema_extra={"advanced": True}
-    )
-    batch: int = Field(
-        512, ge=16, le=65536, title="Batch", description="Pixels per step.", json_schema_extra={"advanced": True}
-    )
-    learning_rate: float = Field(
-        3e-3,
-        gt=0,
-        le=0.1,
-        title="Learning rate",
-        description="Peak step size of Adam.",
-        json_schema_extra={"advanced": True},
-    )
+    epochs: Epochs = 150
+    batch: Batch = 512
+    learning_rate: LearningRate = 3e-3

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
-
-from napari_unmix.spec import MethodSpec
+from napari_unmix.spec import Batch, Epochs, LearningRate, MethodSpec
 
 
 class VaeSpec(MethodSpec):
@@ -19,17 +17,6 @@ class VaeSpec(MethodSpec):
     )
 
     method: Literal["vae"] = "vae"
-    epochs: int = Field(
-        60, ge=1, le=2000, title="Epochs", description="Passes over the pixels.", json_schema_extra={"advanced": True}
-    )
-    batch: int = Field(
-        512, ge=16, le=65536, title="Batch", description="Pixels per step.", json_schema_extra={"advanced": True}
-    )
-    learning_rate: float = Field(
-        3e-3,
-        gt=0,
-        le=0.1,
-        title="Learning rate",
-        description="Peak step size of Adam.",
-        json_schema_extra={"advanced": True},
-    )
+    epochs: Epochs = 60
+    batch: Batch = 512
+    learning_rate: LearningRate = 3e-3
