@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +20,12 @@ from hypothesis import settings
 
 from napari_unmix.cube import Cube
 
-# Elsewhere examples are drawn anew every time; where CI is set they are the same, so that a failure there comes from the change.
-settings.register_profile("same examples", derandomize=True)
-if os.environ.get("CI"):
-    settings.load_profile("same examples")
+# Wall time per example says nothing on a busy machine: no profile has a deadline. Examples are drawn anew every time, but where CI is set:
+# there they are the same, so that a failure comes from the change. `tox -e nightly` draws anew, and more of them (--hypothesis-profile).
+settings.register_profile("anew", deadline=None)
+settings.register_profile("same examples", deadline=None, derandomize=True)
+settings.register_profile("nightly", deadline=None, max_examples=500, print_blob=True)
+settings.load_profile("same examples" if os.environ.get("CI") else "anew")
 
 WINDOW = all(importlib.util.find_spec(name) for name in ("napari", "pytestqt"))
 collect_ignore_glob = [] if WINDOW else ["plugin/*"]
@@ -34,6 +42,68 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say it again at the end, where it is read."""
     if not WINDOW:
         terminalreporter.write_line(_LEFT_OUT, yellow=True, bold=True)
+
+
+ROOT = Path(__file__).parents[1]
+_BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', flags=re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A copy of the project in which the steps of a page were taken."""
+
+    root: Path
+    commands: tuple[str, ...]
+
+    def run(self, command: str, folder: Path) -> str:
+        """What a command of the page, or Python code, prints in this copy; an AssertionError with its words where it fails."""
+        words = shlex.split(command)
+        program = {"napari-unmix": ["-m", "napari_unmix"], "pytest": ["-m", "pytest"], "python": []}[words[0]]
+        environment = {**os.environ, "PYTHONPATH": str(self.root / "src"), "COLUMNS": "200"}
+        done = subprocess.run(
+            [sys.executable, *program, *words[1:]],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+
+@pytest.fixture
+def follow(tmp_path: Path) -> Callable[[str], Followed]:
+    """Take the steps of a page of resources/docs, literally, in a copy: blocks with a title make or change that file, ``sh`` are commands."""
+
+    def steps(page: str) -> Followed:
+        root = tmp_path / "copy"
+        ignored = shutil.ignore_patterns("__pycache__")
+        for folder in ("src", "tests", "resources/docs"):
+            shutil.copytree(ROOT / folder, root / folder, ignore=ignored)
+        shutil.copy(ROOT / "pyproject.toml", root)
+        commands: list[str] = []
+        for language, title, text in _BLOCK.findall((ROOT / "resources" / "docs" / page).read_text(encoding="utf-8")):
+            if title:
+                _take(root / title, language, text)
+            elif language == "sh":
+                commands += text.splitlines()
+        return Followed(root, tuple(commands))
+
+    return steps
+
+
+def _take(file: Path, language: str, text: str) -> None:
+    """Make a file, or change one by a diff without line numbers, whose old lines stand in it exactly once."""
+    if language != "diff":
+        assert not file.exists(), f"{file} exists already"
+        file.write_text(text, encoding="utf-8")
+        return
+    lines = text.splitlines(keepends=True)
+    old, new = ("".join(line[1:] for line in lines if line[0] != other) for other in "+-")
+    before = file.read_text(encoding="utf-8")
+    assert before.count(old) == 1, f"not once in {file}:\n{old}"
+    file.write_text(before.replace(old, new), encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

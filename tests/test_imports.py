@@ -13,7 +13,20 @@ import napari_unmix
 from napari_unmix.cli import COMMANDS
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("torch", "napari", "qtpy", "PyQt6", "PySide6", "scipy", "skimage", "matplotlib", "h5py", "zarr", "pyqtgraph")
+HEAVY = (
+    "torch",
+    "napari",
+    "qtpy",
+    "PyQt6",
+    "PySide6",
+    "scipy",
+    "skimage",
+    "matplotlib",
+    "h5py",
+    "zarr",
+    "pyqtgraph",
+    "psutil",
+)
 
 
 def loaded_by(code: str) -> list[str]:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from napari_unmix.benchmarks import benchmark_names
 from napari_unmix.cli import main
 from napari_unmix.output.run_folder import _OURS
+from unmix_benchmarks import benchmark_names
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

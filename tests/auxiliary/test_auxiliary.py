@@ -10,15 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_unmix.auxiliary import GENERATORS, blocks, position, side_information, superpixels
-from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION, FEWEST_REGIONS, crossed
-from napari_unmix.auxiliary.names import GENERATOR_NAMES, generator_names
+from napari_unmix.auxiliary.labelling import crossed
+from napari_unmix.auxiliary.names import ALONE, GENERATOR_NAMES, SOURCES, Source, combinable, generator_names
 from napari_unmix.auxiliary.quantised import quantise
-from napari_unmix.cube import Annotation, Cube, IntArray, Meaning, UnmixError
-from napari_unmix.identifiability import subject
-from napari_unmix.identifiability.checks import regions as region_checks
+from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray, Meaning, UnmixError
 from napari_unmix.joining import join_cubes
 from napari_unmix.methods.ivae.spec import IvaeSpec
-from napari_unmix.regions import acceptance, moments
 from napari_unmix.synthetic import region_scene
 
 NAMES = list(GENERATORS)
@@ -57,9 +54,20 @@ def refines(fine: IntArray, coarse: IntArray) -> bool:
 # --- every generator
 
 
-def test_the_registry_has_the_names_that_specs_write() -> None:
-    assert {*GENERATOR_NAMES, "none"} == set(GENERATORS)
-    assert all(generator.status.endswith(".") for generator in GENERATORS.values())
+def test_everything_follows_from_the_table() -> None:
+    assert len({source.name for source in SOURCES}) == len(SOURCES) == len(GENERATORS)
+    assert {*GENERATOR_NAMES, *ALONE} == {*GENERATORS, "auto"}
+    assert all(text.endswith(".") for source in SOURCES for text in (source.description, source.status))
+    ordered = [source.order for source in SOURCES if source.order is not None]
+    assert len(set(ordered)) == len(ordered)
+
+
+@given(st.permutations(SOURCES))
+def test_the_order_of_a_combination_is_the_fields_and_not_the_tables(shuffled: list[Source]) -> None:
+    assert combinable(shuffled) == GENERATOR_NAMES
+    assert list(GENERATOR_NAMES) == sorted(GENERATOR_NAMES, key=lambda name: int(GENERATORS[name].order or 0))
+    reading = [GENERATORS[name].reads_spectra != "no" for name in GENERATOR_NAMES]
+    assert reading == sorted(reading)  # what reads no spectra is never mixed with what does
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -162,6 +170,43 @@ def test_k_means_centres_are_nearest_to_their_own(size: int, count: int, seed: i
     place = np.searchsorted(np.unique(members), members)
     apart = ((values[:, None, :] - means[None, :, :]) ** 2).sum(axis=2)
     assert np.mean(apart.argmin(axis=1) == place) > 0.9  # all, once no centre moves any more
+    np.testing.assert_array_equal(quantise(values, count), members)
+
+
+@given(st.integers(1, 60), st.integers(1, 5), st.integers(1, 24))
+def test_k_means_of_few_different_values_tells_all_of_them_apart(size: int, different: int, count: int) -> None:
+    values = np.eye(5)[np.arange(size) % different]
+    found = len(np.unique(quantise(values, count)))
+    assert found == min(count, different, size)
+
+
+def left(values: FloatArray, members: IntArray) -> float:
+    """The sum of squared distances from the groups' means."""
+    groups = [values[members == label] for label in np.unique(members)]
+    return float(sum(((group - group.mean(axis=0)) ** 2).sum() for group in groups))
+
+
+def plain_k_means(values: FloatArray, count: int, rng: np.random.Generator) -> IntArray:
+    """Lloyd's rounds from values drawn at random."""
+    centres = values[rng.choice(len(values), count, replace=False)]
+    for _ in range(30):
+        members = ((values[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
+        own = [values[members == label] for label in range(count)]
+        centres = np.stack(
+            [group.mean(axis=0) if len(group) else centre for group, centre in zip(own, centres, strict=True)]
+        )
+    return members
+
+
+def test_k_means_leaves_less_than_it_does_from_plain_starts() -> None:
+    """What its starts are for, on average over scenes."""
+    ratios = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        values = np.concatenate([rng.normal(centre, 0.3, (50, 4)) for centre in rng.normal(0, 3, (12, 4))])
+        plain = [left(values, plain_k_means(values, 12, rng)) for _ in range(5)]
+        ratios.append(left(values, quantise(values, 12)) / float(np.median(plain)))
+    assert np.exp(np.mean(np.log(ratios))) < 0.7, ratios
 
 
 # --- combinations
@@ -281,11 +326,6 @@ def test_two_thousand_regions_of_one_pixel_make_no_claim(cube: Cube) -> None:
 def test_acquisitions_count_beside_painted_regions(cube: Cube) -> None:
     assert side_information(cube, squares(cube, 6), "acquisition").usable == 3
     assert side_information(cube, squares(cube, 6), "blocks").usable == 1
-
-
-def test_regions_are_large_and_many_enough_for_the_report_where_they_are_here() -> None:
-    assert {FEWEST_REGIONS} == {region_checks.FEWEST_REGIONS, acceptance.FEWEST_REGIONS}
-    assert {FEWEST_PIXELS_OF_A_REGION} == {subject.FEWEST_PIXELS, moments.FEWEST_PIXELS}
 
 
 def test_without_regions_the_default_is_superpixels_even_beside_material_strokes(cube: Cube) -> None:

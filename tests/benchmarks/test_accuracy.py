@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_unmix.benchmarks import run
-from napari_unmix.benchmarks._cases import TARGET_AREAS, Truth, abundance_error, other_cases, target_areas
-from napari_unmix.benchmarks._classical import best_classical, classical_endmembers
-from napari_unmix.benchmarks._strokes import MOST_PIXELS, paint_strokes
-from napari_unmix.benchmarks._summary import Goal, Scored, losses, table
 from napari_unmix.geometry.volume import hinge_objective
 from napari_unmix.methods.sisal.fit import minimum_volume_hinge
 from napari_unmix.rows.metrics import angle_table
 from napari_unmix.synthetic import NONLINEAR, albedo, blind_scene, reflectance
+from unmix_benchmarks import run
+from unmix_benchmarks.common.cases import TARGET_AREAS, Truth, abundance_error, other_cases, target_areas
+from unmix_benchmarks.common.classical import best_classical, classical_endmembers
+from unmix_benchmarks.common.strokes import MOST_PIXELS, paint_strokes
+from unmix_benchmarks.common.summary import Goal, Scored, losses, table
 
 
 @settings(max_examples=25, deadline=None)
@@ -60,7 +60,7 @@ def test_areas_of_the_truth_are_without_error() -> None:
 
 
 def test_the_error_is_that_of_matched_abundances() -> None:
-    from napari_unmix.benchmarks._scores import run_method
+    from unmix_benchmarks.common.scores import run_method
 
     scene = blind_scene(3, materials=3, pure=True, kind="linear", decibels=40, size=32)
     result = run_method("vca-fcls", scene.cube, 3, illumination=False, seed=0)
@@ -76,7 +76,7 @@ def test_scenes_beside_a_reference_are_found_and_known_folders_are_not(tmp_path:
         (tmp_path / name).mkdir()
         np.savez(tmp_path / name / "scene.npz", cube=scene.cube.spectra)
         np.savez(tmp_path / name / "reference.npz", E=scene.endmembers, A=scene.abundances)
-    from napari_unmix.benchmarks._cases import SAMSON
+    from unmix_benchmarks.common.cases import SAMSON
 
     found = list(other_cases(tmp_path, (SAMSON,)))
     assert [case.name for case in found] == ["held (scaled)", "held (sum-to-one)"]
@@ -104,6 +104,7 @@ def test_goals_are_held_against_means_and_the_worst_and_can_be_missed() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_benchmark_writes_what_it_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--rows", "no pure pixels, 40", "--methods", "ivae", "vca-fcls", "--seeds", "3", "--out", str(tmp_path)]
     assert run("accuracy", words) == 0
@@ -168,6 +169,7 @@ def test_nonlinear_scenes_show_their_endmembers_in_pure_pixels_and_bend_between(
     assert error[mixed].mean() > 3 * error[purest].mean()
 
 
+@pytest.mark.slow
 def test_a_folder_of_other_scenes_is_run_with_the_same_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from napari_unmix.benchmarks import benchmark_names, run
-from napari_unmix.benchmarks._scores import Score, means
-from napari_unmix.benchmarks.stability import Stability, mean_angle, summary
+import unmix_benchmarks
 from napari_unmix.cube import UnmixError
 from napari_unmix.synthetic import blind_scene, measured_spectra, region_scene, sample_scene
+from unmix_benchmarks import benchmark_names, run
+from unmix_benchmarks.common.scores import Score, means
+from unmix_benchmarks.stability import Stability, mean_angle, summary
 
 
+@pytest.mark.slow
 def test_painted_regions_beat_vca_by_three_and_the_vae(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("regions", ["--seeds", "77", "--out", str(tmp_path)]) == 0
     rows = [Score(**row) for row in json.loads((tmp_path / "regions.json").read_text())]
@@ -31,6 +36,16 @@ def test_painted_regions_beat_vca_by_three_and_the_vae(tmp_path: Path, capsys: p
 
 def test_every_benchmark_is_listed() -> None:
     assert set(benchmark_names()) == {"accuracy", "calibration", "regions", "sample", "stability"}
+
+
+def test_benchmarks_import_no_window() -> None:
+    """They stand outside the package's import contracts, and keep them."""
+    names = [f"unmix_benchmarks.{name}" for name in benchmark_names()]
+    code = f"import sys, importlib; [importlib.import_module(name) for name in {names}]; print(*sys.modules)"
+    place = str(Path(unmix_benchmarks.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([place, os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert not {"napari", "qtpy", "PyQt6", "PySide6", "magicgui"} & set(done.stdout.split())
 
 
 def test_the_sample_scene_is_what_it_says() -> None:
@@ -66,7 +81,7 @@ def test_measured_spectra_are_reflectances() -> None:
 
 def test_wrong_options_are_one_sentence() -> None:
     with pytest.raises(
-        UnmixError, match=r"Argument --seeds: invalid int value: 'x': see napari-unmix benchmark regions --help\."
+        UnmixError, match=r"argument --seeds: invalid int value: 'x': see napari-unmix benchmark regions --help\."
     ):
         run("regions", ["--seeds", "x"])
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_unmix.benchmarks import run
-from napari_unmix.benchmarks._conditions import FAILURES, HOLDS, OTHER_LAW, condition_scene
-from napari_unmix.benchmarks.calibration import Row, conditions, summary, table
 from napari_unmix.rows.metrics import angle_table
+from unmix_benchmarks import run
+from unmix_benchmarks.calibration import Row, conditions, summary, table
+from unmix_benchmarks.common.conditions import FAILURES, HOLDS, OTHER_LAW, condition_scene
 
 ROW = Row(1, HOLDS, "Dirichlet", 30.0, 3, 9, False, "identified", "", 1.0, 0.02, 0.9, 1.1, 0.025, 1.0)
 
@@ -81,6 +81,7 @@ def test_rates_count_what_they_name() -> None:
     assert "| too few regions | 1 | 0 | 1 | 1 | 0 | 0 |" in table(rows)
 
 
+@pytest.mark.slow
 def test_it_runs_and_writes_what_it_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("calibration", ["--scenes", "2", "--seed", "1007", "--out", str(tmp_path)]) == 0
     assert (tmp_path / "calibration.md").read_text(encoding="utf-8") in capsys.readouterr().out + "\n"

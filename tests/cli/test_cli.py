@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from napari_unmix.cli import COMMANDS, main
+from napari_unmix.cli.benchmark_command import from_checkout
 from napari_unmix.cli.parsing import explain_validation
 from napari_unmix.cli.unmix_command import parse_meanings
 from napari_unmix.cli.window import why_no_window
@@ -333,7 +334,6 @@ def test_a_wrong_place_is_refused_before_the_cube_is_read(capsys: Capture, tmp_p
         (MemoryError("Unable to allocate 9 TiB"), 2, "not enough memory (Unable to allocate 9 TiB)"),
         (OSError(28, "No space left on device", "x.npy"), 2, "x.npy failed (no space left on device)"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory\nmore"), 2, "use a smaller --batch"),
-        (RuntimeError("expected scalar type Float"), 2, "the computation failed (expected scalar type Float)"),
         (np.linalg.LinAlgError("Singular matrix"), 2, "can't be solved (Singular matrix)"),
     ],
 )
@@ -352,13 +352,64 @@ def test_whatever_fails_is_one_sentence(
     assert sentence in err
 
 
-def test_other_errors_are_bugs_and_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: object) -> int:
-        raise ZeroDivisionError
+def wrong_shapes() -> object:
+    import torch
 
-    monkeypatch.setattr("napari_unmix.cli.methods_command.run", fail)
-    with pytest.raises(ZeroDivisionError):
-        main(["methods"])
+    return torch.zeros(3, 4) @ torch.zeros(5, 6)
+
+
+def no_such_key() -> object:
+    return {}["basis"]
+
+
+def not_even() -> object:
+    assert 1 % 2 == 0
+
+
+@pytest.mark.parametrize(
+    ("mistake", "what"),
+    [
+        (wrong_shapes, "(RuntimeError: mat1 and mat2 shapes cannot be multiplied (3x4 and 5x6))"),
+        (no_such_key, "(KeyError: 'basis')"),
+        (not_even, "(AssertionError"),
+    ],
+)
+@pytest.mark.parametrize("asked", ["", "option", "variable"])
+def test_a_mistake_of_ours_is_said_to_be_ours_and_shown_when_asked(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, mistake: Callable[[], object], what: str, asked: str
+) -> None:
+    monkeypatch.setattr("napari_unmix.cli.methods_command.run", lambda _: mistake())
+    monkeypatch.setenv("NAPARI_UNMIX_DEBUG", "1" if asked == "variable" else "")
+    assert main(["methods", *(["--debug"] if asked == "option" else [])]) == 1
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
+    assert out == ""
+    assert lines[-1].startswith("napari-unmix: this is a mistake of the program and not of your input " + what)
+    assert lines[-1].endswith("): please report it, with the command and what it prints with --debug.")
+    assert ("Traceback" in err and mistake.__name__ in err) == bool(asked)
+    assert len(lines) == 1 or asked
+
+
+def test_torch_that_cannot_solve_is_bad_input(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr("napari_unmix.cli.methods_command.run", lambda _: torch.linalg.cholesky(-torch.eye(3)))
+    assert "the cube's numbers can't be solved (linalg.cholesky: " in refused(capsys, "methods")
+
+
+def test_bad_input_too_shows_where_when_asked(capsys: Capture) -> None:
+    assert main(["info", "--debug", "none.hdr"]) == 2
+    err = capsys.readouterr().err
+    assert "Traceback" in err
+    assert "There is no file none.hdr" in err.splitlines()[-1]
+    assert main(["benchmark", "regions", "--debug", "--seeds", "x"]) == 2  # though the rest is the benchmark's own
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_debug(capsys: Capture, command: str) -> None:
+    assert main([command, "--help"]) == 0
+    assert "--debug" in capsys.readouterr().out
 
 
 def test_validation_of_other_errors_passes_through() -> None:
@@ -614,6 +665,19 @@ def test_benchmarks_are_listed_and_unknown_ones_refused(capsys: Capture) -> None
     names = capsys.readouterr().out.split()
     assert names
     assert f"choose one of {', '.join(names)}" in refused(capsys, "benchmark", "nonsense")
+
+
+def test_without_a_checkout_the_benchmarks_say_where_they_are(tmp_path: Path) -> None:
+    with pytest.raises(UnmixError, match="are in resources/benchmarks of the project's source: get it, install it"):
+        from_checkout(tmp_path)
+
+
+def test_benchmarks_run_from_a_checkout_whose_folder_is_not_on_the_path(tmp_path: Path) -> None:
+    """In a fresh interpreter, as the command is: pytest's own path has the folder."""
+    code = "from napari_unmix.cli import main; main(['benchmark']); main(['benchmark', 'regions', '--help'])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "regions\nsample" in done.stdout
+    assert "usage: napari-unmix benchmark regions" in done.stdout
 
 
 def test_the_demo_replaces_only_what_is_named(capsys: Capture) -> None:

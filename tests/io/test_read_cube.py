@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import re
 import subprocess
 import sys
+from importlib import resources
 
 import numpy as np
 import pytest
 
 from napari_unmix.cube import UnmixError
-from napari_unmix.io import SUFFIXES, byte_budget, can_read, read_cube
-from napari_unmix.io.budget import readable_size
+from napari_unmix.io import FORMATS, SUFFIXES, byte_budget, can_read, read_cube
+from napari_unmix.io.budget import _cgroup_headroom, readable_size
 
 
 def test_can_read_asks_suffix_and_content(tmp_path, write_envi, small):
@@ -54,6 +58,19 @@ def test_suffixes_are_lower_case_and_have_dots():
     assert all(suffix == suffix.lower() and suffix[0] == "." for suffix in SUFFIXES)
 
 
+def test_napari_asks_for_the_suffixes_that_are_read():
+    manifest = resources.files("napari_unmix").joinpath("napari.yaml").read_text(encoding="utf-8")
+    assert sorted(re.findall(r'"\*(\.\w+)"', manifest)) == sorted(SUFFIXES)
+
+
+def test_every_format_names_functions_that_are_there():
+    for form in FORMATS:
+        module = importlib.import_module(form.module)
+        assert all(callable(getattr(module, name)) for name in (form.recognises, form.holds_cube, form.read))
+        takes_key = len(inspect.signature(getattr(module, form.read)).parameters) == 2
+        assert takes_key == form.holds_several
+
+
 def test_missing_unknown_and_unreadable(tmp_path):
     with pytest.raises(UnmixError, match=r"There is no file .*nope\.mat: check the path"):
         read_cube(tmp_path / "nope.mat")
@@ -92,6 +109,28 @@ def test_the_budget_is_half_of_what_is_free(monkeypatch):
     assert 10**6 < byte_budget() < 10**15
     monkeypatch.setattr("napari_unmix.io.budget._available_memory", lambda: 24_000_000_000)
     assert byte_budget() == 12_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("limit", "free"), [("1000", 700), ("200", 0), ("max", None), ("", None), (None, None)], ids=str
+)
+def test_a_containers_limit_counts_what_its_caches_would_give_back(tmp_path, limit, free):
+    if limit is not None:
+        (tmp_path / "memory.max").write_text(limit + "\n")
+        (tmp_path / "memory.current").write_text("400\n")
+        (tmp_path / "memory.stat").write_text("anon 300\ninactive_file 100\nactive_file 50\n")
+    assert _cgroup_headroom(tmp_path) == free
+
+
+def test_the_smaller_of_the_machine_and_the_container_decides(tmp_path, monkeypatch):
+    import psutil
+
+    monkeypatch.setattr("napari_unmix.io.budget._CGROUP", tmp_path)
+    available = byte_budget()
+    np.testing.assert_allclose(available, psutil.virtual_memory().available / 2, rtol=0.2)
+    for name, text in (("memory.max", "5000"), ("memory.current", "1000"), ("memory.stat", "")):
+        (tmp_path / name).write_text(text)
+    assert byte_budget() == 2000
 
 
 @pytest.mark.parametrize(

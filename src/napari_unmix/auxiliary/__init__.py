@@ -2,15 +2,14 @@
 
 from napari_unmix.auxiliary.information import (
     HEAD,
-    PAINTED,
     SideInformation,
     make_side_information,
     side_information,
     statuses,
 )
 from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION
+from napari_unmix.auxiliary.names import GENERATORS, PAINTED, Source
 from napari_unmix.auxiliary.place import blocks, position
-from napari_unmix.auxiliary.registry import GENERATORS, Generator
 from napari_unmix.auxiliary.segments import superpixels
 
 __all__ = [
@@ -18,8 +17,8 @@ __all__ = [
     "GENERATORS",
     "HEAD",
     "PAINTED",
-    "Generator",
     "SideInformation",
+    "Source",
     "blocks",
     "make_side_information",
     "position",

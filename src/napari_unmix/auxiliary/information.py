@@ -14,11 +14,9 @@ from napari_unmix.auxiliary.labelling import (
     MOST_SEGMENTS,
     crossed,
 )
-from napari_unmix.auxiliary.names import generator_names
-from napari_unmix.auxiliary.registry import GENERATORS
+from napari_unmix.auxiliary.names import ACQUISITION, AUTO, GENERATORS, NONE, PAINTED, generator_names
 from napari_unmix.cube import Annotation, Cube, IntArray
 
-PAINTED = "painted regions"
 HEAD = "Side information: "
 _PAINTED_STATUS = "The theorems apply if materials and light are the same in every region and painting follows place, not a material's amount."
 _TOO_FEW_STATUS = (
@@ -65,7 +63,7 @@ class SideInformation:
 
         Only in these may the spread of the mixtures be read off a region's covariance: automatic segments are too homogeneous for that.
         """
-        made = set(self.sources) - {PAINTED, "acquisition"}
+        made = set(self.sources) - {PAINTED, ACQUISITION}
         return len(self.painted_labels) if made else self.count
 
     @property
@@ -127,10 +125,10 @@ def _combined(cube: Cube, names: tuple[str, ...]) -> Fit[IntArray]:
 def in_use(choice: str, *, painted: bool, acquisitions: int = 1) -> tuple[str, ...]:
     """The generators that label the pixels without a painted region; none of them where painted regions are all there is."""
     names = generator_names(choice)
-    if names == ("none",) or (names == ("auto",) and painted):
-        return () if painted else ("none",)
-    if names == ("auto",):
-        return ("acquisition", "superpixels") if acquisitions > 1 else ("superpixels",)
+    if names == (NONE,) or (names == (AUTO,) and painted):
+        return () if painted else (NONE,)
+    if names == (AUTO,):
+        return (ACQUISITION, "superpixels") if acquisitions > 1 else ("superpixels",)
     return names
 
 
@@ -145,7 +143,7 @@ def statuses(choice: str, *, painted: bool, acquisitions: int = 1, usable: int =
     if not parts:
         return tuple(said)
     why = ""
-    if choice == "auto":
+    if choice == AUTO:
         joined = f", {acquisitions} acquisitions are joined" if acquisitions > 1 else ""
         why = f" (auto: no region is painted{joined})"
     head = f"{'Unpainted pixels: ' if painted else HEAD}{' × '.join(part.title for part in parts)}{why}."

@@ -13,7 +13,8 @@ FEWEST_SEGMENTS = 20
 MOST_SEGMENTS = 2000
 # A cell of a combination with fewer pixels says next to nothing of its mixtures.
 FEWEST_PIXELS_OF_A_CELL = 10
-# What the theorems ask of regions that a person declares, at the least (theory: necessary only).
+# What the theorems ask of regions that a person declares, at the least (theory §1: necessary only); region moments, contrastive learning,
+# the report and the window ask for no more and no less.
 FEWEST_REGIONS = 3
 FEWEST_PIXELS_OF_A_REGION = 30
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 
 from napari_unmix.auxiliary.labelling import PIXELS_PER_SEGMENT, numbered
@@ -11,8 +13,7 @@ from napari_unmix.cube import Cube, FloatArray, IntArray
 COMPONENTS = 8
 MOST_VALUES = 24
 LEARNT_FROM = 20_000  # pixels; more move the centres by little
-MOST_ROUNDS = 30
-AT_ONCE = 50_000
+ROUNDS = 30
 
 
 def clusters(cube: Cube) -> IntArray:
@@ -52,33 +53,24 @@ def _quantised(cube: Cube, values: FloatArray, known: np.ndarray) -> IntArray:
 
 def quantise(values: FloatArray, count: int) -> IntArray:
     """(N,) int: the nearest of at most ``count`` k-means centres (Lloyd 1982; starts of Arthur & Vassilvitskii 2007) of (N, K) values."""
+    from scipy.cluster.vq import vq
+
     if not len(values):
         return np.zeros(0, np.int64)
     generator = np.random.default_rng(0)
     sample = values
     if len(values) > LEARNT_FROM:
         sample = values[generator.choice(len(values), LEARNT_FROM, replace=False)]
-    centres = _starts(sample, count, generator)
-    for _ in range(MOST_ROUNDS):
-        members = _nearest(sample, centres)
-        sizes = np.bincount(members, minlength=len(centres))
-        sums = np.stack([np.bincount(members, column, len(centres)) for column in sample.T], axis=1)
-        moved = np.where(sizes[:, None] > 0, sums / np.maximum(sizes, 1)[:, None], centres)
-        if np.array_equal(moved, centres):
-            break
-        centres = moved
-    return np.concatenate([_nearest(values[k : k + AT_ONCE], centres) for k in range(0, len(values), AT_ONCE)])
+    return np.asarray(vq(values, _centres(sample, count, generator))[0], np.int64)
 
 
-def _starts(values: FloatArray, count: int, generator: np.random.Generator) -> FloatArray:
-    """The first at random, each further one with a probability that grows with the squared distance from those before."""
-    chosen = [int(generator.integers(len(values)))]
-    distance = ((values - values[chosen[0]]) ** 2).sum(axis=1)
-    while len(chosen) < count and distance.sum() > 0:
-        chosen.append(int(generator.choice(len(values), p=distance / distance.sum())))
-        distance = np.minimum(distance, ((values - values[chosen[-1]]) ** 2).sum(axis=1))
-    return values[chosen]
+def _centres(values: FloatArray, count: int, generator: np.random.Generator) -> FloatArray:
+    """At most ``count`` centres; never more than there are different values, and one fewer where one loses all its values."""
+    from scipy.cluster.vq import ClusterError, kmeans2
 
-
-def _nearest(values: FloatArray, centres: FloatArray) -> IntArray:
-    return np.asarray(((centres**2).sum(axis=1) - 2 * values @ centres.T).argmin(axis=1))
+    different = len(np.unique(values, axis=0))
+    for centres in range(min(count, different), 1, -1):
+        with suppress(ClusterError):
+            found = kmeans2(values, centres, iter=ROUNDS, minit="++", missing="raise", rng=generator)
+            return np.asarray(found[0])
+    return np.asarray(values.mean(axis=0, keepdims=True))

@@ -6,6 +6,7 @@ import numpy as np
 
 from napari_unmix.auxiliary.labelling import FEWEST_SEGMENTS, MOST_SEGMENTS, PIXELS_PER_SEGMENT, numbered
 from napari_unmix.cube import Cube, FloatArray, IntArray
+from napari_unmix.rows.subspace import affine_subspace
 
 COMPONENTS = 4
 COMPACTNESS = 0.1
@@ -46,8 +47,4 @@ def second_half(spectra: FloatArray, fewest: int = 1) -> FloatArray:
 
 def principal_scores(spectra: FloatArray, components: int) -> FloatArray:
     """(N, K) scores of the leading principal components, K at most ``components``."""
-    if not len(spectra):
-        return spectra[:, :components]
-    centred = spectra - spectra.mean(axis=0)
-    _, vectors = np.linalg.eigh(centred.T @ centred)
-    return np.asarray(centred @ vectors[:, ::-1][:, :components])
+    return affine_subspace(spectra, components).scores(spectra) if len(spectra) else spectra[:, :components]

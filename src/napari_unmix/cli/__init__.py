@@ -1,8 +1,9 @@
 """The command line: ``napari-unmix COMMAND …``.
 
 Only the module of the command that was asked for is imported, and it imports what computes when it computes: ``--help``
-of any command loads none of torch, napari, Qt, SciPy, scikit-image. Bad input ends here, at one place: one sentence on
-stderr that names the cause and the remedy, exit code 2, no traceback.
+of any command loads none of torch, napari, Qt, SciPy, scikit-image. Whatever ends a command ends here, at one place, with
+one sentence on stderr: bad input with its cause and remedy and exit code 2, a mistake of this program with a request to
+report it and exit code 1. ``--debug``, or ``NAPARI_UNMIX_DEBUG``, shows the traceback as well.
 """
 
 from __future__ import annotations
@@ -12,9 +13,8 @@ import importlib
 import io
 import os
 import sys
+import traceback
 from collections.abc import Sequence
-
-import numpy as np
 
 from napari_unmix import __version__
 from napari_unmix.cli.parsing import Parser, close_match, explain_validation
@@ -30,14 +30,20 @@ COMMANDS = {
     "methods": "list the methods",
     "benchmark": "run a benchmark and print its table",
 }
-BAD_INPUT, CANCELLED, BROKEN_PIPE = 2, 130, 141  # as a shell reports SIGINT and SIGPIPE
+BUG, BAD_INPUT, CANCELLED, BROKEN_PIPE = 1, 2, 130, 141  # the last two as a shell reports SIGINT and SIGPIPE
+DEBUG, DEBUG_VARIABLE = "--debug", "NAPARI_UNMIX_DEBUG"
+# What Python and torch raise where this program is wrong, and what the world does to it.
+_MISTAKES = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+_CIRCUMSTANCES = (UnmixError, MemoryError, OSError)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
+    """Run one command; returns the exit code. ``--debug``, anywhere, shows the traceback of whatever ends it."""
     _prepare_streams()
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = DEBUG in words or bool(os.environ.get(DEBUG_VARIABLE))
     try:
-        status = _dispatch(list(sys.argv[1:] if argv is None else argv))
+        status = _dispatch([word for word in words if word != DEBUG])
         sys.stdout.flush()  # here, so that a reader that went away is noticed here
         return status
     except BrokenPipeError:
@@ -45,20 +51,38 @@ def main(argv: Sequence[str] | None = None) -> int:
         return BROKEN_PIPE
     except KeyboardInterrupt:
         return _complain("cancelled, nothing written.", CANCELLED)
-    except UnmixError as error:
-        return _complain(str(error))
-    except MemoryError as error:
-        return _complain(f"there is not enough memory ({_first_line(error)}): crop the cube or close other programs.")
-    except OSError as error:
-        return _complain(
-            f"{_place(error)} ({(error.strerror or _first_line(error)).lower()}): check the path and the disk."
-        )
-    except np.linalg.LinAlgError as error:
-        return _complain(
-            f"the cube's numbers can't be solved ({_first_line(error)}): check for empty or constant bands."
-        )
-    except RuntimeError as error:  # torch raises it for almost everything, out of memory included
-        return _complain(_explain_runtime_error(error))
+    except (*_CIRCUMSTANCES, *_MISTAKES) as error:
+        if debug:
+            traceback.print_exc()
+        sentence = _circumstance(error)
+        return _complain(_mistake(error), BUG) if sentence is None else _complain(sentence, BAD_INPUT)
+
+
+def _circumstance(error: Exception) -> str | None:
+    """What is wrong with the input or the machine, and the remedy; None where it is this program."""
+    message = _first_line(error)
+    if isinstance(error, UnmixError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory ({message}): crop the cube or close other programs."
+    if isinstance(error, OSError):
+        return f"{_place(error)} ({(error.strerror or message).lower()}): check the path and the disk."
+    # torch has its own of the same name, a RuntimeError; importing torch to ask for it would take a second
+    if any(kind.__name__.endswith("LinAlgError") for kind in type(error).__mro__):
+        return f"the cube's numbers can't be solved ({message}): check for empty or constant bands."
+    # torch raises RuntimeError for almost everything, out of memory included
+    if isinstance(error, RuntimeError) and "memory" in message.lower():
+        return f"there is not enough memory ({message}): use a smaller --batch, crop the cube, or close other programs."
+    return None
+
+
+def _mistake(error: Exception) -> str:
+    kind = type(error).__name__
+    what = _first_line(error)
+    return (
+        f"this is a mistake of the program and not of your input ({kind}{'' if what == kind else f': {what}'}): "
+        f"please report it, with the command and what it prints with {DEBUG}."
+    )
 
 
 def _dispatch(argv: list[str]) -> int:
@@ -77,6 +101,7 @@ def _dispatch(argv: list[str]) -> int:
     module = importlib.import_module(f"napari_unmix.cli.{name}_command")
     parser = Parser(prog=f"napari-unmix {name}", description=module.__doc__)
     module.add_arguments(parser)
+    parser.add_argument(DEBUG, action="store_true", help="show where in the program it ended, if it ends early")
     try:
         arguments = parser.parse_args(rest)
     except SystemExit as end:  # --help was printed
@@ -98,7 +123,7 @@ def _overview() -> Parser:
     return parser
 
 
-def _complain(sentence: str, status: int = BAD_INPUT) -> int:
+def _complain(sentence: str, status: int) -> int:
     with contextlib.suppress(BrokenPipeError):
         print(f"napari-unmix: {' '.join(sentence.split())}", file=sys.stderr, flush=True)
     return status
@@ -110,13 +135,6 @@ def _first_line(error: BaseException) -> str:
 
 def _place(error: OSError) -> str:
     return "a file could not be read or written" if error.filename is None else f"{error.filename} failed"
-
-
-def _explain_runtime_error(error: RuntimeError) -> str:
-    message = _first_line(error)
-    if "memory" in message.lower():
-        return f"there is not enough memory ({message}): use a smaller --batch, crop the cube, or close other programs."
-    return f"the computation failed ({message}): try another --seed or method, and report it if it stays."
 
 
 def _prepare_streams() -> None:

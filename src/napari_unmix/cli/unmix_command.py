@@ -111,7 +111,9 @@ def check_overwrite(arguments: argparse.Namespace) -> None:
 
 def _check_counts(cubes: int, paintings: int, auxiliary: str) -> None:
     """Refuse before anything is read."""
-    if "acquisition" in auxiliary.split("+") and cubes == 1:
+    from napari_unmix.auxiliary.names import ACQUISITION
+
+    if ACQUISITION in auxiliary.split("+") and cubes == 1:
         raise UnmixError(
             "--auxiliary acquisition needs several acquisitions, one cube is given: name two or more, or choose another --auxiliary."
         )

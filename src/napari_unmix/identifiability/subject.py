@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_unmix.answer import Unmixing
+from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION
 from napari_unmix.cube import BoolArray, Cube, FloatArray, IntArray
 from napari_unmix.rows.subspace import noise_level
 
 # A region of fewer pixels has no covariance to speak of.
-FEWEST_PIXELS = 30
 # Of larger scenes, painted pixels first and some of the others are read: the report has seconds, and more change no verdict.
 MOST_PIXELS = 60_000
 
@@ -76,9 +76,11 @@ class Evidence:
 
     @property
     def usable_regions(self) -> IntArray:
-        """Painted regions with ``FEWEST_PIXELS`` pixels or more."""
+        """Painted regions with ``FEWEST_PIXELS_OF_A_REGION`` pixels or more."""
         counts = self.pixels_by_region
-        return np.asarray([label for label in range(1, len(counts)) if counts[label] >= FEWEST_PIXELS], dtype=int)
+        return np.asarray(
+            [label for label in range(1, len(counts)) if counts[label] >= FEWEST_PIXELS_OF_A_REGION], dtype=int
+        )
 
     def named(self, chosen: Sequence[int] | IntArray) -> str:
         """ "rock", "rock and soil", "rock, soil and water": the names of these endmembers."""

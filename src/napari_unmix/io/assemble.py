@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unmix.cube import BoolArray, Cube, UnmixError
+from napari_unmix.io.formats import SUFFIXES
 from napari_unmix.io.wavelengths import read_wavelengths
 
-SUFFIXES = (".hdr", ".img", ".raw", ".dat", ".bil", ".bip", ".bsq", ".mat", ".npz", ".npy", ".zarr")
 WAVELENGTH_NAMES = ("wavelength", "wavelengths", "wavelength_nm", "wavelengths_nm", "lambda", "wvl", "wl")
 
 

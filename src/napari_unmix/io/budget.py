@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from napari_unmix.cube import UnmixError
 
-_FALLBACK = 8_000_000_000  # bytes, where the system does not say how much memory it has
 _FLOAT32 = 4
+_CGROUP = Path("/sys/fs/cgroup")
 
 
 def byte_budget() -> int:
@@ -57,54 +55,22 @@ def readable_shape(shape: Sequence[int]) -> str:
 
 
 def _available_memory() -> int:
-    if sys.platform == "win32":
-        return _windows_memory()
-    limits = [limit for limit in (_proc_available(), _cgroup_headroom()) if limit is not None]
-    return min(limits) if limits else _physical_memory()
+    import psutil  # here, so that --help does not load it
+
+    free = int(psutil.virtual_memory().available)
+    headroom = _cgroup_headroom(_CGROUP)
+    return free if headroom is None else min(free, headroom)
 
 
-def _proc_available() -> int | None:
-    """Linux counts what it could free from its caches as available; ``sysconf`` does not."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
-    return found[0] if found else None
+def _cgroup_headroom(folder: Path) -> int | None:
+    """Bytes left below a container's own limit, which the machine's figures do not show; None without a container or a limit.
 
-
-def _cgroup_headroom() -> int | None:
-    """A container's own limit, which the machine's figures do not show."""
-    folder = Path("/sys/fs/cgroup")
+    File caches count as used there, and are given back on demand: what lies unused in them is free.
+    """
     try:
         limit, used = (int((folder / name).read_text(encoding="ascii")) for name in ("memory.max", "memory.current"))
+        lines = (folder / "memory.stat").read_text(encoding="ascii").splitlines()
     except (OSError, ValueError):  # no container, or its limit is the word "max"
         return None
-    return max(limit - used, 0)
-
-
-def _physical_memory() -> int:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):
-        return _FALLBACK
-
-
-def _windows_memory() -> int:
-    if sys.platform != "win32":
-        return _FALLBACK
-    import ctypes
-
-    class _Status(ctypes.Structure):
-        _fields_ = (
-            ("length", ctypes.c_ulong),
-            ("load", ctypes.c_ulong),
-            *(
-                (name, ctypes.c_ulonglong)
-                for name in ("total", "available", "page", "page_free", "own", "own_free", "ext")
-            ),
-        )
-
-    status = _Status(length=ctypes.sizeof(_Status))
-    known = ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
-    return int(status.available) if known else _FALLBACK
+    caches = sum(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
+    return max(limit - used + caches, 0)

@@ -25,6 +25,22 @@ def find_header(path: Path) -> Path | None:
     return found[0] if found else None
 
 
+def is_header(path: Path, start: bytes) -> bool:
+    """Whether a file is an ENVI header, or is called one. Raises OSError."""
+    return is_envi_header(path) or path.suffix.lower() == ".hdr"
+
+
+def is_data(path: Path, start: bytes) -> bool:
+    """Whether a header lies beside a file. Raises OSError."""
+    return find_header(path) is not None
+
+
+def has_header(path: Path) -> bool:
+    """Whether what is called a header, or lies beside a data file, is an ENVI header. Raises OSError."""
+    header = path if path.suffix.lower() == ".hdr" else find_header(path)
+    return header is not None and is_envi_header(header)
+
+
 def read_envi(path: Path) -> Cube:
     """Read an image, given its header or its data file. Raises UnmixError, and OSError where a file cannot be read."""
     header_path = path if is_envi_header(path) or path.suffix.lower() == ".hdr" else find_header(path)

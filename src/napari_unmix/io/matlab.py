@@ -77,6 +77,16 @@ def read_matlab(path: Path, key: str | None = None) -> Cube:
     )
 
 
+def is_mat_file(path: Path, start: bytes) -> bool:
+    """Whether a file is MATLAB's, or is called so: HDF5 of other programs has no mark of MATLAB. Raises OSError."""
+    return is_matlab(path) or path.suffix.lower() == ".mat"
+
+
+def mat_holds_cube(path: Path) -> bool:
+    """Whether a file that may be called MATLAB's is one. Raises OSError."""
+    return is_matlab(path) or is_hdf5(path)
+
+
 def is_matlab(path: Path) -> bool:
     """Whether the file begins as a MATLAB file of version 5 or 7.3 does. Raises OSError."""
     with path.open("rb") as stream:

@@ -56,22 +56,34 @@ def read_npz(path: Path, key: str | None = None) -> Cube:
     return build_cube(as_float32(array), path, wavelengths=wavelengths, repairs=turned)
 
 
-def npy_shape(path: Path) -> tuple[int, ...] | None:
-    """The shape in the header, or None where it is no readable array. Raises OSError."""
+def is_npy(path: Path, start: bytes) -> bool:
+    """Whether a file begins as a NumPy array does."""
+    return start.startswith(b"\x93NUMPY")
+
+
+def is_npz(path: Path, start: bytes) -> bool:
+    """Whether a file begins as an archive does."""
+    return start.startswith(b"PK\x03\x04")
+
+
+def npy_holds_cube(path: Path) -> bool:
+    """Whether the array has three axes. Raises OSError."""
     try:
         with path.open("rb") as stream:
-            return read_array_header(stream).shape
+            return len(read_array_header(stream).shape) == 3
     except _DAMAGED:
-        return None
+        return False
 
 
-def npz_names(path: Path) -> list[str]:
-    """The names of the arrays, none where it is no readable archive. Raises OSError."""
+def npz_holds_cube(path: Path) -> bool:
+    """Whether there is an array ``cube``, or one only beside the wavelengths. Raises OSError."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return [name.removesuffix(".npy") for name in archive.namelist()]
+            names = [name.removesuffix(".npy") for name in archive.namelist()]
     except _DAMAGED:
-        return []
+        return False
+    names = [name for name in names if name.lower() not in WAVELENGTH_NAMES]
+    return "cube" in names or len(names) == 1
 
 
 def read_array_header(stream: IO[bytes]) -> ArrayHeader:

@@ -44,7 +44,7 @@ def read_zarr(path: Path, key: str | None = None) -> Cube:
     return build_cube(as_float32(array), path, wavelengths=wavelengths, repairs=turned)
 
 
-def is_zarr(path: Path) -> bool:
+def is_zarr(path: Path, start: bytes = b"") -> bool:
     """Whether the folder has Zarr's metadata."""
     return any((path / name).is_file() for name in METADATA_FILES)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_unmix.auxiliary.labelling import FEWEST_REGIONS
 from napari_unmix.cube import BoolArray, FloatArray, IntArray
 from napari_unmix.geometry.found import Found
 from napari_unmix.regions.moments import MomentFit, RegionMoments, fit_region_moments, region_moments
@@ -14,7 +15,6 @@ from napari_unmix.rows.metrics import spectral_angle
 from napari_unmix.rows.simplex import scaled
 
 # Below three regions the moments of a Dirichlet do not identify a simplex (theory §1): the estimate is never tried.
-FEWEST_REGIONS = 3
 # Moments are refused where their reduced χ² is beyond this, and beyond what one true Dirichlet in a thousand reaches: few regions scatter more.
 MOST_MISFIT, _BY_CHANCE = 1.3, 0.001
 # Standard error of the vertices, as a share of the simplex's size, beyond which regions say nothing.

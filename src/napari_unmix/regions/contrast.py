@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION
 from napari_unmix.cube import FloatArray, IntArray, UnmixError
 from napari_unmix.rows.subspace import Subspace, affine_subspace
 
-FEWEST_PIXELS = 30
 # Beyond this many pixels the classifier changes by less than the noise, and a step would be slow.
 MOST_PIXELS = 20_000
 # Iterations from every start, then from the best one.
@@ -75,10 +75,10 @@ class LinearGcl:
 
 
 def usable_regions(regions: IntArray) -> IntArray:
-    """Labels ≥ 1 with at least ``FEWEST_PIXELS`` pixels."""
+    """Labels ≥ 1 with at least ``FEWEST_PIXELS_OF_A_REGION`` pixels."""
     counts = np.bincount(regions)
     counts[0] = 0
-    return np.asarray(np.flatnonzero(counts >= FEWEST_PIXELS))
+    return np.asarray(np.flatnonzero(counts >= FEWEST_PIXELS_OF_A_REGION))
 
 
 def linear_gcl(
@@ -95,7 +95,7 @@ def linear_gcl(
     Parameters
     ----------
     spectra : (N, B), abundances summing to one on them
-    regions : (N,) u of each pixel, 0 = none; regions with fewer than ``FEWEST_PIXELS`` pixels are left out
+    regions : (N,) u of each pixel, 0 = none; regions with fewer than ``FEWEST_PIXELS_OF_A_REGION`` pixels are left out
     starts : endmembers (P, B) to start from, matched in order: the geometry's first, then for instance the same spread out
     noise : white noise level of the spectra
     redundancy : how many neighbouring pixels say what one independent pixel would; widens the standard error
@@ -108,7 +108,7 @@ def linear_gcl(
     labels = usable_regions(regions)
     if len(labels) < 2:
         raise UnmixError(
-            f"Contrastive learning tells regions apart: {len(labels)} has {FEWEST_PIXELS} pixels or more; give at least two."
+            f"Contrastive learning tells regions apart: {len(labels)} has {FEWEST_PIXELS_OF_A_REGION} pixels or more; give at least two."
         )
     rows = np.flatnonzero(np.isin(regions, labels))
     if len(rows) > MOST_PIXELS:

@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION
 from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.rows.subspace import affine_subspace
 
-FEWEST_PIXELS = 30
 _LEAST_SHARE = 1e-3
 
 
@@ -85,7 +85,7 @@ class MomentFit:
 def region_moments(
     spectra: FloatArray, regions: IntArray, endmembers: int, noise: float, redundancy: float = 1.0
 ) -> RegionMoments | None:
-    """Moments of the regions 1 … R with at least ``FEWEST_PIXELS`` pixels; None where there are none. Spectra (N, B), regions (N,).
+    """Moments of the regions 1 … R with at least ``FEWEST_PIXELS_OF_A_REGION`` pixels; None where there are none. Spectra (N, B), regions (N,).
 
     ``redundancy`` neighbouring pixels count as one: they are alike, and as independent ones they would claim too much.
     """
@@ -94,7 +94,7 @@ def region_moments(
     spread = np.maximum(scores.std(axis=0), 1e-12)
     scores = scores / spread
     counts = np.bincount(regions)
-    kept = [label for label in range(1, len(counts)) if counts[label] >= FEWEST_PIXELS]
+    kept = [label for label in range(1, len(counts)) if counts[label] >= FEWEST_PIXELS_OF_A_REGION]
     if not kept:
         return None
     groups = [scores[regions == label] for label in kept]

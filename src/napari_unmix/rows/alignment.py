@@ -19,18 +19,3 @@ def match_endmembers(estimated: FloatArray, reference: FloatArray) -> IntArray:
     order = np.full(len(reference), -1)
     order[columns] = rows
     return order
-
-
-def match_abundances(estimated: FloatArray, reference: FloatArray) -> IntArray:
-    """Order of the estimated abundances' columns (N, P) of largest correlation with the reference's (N, Q), for references without spectra.
-
-    Signed: with two materials each abundance is one minus the other, and |correlation| could not tell them apart.
-    """
-    from scipy.optimize import linear_sum_assignment
-
-    count = estimated.shape[1]
-    table = np.nan_to_num(np.corrcoef(estimated.T, reference.T)[:count, count:])
-    rows, columns = linear_sum_assignment(-table)
-    order = np.full(reference.shape[1], -1)
-    order[columns] = rows
-    return order

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from napari_unmix.answer import Fit, Progress
+from napari_unmix.auxiliary.labelling import FEWEST_REGIONS
 from napari_unmix.geometry.found import VARIABILITY
 from napari_unmix.geometry.search import find_endmembers
 from napari_unmix.identifiability.again.geometry import geometry_again, repeatable
@@ -25,7 +26,7 @@ from napari_unmix.identifiability.again.refits import (
 )
 from napari_unmix.identifiability.again.twins import TWINS, simulate_twins
 from napari_unmix.identifiability.subject import Evidence
-from napari_unmix.regions.acceptance import FEWEST_REGIONS, spatial_redundancy
+from napari_unmix.regions.acceptance import spatial_redundancy
 from napari_unmix.regions.contrast import linear_gcl
 from napari_unmix.regions.moments import MomentFit, RegionMoments, fit_region_moments, region_moments
 from napari_unmix.rows.alignment import match_endmembers

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION, FEWEST_REGIONS
+from napari_unmix.auxiliary.names import ACQUISITION, NONE, PAINTED
 from napari_unmix.cube import FloatArray
 from napari_unmix.identifiability.again.refits import Refits
 from napari_unmix.identifiability.report import Check, Status
-from napari_unmix.identifiability.subject import FEWEST_PIXELS, Evidence
+from napari_unmix.identifiability.subject import Evidence
 from napari_unmix.regions.acceptance import POORLY_DETERMINED
 
-# Below three painted regions no claim rests on them; from 2P + 1 on, the estimate was as good as it gets (theory §1).
-FEWEST_REGIONS = 3
 WELL_DETERMINED = 0.12
 # Spread of a material's α between regions over its mean, beyond what sampling makes: below, it is as good as constant.
 VARIES, BARELY_VARIES = 0.18, 0.12
@@ -22,16 +22,19 @@ _LEAST_SHARE = 0.01
 def _kind(evidence: Evidence) -> str:
     """What the regions are: painted, or the acquisitions that the cube was joined from."""
     sources = evidence.result.details.get("sources", ())
-    return "acquisition" if "acquisition" in sources and "painted regions" not in sources else "painted region"
+    return "acquisition" if ACQUISITION in sources and PAINTED not in sources else "painted region"
 
 
 def enough_regions(evidence: Evidence, made: Refits) -> Check:
-    """Check 1: painted regions with enough pixels, against 3 and 2P + 1 (theory §1). Necessary only."""
+    """Check 1: painted regions with enough pixels, against 3 and 2P + 1 (theory §1). Necessary only.
+
+    Below three no claim rests on them; from 2P + 1 on, the estimate was as good as it gets.
+    """
     recommended = 2 * evidence.count + 1
     usable = len(evidence.usable_regions)
     status: Status = "fail" if usable < FEWEST_REGIONS else "doubtful" if usable < recommended else "pass"
     sentence = (
-        f"{usable} {_kind(evidence)}{'' if usable == 1 else 's'} with {FEWEST_PIXELS} pixels or more; "
+        f"{usable} {_kind(evidence)}{'' if usable == 1 else 's'} with {FEWEST_PIXELS_OF_A_REGION} pixels or more; "
         f"at least {FEWEST_REGIONS} are needed, {recommended} recommended."
     )
     if not type(evidence.result.spec).uses_paint:
@@ -45,7 +48,7 @@ def enough_regions(evidence: Evidence, made: Refits) -> Check:
             "Choose one that does: iVAE, or contrastive learning.",
         )
     source = evidence.result.details.get("source")
-    if not evidence.regions.any() and source not in (None, "none", "painted regions"):
+    if not evidence.regions.any() and source not in (None, NONE, PAINTED):
         sentence += f" Side information made from {source} sharpens abundances; no claim about endmembers rests on it."
     remedy = "" if status == "pass" else _paint_more(max(recommended, FEWEST_REGIONS) - usable)
     numbers = {"painted": float(len(evidence.pixels_by_region) - 1), "usable": float(usable)}

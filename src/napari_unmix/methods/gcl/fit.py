@@ -11,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from napari_unmix.answer import Fit, Preview, Progress
+from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION
 from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.geometry.found import Found
 from napari_unmix.geometry.picks import vertex_components
@@ -18,7 +19,7 @@ from napari_unmix.geometry.search import find_endmembers
 from napari_unmix.methods.contract import Problem, Solution
 from napari_unmix.model.network import one_thread
 from napari_unmix.regions.acceptance import spatial_redundancy
-from napari_unmix.regions.contrast import FEWEST_PIXELS, LinearGcl, linear_gcl, usable_regions
+from napari_unmix.regions.contrast import LinearGcl, linear_gcl, usable_regions
 from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.metrics import spectral_angle
 from napari_unmix.rows.simplex import fully_constrained, scaled
@@ -125,7 +126,7 @@ def _why_not(problem: Problem, painted: IntArray, found: Found) -> str:
     """Why contrastive learning can't be tried here; empty where it can."""
     count, usable = problem.endmember_count, len(usable_regions(painted))
     if usable < count + 1:
-        regions = f"{usable} painted region{'' if usable == 1 else 's'} with {FEWEST_PIXELS} pixels or more"
+        regions = f"{usable} painted region{'' if usable == 1 else 's'} with {FEWEST_PIXELS_OF_A_REGION} pixels or more"
         return f"{regions}, and {count} endmembers need at least {count + 1} ({2 * count + 1} recommended)"
     if not found.linear_to_noise(sum_to_one=not problem.spec.illumination):
         return "it needs spectra that vary no more than noise and abundances that sum to one" + (

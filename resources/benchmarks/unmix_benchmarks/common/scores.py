@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 import numpy as np
 
 from napari_unmix.answer import Unmixing, drain
-from napari_unmix.cube import Annotation, Cube, FloatArray, UnmixError
+from napari_unmix.cli.parsing import Parser
+from napari_unmix.cube import Annotation, Cube, FloatArray
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.pipeline import unmix
 from napari_unmix.rows.alignment import match_endmembers
@@ -64,16 +64,9 @@ def run_method(
     return drain(unmix(cube, spec, annotation))
 
 
-class _Parser(argparse.ArgumentParser):
-    """Wrong options are one sentence, as everywhere."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UnmixError(f"{message[:1].upper()}{message[1:]}: see {self.prog} --help.")
-
-
-def parser(name: str, purpose: str) -> argparse.ArgumentParser:
+def parser(name: str, purpose: str) -> Parser:
     """Options that every benchmark has."""
-    made = _Parser(prog=f"napari-unmix benchmark {name}", description=purpose)
+    made = Parser(prog=f"napari-unmix benchmark {name}", description=purpose)
     made.add_argument("--out", type=Path, help="folder for NAME.md, NAME.csv and NAME.json")
     made.add_argument("--methods", nargs="+", default=["vca-fcls", "vae", "ivae"], help="methods to compare")
     return made
@@ -83,7 +76,8 @@ def report(name: str, rows: Sequence[Score], summary: str, out: Path | None) -> 
     """Print the Markdown table and write it with its numbers, as JSON too."""
     write_rows(name, rows, [table(rows), "", summary], out)
     if out is not None:
-        (out / f"{name}.json").write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
+        numbers = json.dumps([asdict(row) for row in rows], indent=1)
+        (out / f"{name}.json").write_text(f"{numbers}\n", encoding="utf-8")
 
 
 def write_rows(name: str, rows: Sequence[Any], lines: Sequence[str], out: Path | None) -> None:

@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 
 from napari_unmix.answer import drain
-from napari_unmix.benchmarks._cases import JASPER_RIDGE, SAMSON, data_folder
-from napari_unmix.benchmarks._scores import parser, run_method, write_rows
 from napari_unmix.cube import Annotation, Cube, FloatArray
 from napari_unmix.methods.registry import method_specs
 from napari_unmix.pipeline import assess
 from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.metrics import angle_table
 from napari_unmix.synthetic import KINDS, blind_scene, region_scene, sample_scene
+from unmix_benchmarks.common.cases import JASPER_RIDGE, SAMSON, data_folder
+from unmix_benchmarks.common.scores import parser, run_method, write_rows
 
 TITLE = "spread over seeds, and the truth"
 MOST_SPREAD, MOST_ERROR = 1.0, 2.0  # degrees, where the report says "identified"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from napari_unmix.benchmarks._scores import mean_line, parser, report, run_method, score
 from napari_unmix.synthetic import region_scene
+from unmix_benchmarks.common.scores import mean_line, parser, report, run_method, score
 
 TITLE = "scenes without pure pixels, painted regions"
 

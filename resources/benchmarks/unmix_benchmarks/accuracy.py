@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from napari_unmix.answer import Unmixing
-from napari_unmix.benchmarks._cases import (
+from napari_unmix.cube import Annotation
+from napari_unmix.synthetic import KINDS, NONLINEAR, Kind, Scene, blind_scene, region_scene
+from unmix_benchmarks.common.cases import (
     DC1,
     HYSU,
     HYSU_CROP,
@@ -29,12 +31,10 @@ from napari_unmix.benchmarks._cases import (
     data_folder,
     other_cases,
 )
-from napari_unmix.benchmarks._classical import best_classical
-from napari_unmix.benchmarks._scores import parser, run_method, write_rows
-from napari_unmix.benchmarks._strokes import paint_strokes
-from napari_unmix.benchmarks._summary import Goal, Scored, losses, table
-from napari_unmix.cube import Annotation
-from napari_unmix.synthetic import KINDS, NONLINEAR, Kind, Scene, blind_scene, region_scene
+from unmix_benchmarks.common.classical import best_classical
+from unmix_benchmarks.common.scores import parser, run_method, write_rows
+from unmix_benchmarks.common.strokes import paint_strokes
+from unmix_benchmarks.common.summary import Goal, Scored, losses, table
 
 TITLE = "accuracy against references, peers and targets"
 REAL = (SAMSON, SAMSON_ALTERNATIVE, JASPER_RIDGE, HYSU_CROP, HYSU, DC1)

@@ -98,7 +98,6 @@ JASPER_RIDGE = Case("Jasper Ridge (Zhu, scaled)", "jasper_ridge/jasperRidge2_R19
 DC1 = Case("dc1 (truth)", "dc1/dc1_snr30.npz", "", False)
 HYSU_CROP = Case("HySU, 42×24 around the targets (areas)", "hysu/hysu.hdr", "", False, crop=(42, 24))
 HYSU = Case("HySU, full scene (areas)", "hysu/hysu.hdr", "", False, "auto")
-CASES = (SAMSON, SAMSON_ALTERNATIVE, JASPER_RIDGE, DC1)
 
 
 def data_folder(chosen: str | Path | None) -> Path:

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from napari_unmix.answer import Unmixing, drain
-from napari_unmix.benchmarks._conditions import FAILURES, HOLDS, OTHER_LAW, Condition, condition_scene
-from napari_unmix.benchmarks._scores import parser, score
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.pipeline import assess, unmix
 from napari_unmix.rows.alignment import match_endmembers
+from unmix_benchmarks.common.conditions import FAILURES, HOLDS, OTHER_LAW, Condition, condition_scene
+from unmix_benchmarks.common.scores import parser, score
 
 TITLE = "verdicts of the identifiability report, against the truth"
 RIGHT_DEGREES = 2.0
@@ -185,7 +185,8 @@ def _within(rows: Sequence[Row], factor: float) -> list[bool]:
 def write_numbers(rows: Sequence[Row], folder: Path) -> None:
     """``calibration.csv`` and ``calibration.json``: one line a scene."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "calibration.json").write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
+    numbers = json.dumps([asdict(row) for row in rows], indent=1)
+    (folder / "calibration.json").write_text(f"{numbers}\n", encoding="utf-8")
     with (folder / "calibration.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(asdict(rows[0])))
         writer.writeheader()

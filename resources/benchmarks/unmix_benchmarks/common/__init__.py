@@ -1,0 +1,1 @@
+"""What the benchmarks share: scenes with references, scoring, strokes of a painter, tables."""

@@ -1,0 +1,126 @@
+"""The formats of cubes, one entry each: what a file is called, how its content is recognised, and who reads it.
+
+``read_cube``, ``can_read``, the sentence that refuses a file, and the names of cubes follow from this table. A new format is one entry
+here, and its module.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_unmix.cube import Cube
+
+_START = 8  # bytes that ``recognises`` is given: longer marks it reads itself
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file format. Its functions are imported when they are called.
+
+    Attributes
+    ----------
+    title : for people; formats of one title are one to them
+    suffixes : lower case, with their dots; what ``can_read`` looks at, and what a cube's name is without
+    module : where the functions are
+    recognises : name of ``(path, first bytes) -> bool``: whether the content is this format's; the suffix decides where the content is mute
+    holds_cube : name of ``(path) -> bool``: whether there is a cube in a file that was recognised, from its header alone
+    read : name of ``(path) -> Cube``, or of ``(path, key) -> Cube`` where a file ``holds_several`` arrays
+    is_folder : whether it is a folder and not a file
+    """
+
+    title: str
+    suffixes: tuple[str, ...]
+    module: str
+    recognises: str
+    holds_cube: str
+    read: str
+    holds_several: bool = False
+    is_folder: bool = False
+
+    def fits(self, path: Path, start: bytes) -> bool:
+        """Whether a file, or a folder (``start`` is empty), is of this format. Raises OSError."""
+        return path.is_dir() == self.is_folder and bool(self._function(self.recognises)(path, start))
+
+    def has_cube(self, path: Path) -> bool:
+        """Whether there is a cube in it. Raises OSError."""
+        return bool(self._function(self.holds_cube)(path))
+
+    def cube(self, path: Path, key: str | None) -> Cube:
+        """Read it. Raises UnmixError, OSError, MemoryError."""
+        read: Callable[..., Cube] = self._function(self.read)
+        return read(path, key) if self.holds_several else read(path)
+
+    def _function(self, name: str) -> Callable[..., Any]:
+        function: Callable[..., Any] = getattr(importlib.import_module(self.module), name)
+        return function
+
+
+# They are asked in this order. What has a mark of its own comes first, bare numbers beside an ENVI header last: they have none.
+FORMATS = (
+    Format("NumPy (.npy, .npz)", (".npy",), "napari_unmix.io.numpy_files", "is_npy", "npy_holds_cube", "read_npy"),
+    Format(
+        "NumPy (.npy, .npz)",
+        (".npz",),
+        "napari_unmix.io.numpy_files",
+        "is_npz",
+        "npz_holds_cube",
+        "read_npz",
+        holds_several=True,
+    ),
+    Format(
+        "ENVI (.hdr with its data file)",
+        (".hdr",),
+        "napari_unmix.io.envi",
+        "is_header",
+        "has_header",
+        "read_envi",
+    ),
+    Format(
+        "MATLAB (.mat)",
+        (".mat",),
+        "napari_unmix.io.matlab",
+        "is_mat_file",
+        "mat_holds_cube",
+        "read_matlab",
+        holds_several=True,
+    ),
+    Format(
+        "Zarr (.zarr)",
+        (".zarr",),
+        "napari_unmix.io.zarr_folder",
+        "is_zarr",
+        "is_zarr",
+        "read_zarr",
+        holds_several=True,
+        is_folder=True,
+    ),
+    Format(
+        "ENVI (.hdr with its data file)",
+        (".img", ".raw", ".dat", ".bil", ".bip", ".bsq"),
+        "napari_unmix.io.envi",
+        "is_data",
+        "has_header",
+        "read_envi",
+    ),
+)
+
+SUFFIXES = tuple(suffix for form in FORMATS for suffix in form.suffixes)
+
+
+def titles() -> str:
+    """All formats, for a sentence."""
+    every = sorted(dict.fromkeys(form.title for form in FORMATS))
+    return f"{', '.join(every[:-1])} or {every[-1]}"
+
+
+def format_of(path: Path) -> Format | None:
+    """The format of a file or folder, by its content; None where it is none of them. Raises OSError."""
+    start = b""
+    if not path.is_dir():
+        with path.open("rb") as stream:
+            start = stream.read(_START)
+    return next((form for form in FORMATS if form.fits(path, start)), None)
