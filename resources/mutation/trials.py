@@ -37,8 +37,8 @@ PRELOADED = (
     "skimage.segmentation",
     "torch",
 )
-_COPIED = ("src", "tests", "resources", "pyproject.toml", "README.md", "CHANGELOG.md")
-_LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*", "*.egg-info")
+
+_LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*", "*.egg-info", "build", "dist", "site")
 # A mutant may compute this many times longer than the tests do before it counts as hanging; where it only waits, ten times that.
 _SLOWER, _WAITING = 5.0, 10.0
 _MEMORY = 12 << 30  # bytes of address space: a loop without an end must not take the machine with it
@@ -88,12 +88,7 @@ def find_room(root: Path, name: str) -> Room:
 def copy_of(root: Path, folder: Path) -> Iterator[Path]:
     """A copy of the tree below ``folder``, gone afterwards: the checkout itself is never changed."""
     copy = folder / "tree"
-    for name in _COPIED:
-        if (root / name).is_dir():
-            shutil.copytree(root / name, copy / name, ignore=_LEFT_OUT)
-        elif (root / name).exists():
-            copy.mkdir(exist_ok=True, parents=True)
-            shutil.copy(root / name, copy / name)
+    shutil.copytree(root, copy, ignore=_LEFT_OUT, symlinks=True)
     # Checked by what the source says, not by its time: two changes within a second may have the same length.
     compileall.compile_dir(copy / "src", quiet=2, invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH)
     try:
