@@ -85,7 +85,7 @@ def test_weights_cost_what_bic_says_and_only_weights_do(setting: Made) -> None:
 # Small scenes
 
 
-def fitted(kind: str, mixed_as: str, *, variability: bool = False, noise: float = 0.005, count: int = 180) -> MixingFit:
+def fitted(kind: str, mixed_as: str, *, variability: bool = False, noise: float = 0.005, count: int = 120) -> MixingFit:
     """Three materials in 12 bands, mixed so, fitted so."""
     generator = np.random.default_rng(5)
     endmembers = generator.uniform(0.2, 0.9, (3, 12))
@@ -121,13 +121,14 @@ def fitted(kind: str, mixed_as: str, *, variability: bool = False, noise: float 
     return result
 
 
+@pytest.mark.slow
 def test_a_scene_that_light_scattered_twice_keeps_the_mixing_and_one_that_is_linear_does_not() -> None:
-    scattered = fitted("fan", "fan")
+    scattered = fitted("fan", "fan", count=60)
     assert scattered.kept
     assert isinstance(scattered.state.model.mixing, FanMixing)
     assert scattered.evidence > scattered.linear + 5
     assert scattered.state.misfit(scattered.data) < 1.1
-    linear = fitted("fan", "linear")
+    linear = fitted("fan", "linear", count=60)
     assert not linear.kept
     assert isinstance(linear.state.model.mixing, LinearMixing)
     assert linear.evidence < linear.linear - 5
@@ -135,7 +136,7 @@ def test_a_scene_that_light_scattered_twice_keeps_the_mixing_and_one_that_is_lin
 
 
 def test_a_network_is_not_kept_where_linear_mixing_explains_as_much() -> None:
-    found = fitted("residual", "linear")
+    found = fitted("residual", "linear", count=60)
     assert not found.kept
     # What it gains is less than what its weights cost.
     assert found.evidence < found.linear
@@ -146,7 +147,7 @@ def test_variability_is_kept_where_spectra_vary() -> None:
     assert varied.kept
     assert isinstance(varied.state.model.mixing, VariableMixing)
     assert varied.evidence > varied.linear + 1
-    assert not fitted("linear", "linear", variability=True).kept
+    assert not fitted("linear", "linear", variability=True, count=240).kept
 
 
 # The scene's constants
