@@ -186,11 +186,7 @@ class _Known:
             self.folder
             / f"coverage-{_digest(f'{room.name} {longest}'.encode(), *sources, *_test_bytes(copy, room))[:16]}.json"
         )
-        if not path.exists():
-            made = measure(copy, room, log, longest)
-            path.write_text(json.dumps({"lines": made.lines, "seconds": made.seconds}))
-        read = json.loads(path.read_text())
-        return Coverage({test: [tuple(one) for one in seen] for test, seen in read["lines"].items()}, read["seconds"])
+        return Coverage.read(path) if path.exists() else measure(copy, room, log, longest, path)
 
 
 # The tables
