@@ -181,16 +181,12 @@ class _Known:
 
     def coverage(self, copy: Path, room: Room, log: Path, longest: float) -> Coverage:
         """Which test runs which line: measured anew where any source, or a test of the room, has changed."""
-        sources = [path.read_bytes() for path in sorted((copy / "src").rglob("*.py"))]
+        sources = [path.read_bytes() for path in (HERE / "trials.py", *sorted((copy / "src").rglob("*.py")))]
         path = (
             self.folder
             / f"coverage-{_digest(f'{room.name} {longest}'.encode(), *sources, *_test_bytes(copy, room))[:16]}.json"
         )
-        if not path.exists():
-            made = measure(copy, room, log, longest)
-            path.write_text(json.dumps({"lines": made.lines, "seconds": made.seconds}))
-        read = json.loads(path.read_text())
-        return Coverage({test: [tuple(one) for one in seen] for test, seen in read["lines"].items()}, read["seconds"])
+        return Coverage.read(path) if path.exists() else measure(copy, room, log, longest, path)
 
 
 # The tables

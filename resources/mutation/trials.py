@@ -55,15 +55,24 @@ class Room:
 
 @dataclass
 class Coverage:
-    """Which test runs which lines, and for how many seconds it computes."""
+    """Which test runs which lines, and for how many seconds it computes; ``imported`` are the lines that run before any test."""
 
     lines: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    imported: list[tuple[str, int]] = field(default_factory=list)
 
-    def tests_of(self, places: set[tuple[str, int]]) -> list[str]:
-        """Tests that run any of the places (file, line), the quickest first."""
-        hit = [test for test, lines in self.lines.items() if not places.isdisjoint(lines)]
+    def tests_of(self, places: set[tuple[str, int]], *, imported: bool) -> list[str]:
+        """Tests that run any of the places (file, line), the quickest first; all of them where ``imported`` ones count and importing does."""
+        all_of_them = imported and not places.isdisjoint(self.imported)
+        hit = [test for test, lines in self.lines.items() if all_of_them or not places.isdisjoint(lines)]
         return sorted(hit, key=lambda test: (self.seconds.get(test, 0.0), test))
+
+    @classmethod
+    def read(cls, path: Path) -> Coverage:
+        """As ``measure`` wrote it."""
+        stored = json.loads(path.read_text())
+        lines = {test: [tuple(one) for one in seen] for test, seen in stored["lines"].items()}
+        return cls(lines, stored["seconds"], [tuple(one) for one in stored["imported"]])
 
     def total(self, tests: list[str]) -> float:
         """Seconds that the tests take."""
@@ -192,7 +201,7 @@ class _Tracer:
     def __init__(self, copy: Path, room: Room, longest: float) -> None:
         self.longest = longest
         self.files = {str(copy / name): name for name in room.sources}
-        self.seen: set[tuple[str, int]] = set()
+        self.seen = self.imported = set[tuple[str, int]]()
         self.tests: dict[str, set[tuple[str, int]]] = {}
         self.shared: dict[str, set[tuple[str, int]]] = defaultdict(set)
         self.seconds: dict[str, float] = {}
@@ -237,7 +246,7 @@ class _Tracer:
     def write(self, path: Path) -> None:
         """All of it, as JSON."""
         lines = {test: sorted(seen | self.shared[test.split("::")[0]]) for test, seen in self.tests.items()}
-        path.write_text(json.dumps({"lines": lines, "seconds": self.seconds}))
+        path.write_text(json.dumps({"lines": lines, "seconds": self.seconds, "imported": sorted(self.imported)}))
 
 
 def _too_long(*_: object) -> None:
@@ -246,22 +255,24 @@ def _too_long(*_: object) -> None:
     pytest.skip("too long for a mutation run")
 
 
-def measure(copy: Path, room: Room, log: Path, longest: float) -> Coverage:
-    """Run a room's fast tests once, traced. Raises RuntimeError where they fail, or import the package from elsewhere."""
-    made = log.with_suffix(".json")
+def measure(copy: Path, room: Room, log: Path, longest: float, out: Path) -> Coverage:
+    """Run a room's fast tests once, traced, and keep that in ``out``.
+
+    Raises RuntimeError where they fail, or import the package from elsewhere.
+    """
 
     def work() -> int:
         signal.signal(signal.SIGPROF, _too_long)
         tracer = _Tracer(copy, room, longest)
+        sys.settrace(tracer._call)  # until the first test: what importing runs
         status = run_tests(copy, list(room.tests), tracer)
-        tracer.write(made)
+        if status == 0:
+            tracer.write(out)
         return status
 
-    status = in_a_child(work, 3600.0, log)
-    if status != 0:
+    if in_a_child(work, 3600.0, log) != 0:
         raise RuntimeError(f"The tests of {room.name} fail before anything is changed:\n{log.read_text()[-3000:]}")
-    read = json.loads(made.read_text())
-    coverage = Coverage({test: [tuple(one) for one in seen] for test, seen in read["lines"].items()}, read["seconds"])
+    coverage = Coverage.read(out)
     if not any(coverage.lines.values()):
         raise RuntimeError(f"The tests of {room.name} run no line of it: they import the package from somewhere else.")
     return coverage
@@ -269,7 +280,7 @@ def measure(copy: Path, room: Room, log: Path, longest: float) -> Coverage:
 
 def try_mutant(copy: Path, room: Room, mutant: Mutant, coverage: Coverage, log: Path, patience: float = 20.0) -> str:
     """What becomes of a change: "killed", "timed out", "survived", or "never run" where no test runs the line."""
-    tests = coverage.tests_of(_places(copy, room, mutant))
+    tests = coverage.tests_of(_places(copy, room, mutant), imported=not mutant.name)
     if not tests and mutant.name:  # read while modules are imported, if anywhere
         tests = sorted(coverage.lines)
     if not tests:
