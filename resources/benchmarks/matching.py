@@ -29,7 +29,7 @@ DECIBELS = 30.0
 def noisy(spectra: FloatArray, generator: np.random.Generator) -> FloatArray:
     """Spectra (P, B) under white noise of 30 dB each."""
     level = np.sqrt((spectra**2).mean(axis=1, keepdims=True) / 10 ** (DECIBELS / 10))
-    return spectra + level * generator.normal(size=spectra.shape)
+    return np.asarray(spectra + level * generator.normal(size=spectra.shape))
 
 
 def row(bands: FloatArray, draws: int, generator: np.random.Generator) -> list[float]:
