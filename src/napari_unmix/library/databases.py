@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,16 @@ from napari_unmix.library.spectra import SpectralLibrary
 _SQLITE = b"SQLite format 3\x00"
 _DELETED = -1.0e30  # splib07 writes −1.23e34 where a channel was deleted
 _PER_CENT = "percent"
+
+
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """A spectrum on its own bands: its number in the database, its name, (B,) wavelengths in nm and (B,) values."""
+
+    number: int
+    name: str
+    wavelengths: FloatArray
+    values: FloatArray
 
 
 def is_database(path: str | Path) -> bool:
@@ -45,22 +56,27 @@ def read_database(path: str | Path, wavelengths: FloatArray, fwhm: FloatArray | 
         raise UnmixError(
             f"{path.name} is no database of spectra: give the folder of splib07 or ECOSTRESS, or SPy's file."
         )
-    spectra, names, left_out = [], [], 0
-    for name, nanometres, values in _measured(path):
+    groups: dict[bytes, list[_Measured]] = {}
+    for one in _measured(path):
+        groups.setdefault(one.wavelengths.tobytes(), []).append(one)
+    found, left_out = [], 0
+    for group in groups.values():  # a resampler takes half a second to make, and few spectrometers measured them all
+        spectra, names = np.array([one.values for one in group]), tuple(one.name for one in group)
         try:
-            one = SpectralLibrary(values[None], nanometres, (name,), name=name).resampled(wavelengths, fwhm)
+            library = SpectralLibrary(spectra, group[0].wavelengths, names, name=path.name).resampled(wavelengths, fwhm)
         except UnmixError:
-            left_out += 1
+            left_out += len(group)
             continue
-        spectra.append(one.spectra[0])
-        names.append(name)
-    if not spectra:
+        found += list(zip((one.number for one in group), names, library.spectra, strict=True))
+    if not found:
         raise UnmixError(
             f"{path.name} has no spectrum between {np.min(wavelengths):.0f} and {np.max(wavelengths):.0f} nm"
             f" ({left_out} of other bands): check that it is unpacked whole."
         )
+    found.sort(key=lambda row: row[0])
     note = (f"{left_out} spectra of {path.name} have no band in the cube's range: left out",) if left_out else ()
-    return SpectralLibrary(np.array(spectra), wavelengths, tuple(names), fwhm, path.name, note)
+    names, rows = tuple(name for _, name, _ in found), np.array([spectrum for *_, spectrum in found])
+    return SpectralLibrary(rows, wavelengths, names, fwhm, path.name, note)
 
 
 def library_on(path: str | Path, wavelengths: FloatArray | None, bands: int) -> SpectralLibrary:
@@ -88,8 +104,7 @@ def _kind_of_folder(folder: Path) -> str | None:
     return "usgs" if next(folder.glob("*/*/*.txt"), None) is not None else None
 
 
-def _measured(path: Path) -> Iterator[tuple[str, FloatArray, FloatArray]]:
-    """Name, wavelengths (nm) and values of each measured spectrum."""
+def _measured(path: Path) -> Iterator[_Measured]:
     try:
         database, kind = _opened(path)
         with contextlib.closing(database.db):
@@ -121,7 +136,7 @@ def _opened(path: Path) -> tuple[Any, str]:
     return kinds[kind](str(path.resolve())), kind
 
 
-def _usgs(database: Any) -> Iterator[tuple[str, FloatArray, FloatArray]]:
+def _usgs(database: Any) -> Iterator[_Measured]:
     query = (
         "SELECT a.SampleID, a.Description, b.Unit FROM Samples AS a INNER JOIN SpectrometerData AS b"
         " ON a.AssumedWLSpmeterDataID = b.SpectrometerDataID ORDER BY a.SampleID"
@@ -130,10 +145,10 @@ def _usgs(database: Any) -> Iterator[tuple[str, FloatArray, FloatArray]]:
         bands, values = (np.array(numbers) for numbers in database.get_spectrum(sample))
         found = _clean(bands, np.where(values < _DELETED, np.nan, values), unit)
         if found is not None:
-            yield " ".join(name.split()), *found
+            yield _Measured(sample, " ".join(name.split()), *found)
 
 
-def _ecostress(database: Any) -> Iterator[tuple[str, FloatArray, FloatArray]]:
+def _ecostress(database: Any) -> Iterator[_Measured]:
     query = (
         "SELECT b.SpectrumID, a.Name, b.XUnit, b.YUnit FROM Samples AS a INNER JOIN Spectra AS b"
         " ON a.SampleID = b.SampleID ORDER BY b.SpectrumID"
@@ -143,7 +158,7 @@ def _ecostress(database: Any) -> Iterator[tuple[str, FloatArray, FloatArray]]:
         per_cent = 100.0 if _PER_CENT in scale.lower() else 1.0
         found = _clean(np.array(signature.x), np.array(signature.y) / per_cent, unit)
         if found is not None:
-            yield " ".join(name.split()), *found
+            yield _Measured(spectrum, " ".join(name.split()), *found)
 
 
 def _clean(bands: FloatArray, values: FloatArray, unit: str) -> tuple[FloatArray, FloatArray] | None:
