@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +16,19 @@ from napari_unmix.cube import Annotation, Cube, IntArray, Meaning, UnmixError
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import method_specs, spec_class
 from napari_unmix.plugin.facts.band_ranges import good_bands_of
+from napari_unmix.plugin.facts.by_image import ByImage
 from napari_unmix.plugin.facts.naming import carried_names
 from napari_unmix.plugin.facts.session import (
+    Adopted,
     Answer,
+    Chore,
+    Doing,
     Session,
+    Stage,
     Step,
     Survey,
     Theme,
+    changed_settings,
     running,
     same_image,
 )
@@ -39,16 +46,15 @@ class Controller(ResultVerbs):
     """Verbs on a session.
 
     ``runner`` drives the runs and ``engine`` holds the generators that it drives: the two seams of the tests.
-    ``hand_overs`` are called before every run: whoever holds strokes that were not taken in yet hands them over.
     """
 
     def __init__(self, session: Session, runner: Runner, engine: Engine | None = None) -> None:
         super().__init__(session, runner, engine)
-        self.hand_overs: list[Callable[[], None]] = []
         self._run: Job | None = None
         self._number = 0
-        self._opened: dict[int, Cube] = {}  # id of the spectra -> the cube as it was opened
-        self._advice: dict[int, Mapping[str, Any]] = {}  # id of an open cube -> settings that suit it
+        self._opened: ByImage[Cube] = ByImage()  # the cube as it was opened, where its bands were changed since
+        self._advice: ByImage[Mapping[str, Any]] = ByImage()  # settings that suit a cube, until it is first worked on
+        self._adopting: list[Any] = []  # open arrays that are being copied
         self._warm = False
 
     # --- cubes
@@ -56,11 +62,11 @@ class Controller(ResultVerbs):
     def open(self, path: str | Path) -> None:
         """Read a file in the background and make it the cube."""
         name = Path(path).name
-        self._chore(lambda: self._engine.read(Path(path)), self.add_cube, "cube", f"reading {name}")
+        self._chore(lambda: self._engine.read(Path(path)), self.add_cube, "cube", Chore(Doing.READING, name))
 
     def open_sample(self) -> None:
         """Make the sample scene in the background and open it with its painting."""
-        self._chore(self._engine.sample, self._sample_made, "cube", "mixing the sample")
+        self._chore(self._engine.sample, self._sample_made, "cube", Chore(Doing.MIXING))
 
     def _sample_made(self, scene: Scene) -> None:
         self.add_cube(scene.cube, {"illumination": scene.scaled})
@@ -71,19 +77,33 @@ class Controller(ResultVerbs):
         """Make one cube of several acquisitions in the background, and work on it; a refusal is a sentence in the step."""
         chosen = tuple(cubes)
         self._settle("cube")
-        self._chore(lambda: self._engine.join(chosen), self.add_cube, "cube", f"joining {len(chosen)} cubes")
+        chore = Chore(Doing.JOINING, f"{len(chosen)} cubes")
+        self._chore(lambda: self._engine.join(chosen), self.add_cube, "cube", chore)
 
-    def adopt(self, data: Any, name: str, taken: Callable[[Cube], bool]) -> None:
-        """Make a cube of (B, H, W) values that are open already; ``taken`` hears of it first, and may say no.
+    def adopt(self, data: Any, name: str) -> None:
+        """Make a cube of (B, H, W) values that are open already; ``session.adopted`` says which it became.
 
         It becomes the current cube only where there is none: the user may have opened a volume for other work.
         """
 
         def made(cube: Cube) -> None:
-            if taken(cube):
+            if self._drop_adopting(data):
+                self.session.adopted = Adopted(data, cube)
                 self.add_cube(cube, current=self.session.cube is None)
 
-        self._chore(lambda: self._engine.copy(data, name), made, "cube", f"reading {name}")
+        self._adopting.append(data)
+        self._chore(lambda: self._engine.copy(data, name), made, "cube", Chore(Doing.READING, name))
+
+    def abandon(self, data: Any) -> None:
+        """Values that are being adopted were closed: no cube comes of them."""
+        self._drop_adopting(data)
+
+    def _drop_adopting(self, data: Any) -> bool:
+        """Adopt these values no longer; whether they still were."""
+        place = next((k for k, known in enumerate(self._adopting) if known is data), None)
+        if place is not None:
+            del self._adopting[place]
+        return place is not None
 
     def add_cube(self, cube: Cube, advice: Mapping[str, Any] | None = None, *, current: bool = True) -> None:
         """A cube was opened: it becomes the current one, unless a run is under way on another.
@@ -92,7 +112,7 @@ class Controller(ResultVerbs):
         """
         if any(same_image(cube, known) for known in self.session.cubes):
             return
-        self._advice[id(cube)] = advice or {}
+        self._advice.put(cube, advice or {})
         self.session.cubes = (*self.session.cubes, cube)
         if current and not running(self.session):
             self.set_cube(cube)
@@ -103,9 +123,11 @@ class Controller(ResultVerbs):
         if same_image(self.session.cube, cube):
             self.set_cube(left[-1] if left else None)
         self.session.cubes = left
-        self._advice.pop(id(cube), None)
-        self._opened.pop(id(cube.spectra), None)
+        self._advice.keep_only(left)
+        self._opened.keep_only(left)
         self._forget_closed()
+        if self.session.adopted is not None and same_image(self.session.adopted.cube, cube):
+            self.session.adopted = None  # with it goes the last hold on somebody's array
 
     def set_cube(self, cube: Cube | None) -> None:
         """Work on this cube; a run on another one is cancelled, the last good result stays."""
@@ -122,7 +144,7 @@ class Controller(ResultVerbs):
         self._change_wishes(before, cube)
         if cube is None:
             return
-        for name, value in self._advice.pop(id(cube), {}).items():
+        for name, value in self._advice.pop(cube, {}).items():
             self.set_option(name, value)
         self._look_at(cube)
         if not self._warm:
@@ -145,8 +167,8 @@ class Controller(ResultVerbs):
             return
         self._settle("cube")
         if not np.array_equal(good, cube.good_bands):
-            self._opened.setdefault(id(cube.spectra), cube)
-            opened = self._opened[id(cube.spectra)]  # whose mask has lost no pixel to bands that were tried
+            opened = self._opened.get(cube, cube)  # whose mask has lost no pixel to bands that were tried
+            self._opened.put(cube, opened)
             self._chore(lambda: self._engine.rebanded(opened, good), self._rebanded, "cube")
 
     def _rebanded(self, cube: Cube) -> None:
@@ -191,13 +213,8 @@ class Controller(ResultVerbs):
 
     def next_region(self) -> None:
         """Paint with the first label that no stroke has yet."""
-        self._take_pending()
         annotation = self.session.annotation
         self.select_label(1 if annotation is None else int(annotation.labels.max(initial=0)) + 1)
-
-    def _take_pending(self) -> None:
-        for hand_over in self.hand_overs:
-            hand_over()
 
     def set_labels(self, labels: IntArray) -> None:
         """Take what was painted; the labels keep their meanings."""
@@ -213,11 +230,13 @@ class Controller(ResultVerbs):
     # --- method
 
     def choose_method(self, method: str) -> None:
-        """Change the method; settings that both methods have are kept."""
-        chosen = spec_class(method)
-        old = self.session.spec.model_dump(exclude={"method"})
-        common = {"endmembers", "illumination", "seed"} & set(chosen.model_fields)
-        self.session.spec = chosen(method=method, **{name: old[name] for name in common if name in old})
+        """Change the method; what the user set is kept where the new method has the setting, and takes the value."""
+        spec = spec_class(method).model_validate({})
+        for name, value in changed_settings(self.session.spec).items():
+            if name in type(spec).model_fields:
+                with suppress(ValidationError):
+                    spec = type(spec)(**{**spec.model_dump(), name: value})
+        self.session.spec = spec
         self._settle("method")
 
     def set_option(self, name: str, value: Any) -> None:
@@ -245,7 +264,7 @@ class Controller(ResultVerbs):
                 lambda: self._engine.suggest(cube),
                 lambda count: self._suggested(cube, count),
                 "method",
-                "counting materials",
+                Chore(Doing.COUNTING),
             )
 
     def _suggested(self, cube: Cube, count: int) -> None:
@@ -255,17 +274,16 @@ class Controller(ResultVerbs):
     # --- runs
 
     def start(self) -> None:
-        """Train: pending strokes first, then the run in the background."""
+        """Train in the background."""
         session, cube = self.session, self.session.cube
         if cube is None:
             self._trouble("train", "There is no cube to unmix: open one first.")
             return
-        self._take_pending()
         self._drop_run()
         spec, painted = session.spec, session.annotation
         annotation = painted if painted is not None and painted.labels.any() else None
         session.trouble = None
-        session.progress = Progress("starting", 0, 1, 0.0)
+        session.progress = Progress(Stage.STARTING, 0, 1, 0.0)
         session.state = "training"
 
         def done(unmixing: Unmixing) -> None:
@@ -310,7 +328,7 @@ class Controller(ResultVerbs):
 
     def _assessed(self, report: Report) -> None:
         self.session.report = report
-        self._finish(Progress("done", 1, 1, 1.0))
+        self._finish(Progress(Stage.DONE, 1, 1, 1.0))
 
     def _failed(self, error: Exception) -> None:
         step: Step = "result" if self.session.state == "checking" else "train"
@@ -335,7 +353,7 @@ class Controller(ResultVerbs):
         at = self.session.progress or Progress("", 0, 1, 0.0)
         if was_fit:
             self._give_back()
-        self._finish(Progress("cancelled", at.step, at.total, at.fraction))
+        self._finish(Progress(Stage.CANCELLED, at.step, at.total, at.fraction))
 
     def _give_back(self) -> None:
         if self.session.answer is not None:
@@ -365,12 +383,14 @@ class Controller(ResultVerbs):
         """The viewer changed its colours."""
         self.session.theme = theme
 
-    def close(self) -> None:
-        """Stop everything, and wait for the training thread itself."""
+    def stop(self) -> None:
+        """Cancel the run, and wait for the training thread itself."""
         run = self._run
-        self._drop_run()
-        self._cancel_chores()
+        self.cancel()
         if run is not None:
             run.wait(CLOSE_SECONDS)
-        if self.session.state != "idle":
-            self._finish(None)
+
+    def close(self) -> None:
+        """Stop everything."""
+        self._cancel_chores()
+        self.stop()

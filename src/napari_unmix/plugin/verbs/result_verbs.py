@@ -8,15 +8,15 @@ from pathlib import Path
 
 from napari_unmix.answer import Fit
 from napari_unmix.cube import Cube
+from napari_unmix.plugin.facts.by_image import ByImage
 from napari_unmix.plugin.facts.naming import distinct
-from napari_unmix.plugin.facts.session import Answer, Session, same_image, shown_names
+from napari_unmix.plugin.facts.session import Answer, Chore, Doing, Session, same_image, shown_names
 from napari_unmix.plugin.verbs.engine import Engine
 from napari_unmix.plugin.verbs.jobs import Runner
 from napari_unmix.plugin.verbs.verbs import Verbs
 
 Wishes = tuple[tuple[str, ...], frozenset[int]]  # names of the endmembers, hidden maps
 NO_WISHES: Wishes = ((), frozenset())
-EXPORTING, PAGING = "writing the result", "writing the report page"
 
 
 class ResultVerbs(Verbs):
@@ -24,7 +24,7 @@ class ResultVerbs(Verbs):
 
     def __init__(self, session: Session, runner: Runner, engine: Engine | None = None) -> None:
         super().__init__(session, runner, engine)
-        self._wishes: dict[int, Wishes] = {}  # id of the spectra of a cube that is not the current one
+        self._wishes: ByImage[Wishes] = ByImage()  # of the cubes that are not the current one
 
     def select_pixel(self, row: int, column: int) -> None:
         """Show this pixel; one outside the cube is ignored."""
@@ -63,20 +63,20 @@ class ResultVerbs(Verbs):
 
     def export(self, parent: str | Path) -> None:
         """Write the last result with its report and pictures to a new folder in ``parent``; nothing is ever replaced."""
-        self._write(lambda *what: self._engine.export(Path(parent), *what), self._exported, EXPORTING)
+        self._write(lambda *what: self._engine.export(Path(parent), *what), self._exported, Doing.WRITING)
 
     def open_report(self) -> None:
         """Write the report page of the last result to a temporary folder; whoever shows pages opens it."""
-        self._write(lambda *what: self._engine.page(*what), self._paged, PAGING)
+        self._write(lambda *what: self._engine.page(*what), self._paged, Doing.PAGING)
 
-    def _write(self, make: Callable[..., Fit[Path]], done: Callable[[Path], None], text: str) -> None:
+    def _write(self, make: Callable[..., Fit[Path]], done: Callable[[Path], None], doing: Doing) -> None:
         answer, report = self.session.answer, self.session.report
         if answer is None or report is None:
             self._trouble("result", "There is no checked result yet: train first, and wait for the checks.")
             return
         given = self._names_of(answer)
         names = given if len(given) == len(answer.unmixing.names) else answer.unmixing.names
-        self._chore(lambda: make(answer, report, names), done, "result", text)
+        self._chore(lambda: make(answer, report, names), done, "result", Chore(doing))
 
     def _exported(self, folder: Path) -> None:
         self._settle("result")
@@ -95,16 +95,15 @@ class ResultVerbs(Verbs):
         """Names and hidden maps are wishes for one cube: those of the last one are put away, those of this one come back."""
         session = self.session
         if before is not None:
-            self._wishes[id(before.spectra)] = (session.names, session.hidden)
-        session.names, session.hidden = NO_WISHES if cube is None else self._wishes.pop(id(cube.spectra), NO_WISHES)
+            self._wishes.put(before, (session.names, session.hidden))
+        session.names, session.hidden = NO_WISHES if cube is None else self._wishes.pop(cube, NO_WISHES)
 
     def _names_of(self, answer: Answer) -> tuple[str, ...]:
         """What the user calls the endmembers of an answer, which may be of another cube."""
         current = same_image(answer.cube, self.session.cube)
-        return self.session.names if current else self._wishes.get(id(answer.cube.spectra), NO_WISHES)[0]
+        return self.session.names if current else self._wishes.get(answer.cube, NO_WISHES)[0]
 
     def _forget_closed(self) -> None:
         """Wishes are kept for the open cubes and for that of the last good result."""
-        cubes = [*self.session.cubes, *([self.session.answer.cube] if self.session.answer is not None else [])]
-        kept = {id(cube.spectra) for cube in cubes}
-        self._wishes = {key: wishes for key, wishes in self._wishes.items() if key in kept}
+        answer = self.session.answer
+        self._wishes.keep_only([*self.session.cubes, *([answer.cube] if answer is not None else [])])

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from napari_unmix.plugin.facts.session import Session, Step, Trouble
+from napari_unmix.plugin.facts.session import Chore, Session, Step, Trouble
 from napari_unmix.plugin.verbs.engine import Engine
 from napari_unmix.plugin.verbs.jobs import Handlers, Job, Runner
 
@@ -22,12 +22,14 @@ class Verbs:
         self._engine = engine or Engine()
         self._chores: deque[Job] = deque(maxlen=MOST_CHORES)
 
-    def _chore(self, make: Callable[[], Any], done: Callable[[Any], None], step: Step | None, text: str = "") -> None:
+    def _chore(
+        self, make: Callable[[], Any], done: Callable[[Any], None], step: Step | None, chore: Chore | None = None
+    ) -> None:
         """A small piece of work in the background; without a step its failure is of no matter to the user."""
 
         def ended() -> None:
-            if text and self.session.chore == text:
-                self.session.chore = ""
+            if chore is not None and self.session.chore == chore:
+                self.session.chore = None
 
         def succeeded(value: Any) -> None:
             ended()
@@ -38,8 +40,8 @@ class Verbs:
             if step is not None:
                 self._trouble(step, str(error))
 
-        if text:
-            self.session.chore = text
+        if chore is not None:
+            self.session.chore = chore
         self._chores.append(self._runner(make, Handlers(done=succeeded, failed=failed, stopped=ended)))
 
     def _trouble(self, step: Step, sentence: str) -> None:

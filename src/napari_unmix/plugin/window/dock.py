@@ -18,6 +18,7 @@ from napari_unmix.plugin.window.style import style_sheet
 from napari_unmix.plugin.window.workspace import workspace_of
 
 NARROWEST, WIDEST, USUAL = 326, 360, 330
+SPECTRA = ("napari-unmix", "Spectra")
 
 
 class _Dock(QWidget):
@@ -69,10 +70,12 @@ class _Dock(QWidget):
 
 
 class UnmixDock(_Dock):
-    """The five steps."""
+    """The five steps. With a cube it brings the spectra, once it stands itself: a dock in the making opens no other."""
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)
+        self._window = getattr(napari_viewer, "window", None)  # a viewer model has none
+        self._stands = False
         session, controller = self.workspace.session, self.workspace.controller
         self.panels = [
             panel(session, controller) for panel in (CubePanel, SidePanel, MethodPanel, TrainPanel, ResultPanel)
@@ -94,6 +97,18 @@ class UnmixDock(_Dock):
         outer.addWidget(scroll)
         self.setMinimumWidth(NARROWEST)
         self.setMaximumWidth(WIDEST)
+        session.events.cube.connect(self._offer_spectra)
+
+    def place(self) -> None:
+        """It stands: what it brings may come."""
+        self._stands = not self._left
+        self._offer_spectra()
+
+    def _offer_spectra(self, *_: Any) -> None:
+        """Dock the spectra when there is a cube, unless they stood before: a user who closed them has decided."""
+        workspace = self.workspace
+        if self._stands and workspace.session.cube is not None and not workspace.spectra_stood and self._window:
+            self._window.add_plugin_dock_widget(*SPECTRA)
 
     def sizeHint(self) -> QSize:
         """The usual width, and as much height as there is."""
@@ -102,11 +117,13 @@ class UnmixDock(_Dock):
     def leave(self) -> None:
         """Closing this dock stops the training thread itself, also where the spectra stay open."""
         if not self._left:
-            self.workspace.controller.close()
+            self.workspace.controller.stop()
         super().leave()
 
     def stop_listening(self) -> None:
         """Let go of the session."""
+        self._stands = False
+        self.workspace.session.events.cube.disconnect(self._offer_spectra, missing_ok=True)
         for panel in self.panels:
             panel.disconnect_all()
 
@@ -116,6 +133,7 @@ class SpectraDock(_Dock):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)
+        self.workspace.spectra_stood = True
         self.panel = SpectraPanel(self.workspace.session, self.workspace.controller)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
