@@ -15,6 +15,7 @@ from napari_unmix.plugin.window.panels.side import SidePanel
 from napari_unmix.plugin.window.panels.spectra import SpectraPanel
 from napari_unmix.plugin.window.panels.train import TrainPanel
 from napari_unmix.plugin.window.style import style_sheet
+from napari_unmix.plugin.window.wheel import CalmWheel
 from napari_unmix.plugin.window.workspace import workspace_of
 
 NARROWEST, WIDEST, USUAL = 326, 360, 330
@@ -32,7 +33,7 @@ class _Dock(QWidget):
         key, workspace = id(self), self.workspace
         workspace.join(key)
         # After ``destroyed`` nothing of this object may be touched, so the slot holds only what it needs.
-        self.destroyed.connect(lambda: workspace.leave(key))
+        self._gone = self.destroyed.connect(lambda: workspace.leave(key))
         workspace.session.events.theme.connect(self._restyle)
         self._restyle()
 
@@ -62,6 +63,7 @@ class _Dock(QWidget):
         if not self._left:
             self._left = True
             self.workspace.session.events.theme.disconnect(self._restyle, missing_ok=True)
+            self.destroyed.disconnect(self._gone)  # by then the workspace may be gone too
             self.stop_listening()
             self.workspace.leave(id(self))
 
@@ -92,6 +94,7 @@ class UnmixDock(_Dock):
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(steps)
+        self._calm_wheel = CalmWheel(scroll)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
