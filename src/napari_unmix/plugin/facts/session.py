@@ -150,12 +150,6 @@ def doing(session: Session) -> Doing | None:
     return None if session.chore is None else session.chore.doing
 
 
-def changed_settings(spec: MethodSpec) -> dict[str, Any]:
-    """The settings that differ from the method's presets."""
-    preset = type(spec).model_validate({}).model_dump()
-    return {name: value for name, value in spec.model_dump().items() if value != preset[name]}
-
-
 def endmember_count(session: Session) -> int | None:
     """P as it will be fitted, or None while the suggestion is not there yet."""
     return session.suggested if session.spec.endmembers == "auto" else int(session.spec.endmembers)

@@ -1,23 +1,21 @@
-"""The one writer of the session: verbs. No Qt, no viewer; runs are numbered, superseded ones are not heard."""
+"""The one writer of the session: verbs. No Qt, no viewer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from pydantic import ValidationError
 
-from napari_unmix.answer import Preview, Progress, Unmixing
+from napari_unmix.answer import Fit, Preview, Progress, Unmixing
 from napari_unmix.cube import Annotation, Cube, IntArray, Meaning, UnmixError
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import method_specs, spec_class
 from napari_unmix.plugin.facts.band_ranges import good_bands_of
 from napari_unmix.plugin.facts.by_image import ByImage
-from napari_unmix.plugin.facts.naming import carried_names
+from napari_unmix.plugin.facts.naming import carried_names, distinct
 from napari_unmix.plugin.facts.session import (
     Adopted,
     Answer,
@@ -28,30 +26,38 @@ from napari_unmix.plugin.facts.session import (
     Step,
     Survey,
     Theme,
-    changed_settings,
+    Trouble,
     running,
     same_image,
+    shown_names,
 )
+from napari_unmix.plugin.facts.settings import carried_settings, with_setting
+from napari_unmix.plugin.verbs.chores import Chores
 from napari_unmix.plugin.verbs.engine import Engine
 from napari_unmix.plugin.verbs.jobs import Handlers, Job, Runner
-from napari_unmix.plugin.verbs.result_verbs import ResultVerbs
+from napari_unmix.plugin.verbs.one_run import OneRun
+from napari_unmix.plugin.verbs.wishes import Wishes
 
 if TYPE_CHECKING:
     from napari_unmix.synthetic import Scene
 
 CLOSE_SECONDS = 10.0
 
+T = TypeVar("T")
 
-class Controller(ResultVerbs):
+
+class Controller:
     """Verbs on a session.
 
     ``runner`` drives the runs and ``engine`` holds the generators that it drives: the two seams of the tests.
     """
 
     def __init__(self, session: Session, runner: Runner, engine: Engine | None = None) -> None:
-        super().__init__(session, runner, engine)
-        self._run: Job | None = None
-        self._number = 0
+        self.session = session
+        self._engine = engine or Engine()
+        self._run = OneRun(runner)
+        self._chores = Chores(session, runner)
+        self._wishes = Wishes(session)
         self._opened: ByImage[Cube] = ByImage()  # the cube as it was opened, where its bands were changed since
         self._advice: ByImage[Mapping[str, Any]] = ByImage()  # settings that suit a cube, until it is first worked on
         self._adopting: list[Any] = []  # open arrays that are being copied
@@ -125,7 +131,7 @@ class Controller(ResultVerbs):
         self.session.cubes = left
         self._advice.keep_only(left)
         self._opened.keep_only(left)
-        self._forget_closed()
+        self._wishes.forget_closed()
         if self.session.adopted is not None and same_image(self.session.adopted.cube, cube):
             self.session.adopted = None  # with it goes the last hold on somebody's array
 
@@ -141,7 +147,7 @@ class Controller(ResultVerbs):
         if session.answer is None or not same_image(session.answer.cube, cube):
             session.progress = None
         before, session.cube = session.cube, cube
-        self._change_wishes(before, cube)
+        self._wishes.change(before, cube)
         if cube is None:
             return
         for name, value in self._advice.pop(cube, {}).items():
@@ -149,7 +155,7 @@ class Controller(ResultVerbs):
         self._look_at(cube)
         if not self._warm:
             self._warm = True
-            self._chore(self._engine.warm_up, lambda _: None, None)
+            self._chores.do(self._engine.warm_up, lambda _: None, lambda _: None)
 
     def _look_at(self, cube: Cube) -> None:
         self._chore(lambda: self._engine.survey(cube), lambda survey: self._surveyed(cube, survey), "cube")
@@ -230,25 +236,16 @@ class Controller(ResultVerbs):
     # --- method
 
     def choose_method(self, method: str) -> None:
-        """Change the method; what the user set is kept where the new method has the setting, and takes the value."""
-        spec = spec_class(method).model_validate({})
-        for name, value in changed_settings(self.session.spec).items():
-            if name in type(spec).model_fields:
-                with suppress(ValidationError):
-                    spec = type(spec)(**{**spec.model_dump(), name: value})
-        self.session.spec = spec
+        """Change the method; what the user set is kept where the new method has the setting."""
+        self.session.spec = carried_settings(self.session.spec, spec_class(method))
         self._settle("method")
 
     def set_option(self, name: str, value: Any) -> None:
         """Change one field of the spec; a value out of range is a sentence in the step, and the spec stays."""
-        spec = self.session.spec
         try:
-            self.session.spec = type(spec)(**{**spec.model_dump(), name: value})
-        except ValidationError as error:
-            title = type(spec).model_fields[name].title or name
-            reason = error.errors()[0]["msg"].removeprefix("Value error, ").replace("Input should", "it should")
-            said = reason if reason.lower().startswith(f"{title} is".lower()) else f"{title} is {value}: {reason}"
-            self._trouble("method", f"{said[:1].upper()}{said[1:].rstrip('.')}.")
+            self.session.spec = with_setting(self.session.spec, name, value)
+        except UnmixError as error:
+            self._trouble("method", str(error))
             return
         self._settle("method")
 
@@ -279,7 +276,7 @@ class Controller(ResultVerbs):
         if cube is None:
             self._trouble("train", "There is no cube to unmix: open one first.")
             return
-        self._drop_run()
+        self._run.drop()
         spec, painted = session.spec, session.annotation
         annotation = painted if painted is not None and painted.labels.any() else None
         session.trouble = None
@@ -289,25 +286,10 @@ class Controller(ResultVerbs):
         def done(unmixing: Unmixing) -> None:
             self._trained(Answer(unmixing, cube, painted, spec))
 
-        self._launch(lambda: self._engine.unmix(cube, spec, annotation), Handlers(preview=self._previewed, done=done))
+        self._launch(lambda: self._engine.unmix(cube, spec, annotation), done)
 
-    def _launch(self, make: Callable[[], Any], handlers: Handlers) -> None:
-        self._number += 1
-        number = self._number
-
-        def current(handler: Callable[..., None]) -> Callable[..., None]:
-            return lambda *values: handler(*values) if number == self._number else None
-
-        numbered = Handlers(
-            progress=current(self._progressed),
-            preview=current(handlers.preview),
-            done=current(handlers.done),
-            failed=current(self._failed),
-            stopped=current(self._stopped),
-        )
-        job = self._runner(make, numbered)
-        if number == self._number:  # a runner that runs inline may have started the next job by now
-            self._run = job
+    def _launch(self, make: Callable[[], Fit[T]], done: Callable[[T], None]) -> None:
+        self._run.launch(make, Handlers(self._progressed, self._previewed, done, self._failed, self._stopped))
 
     def _progressed(self, progress: Progress) -> None:
         self.session.progress = progress
@@ -318,13 +300,13 @@ class Controller(ResultVerbs):
     def _trained(self, answer: Answer) -> None:
         session = self.session
         before = session.answer
-        session.names = carried_names(before, () if before is None else self._names_of(before), answer.unmixing)
+        session.names = carried_names(before, self._wishes.names_of(before), answer.unmixing)
         session.report = None
         session.answer = answer
-        self._forget_closed()
+        self._wishes.forget_closed()
         session.preview = None
         session.state = "checking"
-        self._launch(lambda: self._engine.assess(answer.cube, answer.unmixing), Handlers(done=self._assessed))
+        self._launch(lambda: self._engine.assess(answer.cube, answer.unmixing), self._assessed)
 
     def _assessed(self, report: Report) -> None:
         self.session.report = report
@@ -340,42 +322,103 @@ class Controller(ResultVerbs):
         self._finish(None)
 
     def _finish(self, progress: Progress | None) -> None:
-        self._run = None
         self.session.state = "idle"
         self.session.progress = progress
 
-    def cancel(self) -> None:
-        """Stop the run; the last good result stays, and where there is none, the last preview."""
-        if self.session.state == "idle":
-            return
-        was_fit = running(self.session)
-        self._drop_run()
-        at = self.session.progress or Progress("", 0, 1, 0.0)
-        if was_fit:
+    def cancel(self) -> Job | None:
+        """Stop the run; the last good result stays, and where there is none, the last preview. Its job, to wait for."""
+        session = self.session
+        if session.state == "idle":
+            return None
+        job = self._run.drop()
+        at = session.progress or Progress("", 0, 1, 0.0)
+        if running(session):
             self._give_back()
         self._finish(Progress(Stage.CANCELLED, at.step, at.total, at.fraction))
+        return job
 
     def _give_back(self) -> None:
         if self.session.answer is not None:
             self.session.preview = None
 
-    def _drop_run(self) -> None:
-        self._number += 1
-        if self._run is not None:
-            self._run.cancel()
-            self._run = None
-
     def pause(self) -> None:
         """Do not go on until ``resume``."""
-        if self._run is not None and self.session.state == "training":
+        if self.session.state == "training":
             self._run.pause()
             self.session.state = "paused"
 
     def resume(self) -> None:
         """Go on after ``pause``."""
-        if self._run is not None and self.session.state == "paused":
+        if self.session.state == "paused":
             self._run.resume()
             self.session.state = "training"
+
+    # --- what is shown
+
+    def select_pixel(self, row: int, column: int) -> None:
+        """Show this pixel; one outside the cube is ignored."""
+        cube = self.session.cube
+        if cube is not None and 0 <= row < cube.shape[0] and 0 <= column < cube.shape[1]:
+            self.session.pixel = (row, column)
+
+    def pin(self) -> None:
+        """Keep the selected pixel and its curve; one that is kept already stays as it is."""
+        session = self.session
+        if session.pixel is not None and session.pixel not in session.pins:
+            session.pins = (*session.pins, session.pixel)
+
+    def clear_pins(self) -> None:
+        """Keep no pixel."""
+        self.session.pins = ()
+
+    def rename_endmember(self, index: int, name: str) -> None:
+        """Give an endmember a name, everywhere; a stroke that names it is renamed with it."""
+        names = list(shown_names(self.session))
+        name = name.strip()
+        if not name or not 0 <= index < len(names) or names[index] == name:
+            return
+        old, names[index] = names[index], distinct(name, [*names[:index], *names[index + 1 :]])
+        self.session.names = tuple(names)
+        annotation = self.session.annotation
+        if annotation is not None:
+            renamed = {
+                label: replace(meaning, name=names[index])
+                if meaning.kind == "material" and meaning.name == old
+                else meaning
+                for label, meaning in annotation.meanings.items()
+            }
+            if renamed != annotation.meanings:
+                self.session.annotation = replace(annotation, meanings=renamed)
+
+    def export(self, parent: str | Path) -> None:
+        """Write the last result with its report and pictures to a new folder in ``parent``; nothing is ever replaced."""
+        self._write(lambda *what: self._engine.export(Path(parent), *what), self._exported, Doing.WRITING)
+
+    def open_report(self) -> None:
+        """Write the report page of the last result to a temporary folder; whoever shows pages opens it."""
+        self._write(lambda *what: self._engine.page(*what), self._paged, Doing.PAGING)
+
+    def _write(self, make: Callable[..., Fit[Path]], done: Callable[[Path], None], doing: Doing) -> None:
+        answer, report = self.session.answer, self.session.report
+        if answer is None or report is None:
+            self._trouble("result", "There is no checked result yet: train first, and wait for the checks.")
+            return
+        given = self._wishes.names_of(answer)
+        names = given if len(given) == len(answer.unmixing.names) else answer.unmixing.names
+        self._chore(lambda: make(answer, report, names), done, "result", Chore(doing))
+
+    def _exported(self, folder: Path) -> None:
+        self._settle("result")
+        self.session.exported = folder
+
+    def _paged(self, page: Path) -> None:
+        self._settle("result")
+        self.session.page = page
+
+    def set_visible(self, index: int, visible: bool) -> None:
+        """Show or hide an endmember's map."""
+        hidden = self.session.hidden
+        self.session.hidden = hidden - {index} if visible else hidden | {index}
 
     # --- the rest
 
@@ -385,12 +428,27 @@ class Controller(ResultVerbs):
 
     def stop(self) -> None:
         """Cancel the run, and wait for the training thread itself."""
-        run = self._run
-        self.cancel()
-        if run is not None:
-            run.wait(CLOSE_SECONDS)
+        job = self.cancel()
+        if job is not None:
+            job.wait(CLOSE_SECONDS)
 
     def close(self) -> None:
         """Stop everything."""
-        self._cancel_chores()
+        self._chores.cancel()
         self.stop()
+
+    # --- what the verbs stand on
+
+    def _chore(
+        self, make: Callable[[], Fit[T]], done: Callable[[T], None], step: Step, chore: Chore | None = None
+    ) -> None:
+        """Small work in the background; what goes wrong is a sentence in a step."""
+        self._chores.do(make, done, lambda error: self._trouble(step, str(error)), chore)
+
+    def _trouble(self, step: Step, sentence: str) -> None:
+        self.session.trouble = Trouble(step, sentence)
+
+    def _settle(self, step: Step) -> None:
+        """The user changed a step: what was wrong with it is past."""
+        if self.session.trouble is not None and self.session.trouble.step in (step, "train"):
+            self.session.trouble = None
