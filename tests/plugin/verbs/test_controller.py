@@ -154,6 +154,28 @@ def test_close_waits_for_the_thread(held: tuple[Controller, Any], session: Sessi
     assert session.state == "idle"
 
 
+def test_stopping_the_run_leaves_small_work_alone_and_gives_the_last_result_back(
+    held: tuple[Controller, Any], session: Session
+) -> None:
+    controller, runner = held
+    controller.start()
+    runner.jobs[0].finish()
+    runner.jobs[1].finish()
+    good = session.answer
+    controller.start()
+    run = runner.jobs[2]
+    run.step()
+    controller.suggest()
+    controller.stop()
+    assert run.cancelled
+    assert run.waited
+    assert not runner.jobs[3].cancelled
+    assert good is not None
+    assert shown(session) is good.unmixing
+    controller.close()
+    assert runner.jobs[3].cancelled
+
+
 def test_an_error_is_a_sentence_and_the_last_result_stays(session: Session, cube: Cube, tools: Any) -> None:
     def unmix(cube: Cube, spec: Any, annotation: Any) -> Fit[Any]:
         if spec.seed == 1:

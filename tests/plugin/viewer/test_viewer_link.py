@@ -362,3 +362,22 @@ def test_own_layers_are_never_adopted(
     lazy = Image(np.zeros((9, 4, 4), np.float32))
     viewer.layers.append(lazy)
     assert len(session.cubes) == 2
+
+
+def test_marks_of_a_closed_dock_do_not_stay_beside_the_new_ones(
+    viewer: ViewerModel, session: Session, controller: Controller, cube: Cube, qtbot: Any
+) -> None:
+    first = ViewerLink(viewer, session, controller)
+    first.open()
+    controller.add_cube(cube)
+    controller.select_pixel(2, 3)
+    controller.pin()
+    qtbot.waitUntil(lambda: "selected pixel" in viewer.layers)
+    first.close()
+    controller.select_pixel(4, 5)
+    second = ViewerLink(viewer, session, controller)
+    second.open()
+    assert not [layer for layer in viewer.layers if layer.metadata.get("napari_unmix") == "mark"]
+    controller.select_pixel(6, 7)
+    qtbot.waitUntil(lambda: "selected pixel" in viewer.layers)
+    second.close()

@@ -159,6 +159,10 @@ class Window:
         self.qtbot.mouseClick(dock.title.close_button, Qt.MouseButton.LeftButton)
         self.qtbot.wait(20)
 
+    def stands(self, name: str) -> bool:
+        """Whether a dock is open."""
+        return f"{name} (napari-unmix)" in self.viewer.window._wrapped_dock_widgets
+
     @property
     def workspace(self) -> Any:
         """What the docks share; made with the engine at the seam where no dock is open."""
@@ -325,13 +329,11 @@ class Window:
 
 @pytest.fixture
 def windows(make_napari_viewer: Any, qtbot: Any) -> Iterator[Callable[..., Window]]:
-    """Make windows; without a viewer where one is launched later. All are closed in the end."""
+    """Make windows; without a viewer where one is launched later. All are left quiet in the end."""
     made: list[Window] = []
 
     def make(*, viewer: bool = True) -> Window:
         made.append(Window(make_napari_viewer(show=True) if viewer else None, qtbot))
-        if viewer:
-            made[-1].viewer.window.resize(*WINDOW)
         return made[-1]
 
     yield make
@@ -344,6 +346,7 @@ def windows(make_napari_viewer: Any, qtbot: Any) -> Iterator[Callable[..., Windo
 def window(windows: Callable[..., Window]) -> Window:
     """napari with the Unmix dock."""
     made = windows()
+    made.viewer.window.resize(*WINDOW)
     made.open_dock()
     made.qtbot.wait(50)
     return made

@@ -243,6 +243,20 @@ def test_both_docks_share_one_session(window: Any) -> None:
     window.controller.select_pixel(1, 2)
 
 
+def test_spectra_that_the_user_closed_are_not_offered_again(window: Any) -> None:
+    window.with_fakes(5)
+    window.close_dock("Spectra")
+    window.controller.add_cube(Cube(window.session.cube.spectra * 1.0, name="later"))
+    window.close_dock("Unmix")
+    window.open_dock("Spectra")  # it alone: a new workspace, where it stood
+    window.open_dock()
+    window.wait_for(lambda: window.session.cube is not None)
+    window.close_dock("Spectra")
+    window.controller.set_cube(window.session.cubes[0])
+    window.qtbot.wait(50)
+    assert list(window.viewer.window._wrapped_dock_widgets) == ["Unmix (napari-unmix)"]
+
+
 def test_every_control_says_what_it_does(window: Any) -> None:
     from qtpy.QtWidgets import QComboBox, QSpinBox
 

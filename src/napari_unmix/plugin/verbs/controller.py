@@ -97,8 +97,12 @@ class Controller:
                 self.session.adopted = Adopted(data, cube)
                 self.add_cube(cube, current=self.session.cube is None)
 
+        def failed(error: Exception) -> None:
+            if self._drop_adopting(data):
+                self._trouble("cube", str(error))
+
         self._adopting.append(data)
-        self._chore(lambda: self._engine.copy(data, name), made, "cube", Chore(Doing.READING, name))
+        self._chores.do(lambda: self._engine.copy(data, name), made, failed, Chore(Doing.READING, name))
 
     def abandon(self, data: Any) -> None:
         """Values that are being adopted were closed: no cube comes of them."""

@@ -25,7 +25,7 @@ from napari_unmix.plugin.viewer.adoption import could_be_cube
 from napari_unmix.plugin.viewer.map_layers import MapLayers
 from napari_unmix.plugin.viewer.marks import Marks
 
-FIT_MS = 100  # the docks that open with the cube change the canvas first
+FIT_MS = 100  # without a change of the canvas: docks that open with the cube take from it first
 CLICK_PIXELS = 4  # a press that moves further is a drag
 
 
@@ -175,7 +175,16 @@ class ViewerLink:
                 layer.visible = True  # it was hidden with another cube
                 self._watch(layer)
                 break
+        self.fit()
+
+    def fit(self) -> None:
+        """Show the whole image, once the canvas has its size."""
         self._fitting.start()
+
+    def wait_on(self) -> None:
+        """The canvas still changes its size: an image that waits to be fitted waits on."""
+        if self._fitting.isActive():
+            self._fitting.start()
 
     def _show_bands(self, cube: Cube) -> None:
         """Other bands are excluded: the layers carry the cube as it is now, the composite avoids them."""

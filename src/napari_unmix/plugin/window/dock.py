@@ -55,6 +55,11 @@ class _Dock(QWidget):
         self.leave()
         super().closeEvent(event)
 
+    def resizeEvent(self, event: Any) -> None:
+        """Docks come and go in many small steps, and the canvas with them."""
+        self.workspace.link.wait_on()
+        super().resizeEvent(event)
+
     def place(self) -> None:
         """Where the dock goes when it is new."""
 
@@ -112,6 +117,7 @@ class UnmixDock(_Dock):
         workspace = self.workspace
         if self._stands and workspace.session.cube is not None and not workspace.spectra_stood and self._window:
             self._window.add_plugin_dock_widget(*SPECTRA)
+            QTimer.singleShot(0, workspace.link.fit)  # they take from the canvas, once they are in their place
 
     def sizeHint(self) -> QSize:
         """The usual width, and as much height as there is."""
