@@ -57,3 +57,16 @@ def test_labels_are_sorted_by_their_meaning() -> None:
         [2],
         [3],
     )
+
+
+@pytest.mark.parametrize(
+    ("wavelengths", "said"),
+    [
+        (np.linspace(400.6, 889.2, 7), "Cube 'samson', 5×4 pixels, 7 bands (401–889 nm)"),
+        (None, "Cube 'samson', 5×4 pixels, 7 bands"),
+    ],
+)
+def test_a_cube_says_what_it_is_in_one_line(wavelengths: np.ndarray | None, said: str) -> None:
+    cube = Cube(np.ones((5, 4, 7)), wavelengths, name="samson")
+    assert repr(cube) == str(cube) == said
+    assert repr((cube,)) == f"({said},)"

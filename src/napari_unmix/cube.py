@@ -87,6 +87,13 @@ class Cube:
                 f"The acquisitions are {'×'.join(map(str, self.acquisitions.shape))} but the cube is {height}×{width}: give one per pixel."
             )
 
+    def __repr__(self) -> str:
+        height, width, bands = self.shape
+        low_high = (
+            "" if self.wavelengths is None else f" ({self.wavelengths.min():.0f}–{self.wavelengths.max():.0f} nm)"
+        )
+        return f"Cube {self.name!r}, {height}×{width} pixels, {bands} bands{low_high}"
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """Rows, columns, bands (H, W, B)."""

@@ -103,7 +103,8 @@ def test_free_illumination_writes_it_and_endmembers_of_maximum_one(capsys: Captu
 def test_an_existing_run_needs_overwrite(capsys: Capture, cube_file: Path) -> None:
     command = [cube_file, "--method", "vca-fcls", "--endmembers", 3, "--out", "run"]
     unmixed(capsys, *command)
-    assert "already holds a run" in refused(capsys, "unmix", *command, "--seed", 1)
+    said = refused(capsys, "unmix", *command, "--seed", 1)
+    assert "already holds a run: choose another folder with --out, or replace it with --overwrite." in said
     assert read_run("run").spec.seed == 0
     unmixed(capsys, *command, "--seed", 1, "--overwrite")
     assert read_run("run").spec.seed == 1
@@ -319,7 +320,7 @@ def test_bad_cubes_and_places_are_one_sentence(capsys: Capture, cube_file: Path,
     refused(capsys, "info", tmp_path / "text.hdr")
     assert f"{tmp_path.name} is no cube" in refused(capsys, "unmix", ".")
     assert "it is a file" in refused(capsys, "unmix", cube_file, "--out", cube_file / "run")
-    assert "is a file: choose a folder" in refused(capsys, "unmix", cube_file, "--out", cube_file)
+    assert "is a file: choose another folder with --out." in refused(capsys, "unmix", cube_file, "--out", cube_file)
 
 
 def test_a_wrong_place_is_refused_before_the_cube_is_read(capsys: Capture, tmp_path: Path) -> None:

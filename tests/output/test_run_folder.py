@@ -15,7 +15,15 @@ from napari_unmix.answer import Note, NoteKind, Unmixing
 from napari_unmix.cube import Annotation, Cube, Meaning, UnmixError
 from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.methods.registry import spec_class
-from napari_unmix.output.run_folder import check_destination, cube_hash, free_folder, json_text, read_run, write_run
+from napari_unmix.output.run_folder import (
+    DestinationTaken,
+    check_destination,
+    cube_hash,
+    free_folder,
+    json_text,
+    read_run,
+    write_run,
+)
 
 REPORT = Report(
     "partly", "Partly: a test.", (Check("regions", "doubtful", 2.0, 3.0, "Two.", "Paint one more.", role="required"),)
@@ -113,8 +121,9 @@ def test_an_existing_run_is_replaced_only_when_asked_to(small_cube: Cube, tmp_pa
     folder = write_run(tmp_path / "run", small_cube, make_result(small_cube), REPORT)
     before = (folder / "run.json").read_text()
     other = make_result(small_cube, std=False, names=("a", "b"))
-    with pytest.raises(UnmixError, match=r"already holds a run.*--overwrite"):
+    with pytest.raises(DestinationTaken, match="already holds a run: choose another folder") as taken:
         write_run(folder, small_cube, other, REPORT)
+    assert (taken.value.target, taken.value.holds_run) == (folder, True)
     assert (folder / "run.json").read_text() == before
     write_run(folder, small_cube, other, REPORT, overwrite=True)
     assert read_run(folder).names == ("a", "b")

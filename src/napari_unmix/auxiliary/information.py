@@ -132,13 +132,25 @@ def in_use(choice: str, *, painted: bool, acquisitions: int = 1) -> tuple[str, .
     return names
 
 
-def statuses(choice: str, *, painted: bool, acquisitions: int = 1, usable: int = FEWEST_REGIONS) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Heads:
+    """How the sentences of ``statuses`` begin: of painted regions, of the pixels beside them, of all pixels."""
+
+    painted: str = f"{HEAD}{PAINTED}."
+    unpainted: str = "Unpainted pixels: "
+    all_pixels: str = HEAD
+
+
+def statuses(
+    choice: str, *, painted: bool, acquisitions: int = 1, usable: int = FEWEST_REGIONS, heads: Heads | None = None
+) -> tuple[str, ...]:
     """What may be claimed with a choice, sentences for the user; with the reason where ``auto`` chose.
 
     ``usable`` is the number of declared regions with enough pixels; without it, painted regions are taken to be enough.
     """
+    heads = heads or Heads()
     of_painted = _PAINTED_STATUS if usable >= FEWEST_REGIONS else _TOO_FEW_STATUS
-    said = [f"{HEAD}{PAINTED}. {of_painted}"] if painted else []
+    said = [f"{heads.painted} {of_painted}"] if painted else []
     parts = [GENERATORS[name] for name in in_use(choice, painted=painted, acquisitions=acquisitions)]
     if not parts:
         return tuple(said)
@@ -146,7 +158,7 @@ def statuses(choice: str, *, painted: bool, acquisitions: int = 1, usable: int =
     if choice == AUTO:
         joined = f", {acquisitions} acquisitions are joined" if acquisitions > 1 else ""
         why = f" (auto: no region is painted{joined})"
-    head = f"{'Unpainted pixels: ' if painted else HEAD}{' × '.join(part.title for part in parts)}{why}."
+    head = f"{heads.unpainted if painted else heads.all_pixels}{' × '.join(part.title for part in parts)}{why}."
     if len(parts) == 1:
         return (*said, f"{head} {parts[0].status}")
     together = f"{head} Together they allow no more than the weakest of them."

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command. Headless, the last line on stdout is the path of the folder."""
-    from napari_unmix.cli.unmix_command import check_overwrite
+    from napari_unmix.cli.unmix_command import check_overwrite, naming_options
 
     check_overwrite(arguments)
     problem = "no window was asked for." if arguments.headless else why_no_window()
@@ -31,7 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
         open_window(sample=True)
         return 0
     print(f"napari-unmix: no window, {problem}\nnapari-unmix: the demo runs headless.", file=sys.stderr, flush=True)
-    print(run_headless(arguments.out, overwrite=arguments.overwrite))
+    with naming_options():
+        print(run_headless(arguments.out, overwrite=arguments.overwrite))
     return 0
 
 

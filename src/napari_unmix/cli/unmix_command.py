@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,17 +67,32 @@ def run(arguments: argparse.Namespace) -> int:
     check_overwrite(arguments)
     _check_counts(len(arguments.cubes), len(arguments.annotation), spec.side_information)
     if arguments.out is not None:
-        check_destination(arguments.out, overwrite=arguments.overwrite)
+        with naming_options():
+            check_destination(arguments.out, overwrite=arguments.overwrite)
     cube, annotation = load(arguments.cubes, arguments.annotation, meanings)
     if arguments.out is None:
-        check_destination(_new_folder(cube, spec))
+        with naming_options():
+            check_destination(_new_folder(cube, spec))
     result, report = fit(cube, spec, annotation)
-    folder = _write(arguments, cube, result, report, annotation)
+    with naming_options():
+        folder = _write(arguments, cube, result, report, annotation)
     if arguments.json:
         print(_as_json(cube, result, report, folder))
     else:
         print("\n".join([*summary(cube, result, report), f"Written to {folder}"]))
     return 0
+
+
+@contextmanager
+def naming_options() -> Iterator[None]:
+    """Where a run cannot be written, say which options help."""
+    from napari_unmix.output.run_folder import DestinationTaken
+
+    try:
+        yield
+    except DestinationTaken as error:
+        replacing = ", or replace it with --overwrite" if error.holds_run else ""
+        raise UnmixError(f"{error.target} {error.why}: choose another folder with --out{replacing}.") from error
 
 
 def parse_meanings(materials: Sequence[str], ignored: Sequence[str] = ()) -> dict[int, Meaning]:

@@ -47,6 +47,17 @@ _OURS = {
 }  # fmt: skip
 
 
+class DestinationTaken(UnmixError):
+    """A run cannot be written to ``target``, which ``why`` says; ``holds_run``: it is an earlier run, which may be replaced.
+
+    Whoever has a name for the remedy, an option or a dialog, makes a sentence of its own of these.
+    """
+
+    def __init__(self, target: Path, why: str, *, holds_run: bool = False) -> None:
+        super().__init__(f"{target} {why}: choose another folder.")
+        self.target, self.why, self.holds_run = target, why, holds_run
+
+
 @dataclass(frozen=True, eq=False)
 class Run:
     """A run as read from its folder.
@@ -159,7 +170,7 @@ def write_run(
 
     Raises
     ------
-    UnmixError : the folder is taken; OSError : it cannot be written
+    DestinationTaken : the folder is taken, or out of reach; OSError : it cannot be written
     """
     target = check_destination(folder, overwrite=overwrite)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -176,7 +187,7 @@ def write_run(
 
 
 def check_destination(folder: str | Path, *, overwrite: bool = False) -> Path:
-    """The absolute path of a run to be written; UnmixError where it is taken or out of reach. Leaves nothing behind."""
+    """The absolute path of a run to be written; DestinationTaken where it is taken or out of reach. Leaves nothing behind."""
     target = Path(folder).expanduser().resolve()
     _check_free(target, overwrite)
     parent = next(path for path in target.parents if path.exists())
@@ -186,9 +197,7 @@ def check_destination(folder: str | Path, *, overwrite: bool = False) -> Path:
         probe.rmdir()
     except OSError as error:
         reason = "it is a file" if not parent.is_dir() else (error.strerror or str(error)).lower()
-        raise UnmixError(
-            f"{target} cannot be written in {parent} ({reason}): choose another folder with --out."
-        ) from error
+        raise DestinationTaken(target, f"cannot be written in {parent} ({reason})") from error
     return target
 
 
@@ -204,16 +213,14 @@ def _check_free(target: Path, overwrite: bool) -> None:
     if not target.exists():
         return
     if not target.is_dir():
-        raise UnmixError(f"{target} is a file: choose a folder with --out.")
+        raise DestinationTaken(target, "is a file")
     contents = sorted(path.name for path in target.iterdir())
     foreign = [name for name in contents if name not in _OURS]
     if contents and (foreign or "run.json" not in contents):
         named = (foreign or contents)[0]
-        raise UnmixError(f"{target} holds {named}, so it is not only a run: choose another folder with --out.")
+        raise DestinationTaken(target, f"holds {named}, so it is not only a run")
     if contents and not overwrite:
-        raise UnmixError(
-            f"{target} already holds a run: choose another folder with --out, or replace it with --overwrite."
-        )
+        raise DestinationTaken(target, "already holds a run", holds_run=True)
 
 
 def _put_in_place(unfinished: Path, target: Path, overwrite: bool) -> None:

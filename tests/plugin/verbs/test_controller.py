@@ -9,9 +9,12 @@ import pytest
 
 from napari_unmix.answer import Fit, Progress
 from napari_unmix.cube import Annotation, Cube, Meaning, UnmixError
+from napari_unmix.methods.registry import method_specs, spec_class
 from napari_unmix.plugin.facts.session import (
+    Doing,
     Session,
     acquisition_count,
+    doing,
     joinable,
     out_of_date,
     recommended_regions,
@@ -56,7 +59,7 @@ def test_a_cube_is_surveyed_and_counted(controller: Controller, session: Session
     assert recommended_regions(session) == 7
     assert session.survey is not None
     assert np.isnan(session.survey.mean[3])
-    assert session.chore == ""
+    assert session.chore is None
 
 
 def test_train_works_untouched(controller: Controller, session: Session, tools: Any) -> None:
@@ -81,14 +84,6 @@ def test_progress_and_previews_arrive(held: tuple[Controller, Any], session: Ses
     assert session.progress.stage == "epoch 1 of 6"
     assert shown(session) is session.preview
     assert shown_names(session) == ("endmember 1", "endmember 2", "endmember 3")
-
-
-def test_pending_strokes_come_first(controller: Controller, session: Session, cube: Cube) -> None:
-    controller.hand_overs.append(lambda: controller.set_labels(painted(cube, 1, 2).labels))
-    controller.start()
-    assert session.answer is not None
-    assert session.answer.annotation is not None
-    assert session.answer.annotation.of_kind("region") == [1, 2]
 
 
 def test_a_superseded_run_is_not_heard(held: tuple[Controller, Any], session: Session) -> None:
@@ -159,6 +154,28 @@ def test_close_waits_for_the_thread(held: tuple[Controller, Any], session: Sessi
     assert session.state == "idle"
 
 
+def test_stopping_the_run_leaves_small_work_alone_and_gives_the_last_result_back(
+    held: tuple[Controller, Any], session: Session
+) -> None:
+    controller, runner = held
+    controller.start()
+    runner.jobs[0].finish()
+    runner.jobs[1].finish()
+    good = session.answer
+    controller.start()
+    run = runner.jobs[2]
+    run.step()
+    controller.suggest()
+    controller.stop()
+    assert run.cancelled
+    assert run.waited
+    assert not runner.jobs[3].cancelled
+    assert good is not None
+    assert shown(session) is good.unmixing
+    controller.close()
+    assert runner.jobs[3].cancelled
+
+
 def test_an_error_is_a_sentence_and_the_last_result_stays(session: Session, cube: Cube, tools: Any) -> None:
     def unmix(cube: Cube, spec: Any, annotation: Any) -> Fit[Any]:
         if spec.seed == 1:
@@ -213,13 +230,54 @@ def test_an_annotation_of_another_size_is_refused(controller: Controller, sessio
     assert "3×3" in session.trouble.sentence
 
 
-def test_choosing_a_method_keeps_what_both_have(controller: Controller, session: Session) -> None:
-    controller.set_option("endmembers", 4)
-    controller.set_option("illumination", True)
-    controller.choose_method("vca-fcls")
-    assert session.spec.method == "vca-fcls"
-    assert session.spec.endmembers == 4
-    assert session.spec.illumination
+@pytest.mark.parametrize("method", [name for name in method_specs() if name != "ivae"])
+def test_choosing_a_method_keeps_what_was_set_and_both_have(
+    controller: Controller, session: Session, method: str
+) -> None:
+    wanted = {"endmembers": 4, "illumination": True, "seed": 7, "epochs": 11, "auxiliary": "blocks"}
+    for name, value in wanted.items():
+        controller.set_option(name, value)
+    controller.choose_method(method)
+    spec, preset = session.spec.model_dump(), spec_class(method).model_validate({}).model_dump()
+    assert spec == {**preset, **{name: value for name, value in wanted.items() if name in preset}}
+    assert session.trouble is None
+
+
+def test_a_preset_that_nobody_changed_gives_way_to_the_next_methods(controller: Controller, session: Session) -> None:
+    controller.choose_method("vae")
+    assert session.spec == spec_class("vae").model_validate({})
+
+
+def test_a_value_that_the_next_method_refuses_is_left_out(controller: Controller, session: Session) -> None:
+    session.spec = spec_class("ivae").model_construct(**{**session.spec.model_dump(), "seed": -5, "endmembers": 4})
+    controller.choose_method("vae")
+    assert session.spec == spec_class("vae").model_validate({"endmembers": 4})
+
+
+def test_counting_is_told_by_a_value(session: Session, cube: Cube, tools: Any) -> None:
+    runner = tools.HeldRunner()
+    Controller(session, runner, tools.make_engine()).add_cube(cube)
+    assert doing(session) is Doing.COUNTING
+    for job in list(runner.jobs):
+        job.finish()
+    assert doing(session) is None
+
+
+def test_an_array_that_was_closed_while_it_was_copied_becomes_no_cube(session: Session, tools: Any) -> None:
+    runner = tools.HeldRunner()
+    controller = Controller(session, runner, tools.make_engine())
+    kept, closed = np.zeros((9, 4, 5), np.float32), np.zeros((9, 4, 5), np.float32)
+    for data in (kept, closed):
+        controller.adopt(data, "by hand")
+    controller.abandon(closed)
+    for job in list(runner.jobs[:2]):
+        job.finish()
+    assert session.cubes == (session.cube,)
+    assert session.adopted is not None
+    assert session.adopted.data is kept
+    assert session.adopted.cube is session.cube
+    controller.remove_cube(session.adopted.cube)
+    assert session.adopted is None
 
 
 def test_what_makes_a_result_out_of_date(controller: Controller, session: Session, cube: Cube, tools: Any) -> None:
@@ -306,7 +364,7 @@ def test_joined_cubes_become_the_current_one_and_a_refusal_is_a_sentence(
     assert session.cube.name == "scene + later"
     assert acquisition_count(session) == 2
     assert [known.name for known in joinable(session)] == ["scene", "later"]
-    assert session.chore == ""
+    assert session.chore is None
 
 
 def test_joining_during_a_run_leaves_it_alone(

@@ -101,6 +101,53 @@ def test_new_annotation_is_ready_to_paint(
     assert layer.selected_label == 2
 
 
+def test_undoing_a_stroke_is_seen(
+    link: ViewerLink, viewer: ViewerModel, session: Session, controller: Controller, cube: Cube
+) -> None:
+    controller.add_cube(cube)
+    controller.new_annotation()
+    layer = viewer.layers.selection.active
+    layer.data_setitem((np.array([2, 2]), np.array([3, 4])), 1)
+    layer.contour = 1  # as it is after a training: then napari redraws the layer as a whole
+    layer.data_setitem((np.array([5]), np.array([6])), 2)
+    assert session.annotation.of_kind("region") == [1, 2]
+    layer.undo()
+    assert session.annotation.of_kind("region") == [1]
+    layer.undo()
+    assert session.annotation.of_kind("region") == []
+    layer.redo()
+    assert session.annotation.of_kind("region") == [1]
+
+
+def test_a_stroke_is_taken_in_once_when_it_ends(
+    link: ViewerLink, viewer: ViewerModel, session: Session, controller: Controller, cube: Cube
+) -> None:
+    from napari.utils._test_utils import read_only_mouse_event
+    from napari.utils.interactions import mouse_move_callbacks, mouse_press_callbacks, mouse_release_callbacks
+
+    controller.add_cube(cube)
+    controller.new_annotation()
+    layer = viewer.layers.selection.active
+    layer.contour = 1
+    seen: list[int] = []
+    session.events.annotation.connect(lambda painted: seen.append(int((painted.labels > 0).sum())))
+
+    def drag(kind: str, callbacks: Any, column: int) -> None:
+        event = read_only_mouse_event(
+            type=kind, is_dragging=kind == "mouse_move", position=(5, column), pos=(50, 10 * column), button=1,
+            modifiers=[], view_direction=None, dims_displayed=[0, 1],
+        )  # fmt: skip
+        callbacks(viewer, event)
+        callbacks(layer, event)
+
+    drag("mouse_press", mouse_press_callbacks, 1)
+    for column in (3, 5, 7):
+        drag("mouse_move", mouse_move_callbacks, column)
+    assert seen == []
+    drag("mouse_release", mouse_release_callbacks, 7)
+    assert seen == [int((layer.data > 0).sum())]
+
+
 def test_train_takes_pending_strokes(
     link: ViewerLink, viewer: ViewerModel, session: Session, controller: Controller, cube: Cube
 ) -> None:
@@ -120,7 +167,6 @@ def test_a_second_annotation_leaves_the_first(
     controller.new_annotation()
     first = viewer.layers.selection.active
     first.data_setitem((np.array([2]), np.array([3])), 1)
-    link.take_strokes()
     controller.new_annotation()
     second = viewer.layers.selection.active
     assert second != first
@@ -239,7 +285,6 @@ def test_closing_leaves_nothing_connected(
     assert viewer.mouse_drag_callbacks == [*callbacks, mine]
     add_cube_layers(viewer, cube)
     assert session.cube is None
-    assert controller.hand_overs == []
 
 
 def volume(bands: int = 9) -> np.ndarray:
@@ -317,3 +362,22 @@ def test_own_layers_are_never_adopted(
     lazy = Image(np.zeros((9, 4, 4), np.float32))
     viewer.layers.append(lazy)
     assert len(session.cubes) == 2
+
+
+def test_marks_of_a_closed_dock_do_not_stay_beside_the_new_ones(
+    viewer: ViewerModel, session: Session, controller: Controller, cube: Cube, qtbot: Any
+) -> None:
+    first = ViewerLink(viewer, session, controller)
+    first.open()
+    controller.add_cube(cube)
+    controller.select_pixel(2, 3)
+    controller.pin()
+    qtbot.waitUntil(lambda: "selected pixel" in viewer.layers)
+    first.close()
+    controller.select_pixel(4, 5)
+    second = ViewerLink(viewer, session, controller)
+    second.open()
+    assert not [layer for layer in viewer.layers if layer.metadata.get("napari_unmix") == "mark"]
+    controller.select_pixel(6, 7)
+    qtbot.waitUntil(lambda: "selected pixel" in viewer.layers)
+    second.close()

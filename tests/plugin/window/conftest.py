@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -43,6 +47,16 @@ def manifest() -> None:
         manager.register(PluginManifest.from_file(Path(napari_unmix.__file__).parent / "napari.yaml"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_garbage(manifest: None) -> Iterator[None]:
+    """napari looks for garbage whenever a layer goes or a viewer closes: what was imported before is no garbage."""
+    pytest.importorskip("napari.viewer")
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture
 def samson() -> Path:
     """The header of the Samson scene."""
@@ -54,7 +68,8 @@ def samson() -> Path:
     return header
 
 
-THREE = np.random.default_rng(0).uniform(0.1, 0.9, (3, 20))
+BANDS = 20
+THREE = np.random.default_rng(0).uniform(0.1, 0.9, (3, BANDS))
 
 
 def scene() -> Cube:
@@ -106,21 +121,90 @@ def fake_assess(cube: Cube, result: Unmixing) -> Fit[Report]:
     return Report("not identified", "Not identified by this painting.", (check,))
 
 
+class Seam:
+    """The engine of a window's workspaces: the real one, until a test puts a fake in the place of a generator."""
+
+    def __init__(self) -> None:
+        from napari_unmix.plugin.verbs.engine import Engine
+
+        self._now = Engine()
+        self.engine = Engine(**{field.name: partial(self._call, field.name) for field in fields(Engine)})
+
+    def _call(self, name: str, *arguments: Any) -> Fit[Any]:
+        return getattr(self._now, name)(*arguments)
+
+    def put(self, **fakes: Callable[..., Fit[Any]]) -> None:
+        """Fakes by name."""
+        self._now = replace(self._now, **fakes)
+
+
+def choose_our_reader() -> None:
+    """napari asks which reader to take where its own claims a file too: take ours, as a user does."""
+    from qtpy.QtWidgets import QApplication, QDialogButtonBox, QRadioButton
+
+    dialog = QApplication.activeModalWidget()
+    if dialog is not None:
+        ours = [b for b in dialog.findChildren(QRadioButton) if "Hyperspectral" in b.text()]
+        assert ours
+        ours[0].setChecked(True)
+        dialog.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.Ok).click()
+
+
 class Window:
     """What a person does with the window."""
 
     def __init__(self, viewer: Any, qtbot: Any) -> None:
+        self.viewer, self.qtbot, self.seam = viewer, qtbot, Seam()
+
+    def open_dock(self, name: str = "Unmix") -> None:
+        """Plugins > napari-unmix, where the dock is not open yet."""
+        assert self.workspace is not None
+        self.viewer.window.add_plugin_dock_widget("napari-unmix", name)
+
+    def close_dock(self, name: str = "Unmix") -> None:
+        """Click the cross in the dock's title."""
+        from qtpy.QtCore import Qt
+
+        dock = self.viewer.window._wrapped_dock_widgets[f"{name} (napari-unmix)"]
+        self.qtbot.mouseClick(dock.title.close_button, Qt.MouseButton.LeftButton)
+        self.qtbot.wait(20)
+
+    def stands(self, name: str) -> bool:
+        """Whether a dock is open."""
+        return f"{name} (napari-unmix)" in self.viewer.window._wrapped_dock_widgets
+
+    @property
+    def workspace(self) -> Any:
+        """What the docks share; made with the engine at the seam where no dock is open."""
         from napari_unmix.plugin.window.workspace import workspace_of
 
-        self.viewer, self.qtbot = viewer, qtbot
-        self.dock, self.widget = viewer.window.add_plugin_dock_widget("napari-unmix", "Unmix")
-        self.workspace = workspace_of(viewer)
-        self.session, self.controller = self.workspace.session, self.workspace.controller
+        return workspace_of(self.viewer, self.seam.engine)
+
+    @property
+    def session(self) -> Any:
+        """The facts."""
+        return self.workspace.session
+
+    @property
+    def controller(self) -> Any:
+        """The verbs."""
+        return self.workspace.controller
+
+    @property
+    def dock(self) -> Any:
+        """The dock of the steps."""
+        return self.viewer.window._wrapped_dock_widgets["Unmix (napari-unmix)"]
+
+    @property
+    def widget(self) -> Any:
+        """The steps."""
+        return self.dock.inner_widget()
 
     @property
     def spectra(self) -> Any:
         """The widget of the spectra."""
-        return self.viewer.window.add_plugin_dock_widget("napari-unmix", "Spectra")[1]
+        self.open_dock("Spectra")
+        return self.viewer.window._wrapped_dock_widgets["Spectra (napari-unmix)"].inner_widget()
 
     def button(self, *labels: str) -> Any:
         """The visible button that reads so."""
@@ -167,13 +251,32 @@ class Window:
         """Click a pixel."""
         self.drag((row, column))
 
-    def drop(self, path: Path) -> None:
-        """Drop a file on the window."""
+    def turn_wheel(self, widget: Any, notches: int) -> None:
+        """Turn the mouse wheel over a widget, down where negative."""
+        from qtpy.QtCore import QPoint, QPointF, Qt
+        from qtpy.QtGui import QWheelEvent
+        from qtpy.QtWidgets import QApplication
+
+        middle = widget.rect().center()
+        event = QWheelEvent(
+            QPointF(middle),
+            QPointF(widget.mapToGlobal(middle)),
+            QPoint(0, 0),
+            QPoint(0, 120 * notches),
+            Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier,
+            Qt.ScrollPhase.NoScrollPhase,
+            False,
+        )
+        QApplication.sendEvent(widget, event)
+
+    def drop(self, *paths: Path) -> None:
+        """Drop files on the window."""
         from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
         from qtpy.QtGui import QDropEvent
 
         mime = QMimeData()
-        mime.setUrls([QUrl.fromLocalFile(str(path))])
+        mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
         event = QDropEvent(
             QPointF(200, 200),
             Qt.DropAction.CopyAction,
@@ -181,17 +284,26 @@ class Window:
             Qt.MouseButton.LeftButton,
             Qt.KeyboardModifier.NoModifier,
         )
-        self.viewer.window._qt_viewer.dropEvent(event)
+        with self.choosing():
+            self.viewer.window._qt_viewer.dropEvent(event)
 
-    fake_assess = staticmethod(fake_assess)
+    @contextmanager
+    def choosing(self) -> Iterator[None]:
+        """Answer napari's question for a reader, if it comes."""
+        from qtpy.QtCore import QTimer
+
+        answer = QTimer()
+        answer.timeout.connect(choose_our_reader)
+        answer.start(50)
+        yield
+        answer.stop()
 
     def with_fakes(self, steps: int) -> FakeFit:
         """Put fakes at the seam, and open the scene."""
-        from napari_unmix.plugin.verbs.engine import Engine
         from napari_unmix.plugin.viewer.layers import cube_layers
 
         fit = FakeFit(steps)
-        self.controller._engine = Engine(unmix=fit, assess=fake_assess)
+        self.seam.put(unmix=fit, assess=fake_assess)
         for data, options, _ in cube_layers(scene()):
             self.viewer.add_image(data, **options)
         self.ready()
@@ -226,12 +338,25 @@ class Window:
 
 
 @pytest.fixture
-def window(make_napari_viewer: Any, qtbot: Any) -> Iterator[Window]:
+def windows(make_napari_viewer: Any, qtbot: Any) -> Iterator[Callable[..., Window]]:
+    """Make windows; without a viewer where one is launched later. All are left quiet in the end."""
+    made: list[Window] = []
+
+    def make(*, viewer: bool = True) -> Window:
+        made.append(Window(make_napari_viewer(show=True) if viewer else None, qtbot))
+        return made[-1]
+
+    yield make
+    for window in made:
+        window.workspace.close()
+        window.settle()
+
+
+@pytest.fixture
+def window(windows: Callable[..., Window]) -> Window:
     """napari with the Unmix dock."""
-    viewer = make_napari_viewer(show=True)
-    viewer.window.resize(*WINDOW)
-    made = Window(viewer, qtbot)
-    qtbot.wait(50)
-    yield made
-    made.workspace.close()
-    made.settle()
+    made = windows()
+    made.viewer.window.resize(*WINDOW)
+    made.open_dock()
+    made.qtbot.wait(50)
+    return made

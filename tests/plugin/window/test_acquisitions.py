@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +116,7 @@ def ten_checks(cube: Cube, result: Any) -> Fit[Report]:
 
 def test_why_puts_what_asks_for_something_first_and_marks_stand_at_their_titles(window: Any) -> None:
     window.with_fakes(5)
-    window.controller._engine = replace(window.controller._engine, assess=ten_checks)
+    window.seam.put(assess=ten_checks)
     window.press("Train")
     window.wait_for(lambda: window.session.report is not None)
     window.press("Why?")
@@ -155,7 +154,7 @@ def test_the_report_page_is_written_and_opened(window: Any, tmp_path: Path) -> N
         written.append((answer, report, names))
         return tmp_path / "report.html"
 
-    window.controller._engine = replace(window.controller._engine, page=page)
+    window.seam.put(page=page)
     assert "Open report" not in visible_buttons(window)
     window.press("Train")
     window.wait_for(lambda: window.session.report is not None)

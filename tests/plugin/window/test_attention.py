@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -56,7 +55,7 @@ def many_checks(cube: Cube, result: Any) -> Fit[Report]:
 def small_window(window: Any, steps: int = 5) -> Any:
     """The smallest screen, a painted scene, the dock scrolled to its top."""
     fit = window.with_fakes(steps)
-    window.controller._engine = replace(window.controller._engine, assess=many_checks)
+    window.seam.put(assess=many_checks)
     labels = np.repeat(np.arange(1, 5), 500).reshape(40, 50)
     window.controller.set_annotation(Annotation(labels))
     window.viewer.window.resize(*SMALLEST)

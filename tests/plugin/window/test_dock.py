@@ -15,7 +15,6 @@ from qtpy.QtWidgets import QCheckBox, QPushButton
 
 from napari_unmix.answer import Fit, Progress, Unmixing
 from napari_unmix.cube import Cube
-from napari_unmix.plugin.verbs.engine import Engine
 
 
 def test_empty_dock_says_what_to_do(window: Any) -> None:
@@ -164,6 +163,7 @@ import napari, numpy as np
 from qtpy.QtCore import QTimer
 from napari_unmix.cube import Cube
 from napari_unmix.plugin.window.dock import SpectraDock, UnmixDock
+from napari_unmix.plugin.window.workspace import workspace_of
 from napari_unmix.plugin.verbs.engine import Engine
 from napari_unmix.answer import Progress
 
@@ -181,10 +181,10 @@ def nothing():
     yield Progress("warming up", 0, 1, 0.0)
 
 viewer = napari.Viewer(show_welcome_screen=False)
+workspace_of(viewer, Engine(unmix=forever, warm_up=nothing))
 dock = UnmixDock(viewer)
 viewer.window.add_dock_widget(dock)
 controller, session = dock.workspace.controller, dock.workspace.session
-controller._engine = Engine(unmix=forever, warm_up=nothing)
 controller.add_cube(Cube(np.random.default_rng(0).uniform(size=(20, 20, 9)), name="scene"))
 QTimer.singleShot(500, controller.start)
 QTimer.singleShot(1500, lambda: print(session.state, closed.is_set(), flush=True))
@@ -218,7 +218,7 @@ def test_an_error_is_told_in_its_step(window: Any) -> None:
     window.press("Train")
     window.wait_for(lambda: window.session.report is not None)
     good = window.session.answer
-    window.controller._engine = Engine(unmix=broken, assess=window.fake_assess)
+    window.seam.put(unmix=broken)
     window.press("Train")
     window.wait_for(lambda: window.session.trouble is not None)
     assert any("mat1 and mat2" in text for text in window.texts())
@@ -241,6 +241,20 @@ def test_both_docks_share_one_session(window: Any) -> None:
     window.viewer.window.remove_dock_widget(window.spectra)
     assert window.session.cube is not None
     window.controller.select_pixel(1, 2)
+
+
+def test_spectra_that_the_user_closed_are_not_offered_again(window: Any) -> None:
+    window.with_fakes(5)
+    window.close_dock("Spectra")
+    window.controller.add_cube(Cube(window.session.cube.spectra * 1.0, name="later"))
+    window.close_dock("Unmix")
+    window.open_dock("Spectra")  # it alone: a new workspace, where it stood
+    window.open_dock()
+    window.wait_for(lambda: window.session.cube is not None)
+    window.close_dock("Spectra")
+    window.controller.set_cube(window.session.cubes[0])
+    window.qtbot.wait(50)
+    assert list(window.viewer.window._wrapped_dock_widgets) == ["Unmix (napari-unmix)"]
 
 
 def test_every_control_says_what_it_does(window: Any) -> None:

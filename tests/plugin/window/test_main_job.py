@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QApplication, QDialogButtonBox, QRadioButton
 
 TRAIN_SECONDS = 150
 
@@ -22,25 +20,12 @@ def samson_pixel(header: Path, row: int, column: int) -> np.ndarray:
     return raw[row, :, column] / 10000
 
 
-def choose_our_reader() -> None:
-    """napari asks which reader to take, as its own claims .hdr too: take ours, as a user does."""
-    dialog = QApplication.activeModalWidget()
-    if dialog is None:
-        QTimer.singleShot(50, choose_our_reader)
-        return
-    ours = [b for b in dialog.findChildren(QRadioButton) if "Hyperspectral" in b.text()]
-    assert ours
-    ours[0].setChecked(True)
-    dialog.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.Ok).click()
-
-
 @pytest.mark.real_data
 @pytest.mark.skipif(
     "NAPARI_UNMIX_DATA" not in os.environ, reason="NAPARI_UNMIX_DATA is not set: the main job on Samson is NOT tested"
 )
 def test_the_main_job_on_samson(window: Any, samson: Path) -> None:
     # 1. Drop the header on the window: composite visible, bands hidden.
-    QTimer.singleShot(50, choose_our_reader)
     window.drop(samson)
     session, viewer = window.session, window.viewer
     assert session.cube is not None

@@ -7,8 +7,8 @@ import re
 import numpy as np
 
 from napari_unmix.answer import Unmixing
-from napari_unmix.cube import FloatArray
 from napari_unmix.plugin.facts.session import Answer, default_names
+from napari_unmix.rows.metrics import angle_table
 
 SAME_MATERIAL_DEGREES = 8.0
 
@@ -33,7 +33,7 @@ def carried_names(old: Answer | None, names: tuple[str, ...], new: Unmixing) -> 
         return tuple(fresh)
     if old.unmixing.endmembers.shape[1] != new.endmembers.shape[1]:
         return tuple(fresh)
-    angles = _angles(old.unmixing.endmembers, new.endmembers)
+    angles = np.degrees(angle_table(old.unmixing.endmembers, new.endmembers))
     defaults = default_names(len(fresh))
     for before, name in enumerate(names):
         after = int(np.argmin(angles[before]))
@@ -42,12 +42,3 @@ def carried_names(old: Answer | None, names: tuple[str, ...], new: Unmixing) -> 
         if given_by_user and nameless and angles[before, after] < SAME_MATERIAL_DEGREES:
             fresh[after] = distinct(name, fresh)
     return tuple(fresh)
-
-
-def _angles(one: FloatArray, other: FloatArray) -> FloatArray:
-    """(P, Q) spectral angles in degrees over the bands that both have; 90° where a spectrum is zero."""
-    good = np.isfinite(one).all(axis=0) & np.isfinite(other).all(axis=0)
-    a, b = one[:, good], other[:, good]
-    norms = np.linalg.norm(a, axis=1)[:, None] * np.linalg.norm(b, axis=1)[None, :]
-    cosines = np.divide(a @ b.T, norms, out=np.zeros_like(norms), where=norms > 0)
-    return np.asarray(np.degrees(np.arccos(np.clip(cosines, -1.0, 1.0))))

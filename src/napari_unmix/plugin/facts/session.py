@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from psygnal import SignalGroupDescriptor
@@ -20,6 +21,36 @@ RunState = Literal["idle", "training", "paused", "checking"]
 Step = Literal["cube", "side information", "method", "train", "result"]
 
 
+class Stage(StrEnum):
+    """The stages of a run that are the window's own; a fit's stages are its own words."""
+
+    STARTING = "starting"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+class Doing(StrEnum):
+    """What small work in the background does."""
+
+    READING = "reading"
+    MIXING = "mixing the sample"
+    JOINING = "joining"
+    COUNTING = "counting materials"
+    WRITING = "writing the result"
+    PAGING = "writing the report page"
+
+
+@dataclass(frozen=True)
+class Chore:
+    """Small work in the background that the window tells of, and what it is done to."""
+
+    doing: Doing
+    subject: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.doing} {self.subject}".rstrip()
+
+
 @dataclass(frozen=True, eq=False)
 class Answer:
     """A result and what it was made from, so that "is it out of date?" is a comparison."""
@@ -28,6 +59,14 @@ class Answer:
     cube: Cube
     annotation: Annotation | None
     spec: MethodSpec
+
+
+@dataclass(frozen=True, eq=False)
+class Adopted:
+    """Values (B, H, W) that were open already, and the cube that was made of them."""
+
+    data: Any
+    cube: Cube
 
 
 @dataclass(frozen=True)
@@ -70,14 +109,15 @@ class Session:
     """The facts. Only ``Controller`` writes here; panels, plots and ``ViewerLink`` read and listen to ``events``.
 
     ``names`` and ``hidden`` are the user's wishes for the endmembers of the answer, or before that of the preview;
-    ``label`` is what the brush paints; ``pixel`` and ``pins`` are (row, column); ``chore`` says what is made in the background;
-    ``exported`` is the folder that was written last, ``page`` the report page.
+    ``label`` is what the brush paints; ``pixel`` and ``pins`` are (row, column); ``chore`` is what is made in the background;
+    ``exported`` is the folder that was written last, ``page`` the report page, ``adopted`` the cube that was last made of an open array.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
     cubes: tuple[Cube, ...] = ()
     cube: Cube | None = None
+    adopted: Adopted | None = None
     composite: str = COMPOSITES[0]
     survey: Survey | None = None
     annotation: Annotation | None = None
@@ -94,7 +134,7 @@ class Session:
     pixel: tuple[int, int] | None = None
     pins: tuple[tuple[int, int], ...] = ()
     trouble: Trouble | None = None
-    chore: str = ""
+    chore: Chore | None = None
     exported: Path | None = None
     page: Path | None = None
     theme: Theme = field(default_factory=Theme)
@@ -103,6 +143,11 @@ class Session:
 def running(session: Session) -> bool:
     """Whether a fit is under way (paused or not)."""
     return session.state in ("training", "paused")
+
+
+def doing(session: Session) -> Doing | None:
+    """What is done in the background."""
+    return None if session.chore is None else session.chore.doing
 
 
 def endmember_count(session: Session) -> int | None:

@@ -1,54 +1,66 @@
-"""The one writer of the session: verbs. No Qt, no viewer; runs are numbered, superseded ones are not heard."""
+"""The one writer of the session: verbs. No Qt, no viewer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from pydantic import ValidationError
 
-from napari_unmix.answer import Preview, Progress, Unmixing
+from napari_unmix.answer import Fit, Preview, Progress, Unmixing
 from napari_unmix.cube import Annotation, Cube, IntArray, Meaning, UnmixError
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import method_specs, spec_class
 from napari_unmix.plugin.facts.band_ranges import good_bands_of
-from napari_unmix.plugin.facts.naming import carried_names
+from napari_unmix.plugin.facts.by_image import ByImage
+from napari_unmix.plugin.facts.naming import carried_names, distinct
 from napari_unmix.plugin.facts.session import (
+    Adopted,
     Answer,
+    Chore,
+    Doing,
     Session,
+    Stage,
     Step,
     Survey,
     Theme,
+    Trouble,
     running,
     same_image,
+    shown_names,
 )
+from napari_unmix.plugin.facts.settings import carried_settings, with_setting
+from napari_unmix.plugin.verbs.chores import Chores
 from napari_unmix.plugin.verbs.engine import Engine
 from napari_unmix.plugin.verbs.jobs import Handlers, Job, Runner
-from napari_unmix.plugin.verbs.result_verbs import ResultVerbs
+from napari_unmix.plugin.verbs.one_run import OneRun
+from napari_unmix.plugin.verbs.wishes import Wishes
 
 if TYPE_CHECKING:
     from napari_unmix.synthetic import Scene
 
 CLOSE_SECONDS = 10.0
 
+T = TypeVar("T")
 
-class Controller(ResultVerbs):
+
+class Controller:
     """Verbs on a session.
 
     ``runner`` drives the runs and ``engine`` holds the generators that it drives: the two seams of the tests.
-    ``hand_overs`` are called before every run: whoever holds strokes that were not taken in yet hands them over.
     """
 
     def __init__(self, session: Session, runner: Runner, engine: Engine | None = None) -> None:
-        super().__init__(session, runner, engine)
-        self.hand_overs: list[Callable[[], None]] = []
-        self._run: Job | None = None
-        self._number = 0
-        self._opened: dict[int, Cube] = {}  # id of the spectra -> the cube as it was opened
-        self._advice: dict[int, Mapping[str, Any]] = {}  # id of an open cube -> settings that suit it
+        self.session = session
+        self._engine = engine or Engine()
+        self._run = OneRun(runner)
+        self._chores = Chores(session, runner)
+        self._wishes = Wishes(session)
+        self._opened: ByImage[Cube] = ByImage()  # the cube as it was opened, where its bands were changed since
+        self._advice: ByImage[Mapping[str, Any]] = ByImage()  # settings that suit a cube, until it is first worked on
+        self._adopting: list[Any] = []  # open arrays that are being copied
         self._warm = False
 
     # --- cubes
@@ -56,11 +68,11 @@ class Controller(ResultVerbs):
     def open(self, path: str | Path) -> None:
         """Read a file in the background and make it the cube."""
         name = Path(path).name
-        self._chore(lambda: self._engine.read(Path(path)), self.add_cube, "cube", f"reading {name}")
+        self._chore(lambda: self._engine.read(Path(path)), self.add_cube, "cube", Chore(Doing.READING, name))
 
     def open_sample(self) -> None:
         """Make the sample scene in the background and open it with its painting."""
-        self._chore(self._engine.sample, self._sample_made, "cube", "mixing the sample")
+        self._chore(self._engine.sample, self._sample_made, "cube", Chore(Doing.MIXING))
 
     def _sample_made(self, scene: Scene) -> None:
         self.add_cube(scene.cube, {"illumination": scene.scaled})
@@ -71,19 +83,37 @@ class Controller(ResultVerbs):
         """Make one cube of several acquisitions in the background, and work on it; a refusal is a sentence in the step."""
         chosen = tuple(cubes)
         self._settle("cube")
-        self._chore(lambda: self._engine.join(chosen), self.add_cube, "cube", f"joining {len(chosen)} cubes")
+        chore = Chore(Doing.JOINING, f"{len(chosen)} cubes")
+        self._chore(lambda: self._engine.join(chosen), self.add_cube, "cube", chore)
 
-    def adopt(self, data: Any, name: str, taken: Callable[[Cube], bool]) -> None:
-        """Make a cube of (B, H, W) values that are open already; ``taken`` hears of it first, and may say no.
+    def adopt(self, data: Any, name: str) -> None:
+        """Make a cube of (B, H, W) values that are open already; ``session.adopted`` says which it became.
 
         It becomes the current cube only where there is none: the user may have opened a volume for other work.
         """
 
         def made(cube: Cube) -> None:
-            if taken(cube):
+            if self._drop_adopting(data):
+                self.session.adopted = Adopted(data, cube)
                 self.add_cube(cube, current=self.session.cube is None)
 
-        self._chore(lambda: self._engine.copy(data, name), made, "cube", f"reading {name}")
+        def failed(error: Exception) -> None:
+            if self._drop_adopting(data):
+                self._trouble("cube", str(error))
+
+        self._adopting.append(data)
+        self._chores.do(lambda: self._engine.copy(data, name), made, failed, Chore(Doing.READING, name))
+
+    def abandon(self, data: Any) -> None:
+        """Values that are being adopted were closed: no cube comes of them."""
+        self._drop_adopting(data)
+
+    def _drop_adopting(self, data: Any) -> bool:
+        """Adopt these values no longer; whether they still were."""
+        place = next((k for k, known in enumerate(self._adopting) if known is data), None)
+        if place is not None:
+            del self._adopting[place]
+        return place is not None
 
     def add_cube(self, cube: Cube, advice: Mapping[str, Any] | None = None, *, current: bool = True) -> None:
         """A cube was opened: it becomes the current one, unless a run is under way on another.
@@ -92,7 +122,7 @@ class Controller(ResultVerbs):
         """
         if any(same_image(cube, known) for known in self.session.cubes):
             return
-        self._advice[id(cube)] = advice or {}
+        self._advice.put(cube, advice or {})
         self.session.cubes = (*self.session.cubes, cube)
         if current and not running(self.session):
             self.set_cube(cube)
@@ -103,9 +133,11 @@ class Controller(ResultVerbs):
         if same_image(self.session.cube, cube):
             self.set_cube(left[-1] if left else None)
         self.session.cubes = left
-        self._advice.pop(id(cube), None)
-        self._opened.pop(id(cube.spectra), None)
-        self._forget_closed()
+        self._advice.keep_only(left)
+        self._opened.keep_only(left)
+        self._wishes.forget_closed()
+        if self.session.adopted is not None and same_image(self.session.adopted.cube, cube):
+            self.session.adopted = None  # with it goes the last hold on somebody's array
 
     def set_cube(self, cube: Cube | None) -> None:
         """Work on this cube; a run on another one is cancelled, the last good result stays."""
@@ -119,15 +151,15 @@ class Controller(ResultVerbs):
         if session.answer is None or not same_image(session.answer.cube, cube):
             session.progress = None
         before, session.cube = session.cube, cube
-        self._change_wishes(before, cube)
+        self._wishes.change(before, cube)
         if cube is None:
             return
-        for name, value in self._advice.pop(id(cube), {}).items():
+        for name, value in self._advice.pop(cube, {}).items():
             self.set_option(name, value)
         self._look_at(cube)
         if not self._warm:
             self._warm = True
-            self._chore(self._engine.warm_up, lambda _: None, None)
+            self._chores.do(self._engine.warm_up, lambda _: None, lambda _: None)
 
     def _look_at(self, cube: Cube) -> None:
         self._chore(lambda: self._engine.survey(cube), lambda survey: self._surveyed(cube, survey), "cube")
@@ -145,8 +177,8 @@ class Controller(ResultVerbs):
             return
         self._settle("cube")
         if not np.array_equal(good, cube.good_bands):
-            self._opened.setdefault(id(cube.spectra), cube)
-            opened = self._opened[id(cube.spectra)]  # whose mask has lost no pixel to bands that were tried
+            opened = self._opened.get(cube, cube)  # whose mask has lost no pixel to bands that were tried
+            self._opened.put(cube, opened)
             self._chore(lambda: self._engine.rebanded(opened, good), self._rebanded, "cube")
 
     def _rebanded(self, cube: Cube) -> None:
@@ -191,13 +223,8 @@ class Controller(ResultVerbs):
 
     def next_region(self) -> None:
         """Paint with the first label that no stroke has yet."""
-        self._take_pending()
         annotation = self.session.annotation
         self.select_label(1 if annotation is None else int(annotation.labels.max(initial=0)) + 1)
-
-    def _take_pending(self) -> None:
-        for hand_over in self.hand_overs:
-            hand_over()
 
     def set_labels(self, labels: IntArray) -> None:
         """Take what was painted; the labels keep their meanings."""
@@ -213,23 +240,16 @@ class Controller(ResultVerbs):
     # --- method
 
     def choose_method(self, method: str) -> None:
-        """Change the method; settings that both methods have are kept."""
-        chosen = spec_class(method)
-        old = self.session.spec.model_dump(exclude={"method"})
-        common = {"endmembers", "illumination", "seed"} & set(chosen.model_fields)
-        self.session.spec = chosen(method=method, **{name: old[name] for name in common if name in old})
+        """Change the method; what the user set is kept where the new method has the setting."""
+        self.session.spec = carried_settings(self.session.spec, spec_class(method))
         self._settle("method")
 
     def set_option(self, name: str, value: Any) -> None:
         """Change one field of the spec; a value out of range is a sentence in the step, and the spec stays."""
-        spec = self.session.spec
         try:
-            self.session.spec = type(spec)(**{**spec.model_dump(), name: value})
-        except ValidationError as error:
-            title = type(spec).model_fields[name].title or name
-            reason = error.errors()[0]["msg"].removeprefix("Value error, ").replace("Input should", "it should")
-            said = reason if reason.lower().startswith(f"{title} is".lower()) else f"{title} is {value}: {reason}"
-            self._trouble("method", f"{said[:1].upper()}{said[1:].rstrip('.')}.")
+            self.session.spec = with_setting(self.session.spec, name, value)
+        except UnmixError as error:
+            self._trouble("method", str(error))
             return
         self._settle("method")
 
@@ -245,7 +265,7 @@ class Controller(ResultVerbs):
                 lambda: self._engine.suggest(cube),
                 lambda count: self._suggested(cube, count),
                 "method",
-                "counting materials",
+                Chore(Doing.COUNTING),
             )
 
     def _suggested(self, cube: Cube, count: int) -> None:
@@ -255,41 +275,25 @@ class Controller(ResultVerbs):
     # --- runs
 
     def start(self) -> None:
-        """Train: pending strokes first, then the run in the background."""
+        """Train in the background."""
         session, cube = self.session, self.session.cube
         if cube is None:
             self._trouble("train", "There is no cube to unmix: open one first.")
             return
-        self._take_pending()
-        self._drop_run()
+        self._run.drop()
         spec, painted = session.spec, session.annotation
         annotation = painted if painted is not None and painted.labels.any() else None
         session.trouble = None
-        session.progress = Progress("starting", 0, 1, 0.0)
+        session.progress = Progress(Stage.STARTING, 0, 1, 0.0)
         session.state = "training"
 
         def done(unmixing: Unmixing) -> None:
             self._trained(Answer(unmixing, cube, painted, spec))
 
-        self._launch(lambda: self._engine.unmix(cube, spec, annotation), Handlers(preview=self._previewed, done=done))
+        self._launch(lambda: self._engine.unmix(cube, spec, annotation), done)
 
-    def _launch(self, make: Callable[[], Any], handlers: Handlers) -> None:
-        self._number += 1
-        number = self._number
-
-        def current(handler: Callable[..., None]) -> Callable[..., None]:
-            return lambda *values: handler(*values) if number == self._number else None
-
-        numbered = Handlers(
-            progress=current(self._progressed),
-            preview=current(handlers.preview),
-            done=current(handlers.done),
-            failed=current(self._failed),
-            stopped=current(self._stopped),
-        )
-        job = self._runner(make, numbered)
-        if number == self._number:  # a runner that runs inline may have started the next job by now
-            self._run = job
+    def _launch(self, make: Callable[[], Fit[T]], done: Callable[[T], None]) -> None:
+        self._run.launch(make, Handlers(self._progressed, self._previewed, done, self._failed, self._stopped))
 
     def _progressed(self, progress: Progress) -> None:
         self.session.progress = progress
@@ -300,17 +304,17 @@ class Controller(ResultVerbs):
     def _trained(self, answer: Answer) -> None:
         session = self.session
         before = session.answer
-        session.names = carried_names(before, () if before is None else self._names_of(before), answer.unmixing)
+        session.names = carried_names(before, self._wishes.names_of(before), answer.unmixing)
         session.report = None
         session.answer = answer
-        self._forget_closed()
+        self._wishes.forget_closed()
         session.preview = None
         session.state = "checking"
-        self._launch(lambda: self._engine.assess(answer.cube, answer.unmixing), Handlers(done=self._assessed))
+        self._launch(lambda: self._engine.assess(answer.cube, answer.unmixing), self._assessed)
 
     def _assessed(self, report: Report) -> None:
         self.session.report = report
-        self._finish(Progress("done", 1, 1, 1.0))
+        self._finish(Progress(Stage.DONE, 1, 1, 1.0))
 
     def _failed(self, error: Exception) -> None:
         step: Step = "result" if self.session.state == "checking" else "train"
@@ -322,42 +326,103 @@ class Controller(ResultVerbs):
         self._finish(None)
 
     def _finish(self, progress: Progress | None) -> None:
-        self._run = None
         self.session.state = "idle"
         self.session.progress = progress
 
-    def cancel(self) -> None:
-        """Stop the run; the last good result stays, and where there is none, the last preview."""
-        if self.session.state == "idle":
-            return
-        was_fit = running(self.session)
-        self._drop_run()
-        at = self.session.progress or Progress("", 0, 1, 0.0)
-        if was_fit:
+    def cancel(self) -> Job | None:
+        """Stop the run; the last good result stays, and where there is none, the last preview. Its job, to wait for."""
+        session = self.session
+        if session.state == "idle":
+            return None
+        job = self._run.drop()
+        at = session.progress or Progress("", 0, 1, 0.0)
+        if running(session):
             self._give_back()
-        self._finish(Progress("cancelled", at.step, at.total, at.fraction))
+        self._finish(Progress(Stage.CANCELLED, at.step, at.total, at.fraction))
+        return job
 
     def _give_back(self) -> None:
         if self.session.answer is not None:
             self.session.preview = None
 
-    def _drop_run(self) -> None:
-        self._number += 1
-        if self._run is not None:
-            self._run.cancel()
-            self._run = None
-
     def pause(self) -> None:
         """Do not go on until ``resume``."""
-        if self._run is not None and self.session.state == "training":
+        if self.session.state == "training":
             self._run.pause()
             self.session.state = "paused"
 
     def resume(self) -> None:
         """Go on after ``pause``."""
-        if self._run is not None and self.session.state == "paused":
+        if self.session.state == "paused":
             self._run.resume()
             self.session.state = "training"
+
+    # --- what is shown
+
+    def select_pixel(self, row: int, column: int) -> None:
+        """Show this pixel; one outside the cube is ignored."""
+        cube = self.session.cube
+        if cube is not None and 0 <= row < cube.shape[0] and 0 <= column < cube.shape[1]:
+            self.session.pixel = (row, column)
+
+    def pin(self) -> None:
+        """Keep the selected pixel and its curve; one that is kept already stays as it is."""
+        session = self.session
+        if session.pixel is not None and session.pixel not in session.pins:
+            session.pins = (*session.pins, session.pixel)
+
+    def clear_pins(self) -> None:
+        """Keep no pixel."""
+        self.session.pins = ()
+
+    def rename_endmember(self, index: int, name: str) -> None:
+        """Give an endmember a name, everywhere; a stroke that names it is renamed with it."""
+        names = list(shown_names(self.session))
+        name = name.strip()
+        if not name or not 0 <= index < len(names) or names[index] == name:
+            return
+        old, names[index] = names[index], distinct(name, [*names[:index], *names[index + 1 :]])
+        self.session.names = tuple(names)
+        annotation = self.session.annotation
+        if annotation is not None:
+            renamed = {
+                label: replace(meaning, name=names[index])
+                if meaning.kind == "material" and meaning.name == old
+                else meaning
+                for label, meaning in annotation.meanings.items()
+            }
+            if renamed != annotation.meanings:
+                self.session.annotation = replace(annotation, meanings=renamed)
+
+    def export(self, parent: str | Path) -> None:
+        """Write the last result with its report and pictures to a new folder in ``parent``; nothing is ever replaced."""
+        self._write(lambda *what: self._engine.export(Path(parent), *what), self._exported, Doing.WRITING)
+
+    def open_report(self) -> None:
+        """Write the report page of the last result to a temporary folder; whoever shows pages opens it."""
+        self._write(lambda *what: self._engine.page(*what), self._paged, Doing.PAGING)
+
+    def _write(self, make: Callable[..., Fit[Path]], done: Callable[[Path], None], doing: Doing) -> None:
+        answer, report = self.session.answer, self.session.report
+        if answer is None or report is None:
+            self._trouble("result", "There is no checked result yet: train first, and wait for the checks.")
+            return
+        given = self._wishes.names_of(answer)
+        names = given if len(given) == len(answer.unmixing.names) else answer.unmixing.names
+        self._chore(lambda: make(answer, report, names), done, "result", Chore(doing))
+
+    def _exported(self, folder: Path) -> None:
+        self._settle("result")
+        self.session.exported = folder
+
+    def _paged(self, page: Path) -> None:
+        self._settle("result")
+        self.session.page = page
+
+    def set_visible(self, index: int, visible: bool) -> None:
+        """Show or hide an endmember's map."""
+        hidden = self.session.hidden
+        self.session.hidden = hidden - {index} if visible else hidden | {index}
 
     # --- the rest
 
@@ -365,12 +430,29 @@ class Controller(ResultVerbs):
         """The viewer changed its colours."""
         self.session.theme = theme
 
+    def stop(self) -> None:
+        """Cancel the run, and wait for the training thread itself."""
+        job = self.cancel()
+        if job is not None:
+            job.wait(CLOSE_SECONDS)
+
     def close(self) -> None:
-        """Stop everything, and wait for the training thread itself."""
-        run = self._run
-        self._drop_run()
-        self._cancel_chores()
-        if run is not None:
-            run.wait(CLOSE_SECONDS)
-        if self.session.state != "idle":
-            self._finish(None)
+        """Stop everything."""
+        self._chores.cancel()
+        self.stop()
+
+    # --- what the verbs stand on
+
+    def _chore(
+        self, make: Callable[[], Fit[T]], done: Callable[[T], None], step: Step, chore: Chore | None = None
+    ) -> None:
+        """Small work in the background; what goes wrong is a sentence in a step."""
+        self._chores.do(make, done, lambda error: self._trouble(step, str(error)), chore)
+
+    def _trouble(self, step: Step, sentence: str) -> None:
+        self.session.trouble = Trouble(step, sentence)
+
+    def _settle(self, step: Step) -> None:
+        """The user changed a step: what was wrong with it is past."""
+        if self.session.trouble is not None and self.session.trouble.step in (step, "train"):
+            self.session.trouble = None

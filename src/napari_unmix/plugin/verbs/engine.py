@@ -14,18 +14,18 @@ import numpy as np
 from napari_unmix.answer import Fit, Progress, Unmixing
 from napari_unmix.cube import Annotation, BoolArray, Cube, UnmixError
 from napari_unmix.identifiability.report import Report
-from napari_unmix.plugin.facts.adoption import copied
-from napari_unmix.plugin.facts.session import Answer, Survey
+from napari_unmix.plugin.facts.session import Answer, Stage, Survey
 from napari_unmix.spec import MethodSpec
 
 if TYPE_CHECKING:
     from napari_unmix.synthetic import Scene
 
 SURVEYED_PIXELS = 4000
+COPIED_VALUES = 4_000_000  # of an array between two steps, so that a cancel is answered soon
 
 
 def _unmix(cube: Cube, spec: MethodSpec, annotation: Annotation | None) -> Fit[Unmixing]:
-    yield Progress("starting", 0, 1, 0.0)
+    yield Progress(Stage.STARTING, 0, 1, 0.0)
     from napari_unmix.pipeline import unmix
 
     return (yield from unmix(cube, spec, annotation))
@@ -77,6 +77,18 @@ def _read(path: Path) -> Fit[Cube]:
     return read_cube(path)
 
 
+def _copy(data: Any, name: str) -> Fit[Cube]:
+    """Copy (B, H, W) values of any array-like into a cube, pixel-major, a few rows at a time."""
+    bands, height, width = data.shape
+    spectra = np.empty((height, width, bands), np.float32)
+    rows = max(1, COPIED_VALUES // (bands * width))
+    for top in range(0, height, rows):
+        yield Progress(f"reading {name}", top, height, top / height)
+        spectra[top : top + rows] = np.moveaxis(np.asarray(data[:, top : top + rows]), 0, 2)
+    taken = f"Taken from the layer {name}: its first axis holds the {bands} bands."
+    return Cube(spectra, name=name, repairs=(taken,))
+
+
 def _join(cubes: Sequence[Cube]) -> Fit[Cube]:
     yield Progress(f"joining {len(cubes)} cubes", 0, 1, 0.0)
     from napari_unmix.joining import join_cubes
@@ -106,8 +118,6 @@ def _export(parent: Path, answer: Answer, report: Report, names: tuple[str, ...]
     try:
         target = free_folder(parent, f"{name}-{answer.spec.method}")
         return write_run(target, cube, result, report, annotation=answer.annotation, decorate=draw)
-    except UnmixError as error:
-        raise UnmixError(str(error).replace(" with --out", "")) from error  # the command line's remedy
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise UnmixError(f"{parent} cannot be written ({reason}): choose another folder.") from error
@@ -149,7 +159,7 @@ class Engine:
     rebanded: Callable[[Cube, BoolArray], Fit[Cube]] = _rebanded
     survey: Callable[[Cube], Fit[Survey]] = _survey
     read: Callable[[Path], Fit[Cube]] = _read
-    copy: Callable[[Any, str], Fit[Cube]] = copied
+    copy: Callable[[Any, str], Fit[Cube]] = _copy
     join: Callable[[Sequence[Cube]], Fit[Cube]] = _join
     sample: Callable[[], Fit[Scene]] = _sample
     export: Callable[[Path, Answer, Report, tuple[str, ...]], Fit[Path]] = _export

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_unmix.cube import Annotation, Cube, FloatArray
 from napari_unmix.output.composite import composite, sampled
+from napari_unmix.output.palette import rgb
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -16,7 +17,6 @@ ROLE = "napari_unmix"  # metadata key: what the layer is to us
 ADOPTED = "napari_unmix_adopted"  # metadata key: the layer was another's before
 ADVICE = "napari_unmix_advice"  # metadata key: settings that suit the cube
 MARK_PIXELS, MARK_MIDDLE, MARK_HALF_WIDTH = 41, 0.8, 0.18
-LABEL_COLOURS = 64
 
 
 def cube_layers(cube: Cube, advice: Mapping[str, Any] | None = None) -> list[LayerData]:
@@ -112,16 +112,12 @@ def black_to(colour: str) -> Any:
     """A colormap from black to a colour."""
     from napari.utils import Colormap
 
-    return Colormap([[0.0, 0.0, 0.0, 1.0], [*_channels(colour), 1.0]], name=f"to {colour}")
+    return Colormap([[0.0, 0.0, 0.0, 1.0], [*rgb(colour), 1.0]], name=f"to {colour}")
 
 
 def label_colormap(colours: dict[int, str]) -> Any:
     """A labels colormap: unpainted is clear, each label has its colour."""
     from napari.utils import DirectLabelColormap
 
-    table: dict[int | None, Any] = {label: [*_channels(colour), 1.0] for label, colour in colours.items()}
+    table: dict[int | None, Any] = {label: [*rgb(colour), 1.0] for label, colour in colours.items()}
     return DirectLabelColormap(color_dict={0: [0, 0, 0, 0], None: [0.6, 0.6, 0.6, 1.0], **table})
-
-
-def _channels(colour: str) -> list[float]:
-    return [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]

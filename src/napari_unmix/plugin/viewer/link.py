@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from napari.layers import Image
+from napari.layers import Image, Labels
 from napari.utils.notifications import show_error, show_info
 from napari.utils.theme import get_theme
 from psygnal import SignalInstance
@@ -16,19 +16,17 @@ from qtpy.QtCore import QTimer
 
 from napari_unmix.cube import Annotation, Cube, IntArray
 from napari_unmix.output.composite import composite
-from napari_unmix.plugin.facts.adoption import could_be_cube
 from napari_unmix.plugin.facts.colours import annotation_row_colours
 from napari_unmix.plugin.facts.notices import notice
-from napari_unmix.plugin.facts.session import Session, Theme, same_image
+from napari_unmix.plugin.facts.session import Adopted, Session, Theme, same_image
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.viewer import layers as kinds
+from napari_unmix.plugin.viewer.adoption import could_be_cube
 from napari_unmix.plugin.viewer.map_layers import MapLayers
 from napari_unmix.plugin.viewer.marks import Marks
 
-STROKE_MS = 150  # one stroke fires several events: take it in once
-FIT_MS = 100  # the docks that open with the cube change the canvas first
+FIT_MS = 100  # without a change of the canvas: docks that open with the cube take from it first
 CLICK_PIXELS = 4  # a press that moves further is a drag
-UNMIX, SPECTRA = ("napari-unmix", "Unmix"), ("napari-unmix", "Spectra")
 
 
 class ViewerLink:
@@ -42,20 +40,15 @@ class ViewerLink:
         self._layer_connections: list[Callable[[], None]] = []
         self._annotation: Any | None = None
         self._taken: IntArray | None = None  # the labels as the session has them
+        self._pressed_down = False  # a stroke may be under way: it is taken in when it ends
+        self._adopting: list[tuple[Any, Any]] = []  # layers of others that are being copied, with their data then
         self._shown_cube: Cube | None = None
-        self._spectra_offered = False
         self.maps = MapLayers(viewer, session, controller)
         self.marks = Marks(viewer, session, controller, self._brush_size)
-        self._strokes = self._timer(STROKE_MS, self.take_strokes)
-        self._fitting = self._timer(FIT_MS, viewer.reset_view)
-
-    @staticmethod
-    def _timer(milliseconds: int, callback: Callable[[], None]) -> QTimer:
-        timer = QTimer()
-        timer.setSingleShot(True)
-        timer.setInterval(milliseconds)
-        timer.timeout.connect(callback)
-        return timer
+        self._fitting = QTimer()
+        self._fitting.setSingleShot(True)
+        self._fitting.setInterval(FIT_MS)
+        self._fitting.timeout.connect(viewer.reset_view)
 
     # --- connections
 
@@ -66,6 +59,7 @@ class ViewerLink:
         self._listen(viewer.layers.events.removed, self._removed)
         self._listen(viewer.events.theme, self._theme_changed)
         for signal, slot in (
+            (events.adopted, self._adopted),
             (events.cubes, self._show_cubes),
             (events.cube, self._show_cube),
             (events.composite, self._show_composite),
@@ -81,8 +75,7 @@ class ViewerLink:
             self._listen(signal, slot)
         viewer.mouse_drag_callbacks.append(self._pressed)
         self._connections.append(lambda: _discard(viewer.mouse_drag_callbacks, self._pressed))
-        self._controller.hand_overs.append(self.take_strokes)
-        self._connections.append(lambda: _discard(self._controller.hand_overs, self.take_strokes))
+        self.marks.open()
         self.maps.open()
         self._theme_changed()
         for layer in list(viewer.layers):
@@ -90,7 +83,6 @@ class ViewerLink:
 
     def close(self) -> None:
         """Walk the same list back."""
-        self._strokes.stop()
         self.marks.close()
         self._fitting.stop()
         self.maps.close()
@@ -112,19 +104,21 @@ class ViewerLink:
         if cube is not None and role in ("composite", "bands"):
             self._controller.add_cube(cube, layer.metadata.get(kinds.ADVICE))
         elif cube is None and not role and could_be_cube(layer):
-            self._controller.adopt(layer.data, layer.name, partial(self._adopted, layer))
+            self._adopting.append((layer, layer.data))
+            self._controller.adopt(layer.data, layer.name)
         elif self._annotation is None and self._is_annotation(layer, self._session.cube):
             self._watch(layer)
 
-    def _adopted(self, layer: Any, cube: Cube) -> bool:
-        """The layer of somebody else stays as it is and stands for the bands, if it is still there."""
-        if layer not in self._viewer.layers:
-            return False
-        layer.metadata.update({"cube": cube, kinds.ROLE: "bands", kinds.ADOPTED: True})
-        return True
+    def _adopted(self, adopted: Adopted | None) -> None:
+        """The layer of somebody else stays as it is, and stands for the bands."""
+        if adopted is None:
+            return
+        layer = next(layer for layer, data in self._adopting if data is adopted.data)
+        self._adopting = [known for known in self._adopting if known[0] != layer]
+        layer.metadata.update({"cube": adopted.cube, kinds.ROLE: "bands", kinds.ADOPTED: True})
 
     def _is_annotation(self, layer: Any, cube: Cube | None) -> bool:
-        if cube is None or layer._type_string != "labels" or layer.data.shape != cube.shape[:2]:
+        if cube is None or not isinstance(layer, Labels) or layer.data.shape != cube.shape[:2]:
             return False
         other = kinds.layer_cube(layer)
         return other is None or same_image(other, cube)
@@ -133,6 +127,10 @@ class ViewerLink:
         layer = event.value
         self.maps.removed(layer)
         self.marks.removed(layer)
+        for known, data in self._adopting:
+            if known == layer:
+                self._controller.abandon(data)
+        self._adopting = [known for known in self._adopting if known[0] != layer]
         if layer == self._annotation:
             self._unwatch()
             self._controller.set_annotation(None)
@@ -177,8 +175,16 @@ class ViewerLink:
                 layer.visible = True  # it was hidden with another cube
                 self._watch(layer)
                 break
-        self._offer_spectra()
+        self.fit()
+
+    def fit(self) -> None:
+        """Show the whole image, once the canvas has its size."""
         self._fitting.start()
+
+    def wait_on(self) -> None:
+        """The canvas still changes its size: an image that waits to be fitted waits on."""
+        if self._fitting.isActive():
+            self._fitting.start()
 
     def _show_bands(self, cube: Cube) -> None:
         """Other bands are excluded: the layers carry the cube as it is now, the composite avoids them."""
@@ -206,13 +212,6 @@ class ViewerLink:
             if kinds.layer_role(layer) == "composite":
                 layer.data = composite(cube, choice)
                 layer.visible = True
-
-    def _offer_spectra(self) -> None:
-        """Dock the spectra once, when the first cube opens; a user who closes it again has decided."""
-        if self._spectra_offered or not hasattr(self._viewer, "window"):
-            return
-        self._spectra_offered = True
-        self._viewer.window.add_plugin_dock_widget(*SPECTRA)
 
     # --- paint
 
@@ -257,8 +256,9 @@ class ViewerLink:
     def _connect_annotation(self, layer: Any) -> None:
         self._annotation = layer
         layer.brush_size = self._brush_size()
-        for event in (layer.events.paint, layer.events.labels_update, layer.events.data):
-            self._listen_layer(event, self._stroke)
+        # A stroke fires ``paint`` when it ends, a script ``labels_update`` or ``data``, undoing ``set_data`` alone.
+        for event in (layer.events.paint, layer.events.labels_update, layer.events.data, layer.events.set_data):
+            self._listen_layer(event, self._painted)
         self._listen_layer(layer.events.selected_label, self._label_selected)
 
     def _listen_layer(self, signal: Any, slot: Callable[..., None]) -> None:
@@ -266,7 +266,6 @@ class ViewerLink:
         self._layer_connections.append(partial(_disconnect, signal, slot))
 
     def _unwatch(self) -> None:
-        self._strokes.stop()
         for disconnect in self._layer_connections:
             disconnect()
         self._layer_connections, self._annotation, self._taken = [], None, None
@@ -288,13 +287,9 @@ class ViewerLink:
         if state == "training" and self._annotation is not None and self._annotation.mode == "paint":
             self._annotation.mode = "pan_zoom"
 
-    def _stroke(self, event: Any = None) -> None:
-        self._strokes.start()
-
-    def take_strokes(self) -> None:
-        """Hand the painting over, if it changed."""
-        self._strokes.stop()
-        if self._annotation is None:
+    def _painted(self, event: Any = None) -> None:
+        """Hand the painting over, if it changed; in the middle of a stroke its end is waited for."""
+        if self._annotation is None or self._pressed_down:
             return
         labels = np.asarray(self._annotation.data)
         if self._taken is None or not np.array_equal(labels, self._taken):
@@ -321,14 +316,15 @@ class ViewerLink:
     # --- pixels
 
     def _pressed(self, viewer: Any, event: Any) -> Generator[None, None, None]:
-        """A left click without a drag asks for that pixel, also where it paints."""
-        if event.button != 1 or event.modifiers or self._viewer.dims.ndisplay != 2:
-            return
+        """A left click without a drag asks for that pixel, also where it paints. The layer hears of the release after this."""
+        asks = event.button == 1 and not event.modifiers and self._viewer.dims.ndisplay == 2
         start = np.asarray(event.pos, dtype=float)
+        self._pressed_down = True
         yield
         while event.type == "mouse_move":
             yield
-        if np.abs(np.asarray(event.pos, dtype=float) - start).max() <= CLICK_PIXELS:
+        self._pressed_down = False
+        if asks and np.abs(np.asarray(event.pos, dtype=float) - start).max() <= CLICK_PIXELS:
             self._pick(event.position)
 
     def _pick(self, position: Any) -> None:

@@ -29,6 +29,11 @@ class Marks:
         self._turn.setSingleShot(True)
         self._turn.timeout.connect(self._show_pixel)
 
+    def open(self) -> None:
+        """Take away what was marked for a dock that is closed: nobody knows any more what for."""
+        for layer in [layer for layer in self._viewer.layers if kinds.layer_role(layer) == "mark"]:
+            self._viewer.layers.remove(layer)
+
     def pixel_changed(self, pixel: tuple[int, int] | None) -> None:
         """Not in the same turn: the plot answers first."""
         self._turn.start(0)

@@ -15,9 +15,11 @@ from napari_unmix.plugin.window.panels.side import SidePanel
 from napari_unmix.plugin.window.panels.spectra import SpectraPanel
 from napari_unmix.plugin.window.panels.train import TrainPanel
 from napari_unmix.plugin.window.style import style_sheet
+from napari_unmix.plugin.window.wheel import CalmWheel
 from napari_unmix.plugin.window.workspace import workspace_of
 
 NARROWEST, WIDEST, USUAL = 326, 360, 330
+SPECTRA = ("napari-unmix", "Spectra")
 
 
 class _Dock(QWidget):
@@ -31,7 +33,7 @@ class _Dock(QWidget):
         key, workspace = id(self), self.workspace
         workspace.join(key)
         # After ``destroyed`` nothing of this object may be touched, so the slot holds only what it needs.
-        self.destroyed.connect(lambda: workspace.leave(key))
+        self._gone = self.destroyed.connect(lambda: workspace.leave(key))
         workspace.session.events.theme.connect(self._restyle)
         self._restyle()
 
@@ -53,6 +55,11 @@ class _Dock(QWidget):
         self.leave()
         super().closeEvent(event)
 
+    def resizeEvent(self, event: Any) -> None:
+        """Docks come and go in many small steps, and the canvas with them."""
+        self.workspace.link.wait_on()
+        super().resizeEvent(event)
+
     def place(self) -> None:
         """Where the dock goes when it is new."""
 
@@ -61,6 +68,7 @@ class _Dock(QWidget):
         if not self._left:
             self._left = True
             self.workspace.session.events.theme.disconnect(self._restyle, missing_ok=True)
+            self.destroyed.disconnect(self._gone)  # by then the workspace may be gone too
             self.stop_listening()
             self.workspace.leave(id(self))
 
@@ -69,10 +77,12 @@ class _Dock(QWidget):
 
 
 class UnmixDock(_Dock):
-    """The five steps."""
+    """The five steps. With a cube it brings the spectra, once it stands itself: a dock in the making opens no other."""
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)
+        self._window = getattr(napari_viewer, "window", None)  # a viewer model has none
+        self._stands = False
         session, controller = self.workspace.session, self.workspace.controller
         self.panels = [
             panel(session, controller) for panel in (CubePanel, SidePanel, MethodPanel, TrainPanel, ResultPanel)
@@ -89,11 +99,25 @@ class UnmixDock(_Dock):
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(steps)
+        self._calm_wheel = CalmWheel(scroll)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
         self.setMinimumWidth(NARROWEST)
         self.setMaximumWidth(WIDEST)
+        session.events.cube.connect(self._offer_spectra)
+
+    def place(self) -> None:
+        """It stands: what it brings may come."""
+        self._stands = not self._left
+        self._offer_spectra()
+
+    def _offer_spectra(self, *_: Any) -> None:
+        """Dock the spectra when there is a cube, unless they stood before: a user who closed them has decided."""
+        workspace = self.workspace
+        if self._stands and workspace.session.cube is not None and not workspace.spectra_stood and self._window:
+            self._window.add_plugin_dock_widget(*SPECTRA)
+            QTimer.singleShot(0, workspace.link.fit)  # they take from the canvas, once they are in their place
 
     def sizeHint(self) -> QSize:
         """The usual width, and as much height as there is."""
@@ -102,11 +126,13 @@ class UnmixDock(_Dock):
     def leave(self) -> None:
         """Closing this dock stops the training thread itself, also where the spectra stay open."""
         if not self._left:
-            self.workspace.controller.close()
+            self.workspace.controller.stop()
         super().leave()
 
     def stop_listening(self) -> None:
         """Let go of the session."""
+        self._stands = False
+        self.workspace.session.events.cube.disconnect(self._offer_spectra, missing_ok=True)
         for panel in self.panels:
             panel.disconnect_all()
 
@@ -116,6 +142,7 @@ class SpectraDock(_Dock):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)
+        self.workspace.spectra_stood = True
         self.panel = SpectraPanel(self.workspace.session, self.workspace.controller)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)

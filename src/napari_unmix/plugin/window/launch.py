@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import napari
 
+from napari_unmix.plugin.verbs.engine import Engine
+from napari_unmix.plugin.window.workspace import workspace_of
+
 PLUGIN = "napari-unmix"
 SAMPLE = "synthetic_mixture"
 
 
-def open_viewer(path: str | None = None, *, sample: bool = False, block: bool = True) -> napari.Viewer:
+def open_viewer(
+    path: str | None = None, *, sample: bool = False, block: bool = True, engine: Engine | None = None
+) -> napari.Viewer:
     """Open napari with both docks, and with a cube or the sample scene, ready to press Train.
 
-    ``block`` runs the event loop until the window is closed. The file is read by this plugin: napari would ask
+    ``engine`` drives the runs. ``block`` runs the event loop until the window is closed. The file is read by this plugin: napari would ask
     which reader to take, as its own claims some of the same endings.
     """
     viewer = napari.Viewer(title="napari-unmix", show_welcome_screen=False)
+    workspace_of(viewer, engine)
     viewer.window.add_plugin_dock_widget(PLUGIN, "Unmix")
     viewer.window.add_plugin_dock_widget(PLUGIN, "Spectra")
     if path is not None:

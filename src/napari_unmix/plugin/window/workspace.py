@@ -9,6 +9,7 @@ from qtpy.QtCore import QThreadPool
 
 from napari_unmix.plugin.facts.session import Session
 from napari_unmix.plugin.verbs.controller import Controller
+from napari_unmix.plugin.verbs.engine import Engine
 from napari_unmix.plugin.verbs.runners import run_in_thread
 from napari_unmix.plugin.viewer.link import ViewerLink
 
@@ -16,15 +17,24 @@ EXIT_MS = 10_000
 
 
 class Workspace:
-    """The two halves of one viewer, joined."""
+    """The two halves of one viewer, joined. Nothing of the viewer is touched before the first dock joins.
 
-    def __init__(self, viewer: Any) -> None:
+    ``spectra_stood`` says whether the spectra were docked: offered once, whoever closes them has decided.
+    """
+
+    def __init__(self, viewer: Any, engine: Engine | None = None) -> None:
         self.session = Session()
-        self.controller = Controller(self.session, run_in_thread)
+        self.controller = Controller(self.session, run_in_thread, engine)
         self.link = ViewerLink(viewer, self.session, self.controller)
+        self.spectra_stood = False
         self._docks: set[int] = set()
         self._closed = False
-        self.link.open()
+
+    def join(self, dock: int) -> None:
+        """A dock comes; with the first one the viewer is listened to, and what is open in it is taken."""
+        self._docks.add(dock)
+        if len(self._docks) == 1:
+            self.link.open()
 
     def leave(self, dock: int) -> None:
         """A dock goes; with the last one everything stops."""
@@ -45,19 +55,18 @@ class Workspace:
         self.link.close()
         self.controller.close()
 
-    def join(self, dock: int) -> None:
-        """A dock comes."""
-        self._docks.add(dock)
-
 
 _open: dict[int, Workspace] = {}
 
 
-def workspace_of(viewer: Any) -> Workspace:
-    """The workspace of a viewer. Each dock gets another proxy; a viewer hashes by identity, and so do these."""
+def workspace_of(viewer: Any, engine: Engine | None = None) -> Workspace:
+    """The workspace of a viewer; a new one drives ``engine``.
+
+    Each dock gets another proxy of the viewer; a viewer hashes by identity, and so do these.
+    """
     key = hash(viewer)
     if key not in _open:
-        _open[key] = Workspace(viewer)
+        _open[key] = Workspace(viewer, engine)
     return _open[key]
 
 

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QLineEdit, QSizePolic
 from napari_unmix.cube import Cube
 from napari_unmix.output.composite import COMPOSITES, has_colours
 from napari_unmix.plugin.facts.band_ranges import excluded_text, says
-from napari_unmix.plugin.facts.session import Session, joinable, same_image
+from napari_unmix.plugin.facts.session import Doing, Session, doing, joinable, same_image
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.join import JoinEditor
 from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_property, text
@@ -94,7 +94,7 @@ class CubePanel(Step):
         self._join.setVisible(len(candidates) > 1)
         self._joiner.setVisible(len(candidates) > 1 and self._join.isChecked())
         self._joiner.show_cubes(candidates)
-        reading = session.chore.startswith(("reading", "mixing", "joining"))
+        reading = doing(session) in (Doing.READING, Doing.MIXING, Doing.JOINING)
         say(self._chore, f"{session.chore} …" if reading else "")
         self._open.setEnabled(not reading)
         self._sample.setEnabled(not reading)

@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QSizePolicy, QSpinBox, QToolButton, QWidget
 
 from napari_unmix.plugin.facts.form import FormField, form_fields
-from napari_unmix.plugin.facts.session import Session
+from napari_unmix.plugin.facts.session import Doing, Session, doing
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.controls import control, keep_from_wheel
 from napari_unmix.plugin.window.panels.step import Step, button, row, say, text
@@ -80,7 +80,7 @@ class MethodPanel(Step):
         suggestion = f"auto ({session.suggested})" if session.suggested is not None else "auto"
         self._endmembers.setSpecialValueText(suggestion)
         self._endmembers.setValue(AUTO if spec.endmembers == "auto" else int(spec.endmembers))
-        counting = session.chore == "counting materials"
+        counting = doing(session) is Doing.COUNTING
         say(self._note, "counting materials …" if counting else "")
         if self._form is None or self._form.method != spec.method:
             self._rebuild()

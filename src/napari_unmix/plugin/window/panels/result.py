@@ -13,9 +13,8 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QToolBut
 from napari_unmix.cube import FloatArray
 from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.plugin.facts.colours import endmember_palette
-from napari_unmix.plugin.facts.session import Session, out_of_date, running, shown, shown_names
+from napari_unmix.plugin.facts.session import Doing, Session, doing, out_of_date, running, shown, shown_names
 from napari_unmix.plugin.verbs.controller import Controller
-from napari_unmix.plugin.verbs.result_verbs import EXPORTING, PAGING
 from napari_unmix.plugin.window.panels.icons import eye_icon
 from napari_unmix.plugin.window.panels.reveal import edited
 from napari_unmix.plugin.window.panels.step import Step, button, paint_swatch, row, say, set_property, swatch, text
@@ -141,7 +140,7 @@ class ResultPanel(Step):
 
     def _show_export(self, *_: Any) -> None:
         session = self.session
-        writing = session.chore in (EXPORTING, PAGING)
+        writing = doing(session) in (Doing.WRITING, Doing.PAGING)
         self._export_row.setVisible(session.answer is not None)
         for control in (self._export, self._page):
             control.setEnabled(session.report is not None and not writing)

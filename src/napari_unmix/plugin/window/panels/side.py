@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_unmix.auxiliary import FEWEST_PIXELS_OF_A_REGION
 from napari_unmix.cube import Meaning
+from napari_unmix.output.palette import rgb
 from napari_unmix.plugin.facts.colours import annotation_row_colours, painted_labels
 from napari_unmix.plugin.facts.session import Session, recommended_regions
 from napari_unmix.plugin.verbs.controller import Controller
@@ -202,5 +203,5 @@ class LabelRow(QWidget):
 
 
 def _readable_on(colour: str) -> str:
-    red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
-    return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#ffffff"
+    red, green, blue = rgb(colour)
+    return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.55 else "#ffffff"

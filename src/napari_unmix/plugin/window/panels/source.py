@@ -8,14 +8,16 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QAction, QKeyEvent, QMouseEvent
 from qtpy.QtWidgets import QMenu, QPushButton, QSizePolicy
 
-from napari_unmix.auxiliary import GENERATORS, HEAD, PAINTED, statuses
-from napari_unmix.auxiliary.information import in_use
+from napari_unmix.auxiliary import GENERATORS, statuses
+from napari_unmix.auxiliary.information import Heads, in_use
+from napari_unmix.auxiliary.labelling import FEWEST_REGIONS
 from napari_unmix.auxiliary.names import ALONE, GENERATOR_NAMES, generator_names
 from napari_unmix.plugin.facts.session import Session, acquisition_count
 from napari_unmix.plugin.verbs.controller import Controller
 
 AUTO_TIP = "Painted regions where there are any, else superpixels, within each acquisition where there are several."
 SINGLE_TIP = "Needs a cube of several acquisitions: open them, then Join… in step 1."
+HEADS = Heads(painted="Painted pixels: their regions.", all_pixels="All pixels: ")
 MOST_LETTERS = 21  # longer combinations do not fit the button
 
 
@@ -110,10 +112,8 @@ def status_lines(session: Session, choice: str, regions: int, usable: int | None
     if "acquisition" in generator_names(choice) and acquisition_count(session) == 1:
         return "This cube is one acquisition: join cubes in step 1, or choose another source."
     painted, acquisitions = regions > 0, acquisition_count(session)
-    enough = {} if usable is None else {"usable": usable}
-    said = statuses(choice, painted=painted, acquisitions=acquisitions, **enough)
-    lines = [line.replace(f"{HEAD}{PAINTED}", "Painted pixels: their regions") for line in said]
-    lines = [line.replace(HEAD, "All pixels: ") for line in lines]
+    enough = FEWEST_REGIONS if usable is None else usable
+    lines = [*statuses(choice, painted=painted, acquisitions=acquisitions, usable=enough, heads=HEADS)]
     if painted and not in_use(choice, painted=painted, acquisitions=acquisitions):
         lines.append("Unpainted pixels: no side information of their own.")
     sign = "• " if len(lines) > 1 else ""

@@ -9,7 +9,7 @@ from qtpy.QtCore import QPointF, QSize
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import QLabel, QProgressBar, QSizePolicy, QWidget
 
-from napari_unmix.plugin.facts.session import Session, out_of_date, running
+from napari_unmix.plugin.facts.session import Session, Stage, out_of_date, running
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_property, text
 
@@ -84,8 +84,8 @@ class TrainPanel(Step):
         say(self._stage, stage_text(session))
         self._left.setText(self._time_left(progress.fraction))
         if progress.loss is not None:
-            if progress.stage.rstrip("0123456789 of") != self._loss_stage:
-                self._loss_stage = progress.stage.rstrip("0123456789 of")
+            if progress.stage != self._loss_stage:
+                self._loss_stage = progress.stage
                 self._curve.clear()
             self._loss.setText(f"loss {progress.loss:.4g}")
             self._curve.add(progress.loss, session.theme.accent)
@@ -126,11 +126,11 @@ def stage_text(session: Session) -> str:
     if session.state == "paused":
         return f"paused: {progress.stage}"
     if session.state == "checking":
-        return "" if progress.stage == "done" else f"{progress.stage} …"
+        return "" if progress.stage is Stage.DONE else f"{progress.stage} …"
     if session.state == "idle":
-        if progress.stage == "done" and session.answer is not None:
+        if progress.stage is Stage.DONE and session.answer is not None:
             return "" if out_of_date(session) else f"done in {session.answer.unmixing.seconds:.1f} s"
-        if progress.stage == "cancelled":
+        if progress.stage is Stage.CANCELLED:
             kept = "the last result stays" if session.answer is not None else "the maps show where it stopped"
             return f"cancelled: {kept}" if session.preview is not None or session.answer is not None else "cancelled"
     return progress.stage

@@ -1,0 +1,37 @@
+"""What is kept for each open image. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Generic, TypeVar
+
+from napari_unmix.cube import Cube
+from napari_unmix.plugin.facts.session import same_image
+
+T = TypeVar("T")
+
+
+class ByImage(Generic[T]):
+    """One value per image: a cube with other bands excluded shares its spectra, and finds the same value."""
+
+    def __init__(self) -> None:
+        self._items: list[tuple[Cube, T]] = []
+
+    def get(self, cube: Cube, default: T) -> T:
+        """The value of this image."""
+        return next((value for known, value in self._items if same_image(known, cube)), default)
+
+    def put(self, cube: Cube, value: T) -> None:
+        """Keep a value in place of what was kept for this image."""
+        self._items = [item for item in self._items if not same_image(item[0], cube)] + [(cube, value)]
+
+    def pop(self, cube: Cube, default: T) -> T:
+        """The value of this image, which is kept no longer."""
+        value = self.get(cube, default)
+        self._items = [item for item in self._items if not same_image(item[0], cube)]
+        return value
+
+    def keep_only(self, cubes: Iterable[Cube]) -> None:
+        """Forget the other images."""
+        kept = tuple(cubes)
+        self._items = [item for item in self._items if any(same_image(item[0], cube) for cube in kept)]
