@@ -14,6 +14,7 @@ from napari_unmix.geometry.counting import suggest_endmembers
 from napari_unmix.identifiability.assess import assess_solution
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.contract import Problem, Solution, implementation
+from napari_unmix.model.threads import steps_on_one_thread
 from napari_unmix.preconditions import FEWEST_ENDMEMBERS, check_size, check_values
 from napari_unmix.spec import MethodSpec
 
@@ -32,6 +33,7 @@ def unmix(cube: Cube, spec: MethodSpec, annotation: Annotation | None = None) ->
     return _lift(problem, solution, _notes(problem, cube, annotation), time.perf_counter() - start)
 
 
+@steps_on_one_thread
 def assess(cube: Cube, result: Unmixing) -> Fit[Report]:
     """Check what may be claimed of a result: a generator that yields ``Progress`` and returns the ``Report``."""
     return (yield from assess_solution(cube, result))

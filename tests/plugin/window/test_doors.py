@@ -198,7 +198,9 @@ def quick_fit(cube: Cube, spec: Any, annotation: Any) -> Fit[Unmixing]:
 def quick_check(cube: Cube, result: Unmixing) -> Fit[Report]:
     """One check."""
     yield Progress("checking", 0, 1, 0.0)
-    return Report("partly", "Partly.", (Check("enough regions", "doubtful", 0, 3, "No region.", "Paint."),))
+    return Report(
+        "partly", "Partly.", (Check("enough regions", "doubtful", 0, 3, "No region.", "Paint.", role="required"),)
+    )
 
 
 def test_every_way_in_leads_to_a_clicked_pixel(walked: Any) -> None:

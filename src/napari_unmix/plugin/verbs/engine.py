@@ -140,11 +140,10 @@ def _page(answer: Answer, report: Report, names: tuple[str, ...]) -> Fit[Path]:
 
 
 def _warm_up() -> Fit[None]:
-    """Import torch before it is needed: the first Adam imports for seconds. Leave a core to the window."""
+    """Import torch before it is needed: the first Adam imports for seconds. Fits and reports leave a core to the window themselves."""
     yield Progress("warming up", 0, 1, 0.0)
     import torch
 
-    torch.set_num_threads(max(1, torch.get_num_threads() - 1))
     yield Progress("warming up", 1, 2, 0.5)
     torch.optim.Adam([torch.zeros(1, requires_grad=True)])
 
