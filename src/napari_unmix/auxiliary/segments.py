@@ -6,7 +6,6 @@ import numpy as np
 
 from napari_unmix.auxiliary.labelling import FEWEST_SEGMENTS, MOST_SEGMENTS, PIXELS_PER_SEGMENT, numbered
 from napari_unmix.cube import Cube, FloatArray, IntArray
-from napari_unmix.rows.subspace import affine_subspace
 
 COMPONENTS = 4
 COMPACTNESS = 0.1
@@ -47,4 +46,9 @@ def second_half(spectra: FloatArray, fewest: int = 1) -> FloatArray:
 
 def principal_scores(spectra: FloatArray, components: int) -> FloatArray:
     """(N, K) scores of the leading principal components, K at most ``components``."""
-    return affine_subspace(spectra, components).scores(spectra) if len(spectra) else spectra[:, :components]
+    # The signs are LAPACK's: with those of ``affine_subspace`` the superpixels of some scenes are cut otherwise, for SLIC reads the scores' range.
+    if not len(spectra):
+        return spectra[:, :components]
+    centred = spectra - spectra.mean(axis=0)
+    _, vectors = np.linalg.eigh(centred.T @ centred)
+    return np.asarray(centred @ vectors[:, ::-1][:, :components])
