@@ -23,6 +23,7 @@ from torch import Tensor
 from napari_unmix.answer import ContrastFound, Recipe, Redraw
 from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION
 from napari_unmix.cube import FloatArray, IntArray, UnmixError
+from napari_unmix.regions.acceptance import without_brightness
 from napari_unmix.rows.subspace import Subspace, affine_subspace
 
 # Beyond this many pixels the classifier changes by less than the noise, and a step would be slow.
@@ -95,14 +96,17 @@ class Contrast(Recipe):
     kind: Literal["contrast"] = "contrast"
 
     def again(self, redraw: Redraw, start: FloatArray) -> Generator[Any, None, FloatArray]:
-        painted = redraw.regions > 0
-        found = yield from linear_gcl(redraw.spectra[painted], redraw.regions[painted], [start], redraw.noise)
+        spectra, regions, noise = without_brightness(
+            redraw.spectra, redraw.regions, redraw.noise, start, redraw.inversion
+        )
+        painted = regions > 0
+        found = yield from linear_gcl(spectra[painted], regions[painted], [start], noise)
         return np.asarray(found.endmembers)
 
 
 def usable_regions(regions: IntArray) -> IntArray:
     """Labels ≥ 1 with at least ``FEWEST_PIXELS_OF_A_REGION`` pixels."""
-    counts = np.bincount(regions)
+    counts = np.bincount(regions, minlength=1)
     counts[0] = 0
     return np.asarray(np.flatnonzero(counts >= FEWEST_PIXELS_OF_A_REGION))
 

@@ -21,7 +21,7 @@ def tell_apart(subject: Subject, refits: Refits, generator: np.random.Generator)
     rows = rows[some_rows(len(rows), generator)]
     try:
         found = yield from silently(linear_gcl(spectra[rows], regions[rows], [subject.endmembers], noise))
-    except UNSOLVABLE:  # regions that nothing tells apart, or that are told apart without error
+    except UNSOLVABLE:
         return refits
     endmembers = np.asarray(found.endmembers)
     if not np.isfinite(endmembers).all():

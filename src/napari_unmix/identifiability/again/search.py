@@ -8,13 +8,14 @@ import numpy as np
 import torch
 
 from napari_unmix.answer import Redraw
-from napari_unmix.cube import FloatArray, IntArray
+from napari_unmix.cube import FloatArray, IntArray, UnmixError
 from napari_unmix.geometry.search import find_endmembers
 from napari_unmix.identifiability.again.refits import Refits, Steps, like_the_result, silently, some_rows
 from napari_unmix.identifiability.subject import Subject
 from napari_unmix.rows.alignment import match_endmembers
 
-UNSOLVABLE = (np.linalg.LinAlgError, torch.linalg.LinAlgError)  # type: ignore[attr-defined]
+# Regions that nothing tells apart, or that are told apart without error; or too few pixels of too few of them.
+UNSOLVABLE = (np.linalg.LinAlgError, torch.linalg.LinAlgError, UnmixError)  # type: ignore[attr-defined]
 SEARCHED_PIXELS = 3000
 
 
@@ -30,7 +31,7 @@ def found_again(
     redraw = Redraw(spectra, regions, subject.noise, subject.inversion, generator)
     try:
         found = yield from silently(subject.recipe.again(redraw, subject.endmembers))
-    except UNSOLVABLE:  # regions that nothing tells apart, or that are told apart without error
+    except UNSOLVABLE:
         return None
     return like_the_result(subject, found) if np.isfinite(found).all() else None
 

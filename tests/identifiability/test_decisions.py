@@ -1,0 +1,494 @@
+"""Made-up numbers in, one word out: every threshold of the judge from both its sides, on subjects that no method fitted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_unmix.answer import Findings, MixingFound, MomentsFound, PriorFound, Recipe, RestartsFound, Unmixing, drain
+from napari_unmix.geometry.found import Found
+from napari_unmix.geometry.recipes import MinimumVolume, PlaneArchetypes, Strokes, VertexPicks
+from napari_unmix.identifiability.again.refits import (
+    Refits,
+    Twin,
+    abundance_change,
+    like_the_result,
+    moments_misfit,
+    some_rows,
+    traders,
+)
+from napari_unmix.identifiability.again.search import found_again, repeatable
+from napari_unmix.identifiability.assess import confirmed
+from napari_unmix.identifiability.checks import (
+    different_enough,
+    enough_regions,
+    every_material_varies,
+    geometry,
+    injective_mixing,
+    model_fits,
+    rank_of_alpha,
+    side_information,
+    simulated_twin,
+    stable,
+)
+from napari_unmix.identifiability.concentrations import alpha_by_region, varying
+from napari_unmix.identifiability.errors import expected_abundance_rmse, expected_angle, noise_rmse, twin_degrees
+from napari_unmix.identifiability.subject import Subject
+from napari_unmix.methods.registry import spec_class
+from napari_unmix.regions.contrast import Contrast
+from napari_unmix.regions.moments import MomentFit, RegionMoments
+from napari_unmix.rows.metrics import spectral_angle
+from napari_unmix.rows.subspace import Excess
+
+BANDS, NOISE, PIXELS = 24, 0.01, 900
+GENERATOR = np.random.default_rng(0)
+PLACE = np.linspace(0, 1, BANDS)
+ENDMEMBERS = np.array([0.2 + 0.6 * np.exp(-(((PLACE - centre) / 0.18) ** 2)) for centre in (0.15, 0.5, 0.85)])
+OFF = np.cos(7 * np.pi * PLACE)  # a direction off all of them, to turn towards
+OFF = OFF - OFF @ np.linalg.pinv(ENDMEMBERS) @ ENDMEMBERS
+OFF = OFF / np.linalg.norm(OFF)
+# α of nine regions: all materials vary, and it spans all directions.
+ALPHA = 1.0 + 8.0 * np.random.default_rng(1).dirichlet(np.ones(3) * 0.7, size=9) * np.linspace(0.5, 2, 9)[:, None]
+REGIONS = np.repeat(np.arange(1, 10), PIXELS // 9)
+ABUNDANCES = np.vstack([GENERATOR.dirichlet(row, PIXELS // 9) for row in ALPHA])
+RESIDUAL = GENERATOR.normal(size=(PIXELS, BANDS)) * np.sqrt((BANDS - 2) / BANDS)  # as a fit leaves it
+
+
+def subject(
+    *,
+    regions: np.ndarray = REGIONS,
+    residual: float = 1.0,
+    light: np.ndarray | None = None,
+    method: str = "ivae",
+    recipe: Recipe | None = None,
+    **found: object,
+) -> Subject:
+    """A subject that sums to one (brightness free where ``light`` is given), with ``residual`` times its noise."""
+    findings = Findings(
+        recipe=PlaneArchetypes(space="affine") if recipe is None else recipe,
+        noise=NOISE,
+        declared_regions=9,
+        sources=("painted regions",),
+        prior=PriorFound(chosen="dirichlet", evidence={"dirichlet": 1.0}),
+    ).model_copy(update=found)
+    shown = np.ones(PIXELS) if light is None else light
+    result = Unmixing(
+        ENDMEMBERS,
+        ABUNDANCES.reshape(30, 30, 3).astype(np.float32),
+        None,
+        None if light is None else light.reshape(30, 30),
+        np.zeros((30, 30)),
+        ("rock", "soil", "tree"),
+        spec_class(method)(method=method, endmembers=3, illumination=light is not None),
+        findings=findings,
+    )
+    spectra = shown[:, None] * (ABUNDANCES @ ENDMEMBERS) + residual * NOISE * RESIDUAL
+    return Subject(result, spectra, ENDMEMBERS, ABUNDANCES, shown, regions, np.ones((30, 30), bool), NOISE, ALPHA, None)
+
+
+def turned(degrees: float, which: tuple[int, ...] = (0, 1, 2)) -> np.ndarray:
+    """The endmembers, these turned by so many degrees."""
+    found = ENDMEMBERS.copy()
+    for k in which:
+        length = np.linalg.norm(found[k])
+        found[k] = np.cos(np.radians(degrees)) * found[k] + np.sin(np.radians(degrees)) * length * OFF
+    return found
+
+
+def twins(*degrees: float, rmse: float = 0.01) -> tuple[Twin, ...]:
+    return tuple(Twin(turned(angle), rmse) for angle in degrees)
+
+
+def moment_fit(**changes: object) -> Refits:
+    """Moments of nine regions, and a fit to them that is the result's."""
+    moments = RegionMoments(
+        means=np.zeros((9, 2)),
+        covariances=np.tile(np.eye(2), (9, 1, 1)),
+        counts=np.full(9, 100.0),
+        noise=np.full(2, 0.1),
+        spread=np.ones(2),
+        basis=np.eye(2, BANDS),
+        origin=np.zeros(BANDS),
+    )
+    share = ALPHA / ALPHA.sum(axis=1, keepdims=True)
+    fit = MomentFit(ENDMEMBERS, share, ALPHA.sum(axis=1), 1.0, 12, 0.05, np.full(3, 0.01))
+    return Refits(moments=moments, moment_fit=replace(fit, **changes))  # type: ignore[arg-type]
+
+
+def only(count: int) -> np.ndarray:
+    return np.where(count >= REGIONS, REGIONS, 0)
+
+
+# --- 1 enough, 2 different
+
+
+@pytest.mark.parametrize(("usable", "word"), [(2, "fail"), (3, "doubtful"), (6, "doubtful"), (7, "pass")])
+def test_three_regions_are_needed_and_two_times_the_materials_and_one_recommended(usable: int, word: str) -> None:
+    check = enough_regions.check(subject(regions=only(usable)), Refits())
+    assert (check.status, check.value, check.threshold) == (word, usable, 7)
+    assert ("Paint" in check.remedy) is (word != "pass")
+    if word == "doubtful":
+        assert (check.precedence, "fewer than recommended" in check.limit) == (98, True)
+    if word == "fail":
+        assert check.precedence == 1
+
+
+def test_a_region_of_29_pixels_does_not_count() -> None:
+    labels = only(7)
+    labels[np.flatnonzero(labels == 7)[29:]] = 0
+    check = enough_regions.check(subject(regions=labels), Refits())
+    assert (check.value, check.numbers["painted"]) == (6, 7)
+    labels[np.flatnonzero(REGIONS == 7)[29]] = 7
+    assert enough_regions.check(subject(regions=labels), Refits()).value == 7
+
+
+@pytest.mark.parametrize(
+    ("method", "sources", "words"),
+    [
+        ("vca-fcls", (), "no side information"),
+        ("ivae", ("superpixels",), "made from superpixels"),
+        ("ivae", ("acquisition",), "0 acquisitions with"),
+        ("ivae", ("none",), "0 painted regions with"),
+    ],
+)
+def test_what_the_regions_are_is_said(method: str, sources: tuple[str, ...], words: str) -> None:
+    seen = subject(regions=only(0), method=method, sources=sources)
+    check = enough_regions.check(seen, Refits())
+    assert (check.status, words in check.sentence) == ("fail", True)
+    assert ("made from" in check.sentence) is (sources in (("superpixels",), ("acquisition",)) and method == "ivae")
+
+
+@pytest.mark.parametrize(
+    ("error", "word"), [(0.119, "pass"), (0.12, "doubtful"), (0.2, "doubtful"), (0.201, "fail"), (np.inf, "fail")]
+)
+def test_vertices_known_to_an_eighth_of_the_simplex_are_different_enough(error: float, word: str) -> None:
+    check = different_enough.check(subject(), moment_fit(relative_error=error))
+    assert (check.status, check.holds) == (word, word == "pass")
+    assert ("without bound" in check.sentence) == np.isinf(error)
+    assert "can trade" in check.limit
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        (subject(regions=only(2)), "three regions of 30 pixels"),
+        (subject(), "sum to one on the spectra"),
+        (subject(light=np.ones(PIXELS)), "vary more than noise"),
+    ],
+    ids=["few", "sum to one", "light"],
+)
+def test_why_differences_were_not_measured(seen: Subject, words: str) -> None:
+    check = different_enough.check(seen, Refits())
+    assert (check.status, check.limit, words in check.sentence) == ("doubtful", "", True)
+
+
+# --- 3 twins, 8 stable
+
+
+@pytest.mark.parametrize(("degrees", "word"), [(1.49, "pass"), (1.51, "doubtful"), (1.99, "doubtful"), (2.01, "fail")])
+def test_twins_may_miss_by_two_degrees(degrees: float, word: str) -> None:
+    check = simulated_twin.check(subject(), Refits(twins=twins(degrees, degrees, degrees)))
+    assert (check.status, check.holds) == (word, word != "fail")
+    assert check.value == pytest.approx(degrees)
+
+
+def test_one_twin_that_missed_its_optimum_does_not_decide() -> None:
+    made = Refits(twins=twins(0.5, 0.5, 40.0))
+    assert twin_degrees(subject(), made) == pytest.approx(0.5)
+    assert simulated_twin.check(subject(), made).status == "pass"
+    assert expected_angle(subject(), made) > 20  # what is promised is careful
+
+
+@pytest.mark.parametrize(("without_regions", "factor"), [(True, 2.0), (False, 1.0)])
+def test_leaving_out_regions_is_a_jackknife(without_regions: bool, factor: float) -> None:
+    """Of n = 5 parts that are all θ away, the spread is √(n − 1) θ without regions, θ on other draws of pixels."""
+    made = Refits(parts=tuple(turned(0.4) for _ in range(5)), without_regions=without_regions)
+    assert stable.parts_degrees(subject(), made) == pytest.approx(0.4 * factor)
+    assert stable.parts_degrees(subject(), Refits()) is None
+
+
+@pytest.mark.parametrize(("degrees", "word"), [(0.99, "pass"), (1.01, "doubtful"), (2.99, "doubtful"), (3.01, "fail")])
+def test_parts_may_move_by_three_degrees(degrees: float, word: str) -> None:
+    check = stable.check(subject(), Refits(parts=(turned(degrees),)))
+    assert (check.status, check.holds) == (word, word != "fail")
+
+
+@pytest.mark.parametrize(
+    ("second", "apart", "word"),
+    [(0.981, 0.051, "doubtful"), (0.981, 0.049, "pass"), (0.979, 0.9, "pass"), (1.5, 0.9, "doubtful")],
+)
+def test_restarts_count_where_they_are_as_likely(second: float, apart: float, word: str) -> None:
+    told = RestartsFound(starts=("a", "b"), evidence=(1.0, second), chosen="a", abundance_rms_to_chosen=(0.0, apart))
+    check = stable.check(subject(restarts=told), Refits(parts=(turned(0.1),)))
+    assert check.status == word
+    assert stable.restarts_rmse(subject()) is None
+
+
+def test_restarts_alone_are_a_check_but_not_one_of_the_endmembers() -> None:
+    told = RestartsFound(starts=("a", "b"), evidence=(1.0, 1.0), chosen="a", abundance_rms_to_chosen=(0.0, 0.01))
+    check = stable.check(subject(restarts=told), Refits())
+    assert (check.status, "were not refitted" in check.sentence) == ("pass", True)
+    assert stable.check(subject(), Refits()).status == "not applicable"
+
+
+def test_the_opinion_without_a_dirichlet_is_told_beside_the_spread() -> None:
+    check = stable.check(subject(), Refits(parts=(turned(0.1),), contrastive=turned(4.0)))
+    assert check.numbers["contrastive_degrees"] == pytest.approx(4.0)
+    assert "4.0° away" in check.sentence
+
+
+# --- 4 varies, 5 rank
+
+
+def test_a_spread_is_freed_of_what_sampling_makes() -> None:
+    """The same estimates: of many pixels their spread is the material's own, of few it is the sampling's."""
+    alpha = np.array([[2.0, 4, 6], [2.4, 4, 6], [1.6, 4, 6], [2.0, 4, 6]])
+    many = varying(alpha, np.full(4, 1e7))[2]
+    assert many[0] == pytest.approx(alpha[:, 0].std(ddof=1) / 2.0, rel=1e-3)
+    np.testing.assert_allclose(many[1:], 0, atol=1e-9)
+    assert varying(alpha, np.full(4, 20.0))[2][0] == 0
+    some = varying(alpha, np.full(4, 1000.0))[2][0]
+    assert 0 < some < many[0]
+    chi, freedom, _ = varying(alpha, np.full(4, 1e7))
+    assert (chi[0] > 1e3, chi[1] < 1e-9, freedom) == (True, True, 3)
+
+
+def columns(spread: float) -> np.ndarray:
+    """α of nine regions whose first column has this relative spread, the others more."""
+    ramp = np.linspace(-1, 1, 9)
+    ramp = ramp / ramp.std(ddof=1)
+    alpha = np.column_stack([4 * (1 + spread * ramp), 5 * (1 + 0.5 * ramp[::-1]), 6 * (1 + 0.5 * np.abs(ramp))])
+    return np.asarray(alpha)
+
+
+@pytest.mark.parametrize(
+    ("spread", "word"), [(0.181, "pass"), (0.179, "doubtful"), (0.121, "doubtful"), (0.119, "fail")]
+)
+def test_a_material_varies_from_eighteen_per_cent_on(spread: float, word: str) -> None:
+    seen = replace(subject(), alpha=columns(spread))
+    made = moment_fit()
+    assert made.moments is not None
+    sure = replace(made, moments=replace(made.moments, counts=np.full(9, 1e8)))
+    check = every_material_varies.check(seen, sure)
+    assert check.status == word
+    assert ("rock" in check.sentence, "soil" in check.sentence) == (True, False)
+    assert ("hardly changes" in check.limit, "does not change" in check.limit) == (word == "doubtful", word == "fail")
+
+
+def test_one_region_or_no_dirichlet_varies_nothing() -> None:
+    assert (
+        every_material_varies.check(replace(subject(regions=only(1)), alpha=ALPHA), Refits()).status == "not applicable"
+    )
+    assert alpha_by_region(replace(subject(), alpha=None), Refits()) is None
+    rows = alpha_by_region(replace(subject(), alpha=None), moment_fit())
+    assert rows is not None
+    np.testing.assert_allclose(rows[0], ALPHA, rtol=1e-6)
+    assert (rows[1] == 100).all()
+
+
+@pytest.mark.parametrize(("regions", "word"), [(3, "fail"), (4, "pass"), (9, "pass")])
+def test_nonlinear_mixing_needs_one_region_more_than_materials(regions: int, word: str) -> None:
+    bent = subject(regions=only(regions), mixing=MixingFound(kept="fan"))
+    check = rank_of_alpha.check(bent, Refits())
+    assert check.status == ("fail" if regions < 4 else check.status)
+    assert ("needs 4 regions" in check.sentence) is (regions < 4)
+    assert rank_of_alpha.check(subject(), Refits()).holds  # not asked of linear mixing
+
+
+# --- 6 fits, 7 injective
+
+
+@pytest.mark.parametrize(("times", "word"), [(1.0, "pass"), (1.1, "doubtful"), (1.2, "doubtful"), (1.35, "fail")])
+def test_the_residual_may_be_noise(times: float, word: str) -> None:
+    check = model_fits.check(subject(residual=times), Refits())
+    assert check.status == word
+    assert check.value == pytest.approx(times, abs=0.06)
+    assert (check.broken != "") is (word == "fail")
+
+
+@pytest.mark.parametrize(("use", "word"), [("refined", "doubtful"), ("averaged", "doubtful"), ("refused", "pass")])
+def test_moments_that_follow_no_dirichlet_count_where_the_endmembers_rest_on_them(use: str, word: str) -> None:
+    seen = subject(moments=MomentsFound(use=use, relative_error=0.1, misfit=9.0))  # type: ignore[arg-type]
+    check = model_fits.check(seen, moment_fit(misfit=9.0))
+    assert check.status == word
+    assert "do not follow a Dirichlet" in check.sentence
+    assert model_fits.check(seen, moment_fit(misfit=1.0)).status == "pass"
+
+
+def test_a_misfit_of_no_freedom_has_no_probability() -> None:
+    assert moments_misfit(moment_fit(misfit=3.0, freedom=0)) == (3.0, None)
+    assert moments_misfit(Refits()) == (None, None)
+    chance = moments_misfit(moment_fit(misfit=1.0))[1]
+    assert chance is not None
+    assert 0.3 < chance < 0.6
+
+
+@pytest.mark.parametrize(("signal", "word"), [(100.0, "pass"), (3.9, "doubtful"), (2.6, "doubtful"), (2.4, "fail")])
+def test_noise_may_not_swallow_the_weakest_material(signal: float, word: str) -> None:
+    centred = subject().spectra - subject().spectra.mean(axis=0)
+    weakest = float(np.linalg.eigvalsh(centred.T @ centred / PIXELS)[-2])
+    check = injective_mixing.check(replace(subject(), noise=np.sqrt(weakest / signal)), Refits())
+    assert check.numbers["weakest_signal"] == pytest.approx(signal)
+    assert check.status == word
+    assert (check.broken != "") is (word == "fail")
+
+
+@pytest.mark.parametrize(("share", "word"), [(0.1, "pass"), (1e-3, "doubtful"), (1e-5, "fail")])
+def test_a_mixing_that_folds_is_not_injective(share: float, word: str) -> None:
+    centred = ENDMEMBERS - ENDMEMBERS.mean(axis=0)
+    slope = share * float(np.linalg.svd(centred, compute_uv=False)[1])
+    bent = subject(mixing=MixingFound(kept="fan", smallest_slope=slope))
+    assert injective_mixing.check(bent, Refits()).status == word
+    assert injective_mixing.check(subject(mixing=MixingFound(smallest_slope=slope)), Refits()).status == "pass"
+
+
+# --- 9 side information, the geometry
+
+
+def test_regions_that_know_nothing_fail_and_regions_that_know_the_noise_fail() -> None:
+    assert side_information.check(subject(), Refits()).status == "pass"
+    shuffled = np.random.default_rng(0).permutation(REGIONS)
+    blind = side_information.check(subject(regions=shuffled), Refits())
+    assert (blind.status, "no better than shuffled" in blind.sentence) == ("fail", True)
+    tied = replace(subject(), spectra=subject().spectra + 0.02 * REGIONS[:, None] * OFF)
+    noisy = side_information.check(tied, Refits())
+    assert (noisy.status, "residuals depend on it" in noisy.sentence) == ("fail", True)
+
+
+@pytest.mark.parametrize(
+    ("sources", "words"), [(("superpixels",), "look at the spectra"), (("position",), "No two regions are painted")]
+)
+def test_without_regions_it_is_said_where_u_comes_from(sources: tuple[str, ...], words: str) -> None:
+    check = side_information.check(subject(regions=only(1), sources=sources), Refits())
+    assert (check.status, check.holds, words in check.sentence) == ("not applicable", True, True)
+
+
+@pytest.mark.parametrize(
+    ("purest", "degrees", "word"),
+    [(0.951, 2.99, "pass"), (0.949, 0.0, "doubtful"), (1.0, 3.01, "doubtful"), (1.0, None, "pass")],
+)
+def test_the_geometry_backs_pure_pixels_that_a_new_search_finds(
+    purest: float, degrees: float | None, word: str
+) -> None:
+    shares = ABUNDANCES.copy() * 0.5 / ABUNDANCES.max()
+    shares[:9] = np.repeat((1 - purest) / 2 + (1.5 * purest - 0.5) * np.eye(3), 3, axis=0)
+    seen = replace(subject(), abundances=shares)
+    made = Refits(searched=None if degrees is None else turned(degrees))
+    check = geometry.check(seen, made)
+    assert (check.status, check.holds, geometry.backs(seen, made)) == (word, True, word == "pass")
+
+
+# --- confirmed, and what may be repeated
+
+
+def searched(*, pure: bool) -> Found:
+    recipe = PlaneArchetypes(space="affine") if pure else MinimumVolume(space="affine")
+    return Found(ENDMEMBERS, recipe, NOISE, Excess(1, 1, np.zeros(3), np.zeros(3)))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "use", "moments", "contrast", "misfit", "right"),
+    [
+        (PlaneArchetypes(space="affine"), "refused", 9.0, 1.99, 1.0, True),
+        (PlaneArchetypes(space="affine"), "refused", 1.0, 2.01, 1.0, False),
+        (MinimumVolume(space="affine"), "refused", 9.0, 1.0, 1.0, False),
+        (MinimumVolume(space="affine"), "refused", 1.0, 1.0, 1.0, True),
+        (MinimumVolume(space="affine"), "averaged", 9.0, 9.0, 1.0, True),
+        (Contrast(), "refused", 9.0, 1.0, 1.0, True),
+        (MinimumVolume(space="affine"), "refused", 1.99, None, 1.0, True),
+        (MinimumVolume(space="affine"), "refused", 2.01, None, 1.0, False),
+        (MinimumVolume(space="affine"), "refused", 1.0, None, 9.0, False),
+    ],
+)
+def test_regions_confirm_what_they_estimate_within_two_degrees(
+    recipe: Recipe, use: str, moments: float, contrast: float | None, misfit: float, right: bool
+) -> None:
+    seen = subject(recipe=recipe, moments=MomentsFound(use=use, relative_error=0.1, misfit=1.0))  # type: ignore[arg-type]
+    made = moment_fit(endmembers=turned(moments), misfit=misfit)
+    assert confirmed(seen, replace(made, contrastive=None if contrast is None else turned(contrast))) is right
+
+
+@pytest.mark.parametrize(("pure", "right"), [(True, True), (False, False)])
+def test_where_a_method_does_not_say_the_judges_own_search_does(pure: bool, right: bool) -> None:
+    made = replace(moment_fit(endmembers=turned(9.0)), contrastive=turned(1.0), search=searched(pure=pure))
+    assert confirmed(subject(recipe=VertexPicks()), made) is right
+
+
+def test_without_moments_nothing_is_confirmed() -> None:
+    assert confirmed(subject(), Refits()) is False
+
+
+@pytest.mark.parametrize(
+    ("recipe", "mixing", "right"),
+    [
+        (VertexPicks(), "linear", True),
+        (VertexPicks(), "fan", False),
+        (Strokes(), "linear", False),
+        (Contrast(), "linear", True),
+    ],
+)
+def test_what_can_be_repeated(recipe: Recipe, mixing: str, right: bool) -> None:
+    assert repeatable(subject(recipe=recipe, mixing=MixingFound(kept=mixing))) is right
+
+
+@pytest.mark.parametrize("regions", [1, 0])
+def test_a_refit_that_can_tell_nothing_apart_is_none(regions: int) -> None:
+    """Of a redraw too few regions may be left: that ends the refit, and not the report."""
+    seen = subject(recipe=Contrast())
+    assert drain(found_again(seen, seen.spectra, only(regions), np.random.default_rng(0))) is None
+
+
+def test_contrast_is_repeated_on_spectra_without_their_brightness() -> None:
+    light = np.random.default_rng(3).uniform(0.5, 2.0, PIXELS)
+    seen = subject(recipe=Contrast(), light=light)
+    found = drain(found_again(seen, seen.spectra, seen.regions, np.random.default_rng(0)))
+    assert found is not None
+    assert np.degrees(spectral_angle(found, ENDMEMBERS)).mean() < 3
+
+
+# --- small things that numbers rest on
+
+
+def test_traders_are_the_two_that_move_most() -> None:
+    made = Refits(twins=(Twin(turned(5.0, (0, 2)), 0.1),))
+    assert traders(subject(), made) == "rock and tree"
+    assert traders(subject(), Refits(parts=(turned(5.0, (1, 2)),))) == "soil and tree"
+    assert traders(subject(), Refits()) == "endmembers"
+
+
+def test_a_refit_is_as_bright_as_the_result_only_where_brightness_is_free() -> None:
+    np.testing.assert_allclose(like_the_result(subject(light=np.ones(PIXELS)), 3 * ENDMEMBERS), ENDMEMBERS)
+    np.testing.assert_allclose(like_the_result(subject(), 3 * ENDMEMBERS), 3 * ENDMEMBERS)
+
+
+def test_the_same_endmembers_change_no_abundance() -> None:
+    rows = np.arange(200)
+    assert abundance_change(subject(), rows, ENDMEMBERS) < 1e-9
+    assert abundance_change(subject(), rows, turned(0.0)[[1, 0, 2]]) > 0.1
+
+
+def test_expected_errors_are_root_sums_of_squares() -> None:
+    made = Refits(twins=twins(3.0, 3.0, 3.0, rmse=0.2))
+    assert expected_angle(subject(), made) == pytest.approx(3.0)
+    whole = expected_abundance_rmse(subject(), made)
+    assert whole == pytest.approx(np.hypot(0.2, noise_rmse(subject())))
+    disputed = replace(moment_fit(endmembers=turned(4.0)), twins=made.twins)
+    assert expected_angle(subject(), disputed) == pytest.approx(np.hypot(3.0, 2.0))
+
+
+@pytest.mark.parametrize(("noise", "larger"), [(NOISE, False), (5 * NOISE, True)])
+def test_noise_alone_costs_more_where_there_is_more(noise: float, larger: bool) -> None:
+    for free in (None, np.ones(PIXELS)):
+        for prior in (PriorFound(chosen="dirichlet", evidence={}), None):
+            before = noise_rmse(subject(light=free, prior=prior))
+            after = noise_rmse(replace(subject(light=free, prior=prior), noise=noise))
+            assert (after > 1.5 * before) is larger
+
+
+@pytest.mark.parametrize(("count", "kept"), [(10, 10), (11, 10), (100, 10)])
+def test_large_scenes_are_read_in_part_and_in_order(count: int, kept: int) -> None:
+    rows = some_rows(count, np.random.default_rng(0), most=10)
+    assert len(np.unique(rows)) == len(rows) == kept
+    assert (np.diff(rows) > 0).all()
