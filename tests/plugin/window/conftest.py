@@ -342,8 +342,8 @@ def windows(make_napari_viewer: Any, qtbot: Any) -> Iterator[Callable[..., Windo
     """Make windows; without a viewer where one is launched later. All are left quiet in the end."""
     made: list[Window] = []
 
-    def make(*, viewer: bool = True) -> Window:
-        made.append(Window(make_napari_viewer(show=True) if viewer else None, qtbot))
+    def make(*, viewer: bool = True, show: bool = True) -> Window:
+        made.append(Window(make_napari_viewer(show=show) if viewer else None, qtbot))
         return made[-1]
 
     yield make

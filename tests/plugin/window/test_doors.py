@@ -112,11 +112,12 @@ DOORS = (dropped, opened, sample, by_hand, painted, launched, several)
 
 @dataclass(frozen=True)
 class Order:
-    """Steps before the data come, and steps after."""
+    """Steps before the data come, and steps after; whether it is fitted for real, and whether all that may go on is tried."""
 
     before: Callable[[Any, Any], Any]
     after: Callable[[Any], None]
     real: bool = False
+    tried: bool = False
 
 
 def nothing(*_: Any) -> None:
@@ -159,7 +160,7 @@ def close_and_open(walk: Any) -> None:
 
 def another_viewer(walk: Any, windows: Any) -> Any:
     """Another viewer has docks and a cube of its own."""
-    other = windows()
+    other = windows(show=False)
     other.seam.put(warm_up=no_warm_up)
     other.open_dock()
     other.viewer.add_image(np.random.default_rng(0).uniform(size=(9, 8, 7)), name="other")
@@ -169,9 +170,9 @@ def another_viewer(walk: Any, windows: Any) -> Any:
 
 ORDERS = {
     "dock before": Order(dock_first, nothing),
-    "dock after": Order(nothing, dock, real=True),
+    "dock after": Order(nothing, dock, real=True, tried=True),
     "spectra alone": Order(nothing, spectra_then_dock),
-    "closed and reopened": Order(dock_first, close_and_open),
+    "closed and reopened": Order(dock_first, close_and_open, tried=True),
     "second viewer": Order(another_viewer, dock),
 }
 
@@ -203,18 +204,19 @@ def quick_check(cube: Cube, result: Unmixing) -> Fit[Report]:
     )
 
 
-def test_every_way_in_leads_to_a_clicked_pixel(walked: Any) -> None:
+def test_every_way_in_leads_to_a_clicked_pixel(walked: tuple[Any, Order]) -> None:
     """The cell's name says which."""
-    walk = walked
+    walk, order = walked
     takes_the_cube_once(walk)
-    paints_and_undoes(walk)
-    wheel_changes_nothing(walk)
+    if order.tried:
+        paints_and_undoes(walk)
+        wheel_changes_nothing(walk)
     trains(walk)
     clicks(walk)
 
 
 @pytest.fixture(params=[f"{door.__name__}-{order}" for door in DOORS for order in ORDERS])
-def walked(request: pytest.FixtureRequest, windows: Any, scenes: Scenes) -> Iterator[Any]:
+def walked(request: pytest.FixtureRequest, windows: Any, scenes: Scenes) -> Iterator[tuple[Any, Order]]:
     """A window after its door and its order."""
     name, _, key = request.param.partition("-")
     door, order = next(door for door in DOORS if door.__name__ == name), ORDERS[key]
@@ -225,7 +227,7 @@ def walked(request: pytest.FixtureRequest, windows: Any, scenes: Scenes) -> Iter
     other = order.before(walk, windows)
     door(walk, scenes)
     order.after(walk)
-    yield walk
+    yield walk, order
     if other is not None:
         assert (other.session.cube.name, other.session.pixel, other.session.answer) == ("other", None, None)
     if door is launched:
@@ -292,6 +294,8 @@ def wheel_changes_nothing(walk: Any) -> None:
 def leaves_a_corner(walk: Any) -> None:
     """A large scene would take minutes: all but a corner of it is left out of the fit."""
     session = walk.session
+    if session.annotation is None:
+        return
     labels = session.annotation.labels.copy()
     if labels.size > HEIGHT * WIDTH:
         ignored = int(labels.max()) + 1
@@ -311,8 +315,7 @@ def trains(walk: Any) -> None:
     walk.wait_for(lambda: len(walk.maps()) == COUNT)
     walk.qtbot.wait(50)
     assert all(layer.visible and layer.data.any() for layer in walk.maps())
-    labels = walk.session.annotation.labels
-    np.testing.assert_array_equal(walk.session.answer.annotation.labels, labels)
+    assert walk.session.answer.annotation is walk.session.annotation
 
 
 def clicks(walk: Any) -> None:

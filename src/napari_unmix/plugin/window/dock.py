@@ -33,7 +33,8 @@ class _Dock(QWidget):
         key, workspace = id(self), self.workspace
         workspace.join(key)
         # After ``destroyed`` nothing of this object may be touched, so the slot holds only what it needs.
-        self._gone = self.destroyed.connect(lambda: workspace.leave(key))
+        self._gone = lambda: workspace.leave(key)
+        self.destroyed.connect(self._gone)
         workspace.session.events.theme.connect(self._restyle)
         self._restyle()
 
