@@ -78,6 +78,13 @@ def test_a_sentence_about_the_memory_is_not_called_damage(tmp_path: Path) -> Non
         load_hdf5(path, ["cube"])
 
 
+def test_a_damaged_file_is_an_error_also_once_its_names_are_known(tmp_path: Path) -> None:
+    path = tmp_path / "torn.mat"
+    path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+    with pytest.raises(UnmixError, match=r"torn\.mat"):
+        load_hdf5(path, ["cube"])
+
+
 @pytest.mark.parametrize(
     ("name", "short"),
     [("scene.img.hdr", "scene"), ("scene.v2.npz", "scene.v2"), ("scene", "scene"), (".hdr", ".hdr"), ("a.MAT", "a")],
