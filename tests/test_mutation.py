@@ -113,6 +113,7 @@ def test_tests_that_assert_nothing_kill_nothing_and_say_what_never_ran(tree: Pat
     assert f"room: killed 0 of {len(CHANGES)} (0 %, 0 by the time limit), 0 survivors accepted" in printed
 
 
+@pytest.mark.slow
 def test_a_loop_without_an_end_is_stopped(tree: Path) -> None:
     (tree / "src/toy/room/rule.py").write_text(
         "def eaten(text):\n    while text:\n        text = text[1:]\n    return text\n"
@@ -139,6 +140,7 @@ def test_a_listed_survivor_needs_its_reason_and_no_more(tree: Path) -> None:
     assert printed.count("no longer there") == 1
 
 
+@pytest.mark.slow
 def test_the_same_seed_draws_the_same_and_what_is_known_is_not_run_again(tree: Path) -> None:
     _, first, _ = run(tree, "--mutants", "4", "--seed", "1")
     states = tree / "build" / "mutation" / "states.jsonl"

@@ -7,12 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from napari_unmix import pipeline
 from napari_unmix.answer import drain
 from napari_unmix.cube import Annotation, Cube, Meaning, UnmixError
-from napari_unmix.methods.contract import Problem
+from napari_unmix.methods.contract import Problem, Solution
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.pipeline import make_problem, unmix
 
+error_of = pipeline._reconstruction_error
 SHAPE = (16, 12)
 QUICK = spec_class("vca-fcls")(endmembers=3)
 
@@ -96,14 +98,16 @@ def test_a_painting_of_another_size_is_refused(small_cube: Cube) -> None:
 
 
 def test_an_answer_lies_where_the_cube_does(small_cube: Cube) -> None:
-    result = drain(unmix(small_cube, QUICK))
+    seen = []
+    result = drain(unmix(small_cube, QUICK), seen.append)
+    assert (seen[0].stage, seen[0].step, seen[0].total, seen[0].fraction) == ("reading the pixels", 0, 1, 0.0)
     assert result.abundances.shape == (*SHAPE, 3)
     assert (result.abundances.dtype, result.reconstruction_error.dtype) == (np.float32, np.float32)
     np.testing.assert_array_equal(np.isnan(result.abundances).any(axis=2), ~small_cube.valid_pixels)
     np.testing.assert_array_equal(np.isnan(result.endmembers).all(axis=0), ~small_cube.good_bands)
     assert result.names == ("endmember 1", "endmember 2", "endmember 3")
     assert result.spec == QUICK
-    assert result.seconds > 0
+    assert 0 < result.seconds < 600
 
 
 @pytest.mark.parametrize("illumination", [False, True])
@@ -117,6 +121,24 @@ def test_the_error_is_that_of_the_reconstruction(small_cube: Cube, illumination:
     assert result.reconstruction_rmse == pytest.approx(
         np.sqrt(np.nanmean(result.reconstruction_error.astype(float) ** 2))
     )
+
+
+@pytest.mark.parametrize("pixels", [3, 50_001])
+def test_the_error_is_of_all_that_was_fitted_and_of_every_pixel(pixels: int) -> None:
+    endmembers, abundances = np.array([[1.0, 0, 2, 1], [0, 1, 1, 1]]), np.tile([0.25, 0.75], (pixels, 1))
+    light, scores = np.linspace(1, 2, pixels), np.linspace(-1, 1, pixels)[:, None]
+    bent = np.array([[0.5, 0.25, 0, 1]])
+    left = np.linspace(0, 1, pixels)[:, None] * [3.0, -3, 3, 3]
+    straight = abundances @ endmembers
+    for solution, fitted in (
+        (Solution(endmembers, abundances), straight),
+        (Solution(endmembers, abundances, illumination=light), light[:, None] * straight),
+        (
+            Solution(endmembers, abundances, illumination=light, bend=(scores, bent)),
+            light[:, None] * straight + scores @ bent,
+        ),
+    ):
+        np.testing.assert_allclose(error_of(fitted + left, solution), 3 * np.linspace(0, 1, pixels), atol=1e-9)
 
 
 @pytest.mark.parametrize(

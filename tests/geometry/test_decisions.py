@@ -155,13 +155,13 @@ def test_the_route_follows_the_excess(linear: float, affine: float, sum_to_one: 
     assert any("not necessarily pure" in str(note) for note in result.notes) is (route == "sphere")
 
 
-@pytest.mark.parametrize("linear", [1.26, 2.0])
-def test_some_variability_takes_the_way_that_leaves_less(linear: float) -> None:
-    spectra, _ = mixed(pixels=150)
-    ways = [by_geometry(spectra, True, 0.002, made(x)) for x in (1.0, linear, 2.01)]
-    left = [(off_cone(spectra, way.endmembers) ** 2).mean() for way in ways]
-    assert ways[1].route == ways[0 if left[0] < left[2] else 2].route
-    assert any("not necessarily pure" in str(note) for note in ways[1].notes)
+def test_some_variability_takes_the_way_that_leaves_less() -> None:
+    spectra, _ = mixed(pixels=100)
+    simplex, low, high, sphere = (by_geometry(spectra, True, 0.002, made(x)) for x in (1.0, 1.26, 2.0, 2.01))
+    left = [(off_cone(spectra, way.endmembers) ** 2).mean() for way in (simplex, sphere)]
+    for result in (low, high):
+        assert result.route == (simplex if left[0] < left[1] else sphere).route
+        assert any("not necessarily pure" in str(note) for note in result.notes)
 
 
 @pytest.mark.parametrize(("highest", "pure"), [(1.0, True), (0.75, False)])
