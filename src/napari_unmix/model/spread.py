@@ -76,8 +76,9 @@ def endmember_error(refined: Refined, found: Found) -> FloatArray:
     count = len(refined.endmembers)
     centred = refined.endmembers - refined.endmembers.mean(axis=0)
     sides = np.linalg.svd(centred, compute_uv=False)[: count - 1]
-    told = refined.moments is not None and refined.moments.relative_error <= POORLY_DETERMINED
-    if told and refined.apart is not None:
+    determined = refined.moments is not None and refined.moments.relative_error <= POORLY_DETERMINED
+    # 1. The moments say something: their own error, and how far the two estimates are apart, both as shares of the simplex.
+    if determined and refined.apart is not None:
         apart = np.sqrt(((refined.apart @ np.linalg.pinv(centred)) ** 2).sum() / (count * (count - 1)))
         own = refined.vertex_std * np.sqrt((count - 1) / max(float((sides**2).sum()), 1e-300))
         if refined.averaged:
@@ -87,6 +88,7 @@ def endmember_error(refined: Refined, found: Found) -> FloatArray:
         else:
             error = np.full(count, np.hypot(_DISPUTED, _DISPUTED_SHARE * apart))
         return np.asarray(np.minimum(error, _LARGEST))
+    # 2. Without them: a floor, and the noise over the simplex's thinnest side.
     floor, share = _PURE if found.pure else _EXTRAPOLATED
     thin = found.noise * max(1.0, found.excess.linear) / max(float(sides[-1]), 1e-300)
     return np.full(count, min(float(np.hypot(floor, share * thin)), _LARGEST))

@@ -55,6 +55,7 @@ def gaussian_posterior(
 
     None where endmembers are so alike that the unconstrained abundances have no finite noise.
     """
+    # 1. Unconstrained abundances, whose noise is white in the coordinates of ``white``.
     size = len(endmembers)
     edges = endmembers[:-1] - endmembers[-1]
     gram = edges @ edges.T
@@ -64,10 +65,12 @@ def gaussian_posterior(
     free = np.linalg.solve(gram, edges @ (spectra - endmembers[-1]).T).T  # (N, P−1) unconstrained
     whiten = np.linalg.inv(np.linalg.cholesky(covariance))
     white = free @ whiten.T
+    # 2. Every region's mean and signal covariance; which regions a pixel of unknown u may belong to.
     members = _members(regions)
     fitted = [_empirical_region(white[rows], white) for rows in members]
     hidden = np.flatnonzero(regions == 0)
     shares = _responsibilities(white[hidden], fitted)  # (n, R), of the pixels with unknown u
+    # 3. The posterior under each region, mixed by how likely the region is (theory: "Region posterior").
     full = np.vstack([np.eye(size - 1), -np.ones((1, size - 1))])  # the last abundance is one minus the others
     unwhiten = np.linalg.inv(whiten)
     # An endmember's error is a shift by shares of the others that sum to zero.
