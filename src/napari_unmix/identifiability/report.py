@@ -106,7 +106,7 @@ class Condition:
         return self.check("not applicable", None, sentence)
 
 
-@dataclass(frozen=True, config=_VALUES)
+@dataclass(frozen=True, config=ConfigDict(ser_json_inf_nan="strings"))  # a reader may have put more beside it
 class Report:
     """All checks of a run and their verdict.
 
@@ -134,7 +134,7 @@ class Report:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Report:
-        """The inverse of ``as_json``. Raises pydantic.ValidationError where a value is missing, unknown or of another kind."""
+        """The inverse of ``as_json``. Raises pydantic.ValidationError where a value is missing or of another kind."""
         return _REPORT.validate_python(dict(values))
 
 
