@@ -107,6 +107,8 @@ class UnmixDock(_Dock):
         self.setMinimumWidth(NARROWEST)
         self.setMaximumWidth(WIDEST)
         session.events.cube.connect(self._offer_spectra)
+        for made in (session.events.annotation, session.events.spec):  # by now the panels have their new controls
+            made.connect(self._calm_wheel.watch)
 
     def place(self) -> None:
         """It stands: what it brings may come."""
@@ -133,7 +135,10 @@ class UnmixDock(_Dock):
     def stop_listening(self) -> None:
         """Let go of the session."""
         self._stands = False
-        self.workspace.session.events.cube.disconnect(self._offer_spectra, missing_ok=True)
+        events = self.workspace.session.events
+        events.cube.disconnect(self._offer_spectra, missing_ok=True)
+        for made in (events.annotation, events.spec):
+            made.disconnect(self._calm_wheel.watch, missing_ok=True)
         for panel in self.panels:
             panel.disconnect_all()
 

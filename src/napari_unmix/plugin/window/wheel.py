@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QChildEvent, QEvent, QObject, Qt
+from typing import Any
+
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QScrollArea, QSlider, QWidget
 
 CHANGED_BY_WHEEL = (QComboBox, QAbstractSpinBox, QSlider)
 
 
 class CalmWheel(QObject):
-    """Watches what a scroll area holds, and all that is ever put into it."""
+    """Hears the wheel over the controls in a scroll area. Only theirs: a filter costs the training thread's lock at every event."""
 
     def __init__(self, area: QScrollArea) -> None:
         super().__init__(area)
-        self._bar = area.verticalScrollBar()
-        content = area.widget()
-        assert content is not None
-        self._watch(content)
+        self._area = area
+        self.watch()
 
-    def _watch(self, widget: QWidget) -> None:
-        widget.installEventFilter(self)
-        if isinstance(widget, CHANGED_BY_WHEEL):
-            widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # the wheel itself gives no focus
-        for child in widget.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly):
-            self._watch(child)
+    def watch(self, *_: Any) -> None:
+        """Take in the controls that were made since; those that are known stay as they are."""
+        for kind in CHANGED_BY_WHEEL:
+            for control in self._area.findChildren(kind):
+                control.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # the wheel itself gives no focus
+                control.installEventFilter(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Hand a wheel over a control without the focus to the scroll bar."""
-        if isinstance(event, QChildEvent) and event.type() == QEvent.Type.ChildPolished:
-            child = event.child()
-            if isinstance(child, QWidget):
-                self._watch(child)
-        if event is None or event.type() != QEvent.Type.Wheel or not isinstance(watched, CHANGED_BY_WHEEL):
+        if event is None or event.type() != QEvent.Type.Wheel:
             return False
-        if watched.hasFocus():
+        if isinstance(watched, QWidget) and watched.hasFocus():
             return False
-        QApplication.sendEvent(self._bar, event)
+        QApplication.sendEvent(self._area.verticalScrollBar(), event)
         return True
