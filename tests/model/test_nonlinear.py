@@ -185,6 +185,8 @@ def test_steps_of_the_constants_go_to_where_the_profile_is_flat(
     for _ in range(6):
         now, state = now.step(state, made.data, rows, 1.0)
         heights.append(profile(now, made))
+    # With the latents eliminated the first step goes most of the way; beside held latents it would creep.
+    assert heights[0] - heights[1] > 0.9 * (heights[0] - min(heights))
     assert heights[1] < heights[0]
     assert heights[-1] - min(heights) < 0.02 * (heights[0] - min(heights))
     assert slope_of(now, made).norm() < 0.1 * slope_of(first, made).norm()
