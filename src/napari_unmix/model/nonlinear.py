@@ -120,7 +120,7 @@ def _improved(
         before = settled.evidence
         # 1. The scene's constants, then what the caller changes.
         if constants is not None:
-            settled, constants = yield from _stepped(settled, data, rows, constants)
+            settled, constants = yield from stepped(settled, data, rows, constants)
         for change in changes:
             settled = yield from kept_if_better(settled, change(settled.state), data, rows, _FEW_ROUNDS)
         # 2. What a longer settling adds.
@@ -135,20 +135,22 @@ def _improved(
     return Settled(settled.state, settled.evidence - weight_cost(settled.state.model.mixing, len(rows)))
 
 
-class _After(NamedTuple):
+class After(NamedTuple):
+    """What holds after a step was tried: the state with its evidence, and the constants that it has."""
+
     settled: Settled
     constants: SceneConstants
 
 
-def _stepped(settled: Settled, data: Data, rows: Tensor, constants: SceneConstants) -> Steps[_After]:
+def stepped(settled: Settled, data: Data, rows: Tensor, constants: SceneConstants) -> Steps[After]:
     """A step of the scene's constants, a shorter one where the first does not raise the evidence, none where neither does."""
     some = rows[:: max(1, len(rows) // _STEP_PIXELS)]
     for damping in (1.0, 0.25):
-        stepped = constants.step(settled.state, data, some, damping)
-        tried = yield from kept_if_better(settled, stepped.state, data, rows, _FEW_ROUNDS)
+        step = constants.step(settled.state, data, some, damping)
+        tried = yield from kept_if_better(settled, step.state, data, rows, _FEW_ROUNDS)
         if tried is not settled:
-            return _After(tried, stepped.constants)
-    return _After(settled, constants)
+            return After(tried, step.constants)
+    return After(settled, constants)
 
 
 def weight_cost(mixing: Mixing, count: int) -> float:
