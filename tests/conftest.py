@@ -82,7 +82,7 @@ def follow(tmp_path: Path) -> Callable[[str], Followed]:
     def steps(page: str) -> Followed:
         root = tmp_path / "copy"
         ignored = shutil.ignore_patterns("__pycache__")
-        for folder in ("src", "tests", "resources/docs"):
+        for folder in ("src", "tests", "resources/docs", "resources/benchmarks"):
             shutil.copytree(ROOT / folder, root / folder, ignore=ignored)
         shutil.copy(ROOT / "pyproject.toml", root)
         commands: list[str] = []

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_unmix import pipeline
-from napari_unmix.answer import drain
+from napari_unmix.answer import Contribution, Findings, drain
 from napari_unmix.cube import Annotation, Cube, Meaning, UnmixError
 from napari_unmix.methods.contract import Problem, Solution
 from napari_unmix.methods.registry import spec_class
@@ -130,11 +130,12 @@ def test_the_error_is_of_all_that_was_fitted_and_of_every_pixel(pixels: int) -> 
     bent = np.array([[0.5, 0.25, 0, 1]])
     left = np.linspace(0, 1, pixels)[:, None] * [3.0, -3, 3, 3]
     straight = abundances @ endmembers
+    solved = Solution(endmembers=endmembers, abundances=abundances, findings=Findings())
     for solution, fitted in (
-        (Solution(endmembers, abundances), straight),
-        (Solution(endmembers, abundances, illumination=light), light[:, None] * straight),
+        (solved, straight),
+        (replace(solved, illumination=light), light[:, None] * straight),
         (
-            Solution(endmembers, abundances, illumination=light, bend=(scores, bent)),
+            replace(solved, illumination=light, contribution=Contribution(scores, bent)),
             light[:, None] * straight + scores @ bent,
         ),
     ):
@@ -153,7 +154,7 @@ def test_the_error_is_of_all_that_was_fitted_and_of_every_pixel(pixels: int) -> 
     ids=["none", "empty", "region", "material", "ignore"],
 )
 def test_what_became_of_the_painting_is_said(small_cube: Cube, annotation: Annotation | None, words: list[str]) -> None:
-    notes = drain(unmix(small_cube, QUICK, annotation)).notes
+    notes = [str(note) for note in drain(unmix(small_cube, QUICK, annotation)).notes]
     said = [note for note in notes if "annotation" in note or "painting" in note]
     assert len(said) == len(words)
     assert all(word in note for word, note in zip(words, said, strict=True))

@@ -110,7 +110,7 @@ class Note:
     advice: str = ""
 
     def __str__(self) -> str:
-        return f"{self.sentence} {self.advice}".rstrip()
+        return f"{self.sentence} {self.advice}" if self.advice else self.sentence
 
 
 class Frozen(BaseModel):

@@ -173,7 +173,7 @@ def test_names_are_put_in_order(written: str, names: tuple[str, ...]) -> None:
     assert generator_names(written) == names
 
 
-@pytest.mark.parametrize("written", ["auto+auto", "auto+blocks", "blocks+none", "", "blocks+rings"])
+@pytest.mark.parametrize("written", ["auto+auto", "auto+blocks", "blocks+none", "", "blocks+no such source"])
 def test_words_that_are_no_names_or_stand_alone_are_refused(written: str) -> None:
     with pytest.raises(ValueError, match="side information"):
         generator_names(written)

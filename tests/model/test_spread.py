@@ -12,6 +12,7 @@ import torch
 
 from napari_unmix.answer import drain
 from napari_unmix.geometry.found import Found
+from napari_unmix.geometry.recipes import MinimumVolume, PlaneArchetypes
 from napari_unmix.geometry.search import find_endmembers
 from napari_unmix.model import infer, law
 from napari_unmix.model.logratio import softmax_slope
@@ -20,6 +21,7 @@ from napari_unmix.model.spread import abundance_std, endmember_covariance, endme
 from napari_unmix.regions.acceptance import Refined, refine_by_regions
 from napari_unmix.regions.moments import MomentFit
 from napari_unmix.rows.alignment import match_endmembers
+from napari_unmix.rows.inversion import FreeLight, SumToOne
 from napari_unmix.rows.subspace import Excess
 from napari_unmix.synthetic import region_scene, sample_scene
 
@@ -78,8 +80,8 @@ def test_standard_errors_of_the_endmembers_are_the_size_of_their_errors() -> Non
     for seed in range(8):
         scene = region_scene(520 + seed, materials=3 + seed % 2, regions=14, size=40)
         spectra, valid, count = scene.cube.pixels(), scene.cube.valid_pixels, len(scene.endmembers)
-        found = drain(find_endmembers(spectra, count, sum_to_one=True, strokes=[], seed=0))  # type: ignore[arg-type]
-        refined = refine_by_regions(spectra, scene.annotation.labels.ravel(), valid, found, sum_to_one=True)
+        found = drain(find_endmembers(spectra, count, SumToOne(), strokes=[], seed=0))  # type: ignore[arg-type]
+        refined = refine_by_regions(spectra, scene.annotation.labels.ravel(), valid, found, SumToOne())
         moved = refined.endmembers[match_endmembers(refined.endmembers, scene.endmembers)] - scene.endmembers
         shares = moved @ np.linalg.pinv(scene.endmembers - scene.endmembers.mean(axis=0))
         real = np.sqrt((shares**2).sum() / (count * (count - 1)))
@@ -92,11 +94,11 @@ def test_standard_errors_of_the_endmembers_are_the_size_of_their_errors() -> Non
 def test_the_endmembers_errors_do_not_depend_on_the_geometrys_brightness() -> None:
     scene = sample_scene()
     spectra, valid = scene.cube.pixels(), scene.cube.valid_pixels
-    found = drain(find_endmembers(spectra, 5, sum_to_one=False, strokes=[], seed=0))  # type: ignore[arg-type]
+    found = drain(find_endmembers(spectra, 5, FreeLight(), strokes=[], seed=0))  # type: ignore[arg-type]
     dimmed = replace(found, endmembers=found.endmembers * np.array([[0.2], [3.0], [11.0], [1.0], [0.01]]))
     errors = []
     for each in (found, dimmed):
-        refined = refine_by_regions(spectra, scene.annotation.labels.ravel(), valid, each, sum_to_one=False)
+        refined = refine_by_regions(spectra, scene.annotation.labels.ravel(), valid, each, FreeLight())
         assert refined.accepted
         errors.append(endmember_error(refined, each))
     np.testing.assert_allclose(errors[1], errors[0], rtol=1e-6)
@@ -106,7 +108,8 @@ def test_the_endmembers_errors_do_not_depend_on_the_geometrys_brightness() -> No
 
 
 def found(*, pure: bool, noise: float = 0.0) -> Found:
-    return Found(np.eye(3), "affine", pure, noise, Excess(1.0, 1.0, np.zeros(3), np.zeros(3)))
+    recipe = PlaneArchetypes(space="affine") if pure else MinimumVolume(space="affine")
+    return Found(np.eye(3), recipe, noise, Excess(1.0, 1.0, np.zeros(3), np.zeros(3)))
 
 
 def refined(

@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 
 from napari_unmix import __version__
-from napari_unmix.answer import Bend, Unmixing
+from napari_unmix.answer import Contribution, Note, NoteKind, Unmixing
 from napari_unmix.cube import Annotation, Cube, Meaning, UnmixError
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.output.run_folder import (
+    FORMAT,
     annotation_hash,
     check_destination,
     cube_hash,
@@ -85,7 +86,10 @@ def test_the_new_run_is_complete_when_it_appears_and_the_old_one_is_gone(small_c
         (unfinished / "report.html").write_text("page")
 
     folder = write_run(tmp_path / "deep" / "run", small_cube, result_of(small_cube), REPORT, decorate=decorate)
-    assert set(seen) == {"run.json", "report.json", "abundances.npy", "endmembers.csv", "model.safetensors"}
+    assert set(seen) == {"run.json", "report.json", "abundances.npy", "endmembers.csv", "model.safetensors"} | {
+        "endmembers.sli",
+        "endmembers.hdr",
+    }
     assert (folder / "report.html").read_text() == "page"
     write_run(folder, small_cube, result_of(small_cube, "new"), REPORT, overwrite=True)
     assert names_of(folder) == ("new", "tree")
@@ -101,7 +105,7 @@ def test_what_is_ours_may_be_replaced_and_nothing_else(small_cube: Cube, tmp_pat
     taken.mkdir()
     assert check_destination(taken) == taken
     write_run(taken, small_cube, result_of(small_cube), REPORT)
-    with pytest.raises(UnmixError, match="already holds a run: choose another folder with --out, or replace it"):
+    with pytest.raises(UnmixError, match="already holds a run: choose another folder"):
         check_destination(taken)
     assert check_destination(taken, overwrite=True) == taken
     (taken / "zebra.txt").write_text("")
@@ -146,10 +150,16 @@ def test_the_first_free_number_is_taken(tmp_path: Path) -> None:
 
 def test_provenance_names_the_run_the_cube_and_what_is_missing(small_cube: Cube, tmp_path: Path) -> None:
     cube = replace(small_cube, scale=10_000.0, source=tmp_path / "samson.hdr", acquisitions=np.full((16, 12), 2))
-    folder = write_run(tmp_path / "run", cube, result_of(cube, notes=("One.",), seconds=1.5), REPORT)
+    folder = write_run(
+        tmp_path / "run", cube, result_of(cube, notes=(Note(NoteKind.METHOD, "One."),), seconds=1.5), REPORT
+    )
     meta = json.loads((folder / "run.json").read_text())
-    assert (meta["format"], meta["method"], meta["seed"]) == ("napari-unmix run 1", "vca-fcls", 9)
-    assert (meta["names"], meta["notes"], meta["annotation"]) == (["rock", "tree"], ["One."], None)
+    assert (meta["format"], meta["method"], meta["seed"]) == (FORMAT, "vca-fcls", 9)
+    assert (meta["names"], meta["notes"], meta["annotation"]) == (
+        ["rock", "tree"],
+        [{"kind": "method", "sentence": "One.", "advice": ""}],
+        None,
+    )
     assert meta["cube"] == {
         "name": "small",
         "source": str(tmp_path / "samson.hdr"),
@@ -190,7 +200,7 @@ def test_endmembers_are_a_row_a_band(small_cube: Cube, tmp_path: Path) -> None:
     with (folder / "endmembers.csv").open(newline="") as stream:
         rows = list(csv.reader(stream))
     assert rows[0] == ["wavelength_nm", "rock", "tree"]
-    assert rows[1] == ["450", "0.3333333333", "24.33333333"]
+    assert rows[1] == ["450", repr(1 / 3), repr(24 + 1 / 3)]
     assert len(rows) == 25
     run = read_run(folder)
     np.testing.assert_allclose(run.endmembers, result_of(small_cube).endmembers, rtol=1e-9)
@@ -226,14 +236,14 @@ def test_a_package_that_is_not_installed_has_no_version(
 
 
 def test_what_bends_the_mixing_is_saved_with_the_model(small_cube: Cube, tmp_path: Path) -> None:
-    bend = Bend(np.ones((16, 12, 3), np.float32), np.arange(72.0).reshape(3, 24))
-    result = result_of(small_cube, model={"weights": np.arange(4.0)[::2]}, bend=bend)
+    bend = Contribution(np.ones((16, 12, 3), np.float32), np.arange(72.0).reshape(3, 24))
+    result = result_of(small_cube, model={"weights": np.arange(4.0)[::2]}, contribution=bend)
     model = read_run(write_run(tmp_path / "run", small_cube, result, REPORT)).model()
-    assert set(model) == {"weights", "bend.scores", "bend.basis"}
+    assert set(model) == {"weights", "contribution.scores", "contribution.basis"}
     np.testing.assert_array_equal(model["weights"], [0, 2])
-    np.testing.assert_array_equal(model["bend.basis"], bend.basis)
-    assert model["bend.basis"].dtype == np.float32
-    straight = replace(result, bend=None)
+    np.testing.assert_array_equal(model["contribution.basis"], bend.basis)
+    assert model["contribution.basis"].dtype == np.float64
+    straight = replace(result, contribution=None)
     assert set(read_run(write_run(tmp_path / "straight", small_cube, straight, REPORT)).model()) == {"weights"}
 
 
@@ -292,7 +302,7 @@ def test_a_folder_that_is_no_run_and_one_of_another_version_are_told_apart(small
         with pytest.raises(UnmixError, match="was not written by this version"):
             read_run(folder)
     (folder / "run.json").write_text(json.dumps({**meta, "spec": {**meta["spec"], "colour": "blue"}}))
-    with pytest.raises(UnmixError, match="its spec is of another version"):
+    with pytest.raises(UnmixError, match="its spec or report is of another version"):
         read_run(folder)
 
 

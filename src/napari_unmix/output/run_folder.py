@@ -272,9 +272,8 @@ def _write_endmembers(path: Path, cube: Cube, result: Unmixing) -> None:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["band" if cube.wavelengths is None else "wavelength_nm", *result.names])
         for place, values in zip(cube.axis, result.endmembers.T, strict=True):
-            writer.writerow(
-                [repr(float(place)), *(repr(float(value)) for value in values)]
-            )  # they read back as they are
+            # The shortest text that reads back as the number it was.
+            writer.writerow([repr(float(value)).removesuffix(".0") for value in (place, *values)])
 
 
 def _provenance(cube: Cube, result: Unmixing, annotation: Annotation | None) -> dict[str, Any]:

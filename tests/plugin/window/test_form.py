@@ -80,7 +80,7 @@ def test_in_the_window_one_control_of_each_kind_reaches_the_session(window: Any)
     window.widget.setFocus()
     before = session.spec
     for native in (panel.findChild(QComboBox), panel.findChild(QSpinBox), *natives.values()):
-        assert not turned(native, -1)
+        turned(native, -1)  # the dock takes it, to scroll
     assert session.spec == before
 
     line = shown("batch").lineEdit()
@@ -157,7 +157,7 @@ def test_a_type_without_a_widget_is_an_error_not_a_gap(qtbot: Any) -> None:
         control(FormField("odd", "Odd", "A complex number.", complex, 1j, True))
 
 
-@pytest.mark.parametrize(("text", "value"), [("147", 147), ("9999", 500), ("0", 1), ("-", 12), ("", 12), ("1e2", 12)])
+@pytest.mark.parametrize(("text", "value"), [("147", 147), ("9999", 2000), ("0", 1), ("-", 12), ("", 12), ("1e2", 12)])
 def test_a_whole_number_is_told_once_and_within_its_bounds(
     session: Any, form: Any, qtbot: Any, text: str, value: int
 ) -> None:
