@@ -95,6 +95,7 @@ def hashes(folder: Path) -> dict[str, str]:
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+@pytest.mark.slow
 def test_tests_that_check_everything_kill_every_change_and_the_checkout_stays(tree: Path) -> None:
     before = hashes(tree)
     status, rows, printed = run(tree)
@@ -104,6 +105,7 @@ def test_tests_that_check_everything_kill_every_change_and_the_checkout_stays(tr
     assert hashes(tree) == before
 
 
+@pytest.mark.slow
 def test_tests_that_assert_nothing_kill_nothing_and_say_what_never_ran(tree: Path) -> None:
     (tree / "tests/room/test_rule.py").write_text(NOTHING)
     status, rows, printed = run(tree)

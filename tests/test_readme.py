@@ -97,6 +97,7 @@ def test_named_options_exist(command: str, capsys: pytest.CaptureFixture[str]) -
     assert options - set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) == set()
 
 
+@pytest.mark.slow
 def test_the_python_example_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

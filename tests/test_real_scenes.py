@@ -33,6 +33,7 @@ REACHED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [SAMSON, SAMSON_ALTERNATIVE, JASPER_RIDGE, DC1], ids=lambda case: case.name)
 def test_the_default_reaches_the_measured_figures(case: Case) -> None:
     cube, truth = case.load(Path(os.environ["NAPARI_UNMIX_DATA"]))
@@ -57,6 +58,7 @@ def strokes_on(scene: tuple[Cube, Truth], seed: int, *, inside: bool) -> list[np
     return [np.flatnonzero(labels == label) for label in painted.of_kind("material")]
 
 
+@pytest.mark.slow
 def test_rare_targets_are_found_without_paint_and_named_by_strokes() -> None:
     scene = HYSU.load(Path(os.environ["NAPARI_UNMIX_DATA"]))
     cube, truth = scene
@@ -70,6 +72,7 @@ def test_rare_targets_are_found_without_paint_and_named_by_strokes() -> None:
     assert np.degrees(np.diag(angle_table(named.endmembers[:5], truth.endmembers[:5]))).max() < 4
 
 
+@pytest.mark.slow
 def test_a_stroke_off_the_mark_does_not_drag_its_endmember_along() -> None:
     scene = JASPER_RIDGE.load(Path(os.environ["NAPARI_UNMIX_DATA"]))
     cube, truth = scene

@@ -420,6 +420,7 @@ def test_validation_of_other_errors_passes_through() -> None:
         raise UnmixError("ours")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_an_interrupt_leaves_nothing(tmp_path: Path, cube_file: Path) -> None:
     argv = ["unmix", str(cube_file), "--epochs", "500", "--endmembers", "3"]
@@ -673,6 +674,7 @@ def test_without_a_checkout_the_benchmarks_say_where_they_are(tmp_path: Path) ->
         from_checkout(tmp_path)
 
 
+@pytest.mark.slow
 def test_benchmarks_run_from_a_checkout_whose_folder_is_not_on_the_path(tmp_path: Path) -> None:
     """In a fresh interpreter, as the command is: pytest's own path has the folder."""
     code = "from napari_unmix.cli import main; main(['benchmark']); main(['benchmark', 'regions', '--help'])"

@@ -58,6 +58,7 @@ def test_json_is_the_report_and_nothing_else(capsys: Capture, painted_run: Path)
     assert (painted_run / "page.html").is_file()
 
 
+@pytest.mark.slow
 def test_with_the_cube_and_the_painting_it_is_made_anew_and_agrees(capsys: Capture, painted_run: Path) -> None:
     words = [painted_run / "run", "--cube", painted_run / "cube.npz", "--annotation", painted_run / "paint.npy"]
     page = painted_run / "again.html"
@@ -66,6 +67,7 @@ def test_with_the_cube_and_the_painting_it_is_made_anew_and_agrees(capsys: Captu
     assert ">Cube<" in page.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_replaced_run_may_hold_a_page(capsys: Capture, painted_run: Path, tmp_path: Path) -> None:
     command = [
         "unmix",
@@ -90,6 +92,7 @@ def test_what_does_not_belong_is_one_sentence(capsys: Capture, painted_run: Path
     assert "failed" in refused(capsys, run, "--html", painted_run / "nowhere" / "page.html")
 
 
+@pytest.mark.slow
 def test_nonlinear_mixing_and_joined_cubes_are_made_anew_too(capsys: Capture, tmp_path: Path) -> None:
     scene = blind_scene(3, materials=3, pure=True, kind="fan", decibels=40, size=24)
     halves = [tmp_path / "left.npz", tmp_path / "right.npz"]
@@ -106,12 +109,14 @@ def test_nonlinear_mixing_and_joined_cubes_are_made_anew_too(capsys: Capture, tm
     assert again == stored.report
 
 
+@pytest.mark.slow
 def test_the_folder_and_the_cube_are_enough(capsys: Capture, painted_run: Path) -> None:
     """What was painted is in the run as u: a painting that is given is only compared."""
     words = [painted_run / "run", "--cube", painted_run / "cube.npz", "--json", "--html", painted_run / "alone.html"]
     assert Report.from_json(json.loads(shown(capsys, *words))) == read_run(painted_run / "run").report
 
 
+@pytest.mark.slow
 def test_only_the_painting_of_the_run_is_taken(capsys: Capture, painted_run: Path, tmp_path: Path) -> None:
     run, cube = painted_run / "run", painted_run / "cube.npz"
     np.save(tmp_path / "other.npy", np.load(painted_run / "paint.npy").T)
@@ -123,6 +128,7 @@ def test_only_the_painting_of_the_run_is_taken(capsys: Capture, painted_run: Pat
     assert "used no painting" in refused(capsys, *words)
 
 
+@pytest.mark.slow
 def test_errors_are_promised_only_where_the_answer_is_identified(
     capsys: Capture, painted_run: Path, tmp_path: Path
 ) -> None:

@@ -29,6 +29,7 @@ def script() -> Any:
     return module
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("qapp")
 def test_the_pictures_of_the_window_are_made(script: Any, tmp_path: Path) -> None:
     from PIL import Image

@@ -85,6 +85,7 @@ def test_the_rule_takes_the_route_that_the_data_allow(kind: str, pure: bool, rou
     np.testing.assert_allclose(found.excess.linear, 1, atol=0.02)
 
 
+@pytest.mark.slow
 def test_variability_takes_what_leaves_less_and_says_that_spectra_may_not_be_pure() -> None:
     scene = blind_scene(3, materials=3, pure=True, kind="tilt", decibels=40)
     found = search(scene)
@@ -135,6 +136,7 @@ def test_region_moments_identify_what_pure_pixels_do_not(painted: Scene) -> None
     np.testing.assert_allclose(fit.means.sum(axis=1), 1, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_two_regions_leave_the_simplex_undetermined_and_are_not_used(painted: Scene) -> None:
     labels = np.where(painted.annotation.labels <= 2, painted.annotation.labels, 0).ravel()
     found = search(painted)
@@ -145,6 +147,7 @@ def test_two_regions_leave_the_simplex_undetermined_and_are_not_used(painted: Sc
     np.testing.assert_array_equal(refined.endmembers, found.endmembers)
 
 
+@pytest.mark.slow
 def test_accepted_regions_bring_the_endmembers_closer(painted: Scene) -> None:
     found = search(painted)
     refined = refine_by_regions(
@@ -163,6 +166,7 @@ def test_true_dirichlet_regions_are_refused_once_in_a_thousand_at_most(freedom: 
     assert most_misfit(freedom) == MOST_MISFIT or (misfits > 0.7 * most_misfit(freedom)).mean() > 0.003
 
 
+@pytest.mark.slow
 def test_shuffled_regions_are_refused(painted: Scene) -> None:
     labels = np.random.default_rng(0).permutation(painted.annotation.labels.ravel())
     refined = refine_by_regions(painted.cube.pixels(), labels, painted.cube.valid_pixels, search(painted), SumToOne())
@@ -170,6 +174,7 @@ def test_shuffled_regions_are_refused(painted: Scene) -> None:
     assert refined.notes[0].sentence.startswith("Painted regions did not refine the endmembers: ")
 
 
+@pytest.mark.slow
 def test_regions_of_a_bilinear_scene_do_not_make_the_endmembers_explode(painted: Scene) -> None:
     abundances, endmembers = painted.abundances, painted.endmembers
     spectra = abundances @ endmembers
@@ -186,6 +191,7 @@ def test_regions_of_a_bilinear_scene_do_not_make_the_endmembers_explode(painted:
     assert refined.endmembers.max() < 2 * endmembers.max()
 
 
+@pytest.mark.slow
 def test_abundances_of_found_endmembers_are_close(painted: Scene) -> None:
     found = search(painted)
     order = match_endmembers(found.endmembers, painted.endmembers)
@@ -193,6 +199,7 @@ def test_abundances_of_found_endmembers_are_close(painted: Scene) -> None:
     assert np.sqrt((error**2).mean()) < 0.04
 
 
+@pytest.mark.slow
 def test_strokes_on_a_linear_scene_name_the_corners_and_do_not_move_them(painted: Scene) -> None:
     abundances = painted.abundances.reshape(-1, 4)
     strokes = [np.argsort(-abundances[:, material])[:40] for material in (3, 1)]
@@ -203,6 +210,7 @@ def test_strokes_on_a_linear_scene_name_the_corners_and_do_not_move_them(painted
         assert match_endmembers(anchored.endmembers, painted.endmembers)[material] == position
 
 
+@pytest.mark.slow
 def test_a_stroke_that_no_corner_leads_anchors_an_endmember_itself(painted: Scene) -> None:
     middle = np.argsort(painted.abundances.reshape(-1, 4).max(axis=1))[:40]
     assert search(painted, strokes=[middle]).route == "strokes"
@@ -223,6 +231,7 @@ def test_neighbours_that_are_alike_count_less() -> None:
         np.testing.assert_allclose(redundancy(smoothness), 2 * np.pi * smoothness**2, rtol=0.2)
 
 
+@pytest.mark.slow
 def test_regions_refine_under_free_illumination_and_smooth_scenes_fit_once_neighbours_are_counted() -> None:
     scene = sample_scene()
     found = search(scene)

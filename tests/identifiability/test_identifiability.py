@@ -134,6 +134,7 @@ def test_below_three_regions_nothing_is_identified(
     assert f"Paint {7 - count} more regions" in first.remedy
 
 
+@pytest.mark.slow
 def test_shuffled_regions_do_not_identify(painted: Scene, result: Unmixing) -> None:
     shuffled = np.random.default_rng(0).permutation(painted.annotation.labels.ravel()).reshape(48, 48)
     report = drain(assess(painted.cube, with_regions(result, shuffled)))
@@ -143,12 +144,14 @@ def test_shuffled_regions_do_not_identify(painted: Scene, result: Unmixing) -> N
     assert "no better than chance" in report.summary
 
 
+@pytest.mark.slow
 def test_a_vae_is_never_identified(painted: Scene, result: Unmixing) -> None:
     spec = spec_class("vae")(method="vae", endmembers=3, seed=0)
     report = drain(assess(painted.cube, replace(result, spec=spec)))
     assert (report.verdict, "Locatello" in report.summary) == ("not identified", True)
 
 
+@pytest.mark.slow
 def test_without_paint_nothing_is_claimed_from_superpixels(painted: Scene) -> None:
     report = drain(assess(painted.cube, run(painted, None)))
     assert report.verdict == "partly"
@@ -156,6 +159,7 @@ def test_without_paint_nothing_is_claimed_from_superpixels(painted: Scene) -> No
     assert "look at the spectra" in report.check("side information").sentence
 
 
+@pytest.mark.slow
 def test_variability_beyond_the_linear_model_is_not_identified() -> None:
     scene = blind_scene(3, materials=3, pure=True, kind="tilt", decibels=40, size=48)
     report = drain(assess(scene.cube, run(scene, None)))
@@ -487,6 +491,7 @@ def test_a_check_without_a_role_is_refused() -> None:
         report.check("stable")
 
 
+@pytest.mark.slow
 def test_cancel_at_any_yield(painted: Scene, result: Unmixing) -> None:
     events = []
     drain(assess(painted.cube, result), events.append)
@@ -519,6 +524,7 @@ def test_a_handful_of_pixels_gets_a_report(shape: tuple[int, int]) -> None:
     assert all(check.sentence for check in report.checks)
 
 
+@pytest.mark.slow
 def test_flat_abundances_and_invalid_pixels_get_a_report(painted: Scene, result: Unmixing) -> None:
     flat = np.full_like(result.abundances, 1 / 3)
     flat[0] = np.nan

@@ -96,14 +96,7 @@ CASES: dict[str, tuple[Callable[[], Subject], str, dict[str, object]]] = {
     "gcl, strokes": (strokes("linear"), "gcl", {}),
     "ivae, no wavelengths": (lambda: (Cube(blind()()[0].spectra), None), "ivae", {}),
 }
-QUICK = (
-    "ivae, regions",
-    "gcl, regions",
-    "vca-fcls, regions, light",
-    "ivae, fan",
-    "ivae, strokes, linear",
-    "sisal, regions",
-)
+QUICK = ("vca-fcls, regions, light", "ivae, u by blocks", "ivae, strokes, linear", "sisal, regions")
 
 
 def run(name: str) -> tuple[Cube, Unmixing, Annotation | None]:

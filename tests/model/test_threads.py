@@ -63,6 +63,7 @@ def test_two_fits_interleaved_leave_the_process_as_it_was(first: str, cube: Cube
         assert process() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_a_fit_may_be_closed_at_any_step_and_leaves_nothing(method: str, cube: Cube) -> None:
     before, total = process(), 0

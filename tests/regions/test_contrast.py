@@ -49,6 +49,7 @@ def learned(painted: Scene) -> LinearGcl:
     return learn(spectra, painted.annotation.labels.ravel(), 4, noise_level(spectra, 4))
 
 
+@pytest.mark.slow
 def test_without_noise_it_recovers_endmembers_and_evidence() -> None:
     generator = np.random.default_rng(0)
     endmembers = generator.uniform(size=(3, 20))
@@ -85,6 +86,7 @@ def test_it_agrees_with_region_moments_from_2p_plus_1_regions(painted: Scene, le
     assert mean_correlation(*abundances) > 0.99
 
 
+@pytest.mark.slow
 def test_shuffled_regions_are_told_apart_no_better_than_chance(painted: Scene) -> None:
     spectra = painted.cube.pixels()
     labels = np.random.default_rng(0).permutation(painted.annotation.labels.ravel())
@@ -189,12 +191,14 @@ def notes_of(scene: Scene, **changes: object) -> tuple[str, float]:
     return str(result.notes[0]), score("", result, scene.endmembers, scene.abundances).angle_degrees
 
 
+@pytest.mark.slow
 def test_enough_regions_give_endmembers_and_say_how_sure(painted: Scene) -> None:
     note, angle = notes_of(painted)
     assert note.startswith("Endmembers: from telling 12 painted regions apart by their abundances (")
     assert angle < 2.5
 
 
+@pytest.mark.slow
 def test_too_few_regions_are_named_and_the_geometry_answers(painted: Scene) -> None:
     labels = np.where(painted.annotation.labels <= 4, painted.annotation.labels, 0)
     few = Scene(**{**vars(painted), "annotation": Annotation(labels)})
@@ -204,6 +208,7 @@ def test_too_few_regions_are_named_and_the_geometry_answers(painted: Scene) -> N
     )
 
 
+@pytest.mark.slow
 def test_regions_that_say_nothing_are_refused(painted: Scene) -> None:
     labels = np.random.default_rng(0).permutation(painted.annotation.labels.ravel()).reshape(80, 80)
     shuffled = Scene(**{**vars(painted), "annotation": Annotation(labels)})
@@ -216,6 +221,7 @@ def test_variability_is_refused() -> None:
     assert "vary no more than noise" in notes_of(Scene(**{**vars(scene), "annotation": Annotation(labels)}))[0]
 
 
+@pytest.mark.slow
 def test_neighbours_that_are_alike_count_less() -> None:
     # The sample scene's regions look informative, but are worth few independent pixels. Light and shade are divided out.
     assert "differ too little (standard error" in notes_of(sample_scene())[0]
@@ -234,6 +240,7 @@ def test_half_of_the_blocks_are_hidden_and_hidden_bands_are_not_seen() -> None:
     torch.testing.assert_close(model.encode(changed, hidden), model.encode(model.data, hidden))
 
 
+@pytest.mark.slow
 def test_filling_in_learns_the_signal_and_the_probe_reads_abundances() -> None:
     scene = blind_scene(5, materials=3, pure=True, kind="linear", decibels=25, size=48)
     result = drain(unmix(scene.cube, spec_class("mae")(endmembers=3)))  # type: ignore[call-arg]
