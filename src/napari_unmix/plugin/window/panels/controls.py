@@ -13,7 +13,7 @@ from magicgui.backends._qtpy.widgets import QBaseRangedWidget
 from magicgui.type_map import TypeMap
 from magicgui.widgets import SpinBox
 from magicgui.widgets.bases import BaseValueWidget, RangedWidget
-from qtpy.QtCore import QEvent, QObject, QRegularExpression, Qt
+from qtpy.QtCore import QRegularExpression
 from qtpy.QtGui import QRegularExpressionValidator, QValidator
 from qtpy.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QWidget
 
@@ -102,22 +102,4 @@ def control(field: FormField) -> BaseValueWidget[Any]:
     if isinstance(made, SpinBox):
         sign = "-?" if made.min < 0 else ""
         native.lineEdit().setValidator(QRegularExpressionValidator(QRegularExpression(f"{sign}[0-9]+"), native))
-    keep_from_wheel(native)
     return made
-
-
-class _Wheel(QObject):
-    """Hands the wheel over a control without the keyboard on to what scrolls."""
-
-    def eventFilter(self, control: QObject | None, event: QEvent | None) -> bool:
-        """Whether the event ends here."""
-        if event is None or event.type() != QEvent.Type.Wheel or not isinstance(control, QWidget) or control.hasFocus():
-            return False
-        event.ignore()
-        return True
-
-
-def keep_from_wheel(control: QWidget) -> None:
-    """Let the mouse's wheel change a value only once the control was clicked or tabbed to: scrolling the dock is no edit."""
-    control.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    control.installEventFilter(_Wheel(control))

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QSizePol
 from napari_unmix.plugin.facts.form import FormField, form_fields
 from napari_unmix.plugin.facts.session import Doing, Session, doing
 from napari_unmix.plugin.verbs.controller import Controller
-from napari_unmix.plugin.window.panels.controls import control, keep_from_wheel
+from napari_unmix.plugin.window.panels.controls import control
 from napari_unmix.plugin.window.panels.step import Step, button, row, say, text
 from napari_unmix.spec import MethodSpec
 
@@ -47,8 +47,6 @@ class MethodPanel(Step):
         self._endmembers.setMinimumWidth(124)
         self._method.setAccessibleName("Method")
         self._endmembers.setAccessibleName("Endmembers")
-        for chooser in (self._method, self._endmembers):
-            keep_from_wheel(chooser)
         self._suggest = button(
             "Suggest",
             "Count the materials that the signal shows above the noise, and use that number.",
