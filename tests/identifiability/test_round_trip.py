@@ -39,13 +39,13 @@ SMALL = {"epochs": 1, "batch": 256}
 
 
 def regions() -> Subject:
-    scene = region_scene(2, materials=3, regions=12, size=40)
+    scene = region_scene(2, materials=3, regions=12, size=32)
     return scene.cube, scene.annotation
 
 
 def blind(kind: str = "linear", *, pure: bool = False) -> Callable[[], Subject]:
     def make() -> Subject:
-        return blind_scene(3, materials=3, pure=pure, kind=kind, decibels=30, size=24).cube, None  # type: ignore[arg-type]
+        return blind_scene(3, materials=3, pure=pure, kind=kind, decibels=30, size=18).cube, None  # type: ignore[arg-type]
 
     return make
 
