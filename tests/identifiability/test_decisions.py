@@ -22,6 +22,7 @@ from napari_unmix.identifiability.again.refits import (
 from napari_unmix.identifiability.again.search import found_again, repeatable
 from napari_unmix.identifiability.assess import confirmed
 from napari_unmix.identifiability.checks import (
+    all_checks,
     different_enough,
     enough_regions,
     every_material_varies,
@@ -36,6 +37,7 @@ from napari_unmix.identifiability.checks import (
 from napari_unmix.identifiability.concentrations import alpha_by_region, varying
 from napari_unmix.identifiability.errors import expected_abundance_rmse, expected_angle, noise_rmse, twin_degrees
 from napari_unmix.identifiability.subject import Subject
+from napari_unmix.identifiability.verdict import CONFIRMATION
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.regions.contrast import Contrast
 from napari_unmix.regions.moments import MomentFit, RegionMoments
@@ -174,10 +176,11 @@ def test_vertices_known_to_an_eighth_of_the_simplex_are_different_enough(error: 
     ("seen", "words"),
     [
         (subject(regions=only(2)), "three regions of 30 pixels"),
+        (subject(regions=only(3)), "sum to one on the spectra"),
         (subject(), "sum to one on the spectra"),
         (subject(light=np.ones(PIXELS)), "vary more than noise"),
     ],
-    ids=["few", "sum to one", "light"],
+    ids=["few", "just enough", "sum to one", "light"],
 )
 def test_why_differences_were_not_measured(seen: Subject, words: str) -> None:
     check = different_enough.check(seen, Refits())
@@ -378,6 +381,30 @@ def test_the_geometry_backs_pure_pixels_that_a_new_search_finds(
     made = Refits(searched=None if degrees is None else turned(degrees))
     check = geometry.check(seen, made)
     assert (check.status, check.holds, geometry.backs(seen, made)) == (word, True, word == "pass")
+
+
+def test_one_impure_endmember_is_enough_to_doubt_the_geometry() -> None:
+    shares = ABUNDANCES * 0.5 / ABUNDANCES.max()
+    shares[:6] = np.repeat(np.eye(3)[:2], 3, axis=0)
+    seen = replace(subject(), abundances=shares)
+    check = geometry.check(seen, Refits())
+    assert (check.status, geometry.backs(seen, Refits()), "tree" in check.sentence) == ("doubtful", False, True)
+
+
+def test_the_most_basic_limit_is_told_first() -> None:
+    """What the verdict names where several conditions are open, from the most basic on."""
+    places = {one.condition.name: one.condition.precedence for one in all_checks()}
+    order = (
+        "enough regions",
+        "model fits",
+        "side information",
+        "different enough",
+        "every material varies",
+        "rank of α(u)",
+        "injective mixing",
+    )
+    assert [places[name] for name in order] == [1, 2, 3, 4, 5, 6, 7]
+    assert places["simulated twin"] == places["stable"] == CONFIRMATION + 1
 
 
 # --- confirmed, and what may be repeated
