@@ -11,10 +11,10 @@ from napari_unmix.answer import Findings, Fit, Note, NoteKind, Recipe, staged
 from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION
 from napari_unmix.cube import FloatArray
 from napari_unmix.geometry.found import Found
-from napari_unmix.geometry.search import find_endmembers
 from napari_unmix.methods.contract import Problem, QuickLook, Solution
 from napari_unmix.methods.gcl.spec import GclSpec
 from napari_unmix.methods.least_squares import inverted_in_parts
+from napari_unmix.methods.searched import searched
 from napari_unmix.model.threads import steps_on_one_thread
 from napari_unmix.regions.acceptance import spatial_redundancy, without_brightness
 from napari_unmix.regions.contrast import Contrast, LinearGcl, linear_gcl, usable_regions
@@ -34,15 +34,7 @@ _LIT_ROUNDS = 2
 def fit(problem: Problem[GclSpec]) -> Fit[Solution]:
     """Hyvärinen, Sasaki, Turner, AISTATS 2019, with a linear head on the simplex; see the module's text and the card."""
     # 1. The geometry's endmembers.
-    look = QuickLook(problem)
-    search = find_endmembers(
-        problem.spectra,
-        problem.endmember_count,
-        problem.inversion,
-        strokes=list(problem.materials.values()),
-        seed=problem.spec.seed,
-    )
-    found = yield from staged("finding endmembers", search, (0.0, _SEARCHED), show=lambda loss: (loss, look))
+    found = yield from searched(problem, _SEARCHED)
     # 2. What tells the painted regions apart, where they carry it.
     reason = _why_not(problem, found)
     learned = None

@@ -23,19 +23,19 @@ from napari_unmix.answer import (
     Preview,
     PriorFound,
     Progress,
-    staged,
 )
 from napari_unmix.cube import FloatArray
 from napari_unmix.geometry.archetypes import brightness_of_closest
 from napari_unmix.geometry.found import Found
 from napari_unmix.geometry.picks import unit_length
-from napari_unmix.geometry.search import find_endmembers
-from napari_unmix.methods.contract import Problem, QuickLook, Solution
+from napari_unmix.methods.contract import Problem, Solution
 from napari_unmix.methods.ivae.spec import IvaeSpec
+from napari_unmix.methods.searched import searched
 from napari_unmix.model.compare import choose_prior
 from napari_unmix.model.data import Data, State
 from napari_unmix.model.elbo import train_network
 from napari_unmix.model.fit import fit as fit_linear
+from napari_unmix.model.fitted import Fitted
 from napari_unmix.model.network import InferenceNetwork, Step, dropped_notes
 from napari_unmix.model.nonlinear import MixingFit, fit_mixing
 from napari_unmix.model.settle import numbered
@@ -57,7 +57,7 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
     """Fit the model; see the module's text. Khemakhem et al. 2020 (AISTATS) for the conditional prior; the theory page for the rest."""
     spec = problem.spec
     # 1. Endmembers: the search's, refined by region moments where painted regions carry them.
-    found = yield from _search(problem)
+    found = yield from searched(problem, _SEARCHED)
     # Only declared regions: the covariance of automatic segments is variability and not mixing.
     refined = refine_by_regions(problem.spectra, problem.declared, problem.cube.valid_pixels, found, problem.inversion)
     order = problem.order(refined.endmembers)
@@ -103,6 +103,7 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
     # 5. The region prior, by evidence.
     competing = choose_prior(data, state, problem.spectra, problem.regions, choice=spec.prior)
     chosen = yield from report.steps("comparing region priors", numbered(competing), (_BENT, 1.0))
+    # 6. How it was found, and what it is.
     fitted = chosen.fitted
     findings = Findings(
         recipe=found.recipe,
@@ -116,19 +117,26 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
         misfit=fitted.misfit(),
         search=found.numbers,
     )
+    said = (*_search_notes(found, refined), *refined.notes, *notes, Note(NoteKind.PRIOR, chosen.note))
+    return replace(
+        _solution(problem, fitted, findings, uncertain),
+        notes=said,
+        history=tuple(report.history),
+        model={**start.network.parameters_by_name(), **fitted.parameters()},
+    )
+
+
+def _solution(problem: Problem[IvaeSpec], fitted: Fitted, findings: Findings, uncertain: FloatArray) -> Solution:
+    """What was fitted, endmembers as written; ``uncertain`` (P,) are their standard errors as shares of the simplex."""
     inverted = Inverted(fitted.abundances(), fitted.brightness())
     endmembers, inverted = problem.inversion.rewritten(fitted.endmembers(), inverted)
-    added = fitted.nonlinear_contribution()
     return Solution(
         endmembers=endmembers,
         abundances=inverted.abundances,
         abundance_std=fitted.std(uncertain),
         illumination=inverted.illumination,
-        notes=(*_search_notes(found, refined), *refined.notes, *notes, Note(NoteKind.PRIOR, chosen.note)),
-        history=tuple(report.history),
         findings=findings,
-        model={**start.network.parameters_by_name(), **fitted.parameters()},
-        contribution=added,
+        contribution=fitted.nonlinear_contribution(),
     )
 
 
@@ -223,18 +231,6 @@ def _mixing_notes(spec: IvaeSpec, kept: bool, gain: float) -> list[Note]:
         varies = "Endmembers vary from pixel to pixel: no theorem covers that, the endmembers shown are the mean ones."
         notes.append(Note(NoteKind.DOUBT, varies))
     return notes
-
-
-def _search(problem: Problem[IvaeSpec]) -> Fit[Found]:
-    look = QuickLook(problem)
-    search = find_endmembers(
-        problem.spectra,
-        problem.endmember_count,
-        problem.inversion,
-        strokes=list(problem.materials.values()),
-        seed=problem.spec.seed,
-    )
-    return (yield from staged("finding endmembers", search, (0.0, _SEARCHED), show=lambda loss: (loss, look)))
 
 
 def _search_notes(found: Found, refined: Refined) -> list[Note]:

@@ -1,0 +1,21 @@
+"""The first half of every method that begins from the geometry: its search, as progress, with a first look for the user."""
+
+from __future__ import annotations
+
+from napari_unmix.answer import Fit, staged
+from napari_unmix.geometry.found import Found
+from napari_unmix.geometry.search import find_endmembers
+from napari_unmix.methods.contract import Problem, QuickLook, Spec
+
+
+def searched(problem: Problem[Spec], done: float) -> Fit[Found]:
+    """Find endmembers by the rule that the data allow, painted materials first; it takes the share ``done`` of the run."""
+    look = QuickLook(problem)
+    search = find_endmembers(
+        problem.spectra,
+        problem.endmember_count,
+        problem.inversion,
+        strokes=list(problem.materials.values()),
+        seed=problem.spec.seed,
+    )
+    return (yield from staged("finding endmembers", search, (0.0, done), show=lambda loss: (loss, look)))
