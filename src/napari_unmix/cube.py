@@ -22,6 +22,90 @@ class UnmixError(ValueError):
     """Bad input, in one sentence for the user: the cause, the numbers, and the remedy."""
 
 
+AxisKind = Literal["wavelength", "wavenumber", "Raman shift", "energy", "frequency", "index"]
+# How each kind of spectral axis is written: the unit that its values are in, and the name of its column in a table.
+_UNITS = {
+    "wavelength": "nm",
+    "wavenumber": "cm⁻¹",
+    "Raman shift": "cm⁻¹",
+    "energy": "eV",
+    "frequency": "THz",
+    "index": "",
+}
+_COLUMNS = {
+    "wavelength": "wavelength_nm",
+    "wavenumber": "wavenumber_cm-1",
+    "Raman shift": "raman_shift_cm-1",
+    "energy": "energy_eV",
+    "frequency": "frequency_THz",
+    "index": "band",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class SpectralAxis:
+    """Where the bands lie, in the quantity that the instrument measures in: ``values`` (B,) in ``unit``."""
+
+    kind: AxisKind
+    values: FloatArray
+
+    @property
+    def unit(self) -> str:
+        """nm, cm⁻¹, eV or THz; empty for numbered bands."""
+        return _UNITS[self.kind]
+
+    @property
+    def title(self) -> str:
+        """For a plot: wavelength (nm), Raman shift (cm⁻¹), band."""
+        return f"{self.kind} ({self.unit})" if self.unit else "band"
+
+    @property
+    def column(self) -> str:
+        """The name of its column in a table: wavelength_nm, wavenumber_cm-1, band."""
+        return _COLUMNS[self.kind]
+
+
+@dataclass(frozen=True)
+class Georeference:
+    """Where the pixels lie on a map.
+
+    Attributes
+    ----------
+    transform : (a, b, c, d, e, f): the point (column, row), counted from the image's corner, lies at (a·column + b·row + c, d·column + e·row + f)
+    crs : the coordinate system, as WKT or ``EPSG:32633``; may be empty
+    """
+
+    transform: tuple[float, float, float, float, float, float]
+    crs: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a user wants a file to be read: what is None is found out. Kept with the cube, so that a run can be repeated.
+
+    Attributes
+    ----------
+    key : name of the array, of a file that holds several; a path in a structure or group: ``scene/data``
+    size : (rows, columns) of a matrix of pixels × bands
+    bands_axis : which axis of an array holds the bands
+    no_data : the stored number that means no data, or "none": nothing is no data
+    scale : what stored numbers are divided by
+    bands : the bands that take part, as ranges of the spectral axis or of numbers from 1: ``5-80,95-160``, ``400-900nm``; or "all"
+    dark, white : references of a recording of raw counts: (raw − dark) / (white − dark)
+    repair : "all", "none", or the names of what may be repaired or left out
+    """
+
+    key: str | None = None
+    size: tuple[int, int] | None = None
+    bands_axis: Literal["first", "middle", "last"] | None = None
+    no_data: float | Literal["none"] | None = None
+    scale: float | None = None
+    bands: str | None = None
+    dark: Path | None = None
+    white: Path | None = None
+    repair: str = "all"
+
+
 @dataclass(frozen=True, eq=False)
 class Cube:
     """A hyperspectral image, pixel-major.
@@ -29,7 +113,7 @@ class Cube:
     Attributes
     ----------
     spectra : (H, W, B) float32, C-contiguous; reflectance or radiance as the reader scaled it
-    wavelengths : (B,) float64, nm, or None where the file has none
+    wavelengths : (B,) float64, nm, or None where the bands' places are no wavelengths of light, or not known
     good_bands : (B,) bool; excluded bands are gaps in every plot and take no part in any fit
     valid_pixels : (H, W) bool; pixels of no data are excluded from every fit
     scale : the number that stored values were divided by (10000 for most reflectance products)
@@ -37,6 +121,10 @@ class Cube:
     source : the file it was read from, or None
     repairs : sentences on what the reader repaired, for the user
     acquisitions : (H, W) int, which of the joined cubes a pixel comes from (0 = none), or None for a single acquisition
+    measured_axis : the spectral axis as it was measured, where that is not the wavelength: wavenumbers, Raman shifts, energies
+    fwhm : (B,) full widths at half maximum in nm, or None
+    georeference : where it lies on a map, or None
+    reading : how its user wanted it to be read
     """
 
     spectra: FloatArray
@@ -48,6 +136,10 @@ class Cube:
     source: Path | None = None
     repairs: tuple[str, ...] = ()
     acquisitions: IntArray | None = None
+    measured_axis: SpectralAxis | None = None
+    fwhm: FloatArray | None = None
+    georeference: Georeference | None = None
+    reading: Reading = Reading()
 
     def __post_init__(self) -> None:
         if self.spectra.ndim != 3:
@@ -66,6 +158,9 @@ class Cube:
                     f"The cube has {bands} bands but {wavelengths.size} wavelengths: give one wavelength (nm) per band or none."
                 )
             object.__setattr__(self, "wavelengths", wavelengths)
+        for what, listed in (("places on its axis", self._measured()), ("widths of bands", self.fwhm)):
+            if listed is not None and listed.shape != (bands,):
+                raise UnmixError(f"The cube has {bands} bands but {listed.size} {what}: give one per band or none.")
         if self.good_bands.shape != (bands,):
             if self.good_bands.size:
                 raise UnmixError(
@@ -89,9 +184,8 @@ class Cube:
 
     def __repr__(self) -> str:
         height, width, bands = self.shape
-        low_high = (
-            "" if self.wavelengths is None else f" ({self.wavelengths.min():.0f}–{self.wavelengths.max():.0f} nm)"
-        )
+        axis = self.spectral_axis
+        low_high = f" ({axis.values.min():.0f}–{axis.values.max():.0f} {axis.unit})" if axis.unit else ""
         return f"Cube {self.name!r}, {height}×{width} pixels, {bands} bands{low_high}"
 
     @property
@@ -101,9 +195,21 @@ class Cube:
         return height, width, bands
 
     @property
+    def spectral_axis(self) -> SpectralAxis:
+        """Where the bands lie: as they were measured, else by wavelength in nm, else numbered from 1."""
+        if self.measured_axis is not None:
+            return self.measured_axis
+        if self.wavelengths is not None:
+            return SpectralAxis("wavelength", self.wavelengths)
+        return SpectralAxis("index", np.arange(1.0, self.shape[2] + 1))
+
+    @property
     def axis(self) -> FloatArray:
-        """(B,) the plot's horizontal axis: wavelengths in nm, or band numbers from 1."""
-        return self.wavelengths if self.wavelengths is not None else np.arange(1.0, self.shape[2] + 1)
+        """(B,) the plot's horizontal axis: the values of ``spectral_axis``."""
+        return self.spectral_axis.values
+
+    def _measured(self) -> FloatArray | None:
+        return None if self.measured_axis is None else self.measured_axis.values
 
     def pixels(self) -> FloatArray:
         """(N, B_good) float64 spectra of the valid pixels in the good bands, in row-major order: what a method fits."""

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_unmix.cube import UnmixError
+from napari_unmix.cube import Reading, UnmixError
 from napari_unmix.io.annotation import read_annotation
-from napari_unmix.io.assemble import bands_last, build_cube, short_name
+from napari_unmix.io.assemble import bands_axis, build_cube, short_name
 from napari_unmix.io.envi_header import interpret
 from napari_unmix.io.matlab73 import load_hdf5
+from napari_unmix.io.stored import Stored
 
 
 @pytest.mark.parametrize(
@@ -30,10 +31,10 @@ def test_bands_come_last_where_the_first_axis_alone_fits_the_wavelengths(
 ) -> None:
     array = np.arange(np.prod(shape)).reshape(shape)
     for listed in (list(range(wavelengths)), np.arange(wavelengths)):
-        found, said = bands_last(array, listed)
-        np.testing.assert_array_equal(found, np.moveaxis(array, 0, 2) if moved else array)
+        axis, said = bands_axis(Stored(array=array, wavelengths=listed), Reading(), Path("a.npz"))
+        assert axis == (0 if moved else 2)
         assert len(said) == moved
-    assert bands_last(array, None)[1] == ()
+    assert bands_axis(Stored(array=array), Reading(), Path("a.npz")) == (2, ())
 
 
 @pytest.mark.parametrize(
@@ -96,14 +97,14 @@ def test_a_cube_is_called_by_its_file_without_what_cube_files_end_in(name: str, 
 def test_bands_without_a_number_are_bad_and_a_cube_without_any_is_none(tmp_path: Path) -> None:
     spectra = np.ones((2, 2, 3), np.float32)
     spectra[:, :, 1] = np.nan
-    cube = build_cube(spectra, tmp_path / "a.npy")
+    cube = build_cube(Stored(array=spectra), tmp_path / "a.npy")
     assert cube.good_bands.tolist() == [True, False, True]
     assert cube.repairs == ("1 bands hold no finite number: left out as bad bands",)
-    listed = build_cube(spectra, tmp_path / "a.npy", good_bands=np.array([True, False, True]))
+    listed = build_cube(Stored(array=spectra, good_bands=np.array([True, False, True])), tmp_path / "a.npy")
     assert listed.repairs == ()
     with pytest.raises(UnmixError, match=r"a\.npy has no finite number in its 1 good bands"):
-        build_cube(spectra, tmp_path / "a.npy", good_bands=np.array([False, True, False]))
+        build_cube(Stored(array=spectra, good_bands=np.array([False, True, False])), tmp_path / "a.npy")
     nothing = np.ones((2, 2, 3), np.float32)
     nothing.reshape(4, 3)[np.arange(4), np.arange(4) % 3] = np.nan  # every pixel lacks one band, every band has a pixel
     with pytest.raises(UnmixError, match=r"a\.npy has no pixel with data in all of its good bands"):
-        build_cube(nothing, tmp_path / "a.npy", good_bands=np.ones(3, bool))
+        build_cube(Stored(array=nothing, good_bands=np.ones(3, bool)), tmp_path / "a.npy")

@@ -77,7 +77,10 @@ def test_bands_first_is_recognised_by_the_wavelengths(tmp_path, small):
     np.savez(tmp_path / "a.npz", cube=np.moveaxis(small, 2, 0), wavelength=np.arange(400, 900, 100))
     cube = read_cube(tmp_path / "a.npz")
     np.testing.assert_array_equal(cube.spectra, small)
-    assert cube.repairs == ("the first axis has as many entries as there are wavelengths: read as bands",)
+    said = (
+        "the first axis has as many entries as there are wavelengths: read as bands (--bands-axis last reads the last)"
+    )
+    assert cube.repairs == (said,)
 
 
 @pytest.mark.parametrize(

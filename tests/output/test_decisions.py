@@ -17,7 +17,7 @@ import pytest
 
 from napari_unmix import __version__
 from napari_unmix.answer import Contribution, Note, NoteKind, Unmixing
-from napari_unmix.cube import Annotation, Cube, Meaning, UnmixError
+from napari_unmix.cube import Annotation, Cube, Meaning, Reading, UnmixError
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.output.run_folder import (
@@ -149,7 +149,14 @@ def test_the_first_free_number_is_taken(tmp_path: Path) -> None:
 
 
 def test_provenance_names_the_run_the_cube_and_what_is_missing(small_cube: Cube, tmp_path: Path) -> None:
-    cube = replace(small_cube, scale=10_000.0, source=tmp_path / "samson.hdr", acquisitions=np.full((16, 12), 2))
+    cube = replace(
+        small_cube,
+        scale=10_000.0,
+        source=tmp_path / "samson.hdr",
+        acquisitions=np.full((16, 12), 2),
+        reading=Reading(no_data=-9999.0, bands="1-22"),
+        repairs=("one",),
+    )
     folder = write_run(
         tmp_path / "run", cube, result_of(cube, notes=(Note(NoteKind.METHOD, "One."),), seconds=1.5), REPORT
     )
@@ -164,6 +171,8 @@ def test_provenance_names_the_run_the_cube_and_what_is_missing(small_cube: Cube,
         "name": "small",
         "source": str(tmp_path / "samson.hdr"),
         "shape": [16, 12, 24],
+        "reading": {"no_data": "-9999.0", "bands": "1-22"},
+        "repairs": ["one"],
         "sha256": cube_hash(cube),
         "scale": 10_000.0,
         "good_bands": 22,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unmix.cli.parsing import add_reading_options, reading_from
 from napari_unmix.cube import Cube, FloatArray, UnmixError
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reference-suffix", metavar="TEXT", default="", help="take E and A with this suffix, as _alternative"
     )
+    add_reading_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
 
 
@@ -47,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     further, folders = _sorted_out(arguments.runs)
     runs = [read_run(folder) for folder in folders]
-    cube, _ = load([arguments.cube, *further], [], {})
+    cube, _ = load([arguments.cube, *further], [], {}, runs[0].reading_or(reading_from(arguments)))
     for one in runs:
         _check_shape(one, cube)
     reference = read_reference(arguments.reference, arguments.reference_suffix, cube)

@@ -7,21 +7,23 @@ from typing import Any
 
 import numpy as np
 
+from napari_unmix.cli.parsing import add_reading_options, reading_from
 from napari_unmix.cube import Cube, FloatArray, UnmixError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("cube", metavar="CUBE", help="ENVI header or data, MATLAB, NumPy (.npy, .npz) or Zarr")
+    add_reading_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from napari_unmix.io import read_cube
+    from napari_unmix.io import read_as
     from napari_unmix.output.run_folder import json_text
 
-    values = describe(read_cube(arguments.cube))
+    values = describe(read_as(arguments.cube, reading_from(arguments)))
     print(json_text(values, ascii_only=True) if arguments.json else "\n".join(_lines(values)))
     return 0
 

@@ -14,8 +14,10 @@ from napari_unmix.cube import UnmixError
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
+    from napari_unmix.cube import Reading
     from napari_unmix.spec import MethodSpec
 
+READING = "reading:"  # prefix of the options that say how a file is read
 SPEC = "spec:"  # prefix of the options that belong to a spec, so that they never meet the command's own
 
 
@@ -49,6 +51,22 @@ def close_match(word: str, known: Iterable[str]) -> str:
     begun = [name for name in names if word.strip("-") and name.startswith(word)]
     found = begun or difflib.get_close_matches(word, names, n=1)
     return f" (did you mean {found[0]}?)" if found else ""
+
+
+def add_reading_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that correct how a cube's file is read."""
+    from napari_unmix.reading import OPTIONS
+
+    group = parser.add_argument_group("reading the cube (what is not given is found out, and said)")
+    for option in OPTIONS:
+        group.add_argument(option.name, dest=READING + option.field, metavar=option.metavar, help=option.text)
+
+
+def reading_from(arguments: argparse.Namespace) -> Reading:
+    """How the cube's file is to be read. Raises UnmixError with the option to mend."""
+    from napari_unmix.reading import OPTIONS, reading_of
+
+    return reading_of({option.field: getattr(arguments, READING + option.field, None) for option in OPTIONS})
 
 
 def add_spec_options(parser: argparse.ArgumentParser) -> None:

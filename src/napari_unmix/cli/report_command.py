@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_unmix.cli.parsing import add_reading_options, reading_from
 from napari_unmix.cube import Meaning, UnmixError
 
 if TYPE_CHECKING:
     from napari_unmix.answer import Unmixing
-    from napari_unmix.cube import Annotation, Cube
+    from napari_unmix.cube import Annotation, Cube, Reading
     from napari_unmix.identifiability.report import Report
     from napari_unmix.output.page.contents import Page
     from napari_unmix.output.run_folder import Run
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="what was painted, to make sure that it is the run's; given as for unmix, with --cube",
     )
+    add_reading_options(parser)
     parser.add_argument("--html", metavar="FILE", help="where to write the page (default: report.html in the run)")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object and nothing else")
 
@@ -51,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.cube:
         report, page = stored.report, page_of_run(stored)
     else:
-        cube, result, report = again(stored, arguments.cube, arguments.annotation)
+        cube, result, report = again(stored, arguments.cube, arguments.annotation, reading_from(arguments))
         page = page_of(cube, result)
     target = stored.folder / "report.html" if arguments.html is None else Path(arguments.html).expanduser()
     target.write_text(page_html(page, report), encoding="utf-8")
@@ -83,15 +85,20 @@ def page_of_run(stored: Run) -> Page:
     )
 
 
-def again(stored: Run, cubes: Sequence[str], paintings: Sequence[str]) -> tuple[Cube, Unmixing, Report]:
-    """Assess a stored run on its cube: all else that the judge reads is in the folder. A painting that is given has to be the run's."""
+def again(
+    stored: Run, cubes: Sequence[str], paintings: Sequence[str], reading: Reading
+) -> tuple[Cube, Unmixing, Report]:
+    """Assess a stored run on its cube: all else that the judge reads is in the folder. A painting that is given has to be the run's.
+
+    The cube is read as the run read it, unless ``reading`` says something.
+    """
     from napari_unmix.cli.progress import run_shown
     from napari_unmix.cli.unmix_command import load
     from napari_unmix.pipeline import assess
 
     said = stored.meta.get("annotation") or {"labels": []}
     meanings = {int(one["label"]): Meaning(one["kind"], one["name"]) for one in said["labels"]}
-    cube, annotation = load(cubes, paintings, meanings)
+    cube, annotation = load(cubes, paintings, meanings, stored.reading_or(reading))
     _check_cube(stored, cube)
     _check_annotation(stored, annotation)
     result = stored.unmixing(cube)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unmix.cli.parsing import add_spec_options, make_spec
-from napari_unmix.cube import Annotation, Cube, IntArray, Meaning, UnmixError
+from napari_unmix.cli.parsing import add_reading_options, add_spec_options, make_spec, reading_from
+from napari_unmix.cube import Annotation, Cube, IntArray, Meaning, Reading, UnmixError
 
 if TYPE_CHECKING:
     from napari_unmix.answer import Unmixing
@@ -52,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", help="the run's folder (default: a new <cube>-<method>-<n> here)")
     parser.add_argument("--overwrite", action="store_true", help="replace the run that --out names")
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
+    add_reading_options(parser)
     add_spec_options(parser)
 
 
@@ -60,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     from napari_unmix.output.run_folder import check_destination
 
     spec = make_spec(arguments)
+    reading = reading_from(arguments)
     meanings = parse_meanings(arguments.material, arguments.ignore)
     if meanings and not arguments.annotation:
         first = f"--material {arguments.material[0]}" if arguments.material else f"--ignore {arguments.ignore[0]}"
@@ -69,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         with naming_options():
             check_destination(arguments.out, overwrite=arguments.overwrite)
-    cube, annotation = load(arguments.cubes, arguments.annotation, meanings)
+    cube, annotation = load(arguments.cubes, arguments.annotation, meanings, reading)
     if arguments.out is None:
         with naming_options():
             check_destination(_new_folder(cube, spec))
@@ -140,13 +142,13 @@ def _check_counts(cubes: int, paintings: int, auxiliary: str) -> None:
 
 
 def load(
-    cubes: Sequence[str], paintings: Sequence[str], meanings: dict[int, Meaning]
+    cubes: Sequence[str], paintings: Sequence[str], meanings: dict[int, Meaning], reading: Reading
 ) -> tuple[Cube, Annotation | None]:
     """Read a cube, or join several, with what is painted: one file of each cube in their order, or one of the joined cube's size."""
-    from napari_unmix.io import read_annotation, read_cube
+    from napari_unmix.io import read_annotation, read_as
     from napari_unmix.joining import join_cubes, join_labels
 
-    parts = [read_cube(path) for path in cubes]
+    parts = [read_as(path, reading) for path in cubes]
     cube = parts[0] if len(parts) == 1 else join_cubes(parts)
     if not paintings:
         return cube, None

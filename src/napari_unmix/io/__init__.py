@@ -5,43 +5,109 @@ Importing this package loads NumPy only; h5py, Zarr, tifffile and Pillow are loa
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
-from napari_unmix.cube import Cube, UnmixError
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unmix.cube import BoolArray, Cube, Reading, UnmixError
 from napari_unmix.io.annotation import read_annotation
+from napari_unmix.io.assemble import build_cube
 from napari_unmix.io.budget import byte_budget
 from napari_unmix.io.formats import FORMATS, SUFFIXES, format_of, titles
+from napari_unmix.io.stored import Stored
+from napari_unmix.reading import parse_bands, parse_repair
 
-__all__ = ["FORMATS", "SUFFIXES", "byte_budget", "can_read", "read_annotation", "read_cube"]
+__all__ = ["FORMATS", "SUFFIXES", "byte_budget", "can_read", "read_annotation", "read_as", "read_cube"]
 
 
-def read_cube(path: str | Path, *, key: str | None = None) -> Cube:
-    """Read a hyperspectral cube: ENVI (header or data file), MATLAB 5 and 7.3, npz, npy, Zarr 2 and 3 (``FORMATS``).
+def read_cube(
+    path: str | Path,
+    *,
+    key: str | None = None,
+    size: tuple[int, int] | None = None,
+    bands_axis: Literal["first", "middle", "last"] | None = None,
+    no_data: float | Literal["none"] | None = None,
+    scale: float | None = None,
+    bands: str | None = None,
+    dark: str | Path | None = None,
+    white: str | Path | None = None,
+    repair: str = "all",
+) -> Cube:
+    """Read a hyperspectral cube of any of the formats in ``FORMATS``; what is not given is found out, and said in ``Cube.repairs``.
 
     Parameters
     ----------
-    path : a file, or the folder of a Zarr array or group
-    key : the name of the array, for formats that hold several (MATLAB, npz, Zarr)
+    path : a file, or the folder of a Zarr array or group, or of a recording
+    key : the name of the array, for formats that hold several; ``structure/field`` and ``group/array`` lead inside
+    size : (rows, columns) of a matrix of pixels × bands
+    bands_axis : which axis of an array holds the bands
+    no_data : the stored number that means no data, in place of the file's own; "none": all are data
+    scale : what stored numbers are divided by, in place of the file's own scale, gains and offsets
+    bands : the bands that take part, such as ``5-80,95-160`` (numbers from 1) or ``400-900nm``; "all" takes those that look bad as well
+    dark, white : references of a recording of raw counts, calibrated to (raw − dark) / (white − dark)
+    repair : "all", "none", or some of ``reading.REPAIRS``, with commas: what may be repaired or left out beside what the file declares
 
     Returns
     -------
-    Cube (H, W, B), wavelengths in nm, with a sentence in ``repairs`` for everything that was assumed
+    Cube (H, W, B), with a sentence in ``repairs`` for everything that was repaired, left out or assumed
 
     Raises
     ------
     UnmixError : no such file, unknown or damaged content, more than this machine's memory, or an unsafe file
     """
+    dark, white = (None if file is None else Path(file).expanduser() for file in (dark, white))
+    reading = Reading(
+        key,
+        size,
+        bands_axis,
+        no_data,
+        scale,
+        None if bands is None else parse_bands(bands),
+        dark,
+        white,
+        parse_repair(repair),
+    )
+    return read_as(path, reading)
+
+
+def read_as(path: str | Path, reading: Reading) -> Cube:
+    """``read_cube`` with all its options in one value. Raises UnmixError."""
     path = Path(path).expanduser()
+    path = path if path.name else path.resolve()  # "." has no name to call the cube by
+    with _explained(path):
+        return build_cube(_stored(path, reading), path, reading, _reference)
+
+
+def _stored(path: Path, reading: Reading) -> Stored:
+    """What the file holds, by the format that its content shows. Raises UnmixError, OSError, MemoryError."""
     if not path.exists():
         raise UnmixError(f"There is no file {path}: check the path.")
-    path = path if path.name else path.resolve()  # "." has no name to call the cube by
+    form = format_of(path)
+    if form is None:
+        raise UnmixError(f"{path.name or path} is no cube that can be read: give {titles()}.")
+    if reading.key is not None and not form.holds_several:
+        raise UnmixError(f"{path.name} holds one array, so it has no {reading.key!r}: leave the name out.")
+    return form.stored(path, reading)
+
+
+def _reference(path: Path) -> tuple[NDArray[np.float32], BoolArray]:
+    """The numbers (H, W, B) of a dark or white reference, and which of its pixels (H, W) hold data. Raises UnmixError."""
+    with _explained(path):
+        plain = Reading(repair="none")
+        cube = build_cube(replace(_stored(path, plain), scale=1.0), path, plain)
+    return cube.spectra, cube.valid_pixels
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """What the machine refuses, in a sentence of ours."""
     try:
-        form = format_of(path)
-        if form is None:
-            raise UnmixError(f"{path.name or path} is no cube that can be read: give {titles()}.")
-        if key is not None and not form.holds_several:
-            raise UnmixError(f"{path.name} holds one array, so it has no {key!r}: leave the name out.")
-        return form.cube(path, key)
+        yield
     except MemoryError as error:
         raise UnmixError(
             f"{path.name} does not fit into this machine's memory: crop it or close other programs."

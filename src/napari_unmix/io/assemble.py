@@ -1,65 +1,54 @@
-"""The last step of every reader: numbers of a file to a checked ``Cube``."""
+"""The last step of every reader: what a file stores to a checked ``Cube``. The rules are here, once for all formats."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.cube import BoolArray, Cube, UnmixError
+from napari_unmix.cube import BoolArray, Cube, Reading, UnmixError
+from napari_unmix.io.budget import readable_shape
 from napari_unmix.io.formats import SUFFIXES
+from napari_unmix.io.stored import Stored, three_axes, to_spectra
 from napari_unmix.io.wavelengths import read_wavelengths
+from napari_unmix.reading import chosen_bands
 
-WAVELENGTH_NAMES = ("wavelength", "wavelengths", "wavelength_nm", "wavelengths_nm", "lambda", "wvl", "wl")
+_PLACES = ("first", "middle", "last")
 
-
-def as_float32(array: NDArray[Any], scale: float = 1.0) -> NDArray[np.float32]:
-    """The numbers divided by ``scale`` in double precision, as float32; what float32 cannot hold becomes infinite."""
-    out = np.empty(array.shape, np.float32)
-    with np.errstate(over="ignore", invalid="ignore"):
-        np.divide(array, scale, out=out, casting="unsafe", dtype=np.float64)
-    return out
+Spectra = NDArray[np.float32]
+Reference = Callable[[Path], tuple[Spectra, BoolArray]]
 
 
-def bands_last(array: NDArray[Any], wavelengths: object) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """(H, W, B) of an array whose first axis alone is as long as the list of wavelengths, and a sentence on it."""
-    count = len(wavelengths) if isinstance(wavelengths, list) else int(getattr(wavelengths, "size", 0))
-    if array.shape[0] == count and array.shape[2] != count:
-        return np.moveaxis(array, 0, 2), ("the first axis has as many entries as there are wavelengths: read as bands",)
-    return array, ()
+def build_cube(stored: Stored, path: Path, reading: Reading | None = None, reference: Reference | None = None) -> Cube:
+    """The cube of what a file stores, read as its user wants.
 
-
-def build_cube(
-    spectra: NDArray[np.float32],
-    path: Path,
-    *,
-    wavelengths: object = None,
-    unit: str = "nm",
-    scale: float = 1.0,
-    good_bands: BoolArray | None = None,
-    valid_pixels: BoolArray | None = None,
-    repairs: tuple[str, ...] = (),
-) -> Cube:
-    """A cube of ``spectra`` (H, W, B), which were divided by ``scale`` before.
-
-    ``wavelengths`` (B,) come in ``unit``. Bands without one finite number become bad bands.
+    In this order: the user's scale and no data in place of the file's, the axis of the bands, numbers to spectra, pixels and bands
+    without data, calibration by references, the spectral axis, and the user's bands. ``reference`` reads the file of a dark or white reference.
     Raises UnmixError where nothing usable remains.
     """
-    nanometres, guessed = read_wavelengths(wavelengths, spectra.shape[2], unit)
-    good = np.ones(spectra.shape[2], bool) if good_bands is None else good_bands
-    good, dropped = _drop_empty_bands(spectra, good, path)
+    reading = reading or Reading()
+    stored = _as_wanted(stored, reading)
+    axis, turned = bands_axis(stored, reading, path)
+    spectra, missing = to_spectra(stored, axis)
+    good, valid, lost = _without_missing(spectra, missing, stored, path)
+    spectra, calibrated = _calibrated(spectra, reading, reference, path)
+    nanometres, guessed = read_wavelengths(stored.wavelengths, spectra.shape[2], stored.unit)
     cube = Cube(
         spectra=spectra,
         wavelengths=nanometres,
         good_bands=good,
-        valid_pixels=np.zeros((0, 0), bool) if valid_pixels is None else valid_pixels,
-        scale=float(scale),
+        valid_pixels=np.zeros((0, 0), bool) if valid is None else valid,
+        scale=float(stored.scale),
         name=short_name(path),
         source=path,
-        repairs=(*repairs, *guessed, *dropped),
+        repairs=(*stored.repairs, *turned, *lost, *calibrated, *guessed),
+        georeference=stored.georeference,
+        reading=reading,
     )
+    cube = replace(cube, good_bands=chosen_bands(cube, reading.bands))
     if not cube.valid_pixels.any():
         raise UnmixError(f"{path.name} has no pixel with data in all of its good bands: check its no-data value.")
     return cube
@@ -73,10 +62,116 @@ def short_name(path: Path) -> str:
     return name or "cube"
 
 
-def _drop_empty_bands(spectra: NDArray[np.float32], good: BoolArray, path: Path) -> tuple[BoolArray, tuple[str, ...]]:
+def bands_axis(stored: Stored, reading: Reading, path: Path) -> tuple[int, tuple[str, ...]]:
+    """Which of three axes (0, 1, 2) holds the bands, and a sentence where that was found out. Raises UnmixError unless there are three."""
+    shape = stored.array.shape
+    kept = three_axes(shape)
+    if len(kept) != 3 or len(shape) < 3:
+        raise UnmixError(
+            f"{path.name} has {len(shape)} axes ({readable_shape(shape)}), a cube has three: save it as (rows, columns, bands)."
+        )
+    if reading.bands_axis is not None:
+        return _PLACES.index(reading.bands_axis), ()
+    if stored.bands_axis is not None:
+        return stored.bands_axis, ()
+    return _by_wavelengths([shape[axis] for axis in kept], stored.wavelengths)
+
+
+def _by_wavelengths(lengths: list[int], wavelengths: object) -> tuple[int, tuple[str, ...]]:
+    """The axis that alone is as long as the list of wavelengths; the last where several or none are."""
+    count = len(wavelengths) if isinstance(wavelengths, list) else int(getattr(wavelengths, "size", 0))
+    fitting = [axis for axis, length in enumerate(lengths) if length == count]
+    if not fitting or 2 in fitting:
+        return 2, ()
+    axis = fitting[0]
+    return axis, (
+        f"the {_PLACES[axis]} axis has as many entries as there are wavelengths: read as bands (--bands-axis last reads the last)",
+    )
+
+
+def _as_wanted(stored: Stored, reading: Reading) -> Stored:
+    """The user's scale and no data in place of the file's."""
+    if (
+        reading.scale is not None or reading.dark is not None or reading.white is not None
+    ):  # references are in raw counts
+        stored = replace(stored, scale=reading.scale or 1.0, gains=None, offsets=None)
+    if reading.no_data is None:
+        return stored
+    values = () if reading.no_data == "none" else (reading.no_data,)
+    return replace(stored, no_data=values, valid_range=None, valid_pixels=None if not values else stored.valid_pixels)
+
+
+def _without_missing(
+    spectra: Spectra, missing: BoolArray | None, stored: Stored, path: Path
+) -> tuple[BoolArray, BoolArray | None, tuple[str, ...]]:
+    """Good bands (B,) and valid pixels (H, W) under the file's own lists and its declared no data, and what is said of it.
+
+    A pixel without data in one good band cannot be fitted. Two cases would lose a whole image by that rule: bands that hold no data
+    everywhere (filled water bands) are left out instead, and zero, which dark bands really reach, must fill all good bands.
+    """
+    good = np.ones(spectra.shape[2], bool) if stored.good_bands is None else stored.good_bands
+    valid, said = stored.valid_pixels, []
+    if missing is not None:
+        outside = np.asarray(missing[:, :, good].all(axis=2))
+        empty = missing[~outside].all(axis=0) & good if not outside.all() else np.zeros(good.size, bool)
+        good = good & ~empty
+        only_whole = stored.no_data == (0.0,) and stored.valid_range is None
+        lost = outside if only_whole else np.asarray(missing[:, :, good].any(axis=2))
+        valid = ~lost if valid is None else valid & ~lost
+        if empty.any():
+            values = ", ".join(f"{value:g}" for value in stored.no_data) or "values out of range"
+            said.append(f"{int(empty.sum())} bands hold only the ignore value {values}: left out as bad bands")
+    good, dropped = _drop_empty_bands(spectra, good, path)
+    return good, valid, (*said, *dropped)
+
+
+def _drop_empty_bands(spectra: Spectra, good: BoolArray, path: Path) -> tuple[BoolArray, tuple[str, ...]]:
     empty = ~np.isfinite(spectra).any(axis=(0, 1))
     if not (good & ~empty).any():
         raise UnmixError(f"{path.name} has no finite number in its {good.sum()} good bands: check how it was written.")
     newly = int(np.count_nonzero(empty & good))
     note = (f"{newly} bands hold no finite number: left out as bad bands",) if newly else ()
     return good & ~empty, note
+
+
+def _calibrated(
+    spectra: Spectra, reading: Reading, reference: Reference | None, path: Path
+) -> tuple[Spectra, tuple[str, ...]]:
+    """(raw − dark) / (white − dark), each column by its own references, which are averaged over their lines."""
+    if reading.dark is None and reading.white is None:
+        return spectra, ()
+    if reference is None:
+        raise UnmixError(f"{path.name} is a reference itself: it is not calibrated.")
+    dark, white = (
+        None if file is None else _column_means(reference, file, spectra, path)
+        for file in (reading.dark, reading.white)
+    )
+    low = np.zeros(spectra.shape[1:], np.float32) if dark is None else dark
+    span = None if white is None else white - low
+    out = np.empty_like(spectra)
+    for row, line in enumerate(spectra):
+        out[row] = line - low
+        if span is not None:
+            np.divide(out[row], span, out=out[row], where=span > 0)
+            out[row][span <= 0] = np.nan
+    return out, (_calibration_sentence(reading),)
+
+
+def _column_means(reference: Reference, file: Path, spectra: Spectra, path: Path) -> Spectra:
+    """(W, B) or (1, B) mean over the lines of a reference of the cube's width, or of one column."""
+    values, valid = reference(file)
+    height, width, bands = values.shape
+    if bands != spectra.shape[2] or width not in (1, spectra.shape[1]):
+        raise UnmixError(
+            f"The reference {file.name} is {height}×{width} pixels of {bands} bands, {path.name} has {spectra.shape[1]} columns of "
+            f"{spectra.shape[2]} bands: give a reference of the same camera setting."
+        )
+    weights = valid[:, :, None]
+    mean = np.where(weights, values, 0).sum(axis=0, dtype=np.float64) / np.maximum(weights.sum(axis=0), 1)
+    return np.broadcast_to(mean.astype(np.float32), spectra.shape[1:])
+
+
+def _calibration_sentence(reading: Reading) -> str:
+    names = {"dark": reading.dark, "white": reading.white}
+    used = " and ".join(f"{what} reference {file.name}" for what, file in names.items() if file is not None)
+    return f"calibrated by the {used}, each column by the mean of its lines (without --dark and --white: raw counts)"

@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.cube import BoolArray, Cube, UnmixError
-from napari_unmix.io.assemble import build_cube
+from napari_unmix.cube import BoolArray, Reading, UnmixError
 from napari_unmix.io.budget import check_budget
 from napari_unmix.io.envi_header import EnviHeader, is_envi_header, read_header
 from napari_unmix.io.spy import spectral_python
+from napari_unmix.io.stored import Stored
 
 LIBRARY_SUFFIXES = (".sli", ".slb", "", ".dat", ".img")
 DATA_SUFFIXES = ("", ".img", ".raw", ".dat", ".bil", ".bip", ".bsq", ".bin")
 _CHECKS = 4  # bytes per number that masks and checks take beside the float32 cube; the file itself is only mapped
-_BLOCK = 8_000_000  # numbers converted at a time, so that a big file needs no float64 copy of itself
 
 
 def find_header(path: Path) -> Path | None:
@@ -43,7 +42,7 @@ def has_header(path: Path) -> bool:
     return header is not None and is_envi_header(header)
 
 
-def read_envi(path: Path) -> Cube:
+def read_envi(path: Path, reading: Reading) -> Stored:
     """Read an image, given its header or its data file. Raises UnmixError, and OSError where a file cannot be read."""
     header_path = path if is_envi_header(path) or path.suffix.lower() == ".hdr" else find_header(path)
     if header_path is None:
@@ -51,18 +50,18 @@ def read_envi(path: Path) -> Cube:
     header = read_header(header_path)
     data_path, found = find_data(header_path, header) if path == header_path else (path, ())
     longer = check_size(data_path, header)
-    spectra, no_data = _convert(map_array(data_path, header), header)
     good, bad_bands = _good_bands(header)
-    valid, good, ignored = _apply_ignore(no_data, good, header)
-    return build_cube(
-        spectra,
-        path,
+    return Stored(
+        array=map_array(data_path, header),
+        bands_axis=2,
         wavelengths=header.wavelengths,
         unit=header.unit,
         scale=header.scale,
+        gains=_gains(header),
+        offsets=_offsets(header),
+        no_data=() if header.ignore is None else (header.ignore,),
         good_bands=good,
-        valid_pixels=valid,
-        repairs=(*header.repairs, *found, *longer, *_gain_repairs(header), *bad_bands, *ignored),
+        repairs=(*header.repairs, *found, *longer, *_gain_repairs(header), *bad_bands),
     )
 
 
@@ -131,36 +130,23 @@ def map_array(data_path: Path, header: EnviHeader) -> NDArray[Any]:
     return np.asarray(image.open_memmap(interleave="bip"))
 
 
-def _convert(stored: NDArray[Any], header: EnviHeader) -> tuple[NDArray[np.float32], BoolArray | None]:
-    """(H, W, B) scaled spectra, and where the stored number is the ignore value; block by block of lines."""
-    lines, samples, bands = header.shape
-    spectra = np.empty(header.shape, np.float32)
-    no_data = None if header.ignore is None else np.empty(header.shape, bool)
-    gain, offset = np.asarray(header.gains or 1.0), np.asarray(header.offsets or 0.0)
-    scale = 1.0 if _says_it_twice(header) else header.scale
-    step = max(1, _BLOCK // (samples * bands))
-    for first in range(0, lines, step):
-        block = stored[first : first + step]
-        if no_data is not None and header.ignore is not None:
-            no_data[first : first + step] = _equals(block, header.ignore)
-        with np.errstate(over="ignore", invalid="ignore"):  # beyond float32: infinite, so an invalid pixel
-            spectra[first : first + step] = (block.astype(np.float64) * gain + offset) / scale
-    return spectra, no_data
-
-
-def _equals(block: NDArray[Any], ignore: float) -> BoolArray:
-    """Compared as the file stores it: -3.4028235e38 in a header is the float32 next to it."""
-    if math.isnan(ignore):
-        return np.asarray(np.isnan(block), bool)
-    with np.errstate(over="ignore"):
-        return np.asarray(block == (block.dtype.type(ignore) if block.dtype.kind == "f" else ignore), bool)
-
-
 def _says_it_twice(header: EnviHeader) -> bool:
     """Gains of 1/scale and a scale factor state the same division."""
     if header.gains is None or header.scale == 1:
         return False
     return bool(np.allclose(np.multiply(header.gains, header.scale), 1))
+
+
+def _gains(header: EnviHeader) -> tuple[float, ...] | None:
+    """The gains that are still to be applied."""
+    return None if _says_it_twice(header) else header.gains
+
+
+def _offsets(header: EnviHeader) -> tuple[float, ...] | None:
+    """The offsets, in stored numbers where the scale stands for the gains as well."""
+    if header.offsets is None or not _says_it_twice(header):
+        return header.offsets
+    return tuple(offset * header.scale for offset in header.offsets)
 
 
 def _gain_repairs(header: EnviHeader) -> tuple[str, ...]:
@@ -177,23 +163,3 @@ def _good_bands(header: EnviHeader) -> tuple[BoolArray, tuple[str, ...]]:
     if flags.any():
         return flags, ()
     return np.ones(bands, bool), (f"the bad-band list marks all {bands} bands bad: not applied",)
-
-
-def _apply_ignore(
-    no_data: BoolArray | None, good: BoolArray, header: EnviHeader
-) -> tuple[BoolArray | None, BoolArray, tuple[str, ...]]:
-    """Valid pixels (H, W) and good bands (B,) under the ignore value.
-
-    A pixel without data in one good band cannot be fitted. Two cases would lose a whole image by that rule: bands that
-    hold the ignore value everywhere (filled water bands) are left out instead, and zero, which dark bands really reach,
-    must fill all good bands.
-    """
-    if no_data is None:
-        return None, good, ()
-    outside = np.asarray(no_data[:, :, good].all(axis=2))
-    empty = no_data[~outside].all(axis=0) & good if not outside.all() else np.zeros(good.size, bool)
-    good = good & ~empty
-    lost = outside if header.ignore == 0 else np.asarray(no_data[:, :, good].any(axis=2))
-    count = int(empty.sum())
-    note = (f"{count} bands hold only the ignore value {header.ignore:g}: left out as bad bands",) if count else ()
-    return ~lost, good, note

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_unmix.cube import Cube
+from napari_unmix.cube import Reading
+from napari_unmix.io.stored import Stored
 
 _START = 8  # bytes that ``recognises`` is given: longer marks it reads itself
 
@@ -28,7 +29,8 @@ class Format:
     module : where the functions are
     recognises : name of ``(path, first bytes) -> bool``: whether the content is this format's; the suffix decides where the content is mute
     holds_cube : name of ``(path) -> bool``: whether there is a cube in a file that was recognised, from its header alone
-    read : name of ``(path) -> Cube``, or of ``(path, key) -> Cube`` where a file ``holds_several`` arrays
+    read : name of ``(path, reading) -> Stored``: what the file holds, nothing applied yet
+    holds_several : whether a file holds several arrays, so that one may have to be named
     is_folder : whether it is a folder and not a file
     """
 
@@ -49,10 +51,10 @@ class Format:
         """Whether there is a cube in it. Raises OSError."""
         return bool(self._function(self.holds_cube)(path))
 
-    def cube(self, path: Path, key: str | None) -> Cube:
+    def stored(self, path: Path, reading: Reading) -> Stored:
         """Read it. Raises UnmixError, OSError, MemoryError."""
-        read: Callable[..., Cube] = self._function(self.read)
-        return read(path, key) if self.holds_several else read(path)
+        read: Callable[[Path, Reading], Stored] = self._function(self.read)
+        return read(path, reading)
 
     def _function(self, name: str) -> Callable[..., Any]:
         function: Callable[..., Any] = getattr(importlib.import_module(self.module), name)

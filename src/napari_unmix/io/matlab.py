@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.cube import Cube, UnmixError
-from napari_unmix.io.assemble import WAVELENGTH_NAMES, as_float32, build_cube
+from napari_unmix.cube import Reading, UnmixError
 from napari_unmix.io.budget import check_budget, readable_shape
 from napari_unmix.io.matlab5 import list_version_5, load_version_5
 from napari_unmix.io.matlab73 import list_hdf5, load_hdf5
+from napari_unmix.io.stored import Stored
+from napari_unmix.io.wavelengths import WAVELENGTH_NAMES
 
 _ROWS = ("nrow", "nrows", "rows", "row", "h", "height", "lines", "nlines", "num_rows")
 _COLUMNS = ("ncol", "ncols", "cols", "col", "columns", "w", "width", "samples", "nsamples", "num_cols")
@@ -59,22 +60,20 @@ class Entry(NamedTuple):
 Loader = Callable[[Path, Iterable[str]], dict[str, NDArray[Any]]]
 
 
-def read_matlab(path: Path, key: str | None = None) -> Cube:
-    """Read the scene, or the array ``key``. Raises UnmixError that lists what the file holds, OSError."""
+def read_matlab(path: Path, reading: Reading) -> Stored:
+    """Read the scene, or the array that is named. Raises UnmixError that lists what the file holds, OSError."""
     hdf5 = is_hdf5(path)
     entries = [Entry(*entry) for entry in (list_hdf5(path) if hdf5 else list_version_5(path))]
     load: Loader = load_hdf5 if hdf5 else load_version_5
-    size = _image_size(path, entries, load)
-    chosen, among = _choose(entries, size, key, path)
+    size = reading.size or _image_size(path, entries, load)
+    chosen, among = _choose(entries, size, reading.key, path)
     listed = [entry for entry in entries if entry.name.lower() in WAVELENGTH_NAMES and entry.size < _LONGEST_LIST]
     check_budget(chosen.size, chosen.itemsize, f"{chosen.name!r} in {path.name} ({readable_shape(chosen.shape)})")
     loaded = load(path, [chosen.name, *(entry.name for entry in listed)])
     array, turned = _as_image(loaded[chosen.name], size)
     scale, scaled = _scale(array, path, entries, load)
     wavelengths = next((loaded[e.name] for e in listed if e.size == array.shape[2]), None)
-    return build_cube(
-        as_float32(array, scale), path, wavelengths=wavelengths, scale=scale, repairs=(*among, *turned, *scaled)
-    )
+    return Stored(array=array, bands_axis=2, wavelengths=wavelengths, scale=scale, repairs=(*among, *turned, *scaled))
 
 
 def is_mat_file(path: Path, start: bytes) -> bool:

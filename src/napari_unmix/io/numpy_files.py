@@ -12,9 +12,10 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.cube import Cube, UnmixError
-from napari_unmix.io.assemble import WAVELENGTH_NAMES, as_float32, bands_last, build_cube
+from napari_unmix.cube import Reading, UnmixError
 from napari_unmix.io.budget import check_array, readable_shape, readable_size
+from napari_unmix.io.stored import Stored
+from napari_unmix.io.wavelengths import WAVELENGTH_NAMES
 
 _DAMAGED = (ValueError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError)
 _LONGEST_LIST = 1_000_000  # wavelengths; beyond it the entry is no list of wavelengths
@@ -32,19 +33,19 @@ class ArrayHeader(NamedTuple):
         return math.prod(self.shape) * self.dtype.itemsize
 
 
-def read_npy(path: Path) -> Cube:
+def read_npy(path: Path, reading: Reading) -> Stored:
     """Read a three-axis array (H, W, B). Raises UnmixError, and OSError where the file cannot be read."""
     with path.open("rb") as stream:
         array = _checked_array(stream, path.stat().st_size, path.name)
-    return build_cube(as_float32(array), path)
+    return Stored(array=array)
 
 
-def read_npz(path: Path, key: str | None = None) -> Cube:
-    """Read the array ``key``, else ``cube``, else the only array beside the wavelengths. Raises UnmixError, OSError."""
+def read_npz(path: Path, reading: Reading) -> Stored:
+    """Read the array that is named, else ``cube``, else the only array beside the wavelengths. Raises UnmixError, OSError."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-            name = _choose(list(members), key, path)
+            name = _choose(list(members), reading.key, path)
             with archive.open(members[name]) as stream:
                 array = _checked_array(stream, members[name].file_size, f"{name!r} in {path.name}")
             wavelengths = _wavelengths(archive, members)
@@ -52,8 +53,7 @@ def read_npz(path: Path, key: str | None = None) -> Cube:
         raise
     except _DAMAGED as error:
         raise _explained(error, path.name) from error
-    array, turned = bands_last(array, wavelengths)
-    return build_cube(as_float32(array), path, wavelengths=wavelengths, repairs=turned)
+    return Stored(array=array, wavelengths=wavelengths)
 
 
 def is_npy(path: Path, start: bytes) -> bool:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 Wavelengths = NDArray[np.float64]
 Repairs = tuple[str, ...]
 
+WAVELENGTH_NAMES = ("wavelength", "wavelengths", "wavelength_nm", "wavelengths_nm", "lambda", "wvl", "wl")
 _LENGTHS = {
     "nanometers": 1.0,
     "nanometres": 1.0,

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from napari_unmix.cube import Cube, UnmixError
-from napari_unmix.io.assemble import WAVELENGTH_NAMES, as_float32, bands_last, build_cube
+from napari_unmix.cube import Reading, UnmixError
 from napari_unmix.io.budget import check_array, check_budget
+from napari_unmix.io.stored import Stored
+from napari_unmix.io.wavelengths import WAVELENGTH_NAMES
 
 METADATA_FILES = (".zarray", ".zgroup", "zarr.json")
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, IndexError, OverflowError)
@@ -22,18 +23,18 @@ _SAFE_CODECS |= {"gzip", "zlib", "zstd", "blosc", "bz2", "lzma", "lz4", "shuffle
 _SAFE_CODECS |= {"delta", "fixedscaleoffset", "quantize", "astype", "crc32", "crc32c", "adler32", "fletcher32"}
 
 
-def read_zarr(path: Path, key: str | None = None) -> Cube:
-    """Read an array, or of a group the array ``key``, ``cube``, or the only one of three axes. Raises UnmixError."""
+def read_zarr(path: Path, reading: Reading) -> Stored:
+    """Read an array, or of a group the array that is named, ``cube``, or the only one of three axes. Raises UnmixError."""
     import zarr
 
     _refuse_links(path)
     try:
         node = zarr.open(store=str(path), mode="r")
         arrays = {"": node} if isinstance(node, zarr.Array) else dict(node.arrays())
-        name = _choose(arrays, key, path)
+        name = _choose(arrays, reading.key, path)
         _check(arrays[name], path.name + (f"/{name}" if name else ""))
         wavelengths = _wavelengths(arrays, arrays[name].attrs, node.attrs)
-        array, turned = bands_last(np.asarray(arrays[name][...]), wavelengths)
+        array = np.asarray(arrays[name][...])
     except UnmixError:
         raise
     except _DAMAGED as error:
@@ -41,7 +42,7 @@ def read_zarr(path: Path, key: str | None = None) -> Cube:
         raise UnmixError(
             f"{path.name} could not be read as Zarr ({reason}): check that the folder is complete."
         ) from error
-    return build_cube(as_float32(array), path, wavelengths=wavelengths, repairs=turned)
+    return Stored(array=array, wavelengths=wavelengths)
 
 
 def is_zarr(path: Path, start: bytes = b"") -> bool:

@@ -34,9 +34,10 @@ from pydantic import ValidationError
 
 from napari_unmix import __version__
 from napari_unmix.answer import Contribution, Findings, Note, NoteKind, Unmixing
-from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray, UnmixError
+from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray, Reading, UnmixError
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import spec_class
+from napari_unmix.reading import reading_of, written_as
 from napari_unmix.spec import MethodSpec
 
 FORMAT = "napari-unmix run 2"
@@ -90,6 +91,10 @@ class Run:
     notes: tuple[Note, ...]
     report: Report
     meta: dict[str, Any] = field(default_factory=dict)
+
+    def reading_or(self, reading: Reading) -> Reading:
+        """How the run's cube was read, unless ``reading`` says something itself."""
+        return reading if written_as(reading) else reading_of(self.meta["cube"].get("reading", {}))
 
     def model(self) -> dict[str, FloatArray]:
         """The fitted parameters, name -> array; read when asked for."""
@@ -327,6 +332,8 @@ def _describe_cube(cube: Cube) -> dict[str, Any]:
         "source": None if cube.source is None else str(cube.source),
         "shape": list(cube.shape),
         "sha256": cube_hash(cube),
+        "reading": written_as(cube.reading),
+        "repairs": list(cube.repairs),
         "scale": cube.scale,
         "good_bands": int(cube.good_bands.sum()),
         "valid_pixels": int(cube.valid_pixels.sum()),

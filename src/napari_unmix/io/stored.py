@@ -1,0 +1,146 @@
+"""What a reader finds in a file, and how stored numbers become spectra: block by block of lines, whatever the format."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unmix.cube import BoolArray, FloatArray, Georeference
+
+_BLOCK = 8_000_000  # numbers converted at a time, so that a big file needs no float64 copy of itself
+
+
+class ArrayLike(Protocol):
+    """An array of a file, in memory, mapped, or read when it is sliced (HDF5, Zarr)."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    def __getitem__(self, index: Any) -> Any: ...
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Stored:
+    """A cube as its file has it. Nothing is applied yet: ``assemble.build_cube`` does, by the same rules for every format.
+
+    Attributes
+    ----------
+    array : three axes, in any order; further axes of length 1 are dropped
+    bands_axis : which axis (0, 1 or 2, of the three) holds the bands where the format or its names say so, None where it is to be found out
+    wavelengths : the list of the file, of any length and type, in ``unit`` (as the file spells it), or None
+    fwhm : (B,) widths in the same unit, or None
+    scale : what stored numbers are divided by, after ``gains`` and ``offsets``: (stored · gain + offset) / scale
+    gains, offsets : (B,) or one for all bands, or None
+    no_data : stored numbers that mean no data
+    valid_range : the lowest and highest stored number that is data, or None
+    ceiling : the stored number at which the instrument saturates, or None
+    good_bands : (B,) the file's own list, or None
+    valid_pixels : (rows, columns) the file's own mask, or None
+    georeference : where it lies, or None
+    repairs : sentences on what was repaired or assumed
+    """
+
+    array: ArrayLike
+    bands_axis: int | None = None
+    wavelengths: object = None
+    unit: str = "nm"
+    fwhm: Sequence[float] | None = None
+    scale: float = 1.0
+    gains: Sequence[float] | float | None = None
+    offsets: Sequence[float] | float | None = None
+    no_data: tuple[float, ...] = ()
+    valid_range: tuple[float, float] | None = None
+    ceiling: float | None = None
+    good_bands: BoolArray | None = None
+    valid_pixels: BoolArray | None = None
+    georeference: Georeference | None = None
+    repairs: tuple[str, ...] = ()
+
+
+def three_axes(shape: Sequence[int]) -> tuple[int, ...]:
+    """The axes that count: those longer than 1, and of those of length 1 the first ones as far as three need them."""
+    excess = len(shape) - 3
+    ones = [axis for axis, length in enumerate(shape) if length == 1]
+    dropped = set(ones[: max(excess, 0)])
+    return tuple(axis for axis in range(len(shape)) if axis not in dropped)
+
+
+def to_spectra(stored: Stored, axis: int) -> tuple[NDArray[np.float32], BoolArray | None]:
+    """(H, W, B) spectra of an array whose bands lie along ``axis``, and where the stored number is no data (None: nowhere can be).
+
+    What float32 can't hold becomes infinite, which is no data as well. Raises what reading the array raises.
+    """
+    height, width, bands = sizes(stored, axis)
+    spectra = np.empty((height, width, bands), np.float32)
+    checked = bool(stored.no_data) or stored.valid_range is not None
+    missing = np.empty(spectra.shape, bool) if checked else None
+    for lines, block in blocks(stored, axis):
+        if missing is not None:
+            missing[lines] = _no_data(block, stored)
+        with np.errstate(over="ignore", invalid="ignore"):  # beyond float32: infinite, so an invalid pixel
+            _scale(block, stored, out=spectra[lines])
+    return spectra, missing
+
+
+def sizes(stored: Stored, axis: int) -> tuple[int, int, int]:
+    """(H, W, B) of an array whose bands lie along ``axis``."""
+    lengths = [stored.array.shape[kept] for kept in three_axes(stored.array.shape)]
+    bands = lengths.pop(axis)
+    return lengths[0], lengths[1], bands
+
+
+def blocks(stored: Stored, axis: int) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """Some lines at a time of the stored numbers, as (lines, samples, bands)."""
+    kept = three_axes(stored.array.shape)
+    height, width, bands = sizes(stored, axis)
+    rows = next(place for place in range(3) if place != axis)
+    step = max(1, _BLOCK // (width * bands))
+    for first in range(0, height, step):
+        lines = slice(first, min(first + step, height))
+        index: list[Any] = [0] * len(stored.array.shape)
+        for place, real in enumerate(kept):
+            index[real] = lines if place == rows else slice(None)
+        yield lines, np.moveaxis(np.asarray(stored.array[tuple(index)]), axis, 2)
+
+
+def _scale(block: NDArray[Any], stored: Stored, out: NDArray[np.float32]) -> None:
+    """(block · gain + offset) / scale, in double precision."""
+    if stored.gains is None and stored.offsets is None:
+        np.divide(block, stored.scale, out=out, casting="unsafe", dtype=np.float64)
+        return
+    gain, offset = (
+        np.asarray(default if given is None else given)
+        for given, default in ((stored.gains, 1.0), (stored.offsets, 0.0))
+    )
+    out[...] = (block.astype(np.float64) * gain + offset) / stored.scale
+
+
+def _no_data(block: NDArray[Any], stored: Stored) -> BoolArray:
+    found = np.zeros(block.shape, bool)
+    for value in stored.no_data:
+        found |= equals(block, value)
+    if stored.valid_range is not None:
+        lowest, highest = stored.valid_range
+        found |= (block < lowest) | (block > highest)
+    return found
+
+
+def equals(block: NDArray[Any], value: float) -> BoolArray:
+    """Compared as the file stores it: -3.4028235e38 in a header is the float32 next to it."""
+    if math.isnan(value):
+        return np.asarray(np.isnan(block), bool)
+    with np.errstate(over="ignore"):
+        return cast(
+            BoolArray, np.asarray(block == (block.dtype.type(value) if block.dtype.kind == "f" else value), bool)
+        )
+
+
+def per_band(values: FloatArray | Sequence[float] | None) -> tuple[float, ...] | None:
+    """A list of numbers as it is kept."""
+    return None if values is None else tuple(float(value) for value in values)
