@@ -48,7 +48,7 @@ def read_cube(
     bands_axis : which axis of an array holds the bands
     no_data : the stored number that means no data, in place of the file's own; "none": all are data
     scale : what stored numbers are divided by, in place of the file's own scale, gains and offsets
-    bands : the bands that take part, such as ``5-80,95-160`` (numbers from 1) or ``400-900nm``; "all" takes those that look bad as well
+    bands : the bands that take part, such as ``5-80,95-160`` (numbers from 1) or ``400-900nm``; with "all" among them, also such as look bad
     dark, white : references of a recording of raw counts, calibrated to (raw − dark) / (white − dark)
     repair : "all", "none", or some of ``reading.REPAIRS``, with commas: what may be repaired or left out beside what the file declares
 

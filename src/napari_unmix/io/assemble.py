@@ -14,7 +14,7 @@ from napari_unmix.io.budget import readable_shape
 from napari_unmix.io.formats import SUFFIXES
 from napari_unmix.io.stored import Stored, three_axes, to_spectra
 from napari_unmix.io.wavelengths import read_wavelengths
-from napari_unmix.reading import chosen_bands
+from napari_unmix.reading import chosen_bands, takes_all
 
 _PLACES = ("first", "middle", "last")
 
@@ -95,6 +95,8 @@ def _as_wanted(stored: Stored, reading: Reading) -> Stored:
         reading.scale is not None or reading.dark is not None or reading.white is not None
     ):  # references are in raw counts
         stored = replace(stored, scale=reading.scale or 1.0, gains=None, offsets=None)
+    if takes_all(reading.bands):
+        stored = replace(stored, good_bands=None)
     if reading.no_data is None:
         return stored
     values = () if reading.no_data == "none" else (reading.no_data,)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unmix.answer import Fit, Progress, Unmixing
-from napari_unmix.cube import Annotation, BoolArray, Cube, UnmixError
+from napari_unmix.cube import Annotation, BoolArray, Cube, Reading, UnmixError
 from napari_unmix.identifiability.report import Report
 from napari_unmix.plugin.facts.session import Answer, Stage, Survey
+from napari_unmix.reading import exactly
 from napari_unmix.spec import MethodSpec
 
 if TYPE_CHECKING:
@@ -67,14 +68,14 @@ def _survey(cube: Cube) -> Fit[Survey]:
 def _rebanded(cube: Cube, good_bands: BoolArray) -> Fit[Cube]:
     """The same cube with other bands excluded; the spectra are shared."""
     yield Progress("excluding bands", 0, 1, 0.0)
-    return replace(cube, good_bands=good_bands)
+    return replace(cube, good_bands=good_bands, reading=replace(cube.reading, bands=exactly(good_bands)))
 
 
-def _read(path: Path) -> Fit[Cube]:
+def _read(path: Path, reading: Reading) -> Fit[Cube]:
     yield Progress(f"reading {path.name}", 0, 1, 0.0)
-    from napari_unmix.io import read_cube
+    from napari_unmix.io import read_as
 
-    return read_cube(path)
+    return read_as(path, reading)
 
 
 def _copy(data: Any, name: str) -> Fit[Cube]:
@@ -157,7 +158,7 @@ class Engine:
     suggest: Callable[[Cube], Fit[int]] = _suggest
     rebanded: Callable[[Cube, BoolArray], Fit[Cube]] = _rebanded
     survey: Callable[[Cube], Fit[Survey]] = _survey
-    read: Callable[[Path], Fit[Cube]] = _read
+    read: Callable[[Path, Reading], Fit[Cube]] = _read
     copy: Callable[[Any, str], Fit[Cube]] = _copy
     join: Callable[[Sequence[Cube]], Fit[Cube]] = _join
     sample: Callable[[], Fit[Scene]] = _sample
