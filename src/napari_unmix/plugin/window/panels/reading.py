@@ -61,7 +61,7 @@ class ReadingEditor(QWidget):
 
     def _line(self, option: Option) -> QWidget:
         line = QLineEdit()
-        line.setPlaceholderText(_EMPTY.get(option.field, "found out"))
+        line.setPlaceholderText(_EMPTY.get(option.field, "auto"))
         line.setToolTip(_tooltip(option))
         line.setAccessibleName(option.title)
         line.setClearButtonEnabled(True)
