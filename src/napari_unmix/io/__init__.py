@@ -5,6 +5,7 @@ Importing this package loads NumPy only; h5py, Zarr, tifffile and Pillow are loa
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,6 +24,13 @@ from napari_unmix.io.stored import Stored
 from napari_unmix.reading import parse_bands, parse_repair
 
 __all__ = ["FORMATS", "SUFFIXES", "byte_budget", "can_read", "read_annotation", "read_as", "read_cube"]
+
+_LONGEST_REASON = 200  # letters of what a library says
+_log = logging.getLogger(__name__)
+
+
+class Unreadable(UnmixError):
+    """What a library raised over a damaged file that its reader did not foresee; the log has it whole."""
 
 
 def read_cube(
@@ -114,6 +122,12 @@ def _explained(path: Path) -> Iterator[None]:
         ) from error
     except OSError as error:
         raise UnmixError(f"{path.name} could not be read ({error.strerror or error}): check the file.") from error
+    except (UnmixError, AssertionError):
+        raise
+    except Exception as error:
+        _log.warning("reading %s", path, exc_info=True)
+        reason = " ".join(str(error).split())[:_LONGEST_REASON] or type(error).__name__
+        raise Unreadable(f"{path.name} could not be read ({reason}): it is damaged, save or copy it again.") from error
 
 
 def can_read(path: str | Path) -> bool:
