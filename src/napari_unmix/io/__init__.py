@@ -79,8 +79,8 @@ def read_as(path: str | Path, reading: Reading) -> Cube:
     """``read_cube`` with all its options in one value. Raises UnmixError."""
     path = Path(path).expanduser()
     path = path if path.name else path.resolve()  # "." has no name to call the cube by
-    with _explained(path):
-        return build_cube(_stored(path, reading), path, reading, _reference)
+    with _explained(path), _opened(path, reading) as stored:
+        return build_cube(stored, path, reading, _reference)
 
 
 def _stored(path: Path, reading: Reading) -> Stored:
@@ -95,11 +95,22 @@ def _stored(path: Path, reading: Reading) -> Stored:
     return form.stored(path, reading)
 
 
+@contextmanager
+def _opened(path: Path, reading: Reading) -> Iterator[Stored]:
+    """What the file holds; the file is closed at the end."""
+    stored = _stored(path, reading)
+    try:
+        yield stored
+    finally:
+        if stored.close is not None:
+            stored.close()
+
+
 def _reference(path: Path) -> tuple[NDArray[np.float32], BoolArray]:
     """The numbers (H, W, B) of a dark or white reference, and which of its pixels (H, W) hold data. Raises UnmixError."""
-    with _explained(path):
-        plain = Reading(repair="none")
-        cube = build_cube(replace(_stored(path, plain), scale=1.0), path, plain)
+    plain = Reading(repair="none")
+    with _explained(path), _opened(path, plain) as stored:
+        cube = build_cube(replace(stored, scale=1.0), path, plain)
     return cube.spectra, cube.valid_pixels
 
 

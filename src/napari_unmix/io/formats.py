@@ -63,6 +63,15 @@ class Format:
 
 # They are asked in this order. What has a mark of its own comes first, bare numbers beside an ENVI header last: they have none.
 FORMATS = (
+    Format(
+        "Zarr (.zarr)",
+        (".zip",),
+        "napari_unmix.io.zarr_folder",
+        "is_zarr_zip",
+        "zarr_holds_cube",
+        "read_zarr",
+        holds_several=True,
+    ),
     Format("NumPy (.npy, .npz)", (".npy",), "napari_unmix.io.numpy_files", "is_npy", "npy_holds_cube", "read_npy"),
     Format(
         "NumPy (.npy, .npz)",
@@ -91,11 +100,29 @@ FORMATS = (
         holds_several=True,
     ),
     Format(
+        "HDF5 and NetCDF (.h5, .nc, .he5, .hspy)",
+        (".h5", ".hdf5", ".he5", ".nc", ".nc4", ".hspy", ".hdf"),
+        "napari_unmix.io.hdf5_file",
+        "is_hdf5_file",
+        "hdf5_holds_cube",
+        "read_hdf5",
+        holds_several=True,
+    ),
+    Format(
+        "HDF5 and NetCDF (.h5, .nc, .he5, .hspy)",
+        (".cdf",),
+        "napari_unmix.io.netcdf3",
+        "is_netcdf3",
+        "netcdf3_holds_cube",
+        "read_netcdf3",
+        holds_several=True,
+    ),
+    Format(
         "Zarr (.zarr)",
-        (".zarr",),
+        (".zarr", ".zspy"),
         "napari_unmix.io.zarr_folder",
         "is_zarr",
-        "is_zarr",
+        "zarr_holds_cube",
         "read_zarr",
         holds_several=True,
         is_folder=True,
