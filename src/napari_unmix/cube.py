@@ -243,10 +243,12 @@ class Annotation:
     ----------
     labels : (H, W) integers, 0 = unpainted
     meanings : label -> Meaning; a label without an entry is a region
+    repairs : sentences on what was assumed when it was read
     """
 
     labels: IntArray
     meanings: dict[int, Meaning] = field(default_factory=dict)
+    repairs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         labels = np.asarray(self.labels)

@@ -9,7 +9,9 @@ import numpy as np
 from napari_unmix.cube import FloatArray, Georeference, UnmixError
 
 LONGITUDE_LATITUDE = "EPSG:4326"
-_CODE = re.compile(r'^(?:EPSG|urn:ogc:def:crs:EPSG):(?:[\d.]*:)?(\d+)$|(?:AUTHORITY|ID)\["EPSG",\s*"?(\d+)"?\]\s*\]\s*$', re.IGNORECASE)
+_CODE = re.compile(
+    r'^(?:EPSG|urn:ogc:def:crs:EPSG):(?:[\d.]*:)?(\d+)$|(?:AUTHORITY|ID)\["EPSG",\s*"?(\d+)"?\]\s*\]\s*$', re.IGNORECASE
+)
 
 
 def epsg(crs: str) -> str:
@@ -39,7 +41,7 @@ def reprojected(points: FloatArray, source: str, target: str) -> FloatArray:
         from rasterio.warp import transform
     except ImportError as error:
         raise UnmixError(
-            f"Points in {epsg(source)} have to be brought to {epsg(target)[:60]}, which rasterio does: install \"napari-unmix[geo]\"."
+            f'Points in {epsg(source)} have to be brought to {epsg(target)[:60]}, which rasterio does: install "napari-unmix[geo]".'
         ) from error
     try:
         first, second = (CRS.from_user_input(epsg(crs)) for crs in (source, target))

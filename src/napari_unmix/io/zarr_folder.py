@@ -36,7 +36,7 @@ def read_zarr(path: Path, reading: Reading) -> Stored:
 
     try:
         with ExitStack() as stack:
-            tree = _open(path, stack)
+            tree = open_tree(path, stack)
             stored = read_tree_cube(tree, reading.key, path, failed, fill=_own_fill)
             return replace(stored, close=stack.pop_all().close)
     except UnmixError:
@@ -49,7 +49,7 @@ def zarr_holds_cube(path: Path) -> bool:
     """Whether one of the arrays has three axes. Raises OSError."""
     try:
         with ExitStack() as stack:
-            tree = _open(path, stack)
+            tree = open_tree(path, stack)
             return looks_spectral(tree) or any(len(v.shape) == 3 for v in tree.variables.values())
     except (UnmixError, *DAMAGED, zipfile.BadZipFile):
         return True  # what is wrong with it is said when it is read
@@ -78,7 +78,7 @@ def _refuse_links(path: Path) -> None:
                     folders.append(Path(entry.path))
 
 
-def _open(path: Path, stack: ExitStack) -> Tree:
+def open_tree(path: Path, stack: ExitStack) -> Tree:
     """The arrays of a folder or a zip file. Raises UnmixError where it is not safe to open, and what Zarr raises."""
     import zarr
 

@@ -349,6 +349,7 @@ def annotation_hash(annotation: Annotation) -> str:
 def _describe_annotation(annotation: Annotation) -> dict[str, Any]:
     return {
         "sha256": annotation_hash(annotation),
+        "repairs": list(annotation.repairs),
         "labels": [
             {"label": label, "kind": kind, "name": annotation.meaning(label).name}
             for kind in ("region", "material", "ignore")

@@ -14,9 +14,7 @@ from napari_unmix.io.annotation.vectors import vector_reader
 __all__ = ["AnnotationReading", "ReadAnnotation", "read_annotation"]
 
 _START = 16  # bytes by which content is told
-_KNOWN = (
-    "a label image (.npy, .npz, .tif, .png, .mat, .h5, .zarr, ENVI), or shapes (.geojson, .shp, .gpkg, or .csv of napari)"
-)
+_KNOWN = "a label image (.npy, .npz, .tif, .png, .mat, .h5, .zarr, ENVI), or shapes (.geojson, .shp, .gpkg, or .csv of napari)"
 
 
 def read_annotation(

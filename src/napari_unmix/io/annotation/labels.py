@@ -16,7 +16,7 @@ from napari_unmix.io.georeference import epsg, pixel_of
 from napari_unmix.io.stored import equals
 
 _HIGHEST = int(np.iinfo(np.int32).max)
-_COLOURS = (2, 3, 4)  # channels of a picture: grey and alpha, colours, colours and alpha
+_COLOURS = (3, 4)  # channels of a picture: colours, colours and opacity
 _OFF = 0.5  # pixels that two images of the same place may lie apart on the map
 
 
@@ -50,9 +50,14 @@ class Raster:
     remarks: tuple[str, ...] = ()
 
 
-def check(found: Sequence[int], kind: str, size: tuple[int, int], bands: int | None, name: str) -> None:
-    """Raise UnmixError unless an array of this shape and NumPy kind can be a label image of the cube's size, before its numbers are read."""
-    if not _fits(found, size, bands):
+def check(
+    found: Sequence[int], kind: str, size: tuple[int, int], bands: int | None, name: str, *, on_map: bool = False
+) -> None:
+    """Raise UnmixError unless an array of this shape and NumPy kind can be a label image of the cube's size, before its numbers are read.
+
+    ``on_map``: a single channel of any size, since its place on the map may tell which pixels are the cube's.
+    """
+    if not _fits(found, size, bands) and not (on_map and len(_long(found)) == 2):
         turned = sorted(_long(found)) == sorted(_long(size)) and len(_long(found)) == 2
         remedy = "transpose it" if turned else "save it in the cube's size"
         raise UnmixError(f"{name} is {readable_shape(found)} but the cube is {readable_shape(size)}: {remedy}.")
@@ -97,15 +102,17 @@ def to_labels(
         said.append(f"0 is unpainted as well ({zeros} pixels): if it is a class, add 1 to all labels")
     said += _zero_class(raster.names) + _highest_of_type(stored, labels)
     names = {label: text for label, text in raster.names.items() if label > 0 and text}
-    return ReadAnnotation(labels, names, tuple(f"{name}: {text}" for text in (*raster.remarks, *flattened, *moved, *said)))
+    return ReadAnnotation(
+        labels, names, tuple(f"{name}: {text}" for text in (*raster.remarks, *flattened, *moved, *said))
+    )
 
 
 def _one_image(array: NDArray[Any], size: tuple[int, int], name: str) -> tuple[NDArray[Any], tuple[str, ...]]:
     """(H, W) numbers of an image with axes of length 1, with equal channels, or painted band by band."""
     if _long(array.shape) == _long(size):
         return array.reshape(size), ()
-    if array.ndim == 2:
-        return array, ()
+    if len(_long(array.shape)) == 2:
+        return array.reshape(_long(array.shape)), ()
     if array.shape[:2] == size and array.shape[2] in _COLOURS:
         return _one_channel(array, name)
     axis = 0 if array.shape[1:] == size else 2
@@ -115,7 +122,7 @@ def _one_image(array: NDArray[Any], size: tuple[int, int], name: str) -> tuple[N
 def _one_channel(array: NDArray[Any], name: str) -> tuple[NDArray[Any], tuple[str, ...]]:
     channels = array.shape[2]
     first = array[:, :, 0]
-    if channels > 2 and not ((first == array[:, :, 1]) & (first == array[:, :, 2])).all():
+    if not ((first == array[:, :, 1]) & (first == array[:, :, 2])).all():
         raise UnmixError(f"{name} is a colour image ({channels} channels): save the label numbers on one channel.")
     if channels == 3:
         return first, ("its three channels are alike: the first was taken",)
@@ -139,9 +146,7 @@ def _one_band(array: NDArray[Any], name: str) -> tuple[NDArray[Any], tuple[str, 
     return labels, (f"its labels lie on {bands} of {len(array)} bands: taken together as one image",)
 
 
-def _unpainted(
-    stored: NDArray[Any], declared: float | None, wanted: float | None
-) -> Iterator[tuple[BoolArray, str]]:
+def _unpainted(stored: NDArray[Any], declared: float | None, wanted: float | None) -> Iterator[tuple[BoolArray, str]]:
     """Where nothing was painted, other than 0, and why. A number below 0 is no label; two of them may be classes of something."""
     known = {wanted: "--unpainted", declared: "its no data"}
     for value, why in known.items():
@@ -178,14 +183,18 @@ def _whole(stored: NDArray[Any], nothing: BoolArray, name: str) -> IntArray:
         )
     lowest, highest = int(kept.min()), int(kept.max())
     if lowest < 0 or highest > _HIGHEST:
-        raise UnmixError(f"The labels of {name} run from {lowest} to {highest}: number them from 0 (unpainted) upwards.")
+        raise UnmixError(
+            f"The labels of {name} run from {lowest} to {highest}: number them from 0 (unpainted) upwards."
+        )
     return kept.astype(np.int32)
 
 
 def _zero_class(names: Mapping[int, str]) -> list[str]:
     """A class 0 that has a real name would be lost without a word."""
     word = names.get(0, "").strip()
-    empty = not word or word.lower().startswith(("unclass", "unlabel", "unpaint", "background", "no data", "nodata", "none"))
+    empty = not word or word.lower().startswith(
+        ("unclass", "unlabel", "unpaint", "background", "no data", "nodata", "none")
+    )
     return [] if empty else [f"its class 0, {word}, is unpainted: number classes from 1"]
 
 
@@ -198,7 +207,9 @@ def _highest_of_type(stored: NDArray[Any], labels: IntArray) -> list[str]:
     count = int((labels == top).sum())
     if not count or not others.size or int(others.max()) > top // 2:
         return []
-    return [f"{count} pixels hold {top}, the highest number of {stored.dtype.name}: a label (--unpainted {top} if it is none)"]
+    return [
+        f"{count} pixels hold {top}, the highest number of {stored.dtype.name}: a label (--unpainted {top} if it is none)"
+    ]
 
 
 def _place(
@@ -220,9 +231,7 @@ def _place(
     return ()
 
 
-def _by_the_map(
-    stored: NDArray[Any], mine: Georeference, cubes: Georeference, size: tuple[int, int]
-) -> NDArray[Any]:
+def _by_the_map(stored: NDArray[Any], mine: Georeference, cubes: Georeference, size: tuple[int, int]) -> NDArray[Any]:
     """The label under the centre of each of the cube's pixels, 0 outside."""
     rows, columns = np.indices(size) + 0.5
     a, b, c, d, e, f = cubes.transform

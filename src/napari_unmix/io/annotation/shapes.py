@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,18 @@ from napari_unmix.io.georeference import LONGITUDE_LATITUDE, epsg, pixel_of, rep
 
 # Properties, in the order in which they are believed; ``id`` last, since many programs number every shape.
 _NUMBERS = ("label", "class", "class_id", "classid", "c_id", "code", "category", "value", "dn", "gridcode", "id", "fid")
-_NAMES = ("name", "class_name", "classname", "c_name", "material", "label", "class", "category", "classification", "type")
+_NAMES = (
+    "name",
+    "class_name",
+    "classname",
+    "c_name",
+    "material",
+    "label",
+    "class",
+    "category",
+    "classification",
+    "type",
+)
 _HIGHEST = 2**31 - 1
 _STEPS = 2  # points a pixel of a line's length
 _LONGEST = 1_000_000  # such points of one piece
@@ -83,7 +95,9 @@ def numbers_of(features: Sequence[Feature]) -> Numbered:
             {place: text for text, place in known.items()},
             (f"labels are numbered by their names: {listing}",),
         )
-    return Numbered(tuple(range(1, len(features) + 1)), {}, ("no property says which label a shape has: each has its own",))
+    return Numbered(
+        tuple(range(1, len(features) + 1)), {}, ("no property says which label a shape has: each has its own",)
+    )
 
 
 def _names_of_numbers(numbers: Sequence[int], names: Sequence[str] | None) -> dict[int, str] | None:
@@ -159,6 +173,8 @@ def placed(shapes: Shapes, size: Size, georeference: Georeference | None, name: 
 def _readings(shapes: Shapes, points: FloatArray, georeference: Georeference | None) -> Iterator[tuple[Place, str]]:
     if georeference is not None and shapes.coordinates == "map":
         yield from _on_the_map(shapes, points, georeference)
+    if georeference is not None and shapes.coordinates == "map" and shapes.crs:
+        return  # a program that names a coordinate system draws on the map
     pixels = "in pixel coordinates (column, row from the image's corner)"
     yield (lambda found: np.asarray(found, dtype=np.float64)), pixels
     if shapes.coordinates == "map" and points[:, 1].max() <= 0:
@@ -175,7 +191,10 @@ def _on_the_map(shapes: Shapes, points: FloatArray, georeference: Georeference) 
         theirs = LONGITUDE_LATITUDE
     cubes = epsg(georeference.crs)
     if theirs and cubes and theirs != cubes:
-        yield (lambda found: pixel_of(georeference, reprojected(found, theirs, georeference.crs))), f"in map coordinates, {theirs[:60]}"
+        yield (
+            (lambda found: pixel_of(georeference, reprojected(found, theirs, georeference.crs))),
+            f"in map coordinates, {theirs[:60]}",
+        )
     if not shapes.crs or not cubes or theirs == cubes or degrees:
         yield own, f"in the cube's map coordinates{f', {cubes[:60]}' if cubes else ''}"
 
@@ -205,13 +224,13 @@ def _inside(corners: FloatArray, size: Size) -> BoolArray:
     from skimage.draw import polygon
 
     inside = np.zeros(size, bool)
-    inside[polygon(corners[:, 1] - 0.5, corners[:, 0] - 0.5, size)] = True
+    inside[polygon(corners[:, 1] - 0.5, corners[:, 0] - 0.5, size)] = True  # type: ignore[no-untyped-call]
     return inside
 
 
 def _along(corners: FloatArray) -> FloatArray:
     pieces = [corners[:1]]
-    for first, last in zip(corners[:-1], corners[1:], strict=True):
+    for first, last in itertools.pairwise(corners):
         steps = min(int(np.abs(last - first).max() * _STEPS) + 2, _LONGEST)
         pieces.append(np.linspace(first, last, steps))
     return np.concatenate(pieces)

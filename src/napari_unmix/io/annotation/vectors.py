@@ -88,19 +88,25 @@ def read_geometries(path: Path, key: str | None) -> Shapes:
         import fiona
         from fiona.errors import FionaError
     except ImportError as error:
-        raise UnmixError(f'{path.name} is read by Fiona, which is not installed: install "napari-unmix[geo]".') from error
+        raise UnmixError(
+            f'{path.name} is read by Fiona, which is not installed: install "napari-unmix[geo]".'
+        ) from error
     drivers = ["ESRI Shapefile", "GPKG"]
     try:
         layers = fiona.listlayers(path)
-        if key is not None and key not in layers or key is None and len(layers) > 1:
-            raise UnmixError(f"{path.name} holds the layers {', '.join(layers)[:200]}: name one with --annotation-key NAME.")
+        if (key is not None and key not in layers) or (key is None and len(layers) > 1):
+            raise UnmixError(
+                f"{path.name} holds the layers {', '.join(layers)[:200]}: name one with --annotation-key NAME."
+            )
         with fiona.open(path, layer=key or layers[0], enabled_drivers=drivers) as collection:
             features = tuple(_feature(one.__geo_interface__) for one in collection)
             crs = collection.crs_wkt
     except UnmixError:
         raise
     except (FionaError, ValueError, TypeError, KeyError, IndexError, AttributeError, UnicodeDecodeError) as error:
-        raise UnmixError(f"{path.name} could not be read ({_reason(error)}): give it with all files that belong to it.") from error
+        raise UnmixError(
+            f"{path.name} could not be read ({_reason(error)}): give it with all files that belong to it."
+        ) from error
     return Shapes(tuple(feature for feature in features if feature.parts), str(crs or ""))
 
 
@@ -110,7 +116,9 @@ def read_napari_shapes(path: Path, key: str | None) -> Shapes:
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
         rows = list(csv.DictReader(stream))
     titles = list(rows[0]) if rows else []
-    axes = sorted((title for title in titles if title and title.startswith("axis-")), key=lambda title: title[5:].zfill(3))
+    axes = sorted(
+        (title for title in titles if title and title.startswith("axis-")), key=lambda title: title[5:].zfill(3)
+    )
     if not {"index", "shape-type"} <= set(titles) or len(axes) < 2:
         raise UnmixError(
             f"{path.name} is no table of shapes as napari saves them (index, shape-type, vertex-index, axis-0, axis-1): save a Shapes layer,"
@@ -127,7 +135,9 @@ def read_napari_shapes(path: Path, key: str | None) -> Shapes:
             for index, points in corners.items()
         ]
     except (ValueError, TypeError, AttributeError, IndexError) as error:
-        raise UnmixError(f"{path.name} holds a word in place of a number ({_reason(error)}): save the shapes again.") from error
+        raise UnmixError(
+            f"{path.name} holds a word in place of a number ({_reason(error)}): save the shapes again."
+        ) from error
     return Shapes(tuple(shapes), coordinates="pixel")
 
 
