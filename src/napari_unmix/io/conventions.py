@@ -18,7 +18,17 @@ from napari_unmix.io.tree import Attributes, plain_name
 # Numbers that programs write where there is nothing. A fill value that a format sets by itself (0) is data; one of these is not.
 USUAL_FILLS = (-9999.0, -999.0, -99999.0, -32768.0, -32767.0, -2147483648.0, -2147483647.0, -1e30, 1e20, 1e30, 1e36)
 _LARGEST = 1e36  # beyond it lie NetCDF's own fill (9.97e36) and the largest float32
-_NO_DATA = ("fillvalue", "missing_value", "fill_value", "nodata", "no_data", "no_data_value", "nodata_value", "nodatavals", "data_ignore_value")
+_NO_DATA = (
+    "fillvalue",
+    "missing_value",
+    "fill_value",
+    "nodata",
+    "no_data",
+    "no_data_value",
+    "nodata_value",
+    "nodatavals",
+    "data_ignore_value",
+)
 _DIVISORS = ("scalefactor", "reflectance_scale_factor", "scale_factor")
 
 
@@ -41,20 +51,29 @@ def meaning(attributes: Attributes, dtype: np.dtype[Any], fill: float | None = N
     divisor = next((number(attributes[name]) for name in attributes if _divides(name)), None)
     factor, offset = number(attributes.get("scale_factor")), number(attributes.get("add_offset"))
     if divisor is not None and divisor > 0 and factor is None:
-        said = (f"a scale factor of {divisor:g} is declared: numbers were divided by it (--scale 1 leaves them)",)
-        return Meaning(divisor, no_data=no_data, repairs=said) if divisor != 1 else Meaning(no_data=no_data)
+        divided = f"a scale factor of {divisor:g} is declared: numbers were divided by it (--scale 1 leaves them)"
+        return Meaning(divisor, no_data=no_data, repairs=(divided,) * (divisor != 1))
     low_high, ranged = _valid_range(attributes, dtype, factor or 1.0, offset or 0.0)
     if factor in (None, 0.0, 1.0) and offset in (None, 0.0):
         return Meaning(no_data=no_data, valid_range=low_high, repairs=ranged)
     factor, offset = factor or 1.0, offset or 0.0
     added = f" and add_offset {offset:g} were" if offset else " was"
-    said = (f"scale_factor {factor:g}{added} applied (--scale 1 leaves the stored numbers)", *ranged)
-    if offset == 0 and factor > 0:
-        inverse = 1 / factor
-        near = float(round(inverse))
-        scale = near if near and math.isclose(inverse, near, rel_tol=1e-6) else inverse  # 0.0001 of a float32 is 1/10000
-        return Meaning(scale, no_data=no_data, valid_range=low_high, repairs=said)
-    return Meaning(gains=factor, offsets=offset, no_data=no_data, valid_range=low_high, repairs=said)
+    said = f"scale_factor {factor:g}{added} applied (--scale 1 leaves the stored numbers)"
+    scale, gains, offsets = as_scale([factor], [offset])
+    gain, shift = (None if values is None else values[0] for values in (gains, offsets))
+    return Meaning(scale, gain, shift, no_data, low_high, (said, *ranged))
+
+
+def as_scale(
+    gains: list[float] | None, offsets: list[float] | None
+) -> tuple[float, list[float] | None, list[float] | None]:
+    """One gain for all bands and no offset is a scale to divide by: 0.0001 is 10000, also where it is the float32 next to it."""
+    factors = set(gains or ())
+    if len(factors) != 1 or any(offsets or ()) or min(factors) <= 0:
+        return 1.0, gains, offsets
+    inverse = 1 / factors.pop()
+    near = float(round(inverse))
+    return (near if near and math.isclose(inverse, near, rel_tol=1e-6) else inverse), None, None
 
 
 def is_usual_fill(value: float) -> bool:
@@ -118,7 +137,9 @@ def _valid_range(
         return None, ()
     low, high = -math.inf if low is None else low, math.inf if high is None else high
     written = attributes.get("valid_range", attributes.get("valid_min", attributes.get("valid_max")))
-    said = (f"the valid range {low:g} to {high:g} is declared: pixels beyond it are no data (--no-data none keeps them)",)
+    said = (
+        f"the valid range {low:g} to {high:g} is declared: pixels beyond it are no data (--no-data none keeps them)",
+    )
     if dtype.kind in "ui" and factor not in (0.0, 1.0) and _is_float(written):
         low, high = sorted(((low - offset) / factor, (high - offset) / factor))
     return (low, high), said

@@ -56,7 +56,9 @@ def read_hdf5(path: Path, reading: Reading) -> Stored:
     def failed(error: Exception) -> UnmixError:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         if "filter" in reason or "plugin" in reason:
-            return UnmixError(f"{path.name} is compressed in a way that this h5py cannot unpack ({reason}): save it with gzip.")
+            return UnmixError(
+                f"{path.name} is compressed in a way that this h5py cannot unpack ({reason}): save it with gzip."
+            )
         return UnmixError(f"{path.name} is damaged or no HDF5 file ({reason[:200]}): copy the whole file again.")
 
     try:
@@ -88,7 +90,9 @@ def read_tree(file: Any, path: Path) -> Tree:
             groups[name] = _attributes(node)
         elif isinstance(node, h5py.Dataset) and node.shape is not None:
             if node.external or node.is_virtual:
-                raise UnmixError(f"{name!r} in {path.name} takes its numbers from other files, which is not safe: save them in one file.")
+                raise UnmixError(
+                    f"{name!r} in {path.name} takes its numbers from other files, which is not safe: save them in one file."
+                )
             attributes = _attributes(node)
             if not str(attributes.get("NAME", "")).startswith(_NO_VALUES):
                 variables[name] = Variable(name, node, attributes, _axes(node, places))
@@ -129,7 +133,9 @@ def _described(scale: Any, places: dict[Any, Axis]) -> Axis:
         missing = str(attributes.get("NAME", "")).startswith(_NO_VALUES)
         short = scale.dtype.kind in "uif" and len(scale.shape) == 1 and scale.shape[0] < LONGEST_LIST
         if short and not missing:
-            check_budget(int(np.prod(scale.chunks or scale.shape, dtype=object)), scale.dtype.itemsize, f"The axis {name}")
+            check_budget(
+                int(np.prod(scale.chunks or scale.shape, dtype=object)), scale.dtype.itemsize, f"The axis {name}"
+            )
         unit = next((str(attributes[key]) for key in ("units", "unit", "UNIT", "Units") if key in attributes), "")
         known = Axis(name, unit, np.asarray(scale[()]) if short and not missing else None)
         places[scale.id] = known

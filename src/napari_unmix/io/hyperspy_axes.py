@@ -27,8 +27,14 @@ def _axes(variable: Variable, tree: Tree) -> tuple[Axis, ...] | None:
     groups = [tree.groups.get(f"{experiment}/axis-{axis}") for axis in range(len(variable.shape))]
     if not experiment.startswith("Experiments/") or name != "data" or None in groups:
         return None
-    described = [_axis(f"{experiment}/axis-{at}", group or {}, variable.shape[at], tree) for at, group in enumerate(groups)]
-    signal = [axis for axis, group in enumerate(groups) if not _truth((group or {}).get("navigate", _navigates(tree, experiment, axis, groups)))]
+    described = [
+        _axis(f"{experiment}/axis-{at}", group or {}, variable.shape[at], tree) for at, group in enumerate(groups)
+    ]
+    signal = [
+        axis
+        for axis, group in enumerate(groups)
+        if not _truth((group or {}).get("navigate", _navigates(tree, experiment, axis, groups)))
+    ]
     if len(signal) == 1 and not described[signal[0]].name:  # the only axis of the signal is the spectral one
         described[signal[0]] = replace(described[signal[0]], name="spectrum")
     return tuple(described)
@@ -48,7 +54,10 @@ def _axis(path: str, group: Attributes, length: int, tree: Tree) -> Axis:
 
 def _navigates(tree: Tree, experiment: str, axis: int, groups: list[Any]) -> bool:
     """Files of HyperSpy before 1.0 say only what they are recorded by: of a spectrum the last axis is the signal's."""
-    records = [tree.groups.get(f"{experiment}/{where}", {}).get("record_by") for where in ("metadata/Signal", "mapped_parameters")]
+    records = [
+        tree.groups.get(f"{experiment}/{where}", {}).get("record_by")
+        for where in ("metadata/Signal", "mapped_parameters")
+    ]
     return "spectrum" in records and axis < len(groups) - 1
 
 

@@ -25,18 +25,17 @@ def position(cube: Variable, tree: Tree, bands: int | None) -> Georeference | No
         return None
     image = [axis for axis in three_axes(cube.shape) if axis != bands]
     crs = _crs(cube, tree)
-    along = [_places(cube, tree, axis) for axis in image]
-    if all(places is not None for places in along):
-        return even_grid(*along, crs)  # type: ignore[arg-type]
+    rows, columns = (_places(cube, tree, axis) for axis in image)
+    if rows is not None and columns is not None:
+        return even_grid(rows, columns, crs)
     return _neon(cube, tree)
 
 
 def even_grid(rows: NDArray[Any], columns: NDArray[Any], crs: str) -> Georeference | None:
     """Rows at (H,) and columns at (W,), which are the centres of pixels."""
-    steps = [_step(places) for places in (rows, columns)]
-    if steps[0] is None or steps[1] is None:
+    down, right = _step(rows), _step(columns)
+    if down is None or right is None:
         return None
-    down, right = steps
     return Georeference((right, 0.0, float(columns[0]) - right / 2, 0.0, down, float(rows[0]) - down / 2), crs)
 
 
@@ -65,7 +64,11 @@ def _step(places: NDArray[Any]) -> float | None:
         return None
     step = float(places[-1] - places[0]) / (places.size - 1)
     even = places[0] + step * np.arange(places.size)
-    return step if step and float(np.abs(places - even).max()) < _EVEN * abs(step) + 1e-6 * abs(float(places[0])) * _EVEN else None
+    return (
+        step
+        if step and float(np.abs(places - even).max()) < _EVEN * abs(step) + 1e-6 * abs(float(places[0])) * _EVEN
+        else None
+    )
 
 
 def _places(cube: Variable, tree: Tree, axis: int) -> NDArray[Any] | None:
@@ -76,7 +79,11 @@ def _places(cube: Variable, tree: Tree, axis: int) -> NDArray[Any] | None:
     if described.values is not None:
         return np.asarray(described.values, float)
     for variable in tree.nearest(cube.name):
-        if variable.is_numeric and variable.shape == (cube.shape[axis],) and plain_name(variable.name) == plain_name(described.name):
+        if (
+            variable.is_numeric
+            and variable.shape == (cube.shape[axis],)
+            and plain_name(variable.name) == plain_name(described.name)
+        ):
             return numbers(variable, variable.name).astype(float) if variable.shape[0] < LONGEST_LIST else None
     return None
 
@@ -84,7 +91,11 @@ def _places(cube: Variable, tree: Tree, axis: int) -> NDArray[Any] | None:
 def _crs(cube: Variable, tree: Tree) -> str:
     """WKT of the grid mapping that the array names, or of the only one there is."""
     named = str(cube.attributes.get("grid_mapping", "")).split(":")[0]
-    mappings = [v for v in tree.nearest(cube.name) if "grid_mapping_name" in v.attributes or any(key in v.attributes for key in _WKT)]
+    mappings = [
+        v
+        for v in tree.nearest(cube.name)
+        if "grid_mapping_name" in v.attributes or any(key in v.attributes for key in _WKT)
+    ]
     chosen = [v for v in mappings if v.name.rpartition("/")[2] == named] or mappings
     for attributes in (*(variable.attributes for variable in chosen[:1]), cube.attributes, *tree.around(cube.name)):
         found: Sequence[str] = [str(attributes[key]) for key in _WKT if isinstance(attributes.get(key), str)]
@@ -98,7 +109,9 @@ def _crs(cube: Variable, tree: Tree) -> str:
 
 def _neon(cube: Variable, tree: Tree) -> Georeference | None:
     """NEON keeps ENVI's ``map info`` as a text: projection, reference column and row (from 1), x, y, width, height, …"""
-    texts = {plain_name(v.name): v for v in tree.variables.values() if not v.is_numeric and "Coordinate_System" in v.name}
+    texts = {
+        plain_name(v.name): v for v in tree.variables.values() if not v.is_numeric and "Coordinate_System" in v.name
+    }
     if "map_info" not in texts:
         return None
     parts = text_of(texts["map_info"]).strip("{}").split(",")

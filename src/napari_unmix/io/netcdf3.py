@@ -54,7 +54,10 @@ def _open(path: Path, stack: ExitStack) -> Tree:
 
     file = netcdf_file(path, "r", mmap=True)
     stack.callback(_close, file)
-    variables = {name: Variable(name, v.data, _attributes(v), _axes(name, v, file.variables)) for name, v in file.variables.items()}
+    variables = {
+        name: Variable(name, v.data, _attributes(v), _axes(name, v, file.variables))
+        for name, v in file.variables.items()
+    }
     return Tree(variables, {"": _attributes(file)})
 
 
@@ -74,6 +77,12 @@ def _axes(name: str, variable: Any, variables: Any) -> tuple[Axis, ...]:
 
 def _axis(axis: str, name: str, variables: Any) -> Axis:
     beside = variables.get(axis)
-    if beside is None or axis == name or len(beside.shape) != 1 or beside.shape[0] >= LONGEST_LIST or beside.data.dtype.kind not in "uif":
+    if (
+        beside is None
+        or axis == name
+        or len(beside.shape) != 1
+        or beside.shape[0] >= LONGEST_LIST
+        or beside.data.dtype.kind not in "uif"
+    ):
         return Axis(axis)
     return Axis(axis, str(plain_value(beside._attributes.get("units", ""))), np.array(beside.data))

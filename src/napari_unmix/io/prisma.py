@@ -42,20 +42,31 @@ def is_prisma(tree: Tree) -> bool:
 def read_prisma(tree: Tree, path: Path, failed: Callable[[Exception], UnmixError]) -> Stored:
     """Both detectors as one cube (lines, bands, samples). Raises UnmixError."""
     root = tree.groups[""]
-    found = [_detector(name, variable, root, path, failed) for name in _DETECTORS if (variable := _cube(tree, name)) is not None]
+    found = [
+        _detector(name, variable, root, path, failed)
+        for name in _DETECTORS
+        if (variable := _cube(tree, name)) is not None
+    ]
     lines = {(part.array.shape[0], part.array.shape[2]) for part in found}
     if len(lines) > 1:
-        raise UnmixError(f"{path.name} has detectors of different sizes ({' and '.join(map(str, sorted(lines)))}): take one by --key.")
+        raise UnmixError(
+            f"{path.name} has detectors of different sizes ({' and '.join(map(str, sorted(lines)))}): take one by --key."
+        )
     joined = Joined([(part.array, part.places) for part in found], axis=1)
     check_cube(joined, path.name)
-    gains, offsets = (np.concatenate([np.full(len(part.places), getattr(part, name)) for part in found]) for name in ("gain", "offset"))
+    gains, offsets = (
+        np.concatenate([np.full(len(part.places), getattr(part, name)) for part in found])
+        for name in ("gain", "offset")
+    )
     scaled = bool((gains != 1).any() or (offsets != 0).any())
     return Stored(
         array=joined,
         bands_axis=1,
         wavelengths=np.concatenate([part.wavelengths for part in found]).tolist(),
         unit="nm",
-        fwhm=np.concatenate([part.widths for part in found]).tolist() if all(part.widths.size for part in found) else None,
+        fwhm=np.concatenate([part.widths for part in found]).tolist()
+        if all(part.widths.size for part in found)
+        else None,
         gains=gains.tolist() if scaled else None,
         offsets=offsets.tolist() if scaled else None,
         no_data=(0.0,),
@@ -72,11 +83,18 @@ def _cube(tree: Tree, detector: str) -> Variable | None:
     return cubes[0] if cubes else None
 
 
-def _detector(name: str, cube: Variable, root: Attributes, path: Path, failed: Callable[[Exception], UnmixError]) -> Detector:
+def _detector(
+    name: str, cube: Variable, root: Attributes, path: Path, failed: Callable[[Exception], UnmixError]
+) -> Detector:
     bands = cube.shape[1]
-    wavelengths, widths, flags = (np.array(numbers_of(root.get(f"List_{what}_{name}{end}"))) for what, end in (("Cw", ""), ("Fwhm", ""), ("Cw", "_Flags")))
+    wavelengths, widths, flags = (
+        np.array(numbers_of(root.get(f"List_{what}_{name}{end}")))
+        for what, end in (("Cw", ""), ("Fwhm", ""), ("Cw", "_Flags"))
+    )
     if wavelengths.size != bands:
-        raise UnmixError(f"{path.name} lists {wavelengths.size} wavelengths for the {bands} bands of {cube.name}: copy the whole file again.")
+        raise UnmixError(
+            f"{path.name} lists {wavelengths.size} wavelengths for the {bands} bands of {cube.name}: copy the whole file again."
+        )
     good = wavelengths > 0
     if flags.size == bands and (good & (flags != 0)).any():
         good &= flags != 0
@@ -98,17 +116,25 @@ def _scaling(name: str, root: Attributes) -> tuple[float, float]:
 
 def _position(root: Attributes, shape: tuple[int, ...]) -> Georeference | None:
     """L2D is on a map: the corners are those of the image."""
-    corners = [number(root.get(f"Product_{corner}corner_{way}")) for corner in ("UL", "LR") for way in ("easting", "northing")]
+    corners = [
+        number(root.get(f"Product_{corner}corner_{way}")) for corner in ("UL", "LR") for way in ("easting", "northing")
+    ]
     code = number(root.get("Epsg_Code"))
     if None in corners or not code:
         return None
     left, top, right, bottom = (float(corner or 0.0) for corner in corners)
-    return Georeference(((right - left) / shape[2], 0.0, left, 0.0, (bottom - top) / shape[0], top), f"EPSG:{int(code)}")
+    return Georeference(
+        ((right - left) / shape[2], 0.0, left, 0.0, (bottom - top) / shape[0], top), f"EPSG:{int(code)}"
+    )
 
 
 def _said(found: list[Detector], scaled: bool) -> tuple[str, ...]:
     dropped = sum(part.array.shape[1] - len(part.places) for part in found)
-    said = [f"{len(found)} detectors were joined by ascending wavelength" if len(found) > 1 else "bands were put in order of wavelength"]
+    said = [
+        f"{len(found)} detectors were joined by ascending wavelength"
+        if len(found) > 1
+        else "bands were put in order of wavelength"
+    ]
     if dropped:
         said.append(f"{dropped} bands that the product flags out (wavelength 0) were left out")
     if scaled:

@@ -13,21 +13,116 @@ from napari_unmix.io.tree import LONGEST_LIST, Attributes, Tree, Variable, numbe
 from napari_unmix.io.wavelengths import WAVELENGTH_NAMES
 
 _LISTS = {plain_name(name) for name in WAVELENGTH_NAMES}
-_LISTS |= {"wavlength", "wave", "waves", "wavelengths_um", "wavelength_um", "center_wavelength", "center_wavelengths", "band_center_wavelengths"}
-_LISTS |= {"wavelength_center", "wavelength_centers", "band_centers", "band_center", "centers", "central_wavelength", "central_wavelengths"}
-_LISTS |= {"wavenumber", "wavenumbers", "raman_shift", "raman_shifts", "energy", "photon_energy", "frequency", "list_cw"}
-_STANDARD = {"radiation_wavelength", "sensor_band_central_radiation_wavelength", "radiation_wavenumber", "radiation_frequency"}
+_LISTS |= {
+    "wavlength",
+    "wave",
+    "waves",
+    "wavelengths_um",
+    "wavelength_um",
+    "center_wavelength",
+    "center_wavelengths",
+    "band_center_wavelengths",
+}
+_LISTS |= {
+    "wavelength_center",
+    "wavelength_centers",
+    "band_centers",
+    "band_center",
+    "centers",
+    "central_wavelength",
+    "central_wavelengths",
+}
+_LISTS |= {
+    "wavenumber",
+    "wavenumbers",
+    "raman_shift",
+    "raman_shifts",
+    "energy",
+    "photon_energy",
+    "frequency",
+    "list_cw",
+}
+_STANDARD = {
+    "radiation_wavelength",
+    "sensor_band_central_radiation_wavelength",
+    "radiation_wavenumber",
+    "radiation_frequency",
+}
 # An axis of one of these names holds bands; x, y and their like do not.
-_BAND_AXES = _LISTS | {"band", "bands", "nbands", "band_number", "spectral", "spectrum", "channel", "channels", "c", "lam", "nwl", "wvl_dim", "wavelength_3d"}
-_IMAGE_AXES = {"x", "y", "row", "rows", "column", "columns", "col", "cols", "line", "lines", "sample", "samples", "pixel", "pixels", "height", "width"}
-_IMAGE_AXES |= {"lat", "latitude", "lon", "longitude", "easting", "northing", "downtrack", "crosstrack", "along_track", "across_track", "scan", "track"}
+_BAND_AXES = _LISTS | {
+    "band",
+    "bands",
+    "nbands",
+    "band_number",
+    "spectral",
+    "spectrum",
+    "channel",
+    "channels",
+    "c",
+    "lam",
+    "nwl",
+    "wvl_dim",
+    "wavelength_3d",
+}
+_IMAGE_AXES = {
+    "x",
+    "y",
+    "row",
+    "rows",
+    "column",
+    "columns",
+    "col",
+    "cols",
+    "line",
+    "lines",
+    "sample",
+    "samples",
+    "pixel",
+    "pixels",
+    "height",
+    "width",
+}
+_IMAGE_AXES |= {
+    "lat",
+    "latitude",
+    "lon",
+    "longitude",
+    "easting",
+    "northing",
+    "downtrack",
+    "crosstrack",
+    "along_track",
+    "across_track",
+    "scan",
+    "track",
+}
 _IMAGE_AXES |= {"number_of_lines", "pixels_per_line", "nrow", "nrows", "ncol", "ncols", "npixels", "nlines", "nsamples"}
 _UNIT = re.compile(
-    r"(nm|[uµμ]m|nanomet(er|re)s?|micromet(er|re)s?|microns?|angstroms?|å|cm\s*\^?[-−⁻][1¹]|1/cm|k?ev|[gt]hz|wavenumbers?)", re.IGNORECASE
+    r"(nm|[uµμ]m|nanomet(er|re)s?|micromet(er|re)s?|microns?|angstroms?|å|cm\s*\^?[-−⁻][1¹]|1/cm|k?ev|[gt]hz|wavenumbers?)",
+    re.IGNORECASE,
 )
-_LENGTH = re.compile(r"[uµμ]m|micromet(er|re)s?|microns?|nm|nanomet(er|re)s?|angstroms?|å", re.IGNORECASE)  # also of places on a stage
-_WIDTHS = {"fwhm", "fwhms", "bandwidth", "bandwidths", "band_width", "band_widths", "full_width_half_max", "wavelength_width"}
-_UNIT_NAMES = ("units", "unit", "wavelength_units", "wavelengths_units", "wavelength_unit", "wavelengths_unit", "wavelengthunits")
+_LENGTH = re.compile(
+    r"[uµμ]m|micromet(er|re)s?|microns?|nm|nanomet(er|re)s?|angstroms?|å", re.IGNORECASE
+)  # also of places on a stage
+_WIDTHS = {
+    "fwhm",
+    "fwhms",
+    "bandwidth",
+    "bandwidths",
+    "band_width",
+    "band_widths",
+    "full_width_half_max",
+    "wavelength_width",
+}
+_UNIT_NAMES = (
+    "units",
+    "unit",
+    "wavelength_units",
+    "wavelengths_units",
+    "wavelength_unit",
+    "wavelengths_unit",
+    "wavelengthunits",
+)
 _OF_NAME = {"nm": "nm", "um": "µm"}
 
 
@@ -76,6 +171,11 @@ def is_spectral(name: str, unit: str, attributes: Attributes | None = None) -> b
     return bool(_UNIT.fullmatch(unit.strip())) and not _LENGTH.fullmatch(unit.strip())
 
 
+def is_unit(unit: str) -> bool:
+    """Whether this is a unit that bands are placed in."""
+    return bool(_UNIT.fullmatch(unit.strip().strip("{}").strip()))
+
+
 def names_bands(name: str) -> bool:
     """Whether an axis of this name holds bands."""
     return plain_name(name) in _BAND_AXES
@@ -95,7 +195,9 @@ def _own_axis(cube: Variable) -> Spectral | None:
 def _list_beside(cube: Variable, tree: Tree) -> Spectral | None:
     fits = set(cube.shape)
     lists = [variable for variable in _short_lists(cube, tree) if plain_name(variable.name) in _LISTS]
-    lists += [variable for variable in _short_lists(cube, tree) if variable.attributes.get("standard_name") in _STANDARD]
+    lists += [
+        variable for variable in _short_lists(cube, tree) if variable.attributes.get("standard_name") in _STANDARD
+    ]
     if not lists:
         return None
     chosen = next((variable for variable in lists if variable.shape[0] in fits), lists[0])

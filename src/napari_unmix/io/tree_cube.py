@@ -19,10 +19,63 @@ from napari_unmix.io.stored import Stored, three_axes
 from napari_unmix.io.tree import Guarded, Tree, Variable, attribute, numbers, plain_name
 from napari_unmix.reading import NONE
 
-_CUBES = {"cube", "hypercube", "reflectance", "radiance", "surface_reflectance", "toa_radiance", "toa_reflectance", "reflectance_data", "data"}
-_CUBES |= {"radiance_data", "hsi", "image", "img", "intensity", "spectra", "rrs", "rhos", "rhot", "sr_cube", "ortho_radiance", "hyperspectral"}
-_BESIDE = {"uncertainty", "uncertainties", "unc", "error", "err", "errors", "std", "variance", "mask", "masks", "flag", "flags", "quality", "qa", "glt"}
-_BESIDE |= {"location", "obs", "angle", "angles", "latitude", "longitude", "gt", "groundtruth", "label", "labels", "abundance", "abundances", "preview"}
+_CUBES = {
+    "cube",
+    "hypercube",
+    "reflectance",
+    "radiance",
+    "surface_reflectance",
+    "toa_radiance",
+    "toa_reflectance",
+    "reflectance_data",
+    "data",
+}
+_CUBES |= {
+    "radiance_data",
+    "hsi",
+    "image",
+    "img",
+    "intensity",
+    "spectra",
+    "rrs",
+    "rhos",
+    "rhot",
+    "sr_cube",
+    "ortho_radiance",
+    "hyperspectral",
+}
+_BESIDE = {
+    "uncertainty",
+    "uncertainties",
+    "unc",
+    "error",
+    "err",
+    "errors",
+    "std",
+    "variance",
+    "mask",
+    "masks",
+    "flag",
+    "flags",
+    "quality",
+    "qa",
+    "glt",
+}
+_BESIDE |= {
+    "location",
+    "obs",
+    "angle",
+    "angles",
+    "latitude",
+    "longitude",
+    "gt",
+    "groundtruth",
+    "label",
+    "labels",
+    "abundance",
+    "abundances",
+    "preview",
+}
 _GOOD_BANDS = ("good_wavelengths", "good_bands", "good_band", "goodbands", "bbl", "good_band_list")
 _VALID = ("valid", "valid_pixels", "valid_mask", "mask", "data_mask")
 _INVALID = ("nodata_pixels", "no_data_pixels", "invalid", "invalid_pixels", "nodata_mask")
@@ -31,7 +84,9 @@ _LISTED = 12  # arrays named in a sentence
 Failed = Callable[[Exception], UnmixError]
 
 
-def read_tree_cube(tree: Tree, key: str | None, path: Path, failed: Failed, fill: Callable[[Any], float | None] | None = None) -> Stored:
+def read_tree_cube(
+    tree: Tree, key: str | None, path: Path, failed: Failed, fill: Callable[[Any], float | None] | None = None
+) -> Stored:
     """What a file of many arrays holds. ``failed`` puts damage into a sentence, ``fill`` is a format's own fill value of an array.
 
     Raises UnmixError.
@@ -75,19 +130,27 @@ def choose(tree: Tree, key: str | None, path: Path) -> tuple[Variable, tuple[str
     if not ranked:
         if len(arrays) == 1:  # what it is instead is said where its axes are looked at
             return next(iter(arrays.values())), ()
-        raise UnmixError(f"{path.name} holds no array of three axes but {listing(arrays)}: give a cube (rows, columns, bands), or --key NAME.")
+        raise UnmixError(
+            f"{path.name} holds no array of three axes but {listing(arrays)}: give a cube (rows, columns, bands), or --key NAME."
+        )
     best = [variable for variable in ranked if rank(variable, tree) == rank(ranked[0], tree)]
     if len(best) > 1:
         raise UnmixError(f"{path.name} holds {listing(arrays)}: say which is the cube by --key {best[0].name}.")
-    plain = [variable for variable in ranked if not is_beside(variable)]
+    plain = [variable for variable in ranked if rank(variable, tree)[:2] == rank(ranked[0], tree)[:2]]
     several = f"{len(plain)} arrays could be the cube ({listing(plain)}): {ranked[0].name} was taken (--key NAME takes another)"
     return ranked[0], (several,) * (len(plain) > 1)
 
 
-def rank(variable: Variable, tree: Tree) -> tuple[bool, bool, bool, int]:
-    """The lower, the more an array looks like the cube: no uncertainties or masks, a spectral axis, a usual name, many numbers."""
+def rank(variable: Variable, tree: Tree) -> tuple[bool, bool, bool, bool, int]:
+    """The lower, the more an array looks like the cube: no mask or the like, three axes longer than 1, a spectral one, a usual name, big."""
     spectral = find_spectral(variable, tree).axis is not None
-    return is_beside(variable), not spectral, plain_name(variable.name) not in _CUBES, -_size(variable)
+    return (
+        is_beside(variable),
+        _lengths(variable) < 3,
+        not spectral,
+        plain_name(variable.name) not in _CUBES,
+        -_size(variable),
+    )
 
 
 def is_beside(variable: Variable) -> bool:
@@ -104,7 +167,9 @@ def is_picture(dtype: np.dtype[Any], shape: Sequence[int]) -> bool:
 
 def looks_spectral(tree: Tree) -> bool:
     """Whether there is an array of three axes of which one is spectral."""
-    arrays = [variable for variable in tree.variables.values() if variable.is_numeric and len(three_axes(variable.shape)) == 3]
+    arrays = [
+        variable for variable in tree.variables.values() if variable.is_numeric and len(three_axes(variable.shape)) == 3
+    ]
     return any(len(v.shape) >= 3 and not is_beside(v) and find_spectral(v, tree).axis is not None for v in arrays)
 
 
@@ -114,7 +179,9 @@ def check_cube(array: Any, label: str) -> None:
     check_array(shape, array.dtype.kind, array.dtype.itemsize, label)
     if array.chunks:
         chunk = [max(int(length), 1) for length in array.chunks]
-        check_array((1, 1, int(np.prod(chunk, dtype=object))), array.dtype.kind, array.dtype.itemsize, f"One chunk of {label}")
+        check_array(
+            (1, 1, int(np.prod(chunk, dtype=object))), array.dtype.kind, array.dtype.itemsize, f"One chunk of {label}"
+        )
 
 
 def bands_place(cube: Variable, spectral: Spectral) -> tuple[int | None, int]:
@@ -169,7 +236,14 @@ def _in_unit(widths: tuple[list[float], str] | None, unit: str) -> list[float] |
 
 def _good_bands(cube: Variable, tree: Tree, bands: int) -> tuple[BoolArray | None, tuple[str, ...]]:
     """The file's own list of good bands (not zero), from an array or an attribute."""
-    listed: Any = next((numbers(v, v.name) for v in tree.nearest(cube.name) if plain_name(v.name) in _GOOD_BANDS and v.shape == (bands,)), None)
+    listed: Any = next(
+        (
+            numbers(v, v.name)
+            for v in tree.nearest(cube.name)
+            if plain_name(v.name) in _GOOD_BANDS and v.shape == (bands,)
+        ),
+        None,
+    )
     for attributes in (cube.attributes, *tree.around(cube.name)):
         listed = attribute(attributes, *_GOOD_BANDS) if listed is None else listed
     flags = np.asarray(numbers_of(listed) if isinstance(listed, str | list) else [] if listed is None else listed) == 1
@@ -177,7 +251,9 @@ def _good_bands(cube: Variable, tree: Tree, bands: int) -> tuple[BoolArray | Non
         return None, ()
     if not flags.any():
         return None, (f"the file's own list marks all {bands} bands bad: not applied",)
-    return flags, (f"{int((~flags).sum())} of {bands} bands are bad by the file's own list: left out (--bands all keeps them)",)
+    return flags, (
+        f"{int((~flags).sum())} of {bands} bands are bad by the file's own list: left out (--bands all keeps them)",
+    )
 
 
 def _valid_pixels(cube: Variable, tree: Tree, spectral: Spectral) -> tuple[BoolArray | None, tuple[str, ...]]:
@@ -197,7 +273,9 @@ def _valid_pixels(cube: Variable, tree: Tree, spectral: Spectral) -> tuple[BoolA
         valid: BoolArray = (stored != 0) if word in _VALID else (stored == 0)
         left = int((~valid).sum())
         said = f"{left} of {valid.size} pixels hold no data by the file's own {variable.name}: left out (--no-data {NONE} keeps them)"
-        return (valid, (said,) * (left > 0)) if valid.any() else (None, (f"{variable.name} leaves no pixel: not applied",))
+        return (
+            (valid, (said,) * (left > 0)) if valid.any() else (None, (f"{variable.name} leaves no pixel: not applied",))
+        )
     return None, ()
 
 

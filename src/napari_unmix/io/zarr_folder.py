@@ -114,14 +114,21 @@ def _tree(node: Any, path: Path) -> Tree:
         members[""] = node
     if len(members) > _MOST:
         raise UnmixError(f"{path.name} holds more than {_MOST} arrays and groups: save the cube alone.")
-    groups: dict[str, Attributes] = {name: dict(member.attrs) for name, member in members.items() if not isinstance(member, zarr.Array)}
+    groups: dict[str, Attributes] = {
+        name: dict(member.attrs) for name, member in members.items() if not isinstance(member, zarr.Array)
+    }
     arrays = {name: member for name, member in members.items() if isinstance(member, zarr.Array)}
     unsafe = {name: _unsafe(array) for name, array in arrays.items()}
     refused = next((name for name, codecs in unsafe.items() if codecs), None)
     if refused is not None:
         label = path.name + (f"/{refused}" if refused else "")
-        raise UnmixError(f"{label} is encoded with {', '.join(unsafe[refused])}, which is not safe to open: save it with zstd.")
-    variables = {name: Variable(name, _Chunked(array), dict(array.attrs), _axes(name, array, arrays)) for name, array in arrays.items()}
+        raise UnmixError(
+            f"{label} is encoded with {', '.join(unsafe[refused])}, which is not safe to open: save it with zstd."
+        )
+    variables = {
+        name: Variable(name, _Chunked(array), dict(array.attrs), _axes(name, array, arrays))
+        for name, array in arrays.items()
+    }
     return with_ome_axes(with_hyperspy_axes(Tree(variables, groups)))
 
 
@@ -142,12 +149,21 @@ def _axes(name: str, array: Any, arrays: Mapping[str, Any]) -> tuple[Axis, ...]:
     if not isinstance(listed, list | tuple) or len(listed) != len(array.shape):
         return ()
     group = name.rpartition("/")[0]
-    return tuple(_axis(str(axis or ""), f"{group}/{axis}".lstrip("/"), length, name, arrays) for axis, length in zip(listed, array.shape, strict=True))
+    return tuple(
+        _axis(str(axis or ""), f"{group}/{axis}".lstrip("/"), length, name, arrays)
+        for axis, length in zip(listed, array.shape, strict=True)
+    )
 
 
 def _axis(axis: str, place: str, length: int, name: str, arrays: Mapping[str, Any]) -> Axis:
     beside = arrays.get(place)
-    if beside is None or place == name or beside.shape != (length,) or beside.dtype.kind not in "uif" or length >= LONGEST_LIST:
+    if (
+        beside is None
+        or place == name
+        or beside.shape != (length,)
+        or beside.dtype.kind not in "uif"
+        or length >= LONGEST_LIST
+    ):
         return Axis(axis)
     check_budget(max(int((beside.shards or beside.chunks)[0]), length), beside.dtype.itemsize, f"The array {place}")
     unit = next((str(value) for key, value in beside.attrs.items() if plain_name(key) in ("units", "unit")), "")
