@@ -55,7 +55,7 @@ def write_library(library: SpectralLibrary, path: str | Path) -> tuple[Path, Pat
     count, bands = library.spectra.shape
     codes = {np.dtype(kind): code for code, kind in envi_data_types().items()}
     fields: dict[str, object] = {
-        "description": f"Spectral library {_plain(library.name)}",
+        "description": f"Spectral library {plain_name(library.name)}",
         "samples": bands,
         "lines": count,
         "bands": 1,
@@ -63,7 +63,7 @@ def write_library(library: SpectralLibrary, path: str | Path) -> tuple[Path, Pat
         "data type": codes[np.dtype(np.float64)],
         "interleave": "bsq",
         "byte order": 0,
-        "spectra names": [_plain(name) for name in library.names],
+        "spectra names": [plain_name(name) for name in library.names],
     }
     if library.wavelengths is not None:
         fields |= {"wavelength units": "Nanometers", "wavelength": library.wavelengths.tolist()}
@@ -77,7 +77,7 @@ def write_library(library: SpectralLibrary, path: str | Path) -> tuple[Path, Pat
     return data, header
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """A name as a header's list holds it, in the encoding that SPy writes it in."""
     words = " ".join(re.sub(r"[,;{}]", " ", name).split()) or "unnamed"
     encoding = locale.getpreferredencoding(False)
