@@ -69,6 +69,7 @@ def test_what_is_there_is_replaced_only_when_asked_to(capsys: Capture, cube_file
     assert sentence in refused(capsys, cube_file, "a.npz")
     assert main(["convert", str(cube_file), "a.npz", "--overwrite"]) == 0
     assert read_cube("a.npz").shape == (16, 12, 24)
+    capsys.readouterr()
     assert "is the file that is read" in refused(capsys, cube_file, cube_file, "--overwrite")
 
 
