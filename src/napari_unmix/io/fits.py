@@ -126,18 +126,17 @@ def _open(path: Path, stack: ExitStack) -> Any:
 
 
 def _cube(units: Any, key: str | None, path: Path) -> Any:
-    """The extension that is wanted. Raises UnmixError with a listing."""
-    images = [(at, unit) for at, unit in enumerate(units) if getattr(unit, "is_image", False) and unit.shape]
-    listed = ", ".join(f"{unit.name or at} {readable_shape(unit.shape)}" for at, unit in images[:12]) or "no image"
-    wanted = [unit for at, unit in images if key is not None and key.lower() in (unit.name.lower(), str(at))]
-    if key is None:
-        wanted = [unit for _, unit in images if len(unit.shape) >= 3 and sum(length > 1 for length in unit.shape) >= 2]
-    if not wanted:
-        named = "" if key is None else f"has no image {key!r}, it "
-        raise UnmixError(
-            f"{path.name} {named}holds {listed}: give a file with an image of three axes, or its name by --key."
-        )
-    return wanted[0]
+    """The extension that is wanted; those behind it are not looked at. Raises UnmixError with a listing."""
+    listed = []
+    for at, unit in enumerate(units):
+        if not getattr(unit, "is_image", False) or not unit.shape:
+            continue
+        cube = len(unit.shape) >= 3 and sum(length > 1 for length in unit.shape) >= 2
+        if cube if key is None else key.lower() in (unit.name.lower(), str(at)):
+            return unit
+        listed.append(f"{unit.name or at} {readable_shape(unit.shape)}")
+    held = f"{'' if key is None else f'has no image {key!r}, it '}holds {', '.join(listed[:12]) or 'no image'}"
+    raise UnmixError(f"{path.name} {held}: give a file with an image of three axes, or its name by --key.")
 
 
 def _list_beside(units: Any, count: int) -> tuple[Any, str] | None:

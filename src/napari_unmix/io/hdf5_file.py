@@ -55,7 +55,7 @@ def read_hdf5(path: Path, reading: Reading) -> Stored:
 
     def failed(error: Exception) -> UnmixError:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if "filter" in reason or "plugin" in reason:
+        if "required filter" in reason or "plugin" in reason:
             return UnmixError(
                 f"{path.name} is compressed in a way that this h5py cannot unpack ({reason}): save it with gzip."
             )

@@ -130,9 +130,8 @@ def choose(tree: Tree, key: str | None, path: Path) -> tuple[Variable, tuple[str
     if not ranked:
         if len(arrays) == 1:  # what it is instead is said where its axes are looked at
             return next(iter(arrays.values())), ()
-        raise UnmixError(
-            f"{path.name} holds no array of three axes but {listing(arrays)}: give a cube (rows, columns, bands), or --key NAME."
-        )
+        held = f"no array of three axes but {listing(arrays)}" if arrays else "no array of numbers"
+        raise UnmixError(f"{path.name} holds {held}: give a cube (rows, columns, bands), or its name by --key.")
     best = [variable for variable in ranked if rank(variable, tree) == rank(ranked[0], tree)]
     if len(best) > 1:
         raise UnmixError(f"{path.name} holds {listing(arrays)}: say which is the cube by --key {best[0].name}.")

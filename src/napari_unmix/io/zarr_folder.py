@@ -110,7 +110,7 @@ def _tree(node: Any, path: Path) -> Tree:
     if isinstance(node, zarr.Array):
         members: dict[str, Any] = {"": node}
     else:
-        members = dict(node.members(max_depth=None))
+        members = dict(sorted(node.members(max_depth=None)))
         members[""] = node
     if len(members) > _MOST:
         raise UnmixError(f"{path.name} holds more than {_MOST} arrays and groups: save the cube alone.")
