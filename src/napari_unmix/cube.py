@@ -167,7 +167,7 @@ class Cube:
                     f"The cube has {bands} bands but {self.good_bands.size} good-band flags: give one per band."
                 )
             object.__setattr__(self, "good_bands", np.ones(bands, bool))
-        finite = np.isfinite(spectra[:, :, self.good_bands]).all(axis=2)
+        finite = _finite_pixels(spectra, self.good_bands)
         if self.valid_pixels.size == 0:
             valid = finite
         elif self.valid_pixels.shape == (height, width):
@@ -225,6 +225,15 @@ class Cube:
     def renamed(self, name: str) -> Cube:
         """The same cube under another name."""
         return replace(self, name=name)
+
+
+def _finite_pixels(spectra: NDArray[np.float32], good_bands: BoolArray) -> BoolArray:
+    """(H, W) bool: pixels whose good bands are all finite; line by line, for a big cube leaves no room for another."""
+    finite = np.empty(spectra.shape[:2], bool)
+    bad = ~good_bands
+    for row, line in enumerate(spectra):
+        np.all(np.isfinite(line) | bad, axis=1, out=finite[row])
+    return finite
 
 
 @dataclass(frozen=True)
