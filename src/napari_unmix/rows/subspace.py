@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_unmix.cube import FloatArray
+from napari_unmix.rows.noise import alike_noise, left_by_components
+from napari_unmix.rows.repeats import counted_once
 
 # Pixels that the regression of the noise reads: more change its answer by less than a per cent.
 _NOISE_PIXELS = 6000
@@ -31,13 +33,31 @@ class Subspace:
 
 
 def noise_per_band(spectra: FloatArray) -> FloatArray:
-    """(B,) noise standard deviation: what the other bands can't predict (HySime, Bioucas-Dias & Nascimento 2008, eq. 5–7).
+    """(B,) noise standard deviation: what the other bands can't predict, within 20 % from N/B = 0.1 on; repeated spectra count once.
 
-    The regression's degrees of freedom are taken off, so that white noise is recovered without bias.
+    From two pixels a band on, all other bands predict (HySime, Bioucas-Dias & Nascimento 2008, eq. 5–7), and the regression's degrees of
+    freedom are taken off, so that white noise is recovered without bias. Below one pixel a band there are none left: the leading
+    components of other bands predict instead. Between, the two variances are mixed. Noise that is alike in neighbouring bands would
+    be predicted with the signal: where ``alike_noise`` finds it, it is measured there.
     """
+    spectra = counted_once(spectra)
+    alike = alike_noise(spectra)
+    if alike is not None:
+        return alike.per_band
     count = len(spectra)
     if count > _NOISE_PIXELS:
         spectra = spectra[np.random.default_rng(0).choice(count, _NOISE_PIXELS, replace=False)]
+    scarce = float(np.clip(2 - len(spectra) / spectra.shape[1], 0, 1))  # 0 from N = 2B on, 1 below N = B
+    if scarce == 0:
+        return _left_by_other_bands(spectra)
+    if scarce == 1:
+        return left_by_components(spectra)
+    few, many = left_by_components(spectra), _left_by_other_bands(spectra)
+    return np.asarray(np.sqrt(scarce * few**2 + (1 - scarce) * many**2))
+
+
+def _left_by_other_bands(spectra: FloatArray) -> FloatArray:
+    """(B,) standard deviation that a regression on all other bands leaves: each residual is a column of Y R⁻¹ / diag(R⁻¹)."""
     bands = spectra.shape[1]
     gram = spectra.T @ spectra
     gram += (1e-8 * np.trace(gram) / bands + 1e-300) * np.eye(bands)
@@ -85,6 +105,14 @@ def directions(spectra: FloatArray) -> tuple[int, int]:
     return int(affine.sum()), int(linear.sum())
 
 
+def eigenvalues(spectra: FloatArray) -> FloatArray:
+    """(B,) eigenvalues of the second moment of (N, B) spectra, descending; of the smaller Gram matrix where there are fewer pixels than bands."""
+    count, bands = spectra.shape
+    if count >= bands:
+        return np.linalg.eigvalsh(spectra.T @ spectra / count)[::-1]
+    return np.concatenate([np.linalg.eigvalsh(spectra @ spectra.T / count)[::-1], np.zeros(bands - count)])
+
+
 @dataclass(frozen=True, eq=False)
 class Excess:
     """Residual to the best subspaces of P endmembers over the noise: 1 where the linear model is exact.
@@ -100,10 +128,9 @@ class Excess:
 
 def subspace_excess(spectra: FloatArray, endmembers: int, noise: float) -> Excess:
     """Compare the residual of the affine (P−1)- and the linear P-dimensional subspace with the noise level."""
-    count, bands = spectra.shape
-    centred = spectra - spectra.mean(axis=0)
-    affine = np.linalg.eigvalsh(centred.T @ centred / count)[::-1] / noise**2
-    linear = np.linalg.eigvalsh(spectra.T @ spectra / count)[::-1] / noise**2
+    bands = spectra.shape[1]
+    affine = eigenvalues(spectra - spectra.mean(axis=0)) / noise**2
+    linear = eigenvalues(spectra) / noise**2
     return Excess(
         float(np.sqrt(max(affine[endmembers - 1 :].sum(), 0) / (bands - endmembers + 1))),
         float(np.sqrt(max(linear[endmembers:].sum(), 0) / max(bands - endmembers, 1))),
