@@ -28,7 +28,7 @@ def position(cube: Variable, tree: Tree, bands: int | None) -> Georeference | No
     rows, columns = (_places(cube, tree, axis) for axis in image)
     if rows is not None and columns is not None:
         return even_grid(rows, columns, crs)
-    return _neon(cube, tree)
+    return _neon(cube, tree) or _geo_transform(cube, tree, crs)
 
 
 def even_grid(rows: NDArray[Any], columns: NDArray[Any], crs: str) -> Georeference | None:
@@ -105,6 +105,17 @@ def _crs(cube: Variable, tree: Tree) -> str:
         if code:
             return f"EPSG:{int(code[0])}"
     return ""
+
+
+def _geo_transform(cube: Variable, tree: Tree, crs: str) -> Georeference | None:
+    """The attribute ``GeoTransform`` that GDAL and rioxarray write beside the system: c, a, b, f, d, e."""
+    mappings = [v.attributes for v in tree.nearest(cube.name) if "GeoTransform" in v.attributes]
+    for attributes in (*mappings, cube.attributes, *tree.around(cube.name)):
+        found = numbers_of(attributes.get("GeoTransform"))
+        if len(found) == 6 and np.isfinite(found).all():
+            c, a, b, f, d, e = found
+            return Georeference((a, b, c, d, e, f), crs)
+    return None
 
 
 def _neon(cube: Variable, tree: Tree) -> Georeference | None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unmix.cube import Georeference, UnmixError
-from napari_unmix.io.georeference import epsg
 from napari_unmix.output.export import contents_of
 from napari_unmix.output.export.contents import CLASSES, CUBE, ILLUMINATION, Contents
+from napari_unmix.output.export.ome_zarr import place_of
 from napari_unmix.output.export.units import LISTS
 
 if TYPE_CHECKING:
@@ -90,19 +90,17 @@ def _places(contents: Contents) -> dict[str, Any]:
     return found
 
 
-def _system(place: Georeference) -> dict[str, str]:
+def _system(place: Georeference) -> dict[str, Any]:
     """The coordinate system as text, which rasterio knows of a number, and the transform in GDAL's order."""
-    a, b, c, d, e, f = place.transform
-    found = {"GeoTransform": " ".join(repr(float(value)) for value in (c, a, b, f, d, e))}
-    text = place.crs
-    if epsg(text).startswith("EPSG:"):
-        found["epsg_code"] = epsg(text)
+    found = place_of(place)
+    text = found.get("crs_wkt", "")
+    if "epsg" in found:
         try:
             from rasterio.crs import CRS
 
-            text = CRS.from_string(epsg(text)).to_wkt() if text == epsg(text) else text
+            text = CRS.from_epsg(found["epsg"]).to_wkt()
         except ImportError:
-            text = "" if text == epsg(text) else text
+            pass
     return found | ({"crs_wkt": text, "spatial_ref": text} if text else {})
 
 

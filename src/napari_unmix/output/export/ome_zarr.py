@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_unmix.cube import Georeference
+from napari_unmix.io.georeference import epsg
 from napari_unmix.output.export.contents import CLASSES, Contents, Image
 from napari_unmix.output.export.tables import write_endmember_table
 from napari_unmix.output.export.units import LISTS
@@ -93,9 +94,12 @@ def lists_of(image: Image) -> dict[str, Any]:
 
 
 def place_of(georeference: Georeference | None) -> dict[str, Any]:
-    """As GDAL and rioxarray name it: the transform (a … f) and the coordinate system."""
+    """As GDAL names it in attributes: the transform in its order (c, a, b, f, d, e), and the coordinate system by number or text."""
     if georeference is None:
         return {}
-    found: dict[str, Any] = {"spatial:transform": list(georeference.transform)}
-    code = georeference.crs
-    return found if not code else {**found, "proj:code" if code.upper().startswith("EPSG:") else "proj:wkt2": code}
+    a, b, c, d, e, f = georeference.transform
+    found: dict[str, Any] = {"GeoTransform": " ".join(repr(float(value)) for value in (c, a, b, f, d, e))}
+    code = epsg(georeference.crs)
+    if code.startswith("EPSG:"):
+        return {**found, "epsg": int(code[5:])}
+    return {**found, "crs_wkt": georeference.crs} if georeference.crs else found
