@@ -23,6 +23,8 @@ _PUBLIC = {
     "unmix": "pipeline",
     "read_run": "output.run_folder",
     "write_run": "output.run_folder",
+    "export": "output.export",
+    "to_xarray": "output.export.dataset",
     "read_cube": "io",
     "SpectralLibrary": "library",
     "read_library": "library",
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from napari_unmix.joining import join_cubes
     from napari_unmix.library import SpectralLibrary, read_library, write_library
     from napari_unmix.methods.registry import method_specs
+    from napari_unmix.output.export import export
+    from napari_unmix.output.export.dataset import to_xarray
     from napari_unmix.output.run_folder import read_run, write_run
     from napari_unmix.pipeline import assess, unmix
     from napari_unmix.synthetic import sample_scene
@@ -52,12 +56,14 @@ __all__ = [
     "Unmixing",
     "assess",
     "drain",
+    "export",
     "join_cubes",
     "method_specs",
     "read_cube",
     "read_library",
     "read_run",
     "sample_scene",
+    "to_xarray",
     "unmix",
     "write_library",
     "write_run",

@@ -172,6 +172,59 @@ def test_ignored_pixels_take_no_part_and_the_run_remembers(
     assert unmixed(capsys, *command, "--endmembers", 3, "--ignore", 1, "--ignore", 2, "--overwrite")["notes"] == []
 
 
+def test_a_class_has_the_name_of_its_file_and_its_meaning_from_the_user(
+    capsys: Capture, cube_file: Path, tmp_path: Path
+) -> None:
+    labels = np.full((16, 12), -1, np.float32)
+    labels[:4], labels[6:9], labels[10:12] = 1, 2, 3
+    path = tmp_path / "painting.hdr"
+    path.write_text(
+        "ENVI\nsamples = 12\nlines = 16\nbands = 1\ndata type = 4\nbyte order = 0\nheader offset = 0\ninterleave = bsq\n"
+        "file type = ENVI Classification\nclasses = 4\nclass names = { Unclassified, rock, soil, leaf }\n"
+    )
+    (tmp_path / "painting.img").write_bytes(labels.tobytes())
+    command = [cube_file, "--method", "vca-fcls", "--annotation", path, "--material", 2, "--ignore", 3, "--out", "run"]
+    values = unmixed(capsys, *command)
+    said = "painting.hdr: 84 pixels hold -1, which is no label: unpainted"
+    assert said in values["repairs"]
+    annotation = read_run("run").meta["annotation"]
+    assert annotation["repairs"] == [said]
+    assert annotation["labels"] == [
+        {"label": 1, "kind": "region", "name": "rock"},
+        {"label": 2, "kind": "material", "name": "soil"},
+        {"label": 3, "kind": "ignore", "name": "leaf"},
+    ]
+    assert main(["report", "run", "--cube", str(cube_file), "--annotation", str(path)]) == 0
+
+
+def test_options_of_the_painting(capsys: Capture, cube_file: Path, tmp_path: Path) -> None:
+    labels = np.full((16, 12), 255, np.uint8)
+    labels[:4], labels[6:9] = 1, 2
+    np.savez(tmp_path / "painting.npz", first=labels, second=labels)
+    command = [cube_file, "--method", "vca-fcls", "--endmembers", 3, "--annotation", "painting.npz"]
+    assert "--annotation-key NAME" in refused(capsys, "unmix", *command)
+    command += ["--annotation-key", "first"]
+    assert any("--unpainted 255" in note for note in unmixed(capsys, *command)["repairs"])
+    unmixed(capsys, *command, "--unpainted", 255, "--out", "run")
+    assert [one["label"] for one in read_run("run").meta["annotation"]["labels"]] == [1, 2]
+    again = ["report", "run", "--cube", cube_file, *command[5:]]
+    assert "not the one of this run" in refused(capsys, *again)
+    assert main([*map(str, again), "--unpainted", "255"]) == 0
+    capsys.readouterr()
+    assert "--unpainted is x: give a number" in refused(capsys, "unmix", *command, "--unpainted", "x")
+    assert "--unpainted is about a painted file" in refused(capsys, "unmix", cube_file, "--unpainted", "255")
+
+
+def test_a_label_is_one_thing_in_all_files(capsys: Capture, cube_file: Path, tmp_path: Path) -> None:
+    for name, said in (("a", "rock"), ("b", "soil")):
+        ring = [[0, 0], [5, 0], [5, 5], [0, 5]]
+        feature = {"type": "Feature", "properties": {"label": 1, "name": said}}
+        feature["geometry"] = {"type": "Polygon", "coordinates": [ring]}
+        (tmp_path / f"{name}.geojson").write_text(json.dumps(feature))
+    command = ["unmix", cube_file, cube_file, "--annotation", "a.geojson", "--annotation", "b.geojson"]
+    assert "Label 1 is soil in b.geojson but rock in another file" in refused(capsys, *command)
+
+
 def test_an_empty_painting_is_said(capsys: Capture, cube_file: Path, annotation_file: Callable[..., Path]) -> None:
     for method in ("vca-fcls", "ivae"):
         command = [cube_file, "--method", method, "--endmembers", 3, *(["--epochs", 1] if method == "ivae" else [])]

@@ -65,3 +65,14 @@ def scenes() -> Path:
     if not folder:
         pytest.skip("the environment variable NAPARI_UNMIX_DATA does not name the folder of real scenes")
     return Path(folder)
+
+
+@pytest.fixture
+def spectra() -> NDArray[np.float32]:
+    """(6, 5, 8) smooth spectra of two materials, no two numbers of a pixel alike, so that no axis can be mistaken for another."""
+    rise = np.linspace(0.1, 0.8, 8)
+    share = np.linspace(0, 1, 30).reshape(6, 5, 1)
+    return (share * rise + (1 - share) * rise[::-1] ** 2 + 0.01 * np.sin(7 * share + 9 * rise)).astype(np.float32)
+
+
+NM = np.linspace(450.0, 800.0, 8)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_unmix.cube import Reading, UnmixError
-from napari_unmix.io.annotation import read_annotation
+from napari_unmix.io import read_annotation
 from napari_unmix.io.assemble import bands_axis, build_cube, short_name
 from napari_unmix.io.envi_header import interpret
 from napari_unmix.io.matlab73 import load_hdf5
@@ -51,7 +51,7 @@ def test_bands_come_last_where_the_first_axis_alone_fits_the_wavelengths(
 )
 def test_what_is_wrong_with_an_annotations_shape(tmp_path: Path, shape: tuple[int, ...], words: str) -> None:
     path = tmp_path / "painted.npy"
-    np.save(path, np.ones(shape, np.uint8))
+    np.save(path, np.arange(np.prod(shape), dtype=np.uint8).reshape(shape))
     with pytest.raises(UnmixError, match=words):
         read_annotation(path, (6, 4))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -11,13 +12,14 @@ import zarr
 from napari_unmix.cube import UnmixError
 from napari_unmix.io import can_read, read_cube
 
+NM = np.linspace(450.0, 800.0, 8)
 VERSIONS = pytest.mark.parametrize("version", [2, 3])
 
 
 @VERSIONS
 def test_an_array(tmp_path, small, version):
     array = zarr.create_array(tmp_path / "scene.zarr", data=small, chunks=(2, 2, 5), zarr_format=version)
-    array.attrs["wavelengths"] = [0.4, 0.5, 0.6, 0.7, 0.8]
+    array.attrs.update({"wavelengths": [0.4, 0.5, 0.6, 0.7, 0.8], "wavelength_units": "um"})
     cube = read_cube(tmp_path / "scene.zarr")
     np.testing.assert_array_equal(cube.spectra, small)
     np.testing.assert_allclose(cube.wavelengths, [400, 500, 600, 700, 800])
@@ -43,9 +45,11 @@ def test_attributes_of_the_group_and_a_key(tmp_path, small):
     cube = read_cube(tmp_path / "scene.zarr", key="two")
     np.testing.assert_array_equal(cube.spectra, small + 1)
     assert cube.wavelengths is not None
-    with pytest.raises(UnmixError, match=r"scene\.zarr has no array 'three', it holds .*two \(4, 3, 5\)"):
+    with pytest.raises(
+        UnmixError, match=r"scene\.zarr has no array 'three', it holds one 4×3×5, two 4×3×5: name one of these"
+    ):
         read_cube(tmp_path / "scene.zarr", key="three")
-    with pytest.raises(UnmixError, match="call the hyperspectral array 'cube'"):
+    with pytest.raises(UnmixError, match=r"scene\.zarr holds one 4×3×5, two 4×3×5: say which is the cube by --key one"):
         read_cube(tmp_path / "scene.zarr")
 
 
@@ -74,7 +78,7 @@ def test_what_is_no_cube(tmp_path):
     with pytest.raises(UnmixError, match=r"a\.zarr has 2 axes \(3×4\), a cube has three"):
         read_cube(tmp_path / "a.zarr")
     zarr.create_group(tmp_path / "b.zarr")
-    with pytest.raises(UnmixError, match=r"b\.zarr holds no array: call the hyperspectral array 'cube'"):
+    with pytest.raises(UnmixError, match=r"b\.zarr holds no array of numbers: give a cube"):
         read_cube(tmp_path / "b.zarr")
     (tmp_path / "c.zarr").mkdir()
     assert not can_read(tmp_path / "c.zarr")
@@ -144,3 +148,116 @@ def test_damaged_chunk(tmp_path, small):
     (tmp_path / "a.zarr" / "0.0.0").write_bytes(b"not compressed")
     with pytest.raises(UnmixError, match=r"a\.zarr could not be read as Zarr"):
         read_cube(tmp_path / "a.zarr")
+
+
+def packed(spectra):
+    stored = np.rint((spectra + 0.1) / 0.0002).astype("i2")
+    stored[:, 0] = -9999
+    return stored
+
+
+@VERSIONS
+def test_conventions_are_applied(tmp_path, spectra, version):
+    """Case 48: what xarray writes, int16 with scale_factor, add_offset and _FillValue, the bands first."""
+    group = zarr.create_group(tmp_path / "scene.zarr", zarr_format=version)
+    names = {"dimension_names": ["wavelength", "y", "x"]} if version == 3 else {}
+    array = group.create_array("reflectance", data=np.moveaxis(packed(spectra), 2, 0), **names)
+    array.attrs.update({"scale_factor": 0.0002, "add_offset": -0.1, "_FillValue": -9999})
+    places = group.create_array("wavelength", data=NM, **({"dimension_names": ["wavelength"]} if version == 3 else {}))
+    places.attrs["units"] = "nm"
+    if version == 2:
+        array.attrs["_ARRAY_DIMENSIONS"], places.attrs["_ARRAY_DIMENSIONS"] = ["wavelength", "y", "x"], ["wavelength"]
+    cube = read_cube(tmp_path / "scene.zarr")
+    np.testing.assert_allclose(cube.spectra[:, 1:], spectra[:, 1:], atol=1.1e-4)
+    np.testing.assert_array_equal(cube.wavelengths, NM)
+    assert not cube.valid_pixels[:, 0].any()
+    assert cube.valid_pixels[:, 1:].all()
+
+
+@VERSIONS
+def test_what_xarray_writes(tmp_path, spectra, version):
+    xarray = pytest.importorskip("xarray", reason="xarray is not installed: pip install xarray")
+    coordinates = {
+        "wavelength": ("wavelength", NM / 1000, {"units": "um"}),
+        "y": 10.0 - np.arange(6),
+        "x": 2.0 * np.arange(5),
+    }
+    array = xarray.DataArray(
+        np.moveaxis(spectra.astype("f8"), 2, 0), coordinates, ("wavelength", "y", "x"), name="radiance"
+    )
+    array[:, 2, 2] = np.nan
+    encoding = {"radiance": {"dtype": "f8", "_FillValue": -9999.0}}
+    array.to_dataset().to_zarr(tmp_path / "a.zarr", zarr_format=version, encoding=encoding, consolidated=version == 2)
+    cube = read_cube(tmp_path / "a.zarr")
+    np.testing.assert_allclose(cube.wavelengths, NM)
+    assert np.argwhere(~cube.valid_pixels).tolist() == [[2, 2]]
+    np.testing.assert_array_equal(cube.spectra[3:], spectra[3:])
+    assert cube.georeference.transform == (2.0, 0.0, -1.0, 0.0, -1.0, 10.5)
+
+
+def test_zarrs_own_fill_value_counts_where_it_is_a_usual_fill(tmp_path, small):
+    stored = small.astype("i4")
+    stored[0, 0], stored[1, 1] = -9999, 0
+    for fill, lost in ((-9999, [[0, 0]]), (0, [])):
+        folder = tmp_path / f"{fill}.zarr"
+        zarr.create_array(folder, shape=stored.shape, dtype="i4", fill_value=fill)[:] = stored
+        assert np.argwhere(~read_cube(folder, repair="none").valid_pixels).tolist() == lost
+
+
+def test_a_mask_and_good_bands_beside_the_cube(tmp_path, spectra):
+    group = zarr.create_group(
+        tmp_path / "a.zarr", attributes={"bbl": [1, 1, 0, 1, 1, 1, 1, 1], "wavelength": NM.tolist()}
+    )
+    group.create_array("cube", data=spectra)
+    mask = np.ones((6, 5), bool)
+    mask[3] = False
+    group.create_array("mask", data=mask)
+    cube = read_cube(tmp_path / "a.zarr")
+    np.testing.assert_array_equal(cube.valid_pixels, mask)
+    assert (~cube.good_bands).nonzero()[0].tolist() == [2]
+    assert "5 of 30 pixels hold no data by the file's own mask: left out (--no-data none keeps them)" in cube.repairs
+    assert "1 of 8 bands are bad by the file's own list: left out (--bands all keeps them)" in cube.repairs
+
+
+def test_groups_in_groups(tmp_path, spectra):
+    group = zarr.create_group(tmp_path / "a.zarr")
+    inner = group.create_group("measurements/reflectance")
+    inner.create_array("r10m", data=spectra)
+    group.create_group("quality").create_array("mask", data=spectra > 0.5)
+    inner.create_array("wavelengths", data=NM)
+    np.testing.assert_array_equal(read_cube(tmp_path / "a.zarr").spectra, spectra)
+    np.testing.assert_array_equal(read_cube(tmp_path / "a.zarr", key="measurements/reflectance/r10m").spectra, spectra)
+
+
+@VERSIONS
+def test_a_zip_file(tmp_path, spectra, version):
+    for name, prefix in (("a.zarr.zip", ""), ("b.zip", "scene.zarr")):
+        with zarr.storage.ZipStore(tmp_path / name, mode="w") as store:
+            zarr.create_array(
+                store, name=prefix or None, data=spectra, zarr_format=version, attributes={"wavelength": NM.tolist()}
+            )
+        cube = read_cube(tmp_path / name)
+        np.testing.assert_array_equal(cube.spectra, spectra)
+        np.testing.assert_array_equal(cube.wavelengths, NM)
+        assert can_read(tmp_path / name)
+
+
+def test_a_zip_bomb(tmp_path, spectra, monkeypatch):
+    with zarr.storage.ZipStore(tmp_path / "a.zip", mode="w") as store:
+        zarr.create_array(store, data=spectra, chunks=(6, 5, 8), compressors=None, zarr_format=2)
+    with (
+        zipfile.ZipFile(tmp_path / "a.zip", "a", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("1.0.0", "w") as member,
+    ):
+        for _ in range(10):
+            member.write(bytes(1_000_000))
+    monkeypatch.setattr("napari_unmix.io.budget._available_memory", lambda: 20_000_000)
+    with pytest.raises(UnmixError, match=r"The largest part of a\.zip needs 50 MB, this machine can give 10 MB"):
+        read_cube(tmp_path / "a.zip")
+
+
+def test_chunks_that_are_not_blocks_of_lines(tmp_path, spectra, monkeypatch):
+    monkeypatch.setattr("napari_unmix.io.stored._BLOCK", 2 * 5 * 8)  # two lines at a time
+    for chunks in ((1, 5, 8), (3, 2, 1), (4, 5, 2), (6, 5, 1)):
+        zarr.create_array(tmp_path / f"{chunks}.zarr", data=spectra, chunks=chunks)
+        np.testing.assert_array_equal(read_cube(tmp_path / f"{chunks}.zarr").spectra, spectra)

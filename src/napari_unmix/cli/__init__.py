@@ -24,6 +24,7 @@ COMMANDS = {
     "unmix": "unmix a cube and write the run's folder",
     "compare": "compare runs with a reference",
     "match": "name a run's endmembers by a spectral library",
+    "convert": "write a cube or a run as ENVI, GeoTIFF, OME-Zarr, MATLAB, NetCDF …",
     "report": "show why a run may be trusted, or not, as text and as a page",
     "info": "describe the file of a cube",
     "open": "open napari with a cube and the docks",

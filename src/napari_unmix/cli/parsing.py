@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
     from napari_unmix.cube import Reading
+    from napari_unmix.io.annotation import AnnotationReading
     from napari_unmix.spec import MethodSpec
 
 READING = "reading:"  # prefix of the options that say how a file is read
@@ -67,6 +68,34 @@ def reading_from(arguments: argparse.Namespace) -> Reading:
     from napari_unmix.reading import OPTIONS, reading_of
 
     return reading_of({option.field: getattr(arguments, READING + option.field, None) for option in OPTIONS})
+
+
+def add_annotation_options(parser: argparse.ArgumentParser, text: str) -> None:
+    """Add what names painted files, and says how they are read."""
+    parser.add_argument("--annotation", metavar="FILE", action="append", default=[], help=text)
+    parser.add_argument(
+        "--annotation-key", metavar="NAME", help="the array, or the layer, of an annotation file that holds several"
+    )
+    parser.add_argument(
+        "--unpainted",
+        metavar="NUMBER",
+        help="a number of the annotation that means that nothing was painted, beside 0 and what its file declares",
+    )
+
+
+def annotation_reading_from(arguments: argparse.Namespace) -> AnnotationReading:
+    """How the painted files are to be read. Raises UnmixError with the option to mend."""
+    from napari_unmix.io.annotation import AnnotationReading
+
+    given = {"--annotation-key": arguments.annotation_key, "--unpainted": arguments.unpainted}
+    for option, value in given.items():
+        if value is not None and not arguments.annotation:
+            raise UnmixError(f"{option} is about a painted file: give it with --annotation FILE.")
+    try:
+        unpainted = None if arguments.unpainted is None else float(arguments.unpainted)
+    except ValueError as error:
+        raise UnmixError(f"--unpainted is {arguments.unpainted}: give a number, such as 255.") from error
+    return AnnotationReading(arguments.annotation_key, unpainted)
 
 
 def add_spec_options(parser: argparse.ArgumentParser) -> None:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_unmix.cli.parsing import add_reading_options, reading_from
+from napari_unmix.cli.parsing import add_annotation_options, add_reading_options, annotation_reading_from, reading_from
 from napari_unmix.cube import Meaning, UnmixError
 
 if TYPE_CHECKING:
     from napari_unmix.answer import Unmixing
     from napari_unmix.cube import Annotation, Cube, Reading
     from napari_unmix.identifiability.report import Report
+    from napari_unmix.io.annotation import AnnotationReading
     from napari_unmix.output.page.contents import Page
     from napari_unmix.output.run_folder import Run
 
@@ -28,12 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="the cube of the run, or the cubes in their order: check it again, and show it on the page",
     )
-    parser.add_argument(
-        "--annotation",
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="what was painted, to make sure that it is the run's; given as for unmix, with --cube",
+    add_annotation_options(
+        parser, "what was painted, to make sure that it is the run's; given as for unmix, with --cube"
     )
     add_reading_options(parser)
     parser.add_argument("--html", metavar="FILE", help="where to write the page (default: report.html in the run)")
@@ -53,7 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.cube:
         report, page = stored.report, page_of_run(stored)
     else:
-        cube, result, report = again(stored, arguments.cube, arguments.annotation, reading_from(arguments))
+        painted = annotation_reading_from(arguments)
+        cube, result, report = again(stored, arguments.cube, arguments.annotation, reading_from(arguments), painted)
         page = page_of(cube, result)
     target = stored.folder / "report.html" if arguments.html is None else Path(arguments.html).expanduser()
     target.write_text(page_html(page, report), encoding="utf-8")
@@ -86,7 +84,11 @@ def page_of_run(stored: Run) -> Page:
 
 
 def again(
-    stored: Run, cubes: Sequence[str], paintings: Sequence[str], reading: Reading
+    stored: Run,
+    cubes: Sequence[str],
+    paintings: Sequence[str],
+    reading: Reading,
+    painted: AnnotationReading | None = None,
 ) -> tuple[Cube, Unmixing, Report]:
     """Assess a stored run on its cube: all else that the judge reads is in the folder. A painting that is given has to be the run's.
 
@@ -98,7 +100,7 @@ def again(
 
     said = stored.meta.get("annotation") or {"labels": []}
     meanings = {int(one["label"]): Meaning(one["kind"], one["name"]) for one in said["labels"]}
-    cube, annotation = load(cubes, paintings, meanings, stored.reading_or(reading))
+    cube, annotation = load(cubes, paintings, meanings, stored.reading_or(reading), painted)
     _check_cube(stored, cube)
     _check_annotation(stored, annotation)
     result = stored.unmixing(cube)

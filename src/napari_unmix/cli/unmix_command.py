@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unmix.cli.parsing import add_reading_options, add_spec_options, make_spec, reading_from
+from napari_unmix.cli.parsing import (
+    add_annotation_options,
+    add_reading_options,
+    add_spec_options,
+    annotation_reading_from,
+    make_spec,
+    reading_from,
+)
 from napari_unmix.cube import Annotation, Cube, IntArray, Meaning, Reading, UnmixError
 
 if TYPE_CHECKING:
     from napari_unmix.answer import Unmixing
     from napari_unmix.identifiability.report import Report
+    from napari_unmix.io.annotation import AnnotationReading
     from napari_unmix.spec import MethodSpec
 
 
@@ -28,19 +36,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         help="ENVI header or data, MATLAB, NumPy (.npy, .npz) or Zarr; several of the same bands are joined into one",
     )
-    parser.add_argument(
-        "--annotation",
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="whole numbers of the cube's size (.npy, .tif, .png), 0 is unpainted; of several cubes one of each, in their order",
+    add_annotation_options(
+        parser,
+        "what was painted: a label image of the cube's size, 0 is unpainted, or polygons; of several cubes one of each, in their order",
     )
     parser.add_argument(
         "--material",
         metavar="LABEL[=NAME]",
         action="append",
         default=[],
-        help="a label that is a stroke of mostly one material (repeatable); every label that is not named is a region",
+        help="a label that is a stroke of mostly one material (repeatable), called NAME, or as its file calls it; all others are regions",
     )
     parser.add_argument(
         "--ignore",
@@ -71,7 +76,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         with naming_options():
             check_destination(arguments.out, overwrite=arguments.overwrite)
-    cube, annotation = load(arguments.cubes, arguments.annotation, meanings, reading)
+    cube, annotation = load(
+        arguments.cubes, arguments.annotation, meanings, reading, annotation_reading_from(arguments)
+    )
     if arguments.out is None:
         with naming_options():
             check_destination(_new_folder(cube, spec))
@@ -79,9 +86,9 @@ def run(arguments: argparse.Namespace) -> int:
     with naming_options():
         folder = _write(arguments, cube, result, report, annotation)
     if arguments.json:
-        print(_as_json(cube, result, report, folder))
+        print(_as_json(cube, result, report, folder, annotation))
     else:
-        print("\n".join([*summary(cube, result, report), f"Written to {folder}"]))
+        print("\n".join([*summary(cube, result, report, annotation), f"Written to {folder}"]))
     return 0
 
 
@@ -142,7 +149,11 @@ def _check_counts(cubes: int, paintings: int, auxiliary: str) -> None:
 
 
 def load(
-    cubes: Sequence[str], paintings: Sequence[str], meanings: dict[int, Meaning], reading: Reading
+    cubes: Sequence[str],
+    paintings: Sequence[str],
+    meanings: dict[int, Meaning],
+    reading: Reading,
+    painted: AnnotationReading | None = None,
 ) -> tuple[Cube, Annotation | None]:
     """Read a cube, or join several, with what is painted: one file of each cube in their order, or one of the joined cube's size."""
     from napari_unmix.io import read_annotation, read_as
@@ -152,20 +163,34 @@ def load(
     cube = parts[0] if len(parts) == 1 else join_cubes(parts)
     if not paintings:
         return cube, None
-    if len(paintings) == 1:
-        return cube, load_annotation(paintings[0], cube, meanings)
-    labels = join_labels([read_annotation(path, part.shape) for path, part in zip(paintings, parts, strict=True)])
-    return cube, _painted(labels, meanings, " and ".join(Path(path).name for path in paintings))
+    of = [cube] if len(paintings) == 1 else parts
+    found = [
+        read_annotation(path, one.shape, one.georeference, painted) for path, one in zip(paintings, of, strict=True)
+    ]
+    labels = found[0].labels if len(found) == 1 else join_labels([one.labels for one in found])
+    files = [Path(path).name for path in paintings]
+    names = _common_names(files, [one.names for one in found])
+    return cube, annotated(
+        labels, meanings, names, " and ".join(files), [text for one in found for text in one.remarks]
+    )
 
 
-def load_annotation(path: str, cube: Cube, meanings: dict[int, Meaning]) -> Annotation:
-    """Read the painting of a cube; every label that has a meaning has to be in it."""
-    from napari_unmix.io import read_annotation
+def _common_names(files: Sequence[str], names: Sequence[Mapping[int, str]]) -> dict[int, str]:
+    """Label -> name over several files, in which a label has to be the same thing."""
+    common: dict[int, str] = {}
+    for file, of_file in zip(files, names, strict=True):
+        for label, name in of_file.items():
+            if common.setdefault(label, name) != name:
+                raise UnmixError(
+                    f"Label {label} is {name} in {file} but {common[label]} in another file: give the same thing the same label in all of them."
+                )
+    return common
 
-    return _painted(read_annotation(path, cube.shape), meanings, Path(path).name)
 
-
-def _painted(labels: IntArray, meanings: dict[int, Meaning], files: str) -> Annotation:
+def annotated(
+    labels: IntArray, meanings: dict[int, Meaning], names: Mapping[int, str], files: str, remarks: Sequence[str] = ()
+) -> Annotation:
+    """The painting of a cube; every label that was given a meaning has to be in it, and is called as its file calls it unless it was named."""
     painted = [int(label) for label in np.unique(labels) if label > 0]
     for label, meaning in meanings.items():
         if label not in painted:
@@ -176,7 +201,10 @@ def _painted(labels: IntArray, meanings: dict[int, Meaning], files: str) -> Anno
             )
             option = "" if meaning.kind == "region" else f"--{meaning.kind} {label}: "
             raise UnmixError(f"{option}{files} has no label {label} ({there}): name one that is painted.")
-    return Annotation(labels, meanings)
+    found = {label: Meaning("region", names[label]) for label in painted if label in names}
+    for label, meaning in meanings.items():
+        found[label] = Meaning(meaning.kind, meaning.name or names.get(label, ""))
+    return Annotation(labels, found, tuple(remarks))
 
 
 def fit(cube: Cube, spec: MethodSpec, annotation: Annotation | None) -> tuple[Unmixing, Report]:
@@ -188,14 +216,14 @@ def fit(cube: Cube, spec: MethodSpec, annotation: Annotation | None) -> tuple[Un
     return result, run_shown(assess(cube, result))
 
 
-def summary(cube: Cube, result: Unmixing, report: Report) -> list[str]:
+def summary(cube: Cube, result: Unmixing, report: Report, annotation: Annotation | None = None) -> list[str]:
     """Lines for people."""
     from napari_unmix.output.run_folder import mean_abundances
 
     height, width, bands = cube.shape
     count, width_of_names = len(result.names), max(map(len, result.names))
     lines = [
-        f"{cube.name}: {height}×{width}×{bands}, {type(result.spec).title}, {count} endmembers, {result.seconds:.1f} s",
+        f"{cube.name}: {height}×{width}×{bands}, {type(result.spec).title}, {count} endmember{'' if count == 1 else 's'}, {result.seconds:.1f} s",
         f"Reconstruction error {result.reconstruction_rmse:.3g} (root mean square)",
         "Mean abundances:",
         *(
@@ -206,10 +234,15 @@ def summary(cube: Cube, result: Unmixing, report: Report) -> list[str]:
         f"  {report.summary}",
     ]
     lines += [f"  {check.sentence} {check.remedy}".rstrip() for check in report.checks if check.remedy]
-    return lines + [f"Note: {note}" for note in (*cube.repairs, *result.notes)]
+    return lines + [f"Note: {note}" for note in (*_repairs(cube, annotation), *result.notes)]
 
 
-def _as_json(cube: Cube, result: Unmixing, report: Report, folder: Path) -> str:
+def _repairs(cube: Cube, annotation: Annotation | None) -> tuple[str, ...]:
+    """What was assumed when the files were read."""
+    return (*cube.repairs, *(() if annotation is None else annotation.repairs))
+
+
+def _as_json(cube: Cube, result: Unmixing, report: Report, folder: Path, annotation: Annotation | None) -> str:
     from napari_unmix.output.run_folder import json_text, mean_abundances
 
     values: dict[str, Any] = {
@@ -224,7 +257,7 @@ def _as_json(cube: Cube, result: Unmixing, report: Report, folder: Path) -> str:
         "verdict": report.verdict,
         "summary": report.summary,
         "notes": [str(note) for note in result.notes],
-        "repairs": cube.repairs,
+        "repairs": _repairs(cube, annotation),
     }
     return json_text(values, ascii_only=True)
 

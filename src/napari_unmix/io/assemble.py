@@ -13,10 +13,10 @@ from napari_unmix.cube import BoolArray, Cube, Reading, UnmixError
 from napari_unmix.io.budget import readable_shape
 from napari_unmix.io.formats import SUFFIXES
 from napari_unmix.io.stored import Stored, three_axes, to_spectra
-from napari_unmix.io.wavelengths import read_wavelengths
-from napari_unmix.reading import chosen_bands, takes_all
-
-_PLACES = ("first", "middle", "last")
+from napari_unmix.io.wavelengths import read_axis
+from napari_unmix.reading import chosen_bands, repairs_wanted, takes_all
+from napari_unmix.screening.axes import LAST, PLACES, axis_of_bands
+from napari_unmix.screening.screen import screen
 
 Spectra = NDArray[np.float32]
 Reference = Callable[[Path], tuple[Spectra, BoolArray]]
@@ -26,8 +26,8 @@ def build_cube(stored: Stored, path: Path, reading: Reading | None = None, refer
     """The cube of what a file stores, read as its user wants.
 
     In this order: the user's scale and no data in place of the file's, the axis of the bands, numbers to spectra, pixels and bands
-    without data, calibration by references, the spectral axis, and the user's bands. ``reference`` reads the file of a dark or white reference.
-    Raises UnmixError where nothing usable remains.
+    without data, calibration by references, the spectral axis, the user's bands, and the screening of what is left. ``reference``
+    reads the file of a dark or white reference. Raises UnmixError where nothing usable remains.
     """
     reading = reading or Reading()
     stored = _as_wanted(stored, reading)
@@ -35,23 +35,44 @@ def build_cube(stored: Stored, path: Path, reading: Reading | None = None, refer
     spectra, missing = to_spectra(stored, axis)
     good, valid, lost = _without_missing(spectra, missing, stored, path)
     spectra, calibrated = _calibrated(spectra, reading, reference, path)
-    nanometres, guessed = read_wavelengths(stored.wavelengths, spectra.shape[2], stored.unit)
+    places = read_axis(stored.wavelengths, spectra.shape[2], stored.unit)
     cube = Cube(
         spectra=spectra,
-        wavelengths=nanometres,
-        good_bands=good,
+        wavelengths=places.wavelengths,
+        measured_axis=places.measured,
+        fwhm=places.widths(stored.fwhm),
+        good_bands=good & places.known,
         valid_pixels=np.zeros((0, 0), bool) if valid is None else valid,
         scale=float(stored.scale),
         name=short_name(path),
         source=path,
-        repairs=(*stored.repairs, *turned, *lost, *calibrated, *guessed),
+        repairs=(*stored.repairs, *turned, *lost, *calibrated, *places.repairs),
         georeference=stored.georeference,
         reading=reading,
     )
-    cube = replace(cube, good_bands=chosen_bands(cube, reading.bands))
+    cube = _screened(cube, chosen_bands(cube, reading.bands), stored, valid)
     if not cube.valid_pixels.any():
         raise UnmixError(f"{path.name} has no pixel with data in all of its good bands: check its no-data value.")
     return cube
+
+
+def _screened(cube: Cube, chosen: BoolArray, stored: Stored, declared: BoolArray | None) -> Cube:
+    """The cube of the ``chosen`` bands (B,), without what is no data or broken among the pixels that the file ``declared`` valid (H, W)."""
+    found = screen(
+        cube.spectra,
+        chosen,
+        np.ones(cube.valid_pixels.shape, bool) if declared is None else declared,
+        repair=repairs_wanted(cube.reading),
+        scale=cube.scale,
+        ceiling=stored.ceiling,
+    )
+    return replace(
+        cube,
+        spectra=found.spectra,
+        good_bands=found.good_bands,
+        valid_pixels=found.valid_pixels,
+        repairs=(*cube.repairs, *found.remarks),
+    )
 
 
 def short_name(path: Path) -> str:
@@ -71,22 +92,24 @@ def bands_axis(stored: Stored, reading: Reading, path: Path) -> tuple[int, tuple
             f"{path.name} has {len(shape)} axes ({readable_shape(shape)}), a cube has three: save it as (rows, columns, bands)."
         )
     if reading.bands_axis is not None:
-        return _PLACES.index(reading.bands_axis), ()
+        return PLACES.index(reading.bands_axis), ()
     if stored.bands_axis is not None:
         return stored.bands_axis, ()
-    return _by_wavelengths([shape[axis] for axis in kept], stored.wavelengths)
+    return _by_wavelengths([shape[axis] for axis in kept], stored)
 
 
-def _by_wavelengths(lengths: list[int], wavelengths: object) -> tuple[int, tuple[str, ...]]:
-    """The axis that alone is as long as the list of wavelengths; the last where several or none are."""
+def _by_wavelengths(lengths: list[int], stored: Stored) -> tuple[int, tuple[str, ...]]:
+    """The axis that alone is as long as the list of wavelengths; where several or none are, what the numbers look like."""
+    wavelengths = stored.wavelengths
     count = len(wavelengths) if isinstance(wavelengths, list) else int(getattr(wavelengths, "size", 0))
     fitting = [axis for axis, length in enumerate(lengths) if length == count]
-    if not fitting or 2 in fitting:
-        return 2, ()
-    axis = fitting[0]
-    return axis, (
-        f"the {_PLACES[axis]} axis has as many entries as there are wavelengths: read as bands (--bands-axis last reads the last)",
-    )
+    if len(fitting) != 1:
+        decision = axis_of_bands(stored.array)
+        if not fitting or decision.axis in fitting:
+            return decision.axis, (decision.sentence,) if decision.sentence else ()
+    axis = LAST if LAST in fitting else fitting[0]
+    said = f"the {PLACES[axis]} axis has as many entries as there are wavelengths: read as bands (--bands-axis last reads the last)"
+    return axis, () if axis == LAST else (said,)
 
 
 def _as_wanted(stored: Stored, reading: Reading) -> Stored:
@@ -108,22 +131,24 @@ def _without_missing(
 ) -> tuple[BoolArray, BoolArray | None, tuple[str, ...]]:
     """Good bands (B,) and valid pixels (H, W) under the file's own lists and its declared no data, and what is said of it.
 
-    A pixel without data in one good band cannot be fitted. Two cases would lose a whole image by that rule: bands that hold no data
-    everywhere (filled water bands) are left out instead, and zero, which dark bands really reach, must fill all good bands.
+    A pixel without data in one good band cannot be fitted: the number becomes NaN, and the screening leaves out the band or the pixel.
+    Bands that hold no data everywhere (filled water bands) are left out here, and zero, which dark bands really reach, must fill all good
+    bands.
     """
     good = np.ones(spectra.shape[2], bool) if stored.good_bands is None else stored.good_bands
     valid, said = stored.valid_pixels, []
+    only_whole = stored.no_data == (0.0,) and stored.valid_range is None
     if missing is not None:
         outside = np.asarray(missing[:, :, good].all(axis=2))
         empty = missing[~outside].all(axis=0) & good if not outside.all() else np.zeros(good.size, bool)
         good = good & ~empty
-        only_whole = stored.no_data == (0.0,) and stored.valid_range is None
-        lost = outside if only_whole else np.asarray(missing[:, :, good].any(axis=2))
-        valid = ~lost if valid is None else valid & ~lost
+        valid = ~outside if valid is None else valid & ~outside
         if empty.any():
             values = ", ".join(f"{value:g}" for value in stored.no_data) or "values out of range"
             said.append(f"{int(empty.sum())} bands hold only the ignore value {values}: left out as bad bands")
     good, dropped = _drop_empty_bands(spectra, good, path)
+    if missing is not None and not only_whole:
+        spectra[missing] = np.nan
     return good, valid, (*said, *dropped)
 
 

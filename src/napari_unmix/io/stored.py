@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -44,6 +44,7 @@ class Stored:
     valid_pixels : (rows, columns) the file's own mask, or None
     georeference : where it lies, or None
     repairs : sentences on what was repaired or assumed
+    close : called when the array was read, where a file stays open until then
     """
 
     array: ArrayLike
@@ -61,6 +62,7 @@ class Stored:
     valid_pixels: BoolArray | None = None
     georeference: Georeference | None = None
     repairs: tuple[str, ...] = ()
+    close: Callable[[], object] | None = None
 
 
 def three_axes(shape: Sequence[int]) -> tuple[int, ...]:
@@ -101,12 +103,23 @@ def blocks(stored: Stored, axis: int) -> Iterator[tuple[slice, NDArray[Any]]]:
     height, width, bands = sizes(stored, axis)
     rows = next(place for place in range(3) if place != axis)
     step = max(1, _BLOCK // (width * bands))
-    for first in range(0, height, step):
-        lines = slice(first, min(first + step, height))
+    slab = _whole_chunks(stored.array, kept[rows], step)
+    for top in range(0, height, slab):
+        bottom = min(top + slab, height)
         index: list[Any] = [0] * len(stored.array.shape)
         for place, real in enumerate(kept):
-            index[real] = lines if place == rows else slice(None)
-        yield lines, np.moveaxis(np.asarray(stored.array[tuple(index)]), axis, 2)
+            index[real] = slice(top, bottom) if place == rows else slice(None)
+        read = np.moveaxis(np.asarray(stored.array[tuple(index)]), axis, 2)
+        for first in range(top, bottom, step):
+            last = min(first + step, bottom)
+            yield slice(first, last), read[first - top : last - top]
+
+
+def _whole_chunks(array: ArrayLike, axis: int, step: int) -> int:
+    """Lines to read at a time: a chunk of HDF5 or Zarr is unpacked whole, so none should be read twice."""
+    chunks: Sequence[int] | None = getattr(array, "chunks", None)
+    chunk = int(chunks[axis]) if chunks else 1
+    return max(step // chunk, 1) * chunk
 
 
 def _scale(block: NDArray[Any], stored: Stored, out: NDArray[np.float32]) -> None:

@@ -1,22 +1,26 @@
-"""Zarr folders, version 2 and 3: an array (H, W, B), or a group that holds one."""
+"""Zarr, version 2 and 3, as a folder or a zip file: an array, or a group that holds one, as xarray, OME-Zarr or HyperSpy write it."""
 
 from __future__ import annotations
 
-import math
 import os
+import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from napari_unmix.cube import Reading, UnmixError
-from napari_unmix.io.budget import check_array, check_budget
+from napari_unmix.io.budget import check_budget
+from napari_unmix.io.conventions import is_usual_fill
+from napari_unmix.io.hyperspy_axes import with_hyperspy_axes
+from napari_unmix.io.ome_zarr import with_ome_axes
 from napari_unmix.io.stored import Stored
-from napari_unmix.io.wavelengths import WAVELENGTH_NAMES
+from napari_unmix.io.tree import DAMAGED, LONGEST_LIST, Attributes, Axis, Tree, Variable, plain_name
+from napari_unmix.io.tree_cube import looks_spectral, read_tree_cube
 
 METADATA_FILES = (".zarray", ".zgroup", "zarr.json")
-_DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, IndexError, OverflowError)
+_MOST = 20_000  # arrays and groups
 # Zarr decodes with whatever codec the metadata name; one of them is pickle, which runs code. These only move numbers.
 _SAFE_CODECS = {"bytes", "transpose", "sharding_indexed", "cast_value", "scale_offset"}
 _SAFE_CODECS |= {"gzip", "zlib", "zstd", "blosc", "bz2", "lzma", "lz4", "shuffle", "bitround", "packbits"}
@@ -24,25 +28,36 @@ _SAFE_CODECS |= {"delta", "fixedscaleoffset", "quantize", "astype", "crc32", "cr
 
 
 def read_zarr(path: Path, reading: Reading) -> Stored:
-    """Read an array, or of a group the array that is named, ``cube``, or the only one of three axes. Raises UnmixError."""
-    import zarr
+    """Read an array, or of a group the one that is named or looks like the cube, when it is sliced. Raises UnmixError."""
 
-    _refuse_links(path)
+    def failed(error: Exception) -> UnmixError:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return UnmixError(f"{path.name} could not be read as Zarr ({reason[:200]}): check that the folder is complete.")
+
     try:
-        node = zarr.open(store=str(path), mode="r")
-        arrays = {"": node} if isinstance(node, zarr.Array) else dict(node.arrays())
-        name = _choose(arrays, reading.key, path)
-        _check(arrays[name], path.name + (f"/{name}" if name else ""))
-        wavelengths = _wavelengths(arrays, arrays[name].attrs, node.attrs)
-        array = np.asarray(arrays[name][...])
+        with ExitStack() as stack:
+            tree = open_tree(path, stack)
+            stored = read_tree_cube(tree, reading.key, path, failed, fill=_own_fill)
+            return replace(stored, close=stack.pop_all().close)
     except UnmixError:
         raise
-    except _DAMAGED as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UnmixError(
-            f"{path.name} could not be read as Zarr ({reason}): check that the folder is complete."
-        ) from error
-    return Stored(array=array, wavelengths=wavelengths)
+    except (*DAMAGED, zipfile.BadZipFile) as error:
+        raise failed(error) from error
+
+
+def zarr_holds_cube(path: Path) -> bool:
+    """Whether one of the arrays has three axes. Raises OSError."""
+    try:
+        with ExitStack() as stack:
+            tree = open_tree(path, stack)
+            return looks_spectral(tree) or any(len(v.shape) == 3 for v in tree.variables.values())
+    except (UnmixError, *DAMAGED, zipfile.BadZipFile):
+        return True  # what is wrong with it is said when it is read
+
+
+def is_zarr_zip(path: Path, start: bytes) -> bool:
+    """Whether a file is an archive with Zarr's metadata at its top. Raises OSError."""
+    return start.startswith(b"PK") and _prefix(path) is not None
 
 
 def is_zarr(path: Path, start: bytes = b"") -> bool:
@@ -63,24 +78,106 @@ def _refuse_links(path: Path) -> None:
                     folders.append(Path(entry.path))
 
 
-def _choose(arrays: Mapping[str, Any], key: str | None, path: Path) -> str:
-    listing = ", ".join(f"{name or 'one array'} {tuple(array.shape)}" for name, array in arrays.items()) or "no array"
-    if key is not None and key not in arrays:
-        raise UnmixError(f"{path.name} has no array {key!r}, it holds {listing}: name one of these.")
-    cubes = [name for name, array in arrays.items() if len(array.shape) == 3]
-    chosen = key if key is not None else "cube" if "cube" in arrays else "" if "" in arrays else None
-    if chosen is None and len(cubes) != 1:
-        raise UnmixError(f"{path.name} holds {listing}: call the hyperspectral array 'cube'.")
-    return cubes[0] if chosen is None else chosen
+def open_tree(path: Path, stack: ExitStack) -> Tree:
+    """The arrays of a folder or a zip file. Raises UnmixError where it is not safe to open, and what Zarr raises."""
+    import zarr
+
+    if path.is_dir():
+        _refuse_links(path)
+        return _tree(zarr.open(store=str(path), mode="r"), path)
+    with zipfile.ZipFile(path) as archive:
+        largest = max((info.file_size for info in archive.infolist()), default=0)
+    check_budget(largest, 1, f"The largest part of {path.name}")
+    store = zarr.storage.ZipStore(path, mode="r")
+    stack.callback(store.close)
+    return _tree(zarr.open(store=store, path=_prefix(path) or "", mode="r"), path)
 
 
-def _check(array: Any, label: str) -> None:
-    """Size of the array and of one chunk, which is decoded whole, and the codecs; nothing is decoded before."""
-    check_array(array.shape, array.dtype.kind, array.dtype.itemsize, label)
-    check_budget(math.prod(array.shards or array.chunks), array.dtype.itemsize, f"One chunk of {label}")
-    unsafe = sorted(set(_codecs(array.metadata.to_dict())) - _SAFE_CODECS)
-    if unsafe:
-        raise UnmixError(f"{label} is encoded with {', '.join(unsafe)}, which is not safe to open: save it with zstd.")
+def _prefix(path: Path) -> str | None:
+    """Where in an archive the Zarr lies: "" at its top, or the only folder there; None where it is none. Raises OSError."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if name.rpartition("/")[2] in METADATA_FILES]
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+        return None
+    shortest = min(names, key=lambda name: name.count("/"), default=None)
+    return shortest.rpartition("/")[0] if shortest is not None and shortest.count("/") < 2 else None
+
+
+def _tree(node: Any, path: Path) -> Tree:
+    import zarr
+
+    if isinstance(node, zarr.Array):
+        members: dict[str, Any] = {"": node}
+    else:
+        members = dict(sorted(node.members(max_depth=None)))
+        members[""] = node
+    if len(members) > _MOST:
+        raise UnmixError(f"{path.name} holds more than {_MOST} arrays and groups: save the cube alone.")
+    groups: dict[str, Attributes] = {
+        name: dict(member.attrs) for name, member in members.items() if not isinstance(member, zarr.Array)
+    }
+    arrays = {name: member for name, member in members.items() if isinstance(member, zarr.Array)}
+    unsafe = {name: _unsafe(array) for name, array in arrays.items()}
+    refused = next((name for name, codecs in unsafe.items() if codecs), None)
+    if refused is not None:
+        label = path.name + (f"/{refused}" if refused else "")
+        raise UnmixError(
+            f"{label} is encoded with {', '.join(unsafe[refused])}, which is not safe to open: save it with zstd."
+        )
+    variables = {
+        name: Variable(name, _Chunked(array), dict(array.attrs), _axes(name, array, arrays))
+        for name, array in arrays.items()
+    }
+    return with_ome_axes(with_hyperspy_axes(Tree(variables, groups)))
+
+
+class _Chunked:
+    """A Zarr array whose ``chunks`` are what is decoded at a time."""
+
+    def __init__(self, array: Any) -> None:
+        self.array, self.shape, self.dtype = array, array.shape, array.dtype
+        self.chunks = tuple(array.shards or array.chunks)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.array[index]
+
+
+def _axes(name: str, array: Any, arrays: Mapping[str, Any]) -> tuple[Axis, ...]:
+    """The axes by the names that xarray writes (version 2: an attribute), each with its list where the same group has one."""
+    listed = array.attrs.get("_ARRAY_DIMENSIONS") or getattr(array.metadata, "dimension_names", None) or ()
+    if not isinstance(listed, list | tuple) or len(listed) != len(array.shape):
+        return ()
+    group = name.rpartition("/")[0]
+    return tuple(
+        _axis(str(axis or ""), f"{group}/{axis}".lstrip("/"), length, name, arrays)
+        for axis, length in zip(listed, array.shape, strict=True)
+    )
+
+
+def _axis(axis: str, place: str, length: int, name: str, arrays: Mapping[str, Any]) -> Axis:
+    beside = arrays.get(place)
+    if (
+        beside is None
+        or place == name
+        or beside.shape != (length,)
+        or beside.dtype.kind not in "uif"
+        or length >= LONGEST_LIST
+    ):
+        return Axis(axis)
+    check_budget(max(int((beside.shards or beside.chunks)[0]), length), beside.dtype.itemsize, f"The array {place}")
+    unit = next((str(value) for key, value in beside.attrs.items() if plain_name(key) in ("units", "unit")), "")
+    return Axis(axis, unit, beside[...])
+
+
+def _own_fill(array: _Chunked) -> float | None:
+    """Zarr's own fill value, which is 0 unless somebody chose another."""
+    value = array.array.fill_value
+    return float(value) if array.dtype.kind in "uif" and value is not None and is_usual_fill(float(value)) else None
+
+
+def _unsafe(array: Any) -> list[str]:
+    return sorted(set(_codecs(array.metadata.to_dict())) - _SAFE_CODECS)
 
 
 def _codecs(node: Any) -> Iterator[str]:
@@ -91,14 +188,3 @@ def _codecs(node: Any) -> Iterator[str]:
             config = codec if isinstance(codec, Mapping) else codec.get_config()
             yield str(config.get("id", config.get("name"))).removeprefix("numcodecs.")
             yield from _codecs(config.get("configuration") or {})
-
-
-def _wavelengths(arrays: Mapping[str, Any], *attributes: Mapping[str, Any]) -> Any:
-    """Wavelengths beside the cube: an array of one axis, or an attribute."""
-    for name, array in arrays.items():
-        if name.lower() in WAVELENGTH_NAMES and len(array.shape) == 1 and array.dtype.kind in "uif":
-            check_budget(math.prod(array.chunks), array.dtype.itemsize, f"The array {name}")
-            if set(_codecs(array.metadata.to_dict())) <= _SAFE_CODECS:
-                return np.asarray(array[...])
-    found = [table[name] for table in attributes for name in table if name.lower() in WAVELENGTH_NAMES]
-    return found[0] if found else None

@@ -34,7 +34,7 @@ from pydantic import ValidationError
 
 from napari_unmix import __version__
 from napari_unmix.answer import Contribution, Findings, Note, NoteKind, Unmixing
-from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray, Reading, UnmixError
+from napari_unmix.cube import Annotation, Cube, FloatArray, Georeference, IntArray, Reading, UnmixError
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.reading import reading_of, written_as
@@ -95,6 +95,12 @@ class Run:
     def reading_or(self, reading: Reading) -> Reading:
         """How the run's cube was read, unless ``reading`` says something itself."""
         return reading if written_as(reading) else reading_of(self.meta["cube"].get("reading", {}))
+
+    @property
+    def georeference(self) -> Georeference | None:
+        """Where the run's cube lies on a map, or None."""
+        known = self.meta["cube"].get("georeference")
+        return None if known is None else Georeference(tuple(known["transform"]), known["crs"])
 
     def model(self) -> dict[str, FloatArray]:
         """The fitted parameters, name -> array; read when asked for."""
@@ -338,6 +344,7 @@ def _describe_cube(cube: Cube) -> dict[str, Any]:
         "good_bands": int(cube.good_bands.sum()),
         "valid_pixels": int(cube.valid_pixels.sum()),
         "acquisitions": 1 if cube.acquisitions is None else int(cube.acquisitions.max()),
+        "georeference": None if cube.georeference is None else asdict(cube.georeference),
     }
 
 
@@ -349,6 +356,7 @@ def annotation_hash(annotation: Annotation) -> str:
 def _describe_annotation(annotation: Annotation) -> dict[str, Any]:
     return {
         "sha256": annotation_hash(annotation),
+        "repairs": list(annotation.repairs),
         "labels": [
             {"label": label, "kind": kind, "name": annotation.meaning(label).name}
             for kind in ("region", "material", "ignore")

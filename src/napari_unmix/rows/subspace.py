@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_unmix.cube import FloatArray
+from napari_unmix.rows.noise import alike_noise, independent_share, left_by_components
+from napari_unmix.rows.repeats import counted_once
 
 # Pixels that the regression of the noise reads: more change its answer by less than a per cent.
 _NOISE_PIXELS = 6000
@@ -31,27 +33,79 @@ class Subspace:
 
 
 def noise_per_band(spectra: FloatArray) -> FloatArray:
-    """(B,) noise standard deviation: what the other bands can't predict (HySime, Bioucas-Dias & Nascimento 2008, eq. 5–7).
+    """(B,) noise standard deviation: what the other bands can't predict, within 20 % from N/B = 0.1 on; repeated spectra count once.
 
-    The regression's degrees of freedom are taken off, so that white noise is recovered without bias.
+    From two pixels a band on, all other bands predict (HySime, Bioucas-Dias & Nascimento 2008, eq. 5–7), and the regression's degrees of
+    freedom are taken off, so that white noise is recovered without bias. Below one pixel a band there are none left: the leading
+    components of other bands predict instead. Between, the two variances are mixed. Noise that is alike in neighbouring bands would
+    be predicted with the signal: where ``alike_noise`` finds it, it is measured there.
     """
-    count = len(spectra)
+    spectra = counted_once(spectra)
+    alike = alike_noise(spectra)
+    return _of_its_own(spectra) if alike is None else alike.per_band
+
+
+def noise_level(spectra: FloatArray, endmembers: int = 0) -> float:
+    """White noise level s. With P endmembers the regression leaves (1 + P/B) s², which is taken off (calibrated: χ = 1 on exact models)."""
+    once = counted_once(spectra)
+    alike = alike_noise(once)
+    if alike is not None:
+        variance = float(np.mean(alike.per_band**2))
+    else:
+        variance = float(np.mean(_of_its_own(once) ** 2)) / (1 + endmembers / spectra.shape[1])
+    rounding = ROUNDING * float(np.sqrt(np.mean(spectra**2)))
+    return float(max(np.sqrt(variance), rounding, 1e-12))
+
+
+def independent_pixels(spectra: FloatArray) -> float:
+    """How many pixels (N, B) spectra in raster order are worth: a copy is none, and interpolated ones count for those that were measured."""
+    once = counted_once(spectra)
+    return len(once) * independent_share(once)
+
+
+def said_of_noise(spectra: FloatArray) -> tuple[str, ...]:
+    """What to tell of the noise of (N, B) spectra beyond its level: copies, interpolated pixels, neighbouring bands that share it."""
+    once = counted_once(spectra)
+    said = []
+    if once is not spectra:
+        times = f"Every spectrum occurs {len(spectra) / len(once):.3g} times on average"
+        said.append(f"{times} ({len(once)} different ones): counted once in the noise and in the number of endmembers.")
+    if (share := independent_share(once)) < 1:
+        said.append(
+            f"Neighbouring pixels share their noise, as interpolation makes them: {len(once)} pixels count as {share * len(once):.0f}."
+        )
+    if (alike := alike_noise(once)) is not None:
+        said.append(
+            f"The noise is alike in neighbouring bands (correlation {alike.correlation:.1f}), as smoothing makes it: it was measured with that."
+        )
+    return tuple(said)
+
+
+def _of_its_own(spectra: FloatArray) -> FloatArray:
+    """(B,) standard deviation of noise that is independent from band to band."""
+    count, bands = spectra.shape
+    share = independent_share(spectra)
     if count > _NOISE_PIXELS:
         spectra = spectra[np.random.default_rng(0).choice(count, _NOISE_PIXELS, replace=False)]
+        share = min(1.0, share * count / _NOISE_PIXELS)  # those of a sample lie further apart
+    scarce = float(np.clip(2 - share * len(spectra) / bands, 0, 1))  # 0 from N = 2B on, 1 below N = B
+    if scarce == 0:
+        return _left_by_other_bands(spectra, share)
+    if scarce == 1:
+        return left_by_components(spectra, share)
+    few, many = left_by_components(spectra, share), _left_by_other_bands(spectra, share)
+    return np.asarray(np.sqrt(scarce * few**2 + (1 - scarce) * many**2))
+
+
+def _left_by_other_bands(spectra: FloatArray, share: float) -> FloatArray:
+    """(B,) standard deviation that a regression on all other bands leaves: each residual is a column of Y R⁻¹ / diag(R⁻¹)."""
     bands = spectra.shape[1]
     gram = spectra.T @ spectra
     gram += (1e-8 * np.trace(gram) / bands + 1e-300) * np.eye(bands)
     inverse = np.linalg.inv(gram)
     residual = (spectra @ inverse) / np.diag(inverse)
-    freedom = max(len(spectra) - bands + 1, 0.1 * len(spectra))
+    freedom = max(len(spectra) - (bands - 1) / share, 0.1 * len(spectra))
     return np.asarray(np.sqrt((residual**2).sum(axis=0) / freedom))
-
-
-def noise_level(spectra: FloatArray, endmembers: int = 0) -> float:
-    """White noise level s. With P endmembers the regression leaves (1 + P/B) s², which is taken off (calibrated: χ = 1 on exact models)."""
-    variance = float(np.mean(noise_per_band(spectra) ** 2))
-    rounding = ROUNDING * float(np.sqrt(np.mean(spectra**2)))
-    return float(max(np.sqrt(variance / (1 + endmembers / spectra.shape[1])), rounding, 1e-12))
 
 
 def affine_subspace(spectra: FloatArray, dimension: int) -> Subspace:
@@ -85,6 +139,14 @@ def directions(spectra: FloatArray) -> tuple[int, int]:
     return int(affine.sum()), int(linear.sum())
 
 
+def eigenvalues(spectra: FloatArray) -> FloatArray:
+    """(B,) eigenvalues of the second moment of (N, B) spectra, descending; of the smaller Gram matrix where there are fewer pixels than bands."""
+    count, bands = spectra.shape
+    if count >= bands:
+        return np.linalg.eigvalsh(spectra.T @ spectra / count)[::-1]
+    return np.concatenate([np.linalg.eigvalsh(spectra @ spectra.T / count)[::-1], np.zeros(bands - count)])
+
+
 @dataclass(frozen=True, eq=False)
 class Excess:
     """Residual to the best subspaces of P endmembers over the noise: 1 where the linear model is exact.
@@ -100,10 +162,9 @@ class Excess:
 
 def subspace_excess(spectra: FloatArray, endmembers: int, noise: float) -> Excess:
     """Compare the residual of the affine (P−1)- and the linear P-dimensional subspace with the noise level."""
-    count, bands = spectra.shape
-    centred = spectra - spectra.mean(axis=0)
-    affine = np.linalg.eigvalsh(centred.T @ centred / count)[::-1] / noise**2
-    linear = np.linalg.eigvalsh(spectra.T @ spectra / count)[::-1] / noise**2
+    bands = spectra.shape[1]
+    affine = eigenvalues(spectra - spectra.mean(axis=0)) / noise**2
+    linear = eigenvalues(spectra) / noise**2
     return Excess(
         float(np.sqrt(max(affine[endmembers - 1 :].sum(), 0) / (bands - endmembers + 1))),
         float(np.sqrt(max(linear[endmembers:].sum(), 0) / max(bands - endmembers, 1))),

@@ -1,0 +1,240 @@
+"""Label images of any format: which array of a file is meant, its numbers, and the names that the file gives them."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import xml.etree.ElementTree as ElementTree
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unmix.cube import UnmixError
+from napari_unmix.io.annotation.labels import Raster, check
+from napari_unmix.io.budget import readable_shape
+from napari_unmix.io.conventions import meaning
+from napari_unmix.io.envi import check_size, find_data, find_header, map_array
+from napari_unmix.io.envi_header import INTERLEAVES, interpret, is_envi_header, parse_fields
+from napari_unmix.io.hdf5_file import read_tree
+from napari_unmix.io.map_position import of_geotiff
+from napari_unmix.io.matlab import is_hdf5, is_matlab
+from napari_unmix.io.numpy_files import read_array_header
+from napari_unmix.io.tree import DAMAGED, numbers
+from napari_unmix.io.zarr_folder import is_zarr, is_zarr_zip, open_tree
+
+Reader = Callable[[Path, tuple[int, int], int | None, str | None], Raster]
+Size = tuple[int, int]
+
+_NPY, _ZIP = b"\x93NUMPY", b"PK\x03\x04"
+_PICTURES = (b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM")
+_JPEG = b"\xff\xd8\xff"
+_TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_GDAL_NO_DATA = 42113
+_LONGEST_TABLE = 4_000_000  # bytes of a file of class names
+# A file that holds several: what the field calls its labels.
+_NAMES = (
+    "labels",
+    "label",
+    "annotation",
+    "annotations",
+    "gt",
+    "groundtruth",
+    "ground_truth",
+    "classes",
+    "regions",
+    "mask",
+)
+
+
+def raster_reader(start: bytes, path: Path) -> Reader | None:
+    """Who reads a label image that begins so, or None. Raises UnmixError for a format that alters labels, OSError."""
+    if path.is_dir():
+        return read_tree_labels if is_zarr(path) else None
+    if start.startswith(_JPEG):
+        raise UnmixError(f"{path.name} is a JPEG, which alters numbers: save the labels as .png or .tif.")
+    marks: list[tuple[tuple[bytes, ...], Reader]] = [
+        ((_NPY,), read_npy_labels), ((_ZIP,), read_npz_labels), (_PICTURES, read_picture), (_TIFF, read_tiff_labels),
+    ]  # fmt: skip
+    if is_zarr_zip(path, start):
+        return read_tree_labels
+    for beginnings, reader in marks:
+        if start.startswith(beginnings):
+            return reader
+    if is_matlab(path):
+        return read_mat_labels
+    if is_hdf5(path):
+        return read_tree_labels
+    return read_envi_labels if is_envi_header(path) or find_header(path) is not None else None
+
+
+def read_npy_labels(path: Path, size: Size, bands: int | None, key: str | None) -> Raster:
+    """A NumPy array."""
+    with _damage(path, ValueError, EOFError):
+        with path.open("rb") as stream:
+            header = read_array_header(stream)
+            check(header.shape, header.dtype.kind, size, bands, path.name)
+        return Raster(array=np.asarray(np.load(path, allow_pickle=False)))
+
+
+def read_npz_labels(path: Path, size: Size, bands: int | None, key: str | None) -> Raster:
+    """One array of an archive."""
+    with (
+        _damage(path, ValueError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError),
+        zipfile.ZipFile(path) as archive,
+    ):
+        shapes = {}
+        for member in archive.namelist():
+            with archive.open(member) as stream:
+                header = read_array_header(stream)
+            shapes[member.removesuffix(".npy")] = (header.shape, header.dtype.kind)
+        name = _choose(shapes, key, size, path)
+        check(*shapes[name], size, bands, f"{name!r} in {path.name}")
+        with archive.open(f"{name}.npy") as stream:
+            return Raster(array=np.asarray(np.lib.format.read_array(stream, allow_pickle=False)))
+
+
+def read_picture(path: Path, size: Size, bands: int | None, key: str | None) -> Raster:
+    """Pillow itself, because it keeps the numbers of a palette image, which are its labels."""
+    from PIL import Image
+
+    with _damage(path, SyntaxError, ValueError, EOFError, Image.DecompressionBombError):  # noqa: SIM117
+        with Image.open(path) as opened:
+            image = opened.convert("RGBA") if opened.mode == "LA" else opened
+            channels = len(image.getbands())
+            check((image.height, image.width, channels)[: 2 + (channels > 1)], "u", size, bands, path.name)
+            return Raster(array=np.asarray(image), names=category_names(path))
+
+
+def read_tiff_labels(path: Path, size: Size, bands: int | None, key: str | None) -> Raster:
+    """tifffile; Pillow where its compression needs more, which QGIS and GDAL offer first (LZW)."""
+    import tifffile
+
+    errors = (tifffile.TiffFileError, ValueError, IndexError, KeyError, RuntimeError, EOFError, TypeError, struct.error)
+    with _damage(path, *errors), tifffile.TiffFile(path) as tiff:
+        series = tiff.series[0]
+        tags = tiff.pages.first.tags
+        place = of_geotiff({tag.name: tag.value for tag in tags})
+        check(series.shape, series.dtype.kind, size, bands, path.name, on_map=place is not None)
+        no_data = _number(tags.valueof(_GDAL_NO_DATA))
+        return Raster(array=_decoded(series, path), names=category_names(path), no_data=no_data, georeference=place)
+
+
+def _decoded(series: Any, path: Path) -> NDArray[Any]:
+    from PIL import Image
+
+    try:
+        return np.asarray(series.asarray())
+    except ValueError as error:
+        if "imagecodecs" not in str(error):
+            raise
+        with Image.open(path) as image:
+            return np.asarray(image)
+
+
+def read_mat_labels(path: Path, size: Size, bands: int | None, key: str | None) -> Raster:
+    """One array of a MATLAB file."""
+    from napari_unmix.io.matlab5 import list_version_5, load_version_5
+    from napari_unmix.io.matlab73 import list_hdf5, load_hdf5
+
+    listed, load = (list_hdf5, load_hdf5) if is_hdf5(path) else (list_version_5, load_version_5)
+    shapes = {name: (shape, "f") for name, shape, _ in listed(path)}
+    name = _choose(shapes, key, size, path)
+    check(*shapes[name], size, bands, f"{name!r} in {path.name}")
+    return Raster(array=load(path, [name])[name])
+
+
+def read_tree_labels(path: Path, size: Size, bands: int | None, key: str | None) -> Raster:
+    """One array of a Zarr folder or archive, or of HDF5 that is not MATLAB's."""
+    with _damage(path, *DAMAGED, zipfile.BadZipFile), ExitStack() as stack:
+        if not path.is_dir() and is_hdf5(path):
+            import h5py
+
+            tree = read_tree(stack.enter_context(h5py.File(path, "r")), path)
+        else:
+            tree = open_tree(path, stack)
+        shapes = {name: (found.shape, found.array.dtype.kind) for name, found in tree.variables.items()}
+        name = _choose(shapes, key, size, path)
+        label = f"{name or 'the array'} in {path.name}"
+        check(*shapes[name], size, bands, label)
+        found = tree.variables[name]
+        no_data = meaning(found.attributes, found.array.dtype).no_data
+        return Raster(array=numbers(found, label), no_data=no_data[0] if no_data else None)
+
+
+def read_envi_labels(path: Path, size: Size, bands: int | None, key: str | None) -> Raster:
+    """An ENVI image of one band, most of all a classification, whose classes have names."""
+    header_path = path if is_envi_header(path) else find_header(path)
+    assert header_path is not None
+    fields = parse_fields(header_path.read_bytes().decode("utf-8", errors="replace"), header_path.name)
+    fields.pop("file type", None)  # a classification is refused as an image
+    header = interpret({**fields, "interleave": fields.get("interleave") or INTERLEAVES[0]}, header_path.name)
+    data_path = find_data(header_path, header)[0] if path == header_path else path
+    check(header.shape, header.dtype.kind, size, bands, data_path.name)
+    check_size(data_path, header)
+    names = dict(enumerate(" ".join(word.split()) for word in fields.get("class names", "").split(",") if word.strip()))
+    return Raster(array=map_array(data_path, header), names=names, no_data=header.ignore)
+
+
+def _choose(shapes: Mapping[str, tuple[tuple[int, ...], str]], key: str | None, size: Size, path: Path) -> str:
+    """The array that is named, else the only one of the cube's size, of several the one that is called as labels are."""
+    listing = (
+        ", ".join(f"{name} {readable_shape(shape)}" for name, (shape, _) in list(shapes.items())[:12]) or "no numbers"
+    )
+    if key is not None:
+        if key not in shapes:
+            raise UnmixError(f"{path.name} has no array {key!r}, it holds {listing}: name one with --annotation-key.")
+        return key
+    long = [length for length in size if length != 1]
+    fitting = [
+        name for name, (shape, kind) in shapes.items() if kind in "uibf" and [n for n in shape if n != 1] == long
+    ]
+    if not fitting:
+        raise UnmixError(
+            f"{path.name} holds {listing}, nothing of the cube's {readable_shape(size)}: save the labels in its size."
+        )
+    named = [name for word in _NAMES for name in fitting if name.lower() == word]
+    if len(fitting) > 1 and len(named) != 1:
+        raise UnmixError(f"{path.name} holds {listing}: say which array is the painting with --annotation-key NAME.")
+    return named[0] if len(fitting) > 1 else fitting[0]
+
+
+def category_names(path: Path) -> dict[int, str]:
+    """Label -> name from the file that GDAL keeps beside an image (``scene.tif.aux.xml``); nothing where it is not there, or damaged."""
+    beside = path.with_name(path.name + ".aux.xml")
+    if not beside.is_file() or beside.stat().st_size > _LONGEST_TABLE:
+        return {}
+    text = beside.read_bytes()
+    if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+        return {}
+    try:
+        found = ElementTree.fromstring(text).find(".//CategoryNames")
+    except ElementTree.ParseError:
+        return {}
+    return {} if found is None else {place: " ".join((entry.text or "").split()) for place, entry in enumerate(found)}
+
+
+def _number(text: object) -> float | None:
+    try:
+        return None if text is None else float(str(text).strip("\x00 "))
+    except ValueError:
+        return None
+
+
+@contextlib.contextmanager
+def _damage(path: Path, *errors: type[Exception]) -> Iterator[None]:
+    """What a library says of a damaged file, in a sentence of ours."""
+    try:
+        yield
+    except UnmixError:
+        raise
+    except errors as error:
+        reason = str(error).splitlines()[0] if str(error) else "it ends early"
+        raise UnmixError(
+            f"{path.name} could not be read ({reason}): save the annotation again without compression."
+        ) from error

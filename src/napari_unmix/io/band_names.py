@@ -1,0 +1,33 @@
+"""Wavelengths from what bands, channels or files are called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+# A number with its unit, or alone as in "ChS1-457" or "457.3"; "Channel 3" and "488 excitation of dye 2" are none.
+_WITH_UNIT = re.compile(r"(\d+(?:\.\d+)?)\s*(?:[-–—](\d+(?:\.\d+)?))?\s*(nm|[uµμ]m|nanomet\w+)", re.IGNORECASE)
+_ALONE = re.compile(r"(?:^|[^\d.])(\d{3,4}(?:\.\d+)?)(?:[^\d.]|$)")
+_FEWEST = 3
+
+
+def wavelengths_of_names(names: Sequence[str]) -> tuple[list[float], str] | None:
+    """Wavelengths and their unit from names of channels or bands, where every name has one; None elsewhere.
+
+    A range, ``457-466 nm``, stands for its middle. Numbers without a unit count where all are different and between 200 and 3000.
+    """
+    if len(names) < _FEWEST:
+        return None
+    found = [_WITH_UNIT.search(name) for name in names]
+    matches = [match for match in found if match]
+    if len(matches) == len(names) and len({match[3].lower()[0] for match in matches}) == 1:
+        middles = [(float(match[1]) + float(match[2] or match[1])) / 2 for match in matches]
+        return (middles, matches[0][3]) if len(set(middles)) == len(middles) else None
+    numbers = [_ALONE.findall(name) for name in names]
+    if any(len(one) != 1 for one in numbers):
+        return None
+    values = [float(one[0]) for one in numbers]
+    ordered = bool((np.diff(values) > 0).all() or (np.diff(values) < 0).all())
+    return (values, "nm") if ordered and min(values) >= 200 and max(values) <= 3000 else None

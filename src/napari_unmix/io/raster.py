@@ -1,0 +1,143 @@
+"""Rasters by rasterio (the extra ``geo``): JPEG 2000, and TIFFs in a compression that tifffile alone cannot decode. Read by lines."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unmix.cube import Georeference, Reading, UnmixError
+from napari_unmix.io.beside_image import with_header, with_product
+from napari_unmix.io.budget import check_array, check_budget
+from napari_unmix.io.conventions import as_scale
+from napari_unmix.io.raster_metadata import Item, facts
+from napari_unmix.io.stored import Stored
+from napari_unmix.io.tree import plain_name
+from napari_unmix.io.tree_cube import is_picture
+
+_MARKS = (b"\x00\x00\x00\x0cjP", b"\xff\x4f\xff\x51")
+
+
+def is_jpeg2000(path: Path, start: bytes) -> bool:
+    """Whether a file begins as JPEG 2000 does."""
+    return start.startswith(_MARKS)
+
+
+def jpeg2000_holds_cube(path: Path) -> bool:
+    """Whether rasterio finds at least four bands in it; True where rasterio is not there to ask, which is said when it is read."""
+    try:
+        stored = read_raster(path, Reading())
+    except UnmixError:
+        return False
+    if stored.close is not None:
+        stored.close()
+    return bool(stored.array.shape[0] > 3)
+
+
+def read_raster(path: Path, reading: Reading) -> Stored:
+    """All bands (bands, rows, columns) of a raster, with what it says of them. Raises UnmixError."""
+    try:
+        import rasterio
+        import rasterio.errors
+    except ImportError as error:
+        raise UnmixError(
+            f'{path.name} is compressed in a way that needs rasterio: pip install "napari-unmix[geo]".'
+        ) from error
+    with ExitStack() as stack:
+        stack.enter_context(rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"))
+        try:
+            source = stack.enter_context(rasterio.open(path, driver=_driver(path)))
+            array = Bands(source, path)
+            check_array(array.shape, array.dtype.kind, array.dtype.itemsize, path.name)
+            check_budget(int(np.prod(array.chunks, dtype=object)), array.dtype.itemsize, f"One tile of {path.name}")
+            if is_picture(array.dtype, array.shape):
+                raise UnmixError(
+                    f"{path.name} is a colour picture of {array.shape[0]} bands in 8 bit: give the cube that it was made from."
+                )
+            found = with_header(
+                with_product(facts(_items(source), source.count), path, source.count), path, source.count
+            )
+            scale, gains, offsets = as_scale(found.gains, found.offsets)
+            return Stored(
+                array=array,
+                bands_axis=0,
+                wavelengths=found.wavelengths,
+                unit=found.unit,
+                fwhm=found.fwhm,
+                scale=scale,
+                gains=gains,
+                offsets=offsets,
+                no_data=tuple(dict.fromkeys(float(v) for v in source.nodatavals if v is not None and not np.isnan(v))),
+                good_bands=found.good_bands,
+                georeference=_position(source),
+                repairs=found.repairs,
+                close=stack.pop_all().close,
+            )
+        except rasterio.errors.RasterioError as error:
+            raise _damaged(path, error) from error
+
+
+def _driver(path: Path) -> str:
+    """Named, so that no other of GDAL's drivers follows a description to other files."""
+    with path.open("rb") as stream:
+        return "JP2OpenJPEG" if stream.read(8).startswith(_MARKS) else "GTiff"
+
+
+class Bands:
+    """The bands of an open raster as an array (bands, rows, columns) that is read by lines."""
+
+    def __init__(self, source: Any, path: Path) -> None:
+        self._source, self._path = source, path
+        self.shape: tuple[int, ...] = (source.count, source.height, source.width)
+        self.dtype = np.result_type(*source.dtypes)
+        self.chunks = (source.count, *(int(length) for length in source.block_shapes[0]))
+
+    def __getitem__(self, index: tuple[Any, ...]) -> NDArray[Any]:
+        import rasterio.errors
+        from rasterio.windows import Window
+
+        top, bottom, _ = index[1].indices(self.shape[1])
+        try:
+            lines = self._source.read(window=Window(0, top, self.shape[2], bottom - top))
+        except rasterio.errors.RasterioError as error:
+            raise _damaged(self._path, error) from error
+        return np.asarray(lines)[(index[0], slice(None), index[2])]
+
+
+def _items(source: Any) -> list[Item]:
+    """The image's items, those of each band, and the bands' descriptions, scales and offsets."""
+    found = [
+        Item(plain_name(name), None, "", str(text))
+        for space in ("", "ENVI", "IMAGERY")
+        for name, text in _tags(source, None, space)
+    ]
+    for band in range(source.count):
+        found += [
+            Item(plain_name(name), band, "", str(text))
+            for space in ("", "ENVI", "IMAGERY")
+            for name, text in _tags(source, band + 1, space)
+        ]
+        found.append(Item("scale", band, "scale", str(source.scales[band])))
+        found.append(Item("offset", band, "offset", str(source.offsets[band])))
+        if source.descriptions[band]:
+            found.append(Item("description", band, "description", str(source.descriptions[band])))
+    return found
+
+
+def _tags(source: Any, band: int | None, space: str) -> list[tuple[str, str]]:
+    return list((source.tags(ns=space) if band is None else source.tags(band, ns=space)).items())
+
+
+def _position(source: Any) -> Georeference | None:
+    if source.transform.is_identity and not source.crs:
+        return None
+    a, b, c, d, e, f = (float(value) for value in tuple(source.transform)[:6])
+    return Georeference((a, b, c, d, e, f), source.crs.to_string() if source.crs else "")
+
+
+def _damaged(path: Path, error: Exception) -> UnmixError:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return UnmixError(f"{path.name} could not be read by rasterio ({reason[:200]}): copy the whole file again.")

@@ -1,0 +1,172 @@
+"""A file of many named arrays (HDF5, NetCDF, Zarr): what is in it, before any of its numbers are read."""
+
+from __future__ import annotations
+
+import lzma
+import re
+import struct
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unmix.cube import UnmixError
+from napari_unmix.io.budget import check_budget
+from napari_unmix.io.stored import ArrayLike
+
+# What libraries raise on damaged files.
+DAMAGED = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    IndexError,
+    OverflowError,
+    EOFError,
+    AssertionError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+)
+LONGEST_LIST = 1_000_000  # numbers of a list of wavelengths, widths or flags
+
+Attributes = Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Axis:
+    """One axis of an array as its file describes it: its name, and where known its places and their unit."""
+
+    name: str = ""
+    unit: str = ""
+    values: NDArray[Any] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Variable:
+    """A named array: ``name`` is its path, ``axes`` are described by the file (as many as the array has) or empty."""
+
+    name: str
+    array: ArrayLike
+    attributes: Attributes = field(default_factory=dict)
+    axes: tuple[Axis, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(int(length) for length in self.array.shape)
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether it holds real numbers."""
+        return self.array.dtype.kind in "uif"
+
+    def axis_name(self, axis: int) -> str:
+        """How the file calls an axis, "" where it does not."""
+        return self.axes[axis].name if self.axes else ""
+
+
+@dataclass(frozen=True, eq=False)
+class Tree:
+    """All arrays of a file by path, and the attributes of its groups by path ("" is the root)."""
+
+    variables: Mapping[str, Variable]
+    groups: Mapping[str, Attributes]
+
+    def around(self, name: str) -> Iterator[Attributes]:
+        """The attributes of the groups that an array lies in, the innermost first."""
+        while True:
+            name = name.rpartition("/")[0]
+            if name in self.groups:
+                yield self.groups[name]
+            if not name:
+                return
+
+    def nearest(self, name: str) -> list[Variable]:
+        """All other arrays, those whose path shares most with ``name`` first."""
+        parts = name.split("/")
+
+        def shared(other: Variable) -> int:
+            pairs = zip(parts, other.name.split("/"), strict=False)
+            return next((count for count, (one, two) in enumerate(pairs) if one != two), len(parts))
+
+        return sorted((other for other in self.variables.values() if other.name != name), key=shared, reverse=True)
+
+
+class Guarded:
+    """An array of an open file: damage that shows only when it is read becomes a sentence as well."""
+
+    def __init__(self, array: Any, failed: Callable[[Exception], UnmixError]) -> None:
+        self._array = array
+        self._failed = failed
+        self.shape = tuple(int(length) for length in array.shape)
+        self.dtype = np.dtype(array.dtype)
+        self.chunks: tuple[int, ...] | None = getattr(array, "chunks", None)
+
+    def __getitem__(self, index: Any) -> Any:
+        try:
+            return np.asarray(self._array[index])
+        except (UnmixError, MemoryError):
+            raise
+        except DAMAGED as error:
+            raise self._failed(error) from error
+
+
+class Joined:
+    """Arrays side by side along one axis, read as one: two detectors, or a file for each band.
+
+    ``parts`` are (array, which of its places along ``axis``, in the order wanted); their other axes are of one length.
+    """
+
+    def __init__(self, parts: list[tuple[ArrayLike, NDArray[np.intp]]], axis: int) -> None:
+        self._parts, self._axis = parts, axis
+        first = parts[0][0]
+        lengths = [int(length) for length in first.shape]
+        lengths[axis] = sum(len(places) for _, places in parts)
+        self.shape = tuple(lengths)
+        self.dtype = np.result_type(*(array.dtype for array, _ in parts))
+        self.chunks: tuple[int, ...] | None = getattr(first, "chunks", None)
+
+    def __getitem__(self, index: tuple[Any, ...]) -> NDArray[Any]:
+        whole = tuple(slice(None) if place == self._axis else part for place, part in enumerate(index))
+        dropped = sum(not isinstance(part, slice) for part in whole[: self._axis])
+        axis = self._axis - dropped
+        parts = [np.take(np.asarray(array[whole]), places, axis=axis) for array, places in self._parts]
+        joined = np.concatenate(parts, axis=axis)
+        return joined[(slice(None),) * axis + (index[self._axis],)]
+
+
+def plain_name(name: str) -> str:
+    """The last part of a path in lower case, its words joined by single underscores: ``Band Centers`` is ``band_centers``."""
+    return re.sub(r"[\W_]+", "_", name.rpartition("/")[2].strip().lower()).strip("_")
+
+
+def attribute(attributes: Attributes, *names: str) -> Any:
+    """The first attribute of these (plain) names, or None."""
+    by_name = {plain_name(name): value for name, value in attributes.items()}
+    return next((by_name[name] for name in names if name in by_name), None)
+
+
+def plain_value(value: Any) -> Any:
+    """An attribute as text, number or list, whatever type its library gives it."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace").strip("\x00")
+    if isinstance(value, np.ndarray):
+        values = [plain_value(item) for item in value.ravel().tolist()]
+        return values[0] if len(values) == 1 else values
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def numbers(variable: Variable, label: str) -> NDArray[Any]:
+    """The values of a short list or an image, whose size is checked first. Raises UnmixError."""
+    check_budget(int(np.prod(variable.shape, dtype=object)), variable.array.dtype.itemsize, label)
+    return np.asarray(variable.array[...])
+
+
+def text_of(variable: Variable) -> str:
+    """The text of an array that holds one, "" where it is something else."""
+    return str(plain_value(np.asarray(variable.array[()]))) if int(np.prod(variable.shape, dtype=object)) == 1 else ""

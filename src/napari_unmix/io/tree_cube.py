@@ -1,0 +1,293 @@
+"""The cube among the arrays of a file, and all that the file says of it: one rule for HDF5, NetCDF and Zarr."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unmix.cube import BoolArray, UnmixError
+from napari_unmix.io.budget import check_array, readable_shape
+from napari_unmix.io.conventions import meaning, numbers_of
+from napari_unmix.io.map_position import position
+from napari_unmix.io.spectral_axis import Spectral, find_spectral, find_widths, names_bands
+from napari_unmix.io.stored import Stored, three_axes
+from napari_unmix.io.tree import Guarded, Tree, Variable, attribute, numbers, plain_name
+from napari_unmix.reading import NONE
+
+_CUBES = {
+    "cube",
+    "hypercube",
+    "reflectance",
+    "radiance",
+    "surface_reflectance",
+    "toa_radiance",
+    "toa_reflectance",
+    "reflectance_data",
+    "data",
+}
+_CUBES |= {
+    "radiance_data",
+    "hsi",
+    "image",
+    "img",
+    "intensity",
+    "spectra",
+    "rrs",
+    "rhos",
+    "rhot",
+    "sr_cube",
+    "ortho_radiance",
+    "hyperspectral",
+}
+_BESIDE = {
+    "uncertainty",
+    "uncertainties",
+    "unc",
+    "error",
+    "err",
+    "errors",
+    "std",
+    "variance",
+    "mask",
+    "masks",
+    "flag",
+    "flags",
+    "quality",
+    "qa",
+    "glt",
+}
+_BESIDE |= {
+    "location",
+    "obs",
+    "angle",
+    "angles",
+    "latitude",
+    "longitude",
+    "gt",
+    "groundtruth",
+    "label",
+    "labels",
+    "abundance",
+    "abundances",
+    "preview",
+}
+_GOOD_BANDS = ("good_wavelengths", "good_bands", "good_band", "goodbands", "bbl", "good_band_list")
+_VALID = ("valid", "valid_pixels", "valid_mask", "mask", "data_mask")
+_INVALID = ("nodata_pixels", "no_data_pixels", "invalid", "invalid_pixels", "nodata_mask")
+_LISTED = 12  # arrays named in a sentence
+
+Failed = Callable[[Exception], UnmixError]
+
+
+def read_tree_cube(
+    tree: Tree, key: str | None, path: Path, failed: Failed, fill: Callable[[Any], float | None] | None = None
+) -> Stored:
+    """What a file of many arrays holds. ``failed`` puts damage into a sentence, ``fill`` is a format's own fill value of an array.
+
+    Raises UnmixError.
+    """
+    cube, chosen = choose(tree, key, path)
+    array = Guarded(cube.array, failed)
+    check_cube(array, f"{cube.name or path.name}" if cube.name in ("", path.name) else f"{path.name}/{cube.name}")
+    spectral = find_spectral(cube, tree)
+    said = meaning(cube.attributes, array.dtype, fill(cube.array) if fill else None)
+    axis, bands = bands_place(cube, spectral)
+    other = _other_axis(cube, spectral)
+    good, left_out = _good_bands(cube, tree, bands)
+    valid, masked = _valid_pixels(cube, tree, spectral)
+    widths = find_widths(cube, tree, bands) if bands else None
+    return Stored(
+        array=array,
+        bands_axis=axis,
+        wavelengths=_list(spectral.values),
+        unit=spectral.unit,
+        fwhm=_in_unit(widths, spectral.unit),
+        scale=said.scale,
+        gains=said.gains,
+        offsets=said.offsets,
+        no_data=said.no_data,
+        valid_range=said.valid_range,
+        good_bands=good,
+        valid_pixels=valid,
+        georeference=position(cube, tree, spectral.axis),
+        repairs=(*chosen, *other, *said.repairs, *left_out, *masked, *_unused(tree)),
+    )
+
+
+def choose(tree: Tree, key: str | None, path: Path) -> tuple[Variable, tuple[str, ...]]:
+    """The array that is named, or the one that looks like a cube, with a sentence where several do. Raises UnmixError with a listing."""
+    arrays = {name: variable for name, variable in tree.variables.items() if variable.is_numeric}
+    if key is not None:
+        return _named(arrays, key, path), ()
+    cubes = [variable for variable in arrays.values() if len(three_axes(variable.shape)) == 3 and _size(variable) > 1]
+    usual = [variable for variable in cubes if len(variable.shape) >= 3 and _lengths(variable) >= 2]
+    ranked = sorted(usual, key=lambda variable: rank(variable, tree))
+    if not ranked:
+        if len(arrays) == 1:  # what it is instead is said where its axes are looked at
+            return next(iter(arrays.values())), ()
+        held = f"no array of three axes but {listing(arrays)}" if arrays else "no array of numbers"
+        raise UnmixError(f"{path.name} holds {held}: give a cube (rows, columns, bands), or its name by --key.")
+    best = [variable for variable in ranked if rank(variable, tree) == rank(ranked[0], tree)]
+    if len(best) > 1:
+        raise UnmixError(f"{path.name} holds {listing(arrays)}: say which is the cube by --key {best[0].name}.")
+    plain = [variable for variable in ranked if rank(variable, tree)[:2] == rank(ranked[0], tree)[:2]]
+    several = f"{len(plain)} arrays could be the cube ({listing(plain)}): {ranked[0].name} was taken (--key NAME takes another)"
+    return ranked[0], (several,) * (len(plain) > 1)
+
+
+def rank(variable: Variable, tree: Tree) -> tuple[bool, bool, bool, bool, int]:
+    """The lower, the more an array looks like the cube: no mask or the like, three axes longer than 1, a spectral one, a usual name, big."""
+    spectral = find_spectral(variable, tree).axis is not None
+    return (
+        is_beside(variable),
+        _lengths(variable) < 3,
+        not spectral,
+        plain_name(variable.name) not in _CUBES,
+        -_size(variable),
+    )
+
+
+def is_beside(variable: Variable) -> bool:
+    """Whether an array's name says that it is no cube but belongs to one."""
+    words = set(re.split(r"[\W_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", variable.name).lower()))
+    return bool(_BESIDE & words) or is_picture(variable.array.dtype, variable.shape)
+
+
+def is_picture(dtype: np.dtype[Any], shape: Sequence[int]) -> bool:
+    """Whether an array is a colour picture: 8 bit, and three or four values to a pixel."""
+    kept = [shape[axis] for axis in three_axes(shape)]
+    return dtype == np.uint8 and len(kept) == 3 and (kept[-1] in (3, 4) or kept[0] in (3, 4))
+
+
+def looks_spectral(tree: Tree) -> bool:
+    """Whether there is an array of three axes of which one is spectral."""
+    arrays = [
+        variable for variable in tree.variables.values() if variable.is_numeric and len(three_axes(variable.shape)) == 3
+    ]
+    return any(len(v.shape) >= 3 and not is_beside(v) and find_spectral(v, tree).axis is not None for v in arrays)
+
+
+def check_cube(array: Any, label: str) -> None:
+    """Raise UnmixError where an array cannot be a cube, or it or one of its chunks is beyond the memory."""
+    shape = [array.shape[axis] for axis in three_axes(array.shape)] if len(array.shape) > 3 else array.shape
+    check_array(shape, array.dtype.kind, array.dtype.itemsize, label)
+    if array.chunks:
+        chunk = [max(int(length), 1) for length in array.chunks]
+        check_array(
+            (1, 1, int(np.prod(chunk, dtype=object))), array.dtype.kind, array.dtype.itemsize, f"One chunk of {label}"
+        )
+
+
+def bands_place(cube: Variable, spectral: Spectral) -> tuple[int | None, int]:
+    """Which of the three axes that count holds the bands, and how many they are; (None, 0) where that is open."""
+    kept = three_axes(cube.shape)
+    if spectral.axis is None or spectral.axis not in kept:
+        return None, 0
+    return kept.index(spectral.axis), cube.shape[spectral.axis]
+
+
+def listing(arrays: Any) -> str:
+    """Names and shapes for a sentence."""
+    every = [variable for variable in (arrays.values() if isinstance(arrays, dict) else arrays) if _size(variable) > 1]
+    named = [f"{variable.name or 'one array'} {readable_shape(variable.shape)}" for variable in every[:_LISTED]]
+    more = f" and {len(every) - _LISTED} more" if len(every) > _LISTED else ""
+    return ", ".join(named) + more if named else "no array"
+
+
+def _named(arrays: dict[str, Variable], key: str, path: Path) -> Variable:
+    """By its whole path, else by the end of it."""
+    wanted = key.strip("/")
+    found = [arrays[wanted]] if wanted in arrays else [v for name, v in arrays.items() if name.endswith(f"/{wanted}")]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UnmixError(f"{path.name} has {len(found)} arrays {key!r}: give the whole path, such as {found[0].name}.")
+    raise UnmixError(f"{path.name} has no array {key!r}, it holds {listing(arrays)}: name one of these.")
+
+
+def _size(variable: Variable) -> int:
+    return int(np.prod(variable.shape, dtype=object))
+
+
+def _lengths(variable: Variable) -> int:
+    return sum(length > 1 for length in variable.shape)
+
+
+def _list(values: Any) -> Any:
+    """Numbers in a text are a list as well."""
+    found = numbers_of(values) if isinstance(values, str) else []
+    return found if len(found) > 1 else values
+
+
+def _in_unit(widths: tuple[list[float], str] | None, unit: str) -> list[float] | None:
+    """Widths in the unit of the wavelengths."""
+    if widths is None or not widths[1]:
+        return None if widths is None else widths[0]
+    factors = {"n": 1.0, "µ": 1e3, "u": 1e3, "m": 1e3}  # nm and nanometers, µm, um and micrometers
+    of, wanted = (factors.get(word.strip().lower()[:1]) for word in (widths[1], unit or widths[1]))
+    return None if of is None or wanted is None else [value * of / wanted for value in widths[0]]
+
+
+def _good_bands(cube: Variable, tree: Tree, bands: int) -> tuple[BoolArray | None, tuple[str, ...]]:
+    """The file's own list of good bands (not zero), from an array or an attribute."""
+    listed: Any = next(
+        (
+            numbers(v, v.name)
+            for v in tree.nearest(cube.name)
+            if plain_name(v.name) in _GOOD_BANDS and v.shape == (bands,)
+        ),
+        None,
+    )
+    for attributes in (cube.attributes, *tree.around(cube.name)):
+        listed = attribute(attributes, *_GOOD_BANDS) if listed is None else listed
+    flags = np.asarray(numbers_of(listed) if isinstance(listed, str | list) else [] if listed is None else listed) == 1
+    if flags.shape != (bands,) or flags.all():
+        return None, ()
+    if not flags.any():
+        return None, (f"the file's own list marks all {bands} bands bad: not applied",)
+    return flags, (
+        f"{int((~flags).sum())} of {bands} bands are bad by the file's own list: left out (--bands all keeps them)",
+    )
+
+
+def _valid_pixels(cube: Variable, tree: Tree, spectral: Spectral) -> tuple[BoolArray | None, tuple[str, ...]]:
+    """The file's own mask in the group of the cube: true where there is data, or its opposite by its name."""
+    if spectral.axis is None:
+        return None, ()
+    kept = three_axes(cube.shape)
+    image = tuple(cube.shape[axis] for axis in kept if axis != spectral.axis)
+    group = cube.name.rpartition("/")[0]
+    for variable in tree.variables.values():
+        word = plain_name(variable.name)
+        if variable.shape != image or variable.name.rpartition("/")[0] != group or word not in _VALID + _INVALID:
+            continue
+        if variable.array.dtype.kind not in "uib":
+            continue
+        stored: NDArray[Any] = numbers(variable, variable.name)
+        valid: BoolArray = (stored != 0) if word in _VALID else (stored == 0)
+        left = int((~valid).sum())
+        said = f"{left} of {valid.size} pixels hold no data by the file's own {variable.name}: left out (--no-data {NONE} keeps them)"
+        return (
+            (valid, (said,) * (left > 0)) if valid.any() else (None, (f"{variable.name} leaves no pixel: not applied",))
+        )
+    return None, ()
+
+
+def _unused(tree: Tree) -> tuple[str, ...]:
+    """What the file has and the cube does not use."""
+    if any(plain_name(name) == "glt_x" for name in tree.variables):
+        return ("pixels are in the scanner's order: the file's geolocation table (GLT) was not applied",)
+    return ()
+
+
+def _other_axis(cube: Variable, spectral: Spectral) -> tuple[str, ...]:
+    """That the axis which is left beside those of the image was taken, whatever it is."""
+    name = "" if spectral.axis is None else cube.axis_name(spectral.axis)
+    if not name or spectral.values is not None or names_bands(name):
+        return ()
+    return (f"the axis {name!r} was read as bands: the others are those of the image (--bands-axis takes another)",)

@@ -1,0 +1,181 @@
+"""Cubes and runs to files of other programs: one table of formats, each whole or not at all, nothing replaced unasked."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_unmix.cube import Cube, UnmixError
+from napari_unmix.output.export.contents import Contents, of_cube, of_result, of_run
+
+if TYPE_CHECKING:
+    from napari_unmix.answer import Unmixing
+    from napari_unmix.output.run_folder import Run
+
+    Subject = Cube | Run | tuple[Cube, Unmixing] | Contents
+
+__all__ = ["EXPORTS", "AlreadyThere", "Contents", "Export", "contents_of", "export", "format_for", "titles"]
+
+
+@dataclass(frozen=True)
+class Export:
+    """A format that cubes or runs are written to. Its function is imported when it is called.
+
+    Attributes
+    ----------
+    title : for people
+    suffixes : of OUT, lower case, the usual one first
+    module, write : where ``(contents, folder, stem, suffix) -> None`` is, which writes files into an empty folder
+    of_cubes, of_runs : what it is for
+    """
+
+    title: str
+    suffixes: tuple[str, ...]
+    module: str
+    write: str
+    of_cubes: bool = True
+    of_runs: bool = True
+
+    def writer(self) -> Callable[[Contents, Path, str, str], None]:
+        """The function that writes."""
+        function: Callable[[Contents, Path, str, str], None] = getattr(importlib.import_module(self.module), self.write)
+        return function
+
+
+_HERE = __name__
+EXPORTS = {
+    "envi": Export("ENVI", (".hdr", ".img", ".dat", ".bip", ".bil", ".bsq"), f"{_HERE}.envi", "write_envi"),
+    "geotiff": Export("GeoTIFF", (".tif", ".tiff"), f"{_HERE}.geotiff", "write_geotiff"),
+    "ome-zarr": Export("OME-Zarr", (".ome.zarr", ".zarr"), f"{_HERE}.ome_zarr", "write_ome_zarr"),
+    "npz": Export("NumPy", (".npz",), f"{_HERE}.arrays", "write_npz"),
+    "matlab": Export("MATLAB", (".mat",), f"{_HERE}.arrays", "write_mat"),
+    "netcdf": Export("NetCDF", (".nc",), f"{_HERE}.dataset", "write_netcdf"),
+    "table": Export("table of pixels and of endmembers", (".csv",), f"{_HERE}.tables", "write_tables", of_cubes=False),
+    "library": Export("spectral library (ENVI)", (".sli",), f"{_HERE}.tables", "write_sli", of_cubes=False),
+}
+
+
+class AlreadyThere(UnmixError):
+    """``target`` is there already; whoever has a name for the remedy makes a sentence of its own."""
+
+    def __init__(self, target: Path, why: str = "is there already") -> None:
+        super().__init__(f"{target} {why}: choose another name.")
+        self.target, self.why = target, why
+
+
+def titles() -> str:
+    """All formats with their suffixes, for a sentence."""
+    every = [f"{form.suffixes[0]} ({form.title})" for form in EXPORTS.values()]
+    return f"{', '.join(every[:-1])} or {every[-1]}"
+
+
+def format_for(path: Path) -> tuple[Export, str, str]:
+    """The format of a file by its name, the name without suffix, and the suffix. Raises UnmixError with the list of them."""
+    name = path.name
+    for form in EXPORTS.values():
+        for suffix in form.suffixes:
+            if name.lower().endswith(suffix) and len(name) > len(suffix):
+                return form, name[: -len(suffix)], name[-len(suffix) :].lower()
+    raise UnmixError(f"{name or path} names no format that can be written: end it in {titles()}.")
+
+
+def contents_of(subject: Subject) -> Contents:
+    """The images and spectra of a cube, a run, or what ``unmix`` returned for a cube."""
+    if isinstance(subject, Contents):
+        return subject
+    if isinstance(subject, Cube):
+        return of_cube(subject)
+    return of_result(*subject) if isinstance(subject, tuple) else of_run(subject)
+
+
+def export(subject: Subject, path: str | Path, form: str | None = None, *, overwrite: bool = False) -> list[Path]:
+    """Write a cube, or the maps and endmembers of a run, and return the files, the main one first.
+
+    All files are written beside their place first and appear when all are there: an interrupted write leaves what was there before.
+
+    Parameters
+    ----------
+    subject : a cube, a run that was read, or (cube, what ``unmix`` returned)
+    path : where; the suffix says the format. A run becomes several files whose names begin alike
+    form : a key of ``EXPORTS``, where the suffix is not to decide
+    overwrite : replace files of these names, and folders that are Zarr
+
+    Raises
+    ------
+    AlreadyThere : a file is there already
+    UnmixError : no such format, or one that is not for this; a library that is not installed
+    OSError : it cannot be written
+    """
+    target = Path(path).expanduser()
+    contents = contents_of(subject)
+    chosen, stem, suffix = format_for(target) if form is None else _named(form, target)
+    if not (chosen.of_runs if contents.is_run else chosen.of_cubes):
+        raise UnmixError(
+            f"{target.name} is for a {chosen.title}, which a cube is not: give the folder of a run, or another suffix."
+        )
+    if not overwrite and target.exists():
+        raise AlreadyThere(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(f".{stem}-{uuid.uuid4().hex[:8]}.part")
+    unfinished.mkdir()
+    try:
+        chosen.writer()(contents, unfinished, stem, suffix)
+        return _put_in_place(unfinished, target, overwrite)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _named(form: str, target: Path) -> tuple[Export, str, str]:
+    if form not in EXPORTS:
+        raise UnmixError(f"There is no format {form!r}: choose one of {', '.join(EXPORTS)}.")
+    chosen = EXPORTS[form]
+    for suffix in chosen.suffixes:
+        if target.name.lower().endswith(suffix) and len(target.name) > len(suffix):
+            return chosen, target.name[: -len(suffix)], suffix
+    return chosen, target.name, chosen.suffixes[0]
+
+
+def _put_in_place(unfinished: Path, target: Path, overwrite: bool) -> list[Path]:
+    """Rename all; what is replaced stays, under another name, until all that is new is there."""
+    made = sorted(unfinished.iterdir(), key=lambda path: (path.name != target.name, len(path.name), path.name))
+    places = [target.with_name(path.name) for path in made]
+    for place in places:
+        _check_free(place, overwrite)
+    put: list[Path] = []
+    aside: dict[Path, Path] = {}
+    try:
+        for path, place in zip(made, places, strict=True):
+            if place.exists():
+                aside[place] = place.rename(place.with_name(f".{place.name}-{uuid.uuid4().hex[:8]}.old"))
+            path.rename(place)
+            put.append(place)
+    except BaseException:
+        for place in put:
+            _remove(place)
+        for place, old in aside.items():
+            old.rename(place)
+        raise
+    for old in aside.values():
+        _remove(old)
+    return places
+
+
+def _check_free(place: Path, overwrite: bool) -> None:
+    if not place.exists():
+        return
+    if not overwrite:
+        raise AlreadyThere(place)
+    if place.is_dir() and not any((place / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray")):
+        raise AlreadyThere(place, "is a folder, and not of Zarr")
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

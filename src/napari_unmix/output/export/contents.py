@@ -1,0 +1,205 @@
+"""What is written to files: the images and the spectra of a cube or a run, in one form for all formats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unmix.cube import BoolArray, Cube, FloatArray, Georeference, SpectralAxis
+
+if TYPE_CHECKING:
+    from napari_unmix.answer import Unmixing
+    from napari_unmix.output.run_folder import Run
+
+_AT_ONCE = 8_000_000  # numbers of some lines
+_MOST_CLASSES = 254
+
+# What an image is, and what follows OUT's name in the name of its file.
+CUBE, ABUNDANCES, SPREAD, ILLUMINATION, CLASSES = "cube", "abundances", "abundance_std", "illumination", "classes"
+SUFFIXES = {CUBE: "", ABUNDANCES: "", SPREAD: "_std", ILLUMINATION: "_illumination", CLASSES: "_classes"}
+ENDMEMBERS = "_endmembers"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Image:
+    """An image of some bands.
+
+    Attributes
+    ----------
+    role : ``CUBE``, ``ABUNDANCES``, ``SPREAD``, ``ILLUMINATION`` or ``CLASSES``
+    values : (H, W, K) float32; of classes uint8: the number of the endmember that has most of a pixel, 0 where there is no answer
+    names : (K,) names of the bands: places on the spectral axis, or endmembers
+    valid : (H, W) pixels with data
+    axis : where the bands lie on the spectral axis, None for maps
+    fwhm : (K,) nm, or None
+    good_bands : (K,)
+    classes : names of the classes from 0, of an image of classes
+    """
+
+    role: str
+    values: NDArray[Any]
+    names: tuple[str, ...]
+    valid: BoolArray
+    axis: SpectralAxis | None = None
+    fwhm: FloatArray | None = None
+    good_bands: BoolArray | None = None
+    classes: tuple[str, ...] = ()
+
+    @property
+    def suffix(self) -> str:
+        """What follows OUT's name in the name of its file."""
+        return SUFFIXES[self.role]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(H, W, K)."""
+        height, width, bands = self.values.shape
+        return height, width, bands
+
+    def blocks(self) -> Iterator[tuple[slice, NDArray[Any]]]:
+        """Some lines at a time as (lines, (h, W, K)), NaN (of classes 0) in the pixels without data: what a format without a mask stores."""
+        height, width, bands = self.shape
+        step = max(1, _AT_ONCE // (width * bands))
+        for first in range(0, height, step):
+            lines = slice(first, min(first + step, height))
+            block = np.array(self.values[lines])
+            block[~self.valid[lines]] = 0 if block.dtype.kind == "u" else np.nan
+            yield lines, block
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Contents:
+    """The images of a cube or a run and, of a run, its endmembers.
+
+    Attributes
+    ----------
+    name : of the cube
+    images : the first is the main one: the cube, or the abundances
+    endmembers : (P, B) with NaN in excluded bands, or None
+    axis : the spectral axis of cube and endmembers
+    georeference : where the images lie, or None
+    description : a sentence for formats that have a place for it
+    """
+
+    name: str
+    images: tuple[Image, ...]
+    axis: SpectralAxis
+    endmembers: FloatArray | None = None
+    georeference: Georeference | None = None
+    description: str = ""
+
+    @property
+    def is_run(self) -> bool:
+        """Whether it is a run's."""
+        return self.endmembers is not None
+
+    @property
+    def main(self) -> Image:
+        """The cube, or the abundances."""
+        return self.images[0]
+
+    def image(self, role: str) -> Image | None:
+        """The image of a role, or None."""
+        return next((image for image in self.images if image.role == role), None)
+
+
+def of_cube(cube: Cube) -> Contents:
+    """A cube as it was read: what was repaired is repaired, what was left out is marked."""
+    axis = cube.spectral_axis
+    image = Image(
+        role=CUBE,
+        values=cube.spectra,
+        names=tuple(f"{value:g} {axis.unit}" if axis.unit else f"band {value:g}" for value in axis.values),
+        valid=cube.valid_pixels,
+        axis=axis,
+        fwhm=cube.fwhm,
+        good_bands=cube.good_bands,
+    )
+    return Contents(
+        name=cube.name,
+        images=(image,),
+        axis=axis,
+        georeference=cube.georeference,
+        description=f"{cube.name}, written by napari-unmix",
+    )
+
+
+def of_result(cube: Cube, result: Unmixing) -> Contents:
+    """What ``unmix`` returned for a cube."""
+    return _of_answer(
+        cube.name,
+        result.names,
+        result.abundances,
+        result.abundance_std,
+        result.illumination,
+        result.endmembers,
+        cube.spectral_axis,
+        cube.georeference,
+        result.spec.method,
+    )
+
+
+def of_run(run: Run) -> Contents:
+    """What a run's folder holds."""
+    bands = run.endmembers.shape[1]
+    numbered = SpectralAxis("index", np.arange(1.0, bands + 1))
+    axis = numbered if run.wavelengths is None else SpectralAxis("wavelength", run.wavelengths)
+    return _of_answer(
+        str(run.meta["cube"]["name"]),
+        run.names,
+        run.abundances,
+        run.abundance_std,
+        run.illumination,
+        run.endmembers,
+        axis,
+        run.georeference,
+        run.spec.method,
+    )
+
+
+def _of_answer(
+    name: str,
+    names: tuple[str, ...],
+    abundances: FloatArray,
+    spread: FloatArray | None,
+    illumination: FloatArray | None,
+    endmembers: FloatArray,
+    axis: SpectralAxis,
+    georeference: Georeference | None,
+    method: str,
+) -> Contents:
+    valid: BoolArray = np.asarray(np.isfinite(abundances).all(axis=2))
+    images = [Image(role=ABUNDANCES, values=abundances.astype(np.float32, copy=False), names=names, valid=valid)]
+    if spread is not None:
+        spreads = tuple(f"{one} (standard deviation)" for one in names)
+        images.append(Image(role=SPREAD, values=spread.astype(np.float32, copy=False), names=spreads, valid=valid))
+    if illumination is not None:
+        light = illumination[:, :, None].astype(np.float32, copy=False)
+        images.append(Image(role=ILLUMINATION, values=light, names=("illumination",), valid=valid))
+    if len(names) <= _MOST_CLASSES:
+        images.append(_classes(abundances, names, valid))
+    return Contents(
+        name=name,
+        images=tuple(images),
+        axis=axis,
+        endmembers=endmembers,
+        georeference=georeference,
+        description=f"abundances of {name} by {method}, written by napari-unmix",
+    )
+
+
+def _classes(abundances: FloatArray, names: tuple[str, ...], valid: BoolArray) -> Image:
+    """Which endmember has most of each pixel, numbered from 1."""
+    largest = np.zeros(valid.shape, np.uint8)
+    largest[valid] = abundances[valid].argmax(axis=1) + 1
+    return Image(
+        role=CLASSES,
+        values=largest[:, :, None],
+        names=("largest abundance",),
+        valid=valid,
+        classes=("Unclassified", *names),
+    )

@@ -1,0 +1,68 @@
+"""Tables: the abundances of every pixel with its coordinates, the endmembers band by band; and endmembers as an ENVI spectral library."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from napari_unmix.library import SpectralLibrary, write_library
+from napari_unmix.output.export.contents import ABUNDANCES, ENDMEMBERS, ILLUMINATION, SPREAD, Contents
+
+
+def write_tables(contents: Contents, folder: Path, stem: str, suffix: str) -> None:
+    """``OUT.csv``: a row for every pixel with an answer; ``OUT_endmembers.csv``: a row for every band."""
+    _write(folder / f"{stem}{suffix}", _pixels(contents))
+    write_endmember_table(contents, folder, stem)
+
+
+def write_sli(contents: Contents, folder: Path, stem: str, suffix: str) -> None:
+    """The endmembers alone."""
+    write_library(_library(contents), folder / f"{stem}{suffix}")
+
+
+def write_endmember_library(contents: Contents, folder: Path, stem: str) -> None:
+    """The endmembers beside images: ``OUT_endmembers.sli`` and its header."""
+    write_library(_library(contents), folder / f"{stem}{ENDMEMBERS}.sli")
+
+
+def write_endmember_table(contents: Contents, folder: Path, stem: str) -> None:
+    """The endmembers beside images: ``OUT_endmembers.csv``, as a run's folder has them."""
+    names = contents.image(ABUNDANCES)
+    assert contents.endmembers is not None
+    assert names is not None
+    rows = np.column_stack([contents.axis.values, contents.endmembers.T])
+    _write(folder / f"{stem}{ENDMEMBERS}.csv", [[contents.axis.column, *names.names], *map(_texts, rows)])
+
+
+def _pixels(contents: Contents) -> Iterator[list[str]]:
+    """Row and column from 0, x and y of the pixel's centre where the cube lies on a map, then what is known of the pixel."""
+    maps = [image for role in (ABUNDANCES, SPREAD, ILLUMINATION) if (image := contents.image(role)) is not None]
+    place = contents.georeference
+    yield ["row", "column", *(["x", "y"] if place else []), *(name for image in maps for name in image.names)]
+    for row, column in np.argwhere(contents.main.valid):
+        point: list[float] = []
+        if place is not None:
+            a, b, c, d, e, f = place.transform
+            x, y = column + 0.5, row + 0.5
+            point = [a * x + b * y + c, d * x + e * y + f]
+        values = [value for image in maps for value in image.values[row, column]]
+        yield [str(row), str(column), *_texts(point), *_texts(values)]
+
+
+def _texts(values: object) -> list[str]:
+    """The shortest text that reads back as each number."""
+    return [str(value).removesuffix(".0") for value in np.asarray(values).ravel()]
+
+
+def _write(path: Path, rows: object) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream, lineterminator="\n").writerows(rows)  # type: ignore[arg-type]
+
+
+def _library(contents: Contents) -> SpectralLibrary:
+    assert contents.endmembers is not None
+    wavelengths = contents.axis.values if contents.axis.kind == "wavelength" else None
+    return SpectralLibrary(contents.endmembers, wavelengths, contents.main.names, name=contents.name)

@@ -1,0 +1,147 @@
+"""Detector elements that fail: columns (or lines) that hold one number, or stand off from their neighbours along the whole image.
+
+A pushbroom camera sees each column of the image with elements of its own, one a band. A dead element holds one number; one of another
+offset or gain makes a stripe. A real structure that runs through the whole image along one column is told from it by its spectrum:
+it is a mixture of what the other columns hold, a stripe is not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_unmix.cube import BoolArray, FloatArray
+from napari_unmix.screening.blocks import Float32, Unusable
+
+_SHORTEST = 16  # pixels along a column: below, a small target may fill it
+_NARROWEST = 12  # columns side by side: below, none stands out
+_DEVIATIONS = 8.0  # of a column, in the spread of all columns
+_NOISES = 3.0  # of a column, in the noise of one pixel: a fainter stripe disturbs less than the noise
+_LONE_NOISES = 10.0  # the same for a single element: it disturbs one band only
+_STRIPED = 0.05  # of the bands: a column that stands off in fewer is mended there, in more it is left out
+_UNEXPLAINED = 0.5  # of a stripe's size, by what the other columns hold
+_ALONG = 96  # rows that the search for stripes reads
+_BLOCK = 1_000_000  # numbers at a time
+_DEAD_SHARE = 0.2  # of all columns: more hold one number where the scene itself does
+
+
+@dataclass(frozen=True, eq=False)
+class Elements:
+    """Detector elements (columns or lines × bands) that failed: those to mend from their neighbours, and those to leave out."""
+
+    mended: BoolArray
+    left_out: BoolArray
+
+    @property
+    def failed(self) -> BoolArray:
+        """Both."""
+        return self.mended | self.left_out
+
+
+def dead_elements(low: FloatArray, high: FloatArray) -> BoolArray:
+    """(columns, B) elements that hold one number all along, where the other columns of that band vary; from lowest and highest numbers."""
+    span = high - low
+    held = span == 0
+    usual = np.nanmedian(np.where(held, np.nan, span), axis=0) if not held.all() else np.zeros(span.shape[1])
+    few = held.mean(axis=0) <= _DEAD_SHARE
+    weakest = np.nanmin(np.where(held, np.inf, span), axis=0)
+    return np.asarray(held & few & (weakest > 0.05 * usual))
+
+
+def striped_elements(off: FloatArray, noise: FloatArray) -> BoolArray:
+    """(columns, B) elements that stand off from the neighbouring columns, given how far (columns, B), and the noise (B,) of one pixel."""
+    return np.asarray(np.abs(off) > np.maximum(_DEVIATIONS * _spread(off), _NOISES * noise))
+
+
+def single_elements(off: FloatArray, noise: FloatArray) -> BoolArray:
+    """(columns, B) elements that stand off from the neighbouring columns as no band beside theirs does."""
+    from scipy.ndimage import median_filter
+
+    jump = off - median_filter(off, size=(1, 7), mode="nearest")
+    return np.asarray(np.abs(jump) > np.maximum(_DEVIATIONS * _spread(jump), _LONE_NOISES * noise))
+
+
+def _spread(off: FloatArray) -> FloatArray:
+    """(B,) spread over the columns, whatever the few outlying ones are."""
+    return np.asarray(1.4826 * np.median(np.abs(off - np.median(off, axis=0)), axis=0))
+
+
+def standing_off(spectra: Float32) -> FloatArray:
+    """(columns, B) how far each column of (rows, columns, B) spectra stands off from the two on either side: median along the column.
+
+    From the median of those four: an edge of the scene stands off on few lines only. The image's first and last column, whose outer
+    neighbours are extrapolated, never do. NaN counts for nothing.
+    """
+    rows, columns, bands = spectra.shape
+    padded = np.pad(spectra, ((0, 0), (2, 2), (0, 0)), mode="reflect", reflect_type="odd")
+    off = np.empty((columns, bands))
+    step = max(1, _BLOCK // (rows * columns))
+    for first in range(0, bands, step):
+        part = padded[:, :, first : first + step]
+        apart = part[:, 2:-2] - _median_of_four(*(part[:, k : k + columns] for k in (0, 1, 3, 4)))
+        broken = np.isnan(apart).any()
+        off[:, first : first + step] = _median_along(apart) if broken else np.median(apart, axis=0)
+    return off
+
+
+def _median_along(apart: Float32) -> FloatArray:
+    """Medians along the first axis of what is a number; 0 where hardly anything is."""
+    told = np.isfinite(apart).sum(axis=0) >= _SHORTEST
+    return np.asarray(np.where(told, np.nanmedian(np.where(told, apart, 0), axis=0), 0))
+
+
+def _median_of_four(a: Float32, b: Float32, c: Float32, d: Float32) -> Float32:
+    low = np.maximum(np.minimum(a, b), np.minimum(c, d))
+    high = np.minimum(np.maximum(a, b), np.maximum(c, d))
+    return np.asarray((low + high) / np.float32(2))
+
+
+def is_mixture(off: FloatArray, others: FloatArray, materials: int = 12) -> bool:
+    """Whether a difference of spectra (B,) lies in the span of other spectra (N, B), as one of two materials does."""
+    moment = others.T @ others
+    basis = np.linalg.eigh(moment)[1][:, -materials:]
+    rest = off - basis @ (basis.T @ off)
+    return bool(np.linalg.norm(rest) < _UNEXPLAINED * np.linalg.norm(off))
+
+
+def search(some: Float32, low: Float32, high: Float32, noise: FloatArray) -> Elements:
+    """The failed elements of columns, from some lines (rows, W, B), NaN where there is no data, and each column's extremes (W, B)."""
+    rows, width, bands = some.shape
+    if rows < _SHORTEST or width < _NARROWEST:
+        nothing = np.zeros((width, bands), bool)
+        return Elements(nothing, nothing)
+    dead, off = dead_elements(low, high), standing_off(some)
+    lone = dead | single_elements(off, noise)
+    striped = dead | striped_elements(off, noise)
+    whole = striped.sum(axis=1) > max(1, int(_STRIPED * bands))
+    others = some[:, ~whole].reshape(-1, bands)
+    others = others[np.isfinite(others).all(axis=1)]
+    others = others[:: max(1, len(others) // 4000)].astype(np.float64)
+    for column in np.flatnonzero(whole & ~(dead.sum(axis=1) > max(1, int(_STRIPED * bands)))):
+        whole[column] = len(others) and not is_mixture(off[column], others)
+    few = lone.sum(axis=1) <= max(1, int(_STRIPED * bands))
+    return Elements(lone & (few & ~whole)[:, None], striped & whole[:, None])
+
+
+def some_lines(spectra: Float32, usable: Unusable, good_bands: BoolArray) -> Float32:
+    """About a hundred lines (rows, W, good bands) spread over a cube, NaN where there is no data."""
+    step = max(1, len(spectra) // _ALONG)
+    lines = usable.cleaned(spectra[::step], slice(None, None, step))
+    return np.asarray(lines[:, :, good_bands])
+
+
+def filled(spectra: Float32, mended: BoolArray, failed: BoolArray, along_rows: bool) -> Float32:
+    """A copy of (H, W, B) spectra with ``mended`` elements (columns or lines × B) interpolated between the nearest that did not fail."""
+    out = spectra.copy()
+    view = out.swapaxes(0, 1) if along_rows else out
+    for band in np.flatnonzero(mended.any(axis=0)):
+        works = np.flatnonzero(~failed[:, band])
+        if not works.size:
+            continue
+        for element in np.flatnonzero(mended[:, band]):
+            place = int(np.searchsorted(works, element))
+            left, right = int(works[max(place - 1, 0)]), int(works[min(place, works.size - 1)])
+            weight = (element - left) / (right - left) if right > left else 0.0
+            view[:, element, band] = (1 - weight) * view[:, left, band] + weight * view[:, right, band]
+    return out

@@ -1,0 +1,147 @@
+"""Spikes: numbers far from what their neighbours say, both in the spectrum and in space (cosmic rays, hot pixels), and their mending.
+
+A pixel's difference from its neighbours in space is smooth along the bands, whatever materials they hold. Where it jumps for one to three
+bands, by many times the noise and by more than it varies elsewhere, the number is a spike: it is replaced by the neighbours' median plus
+that smooth difference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unmix.cube import BoolArray, FloatArray, IntArray
+from napari_unmix.screening.blocks import Float32, row_blocks
+
+_DEVIATIONS = 8.0
+_FEWEST_BANDS = 10  # below, one band may hold what no other does
+_WINDOW = 7  # bands of the running median, which spans up to three in a row
+_MOST = 0.02  # of a spectrum's bands: more of them are a feature of the spectrum
+_LEAST_BANDS = 3
+_LARGE = 0.3  # of the pixel's signal: less does no harm in one band
+_LOUDER = 2.0  # times the largest difference of a pixel from its neighbours elsewhere
+_CHUNK = 2_000_000  # numbers at a time
+_SAMPLE = 3000
+_LEAST_PIXELS = 30
+_AROUND = ((-1, 0), (1, 0), (0, -1), (0, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Spikes:
+    """Where the spikes are, three lists of indices (row, column, band), and the numbers that take their place."""
+
+    rows: IntArray
+    columns: IntArray
+    bands: IntArray
+    mended: NDArray[np.float32]
+
+    def mend(self, spectra: Float32) -> Float32:
+        """A copy of (H, W, B) spectra without spikes; the spectra themselves where there are none."""
+        if not self.rows.size:
+            return spectra
+        out = spectra.copy()
+        out[self.rows, self.columns, self.bands] = self.mended
+        return out
+
+
+_NOWHERE = np.zeros(0, np.int64)
+_NONE = Spikes(_NOWHERE, _NOWHERE, _NOWHERE, np.zeros(0, np.float32))
+
+
+def running_median(values: FloatArray, window: int = _WINDOW) -> FloatArray:
+    """(N, B) medians along the bands, over ``window`` of them; at the ends over those that there are on the inner side."""
+    from scipy.ndimage import median_filter
+
+    return np.asarray(median_filter(values, size=(1, window), mode="nearest"))
+
+
+def jumps(difference: FloatArray, noise: FloatArray, signal: FloatArray) -> tuple[BoolArray, FloatArray]:
+    """(N, B) where a pixel's difference from its neighbours in space jumps, and how smooth it would be without.
+
+    ``noise`` (B,) is that of a jump, ``signal`` (N, 1) the root mean square of the pixel's spectrum.
+    """
+    smooth = running_median(difference)
+    jump = np.abs(difference - smooth)
+    usual = 1.4826 * np.median(jump, axis=1, keepdims=True)
+    elsewhere = np.quantile(np.abs(smooth), 0.95, axis=1, keepdims=True)
+    found = jump > np.maximum(_DEVIATIONS * np.maximum(usual, noise), np.maximum(_LOUDER * elsewhere, _LARGE * signal))
+    few = found.sum(axis=1, keepdims=True) <= max(_LEAST_BANDS, int(_MOST * difference.shape[1]))
+    return found & few, smooth
+
+
+def find_spikes(spectra: Float32, good_bands: BoolArray, valid_pixels: BoolArray) -> Spikes:
+    """The spikes of valid pixels in good bands of (H, W, B) spectra."""
+    bands = np.flatnonzero(good_bands)
+    rows, columns = np.nonzero(valid_pixels)
+    if bands.size < _FEWEST_BANDS or not rows.size:
+        return _NONE
+    some = slice(None, None, max(1, rows.size // _SAMPLE))
+    here, around, told = _with_neighbours(spectra, rows[some], columns[some], bands, valid_pixels)
+    if told.sum() < _LEAST_PIXELS:
+        return _NONE
+    apart = (here - around)[told]
+    noise = 1.4826 * np.median(np.abs(apart - running_median(apart)), axis=0)
+    suspects = _suspects(spectra, bands, valid_pixels, here)
+    parts = []
+    step = max(1, _CHUNK // bands.size)
+    for first in range(0, len(suspects), step):
+        rows, columns = suspects[first : first + step].T
+        here, around, told = _with_neighbours(spectra, rows, columns, bands, valid_pixels)
+        found, smooth = jumps(here - around, noise, np.sqrt((around**2).mean(axis=1, keepdims=True)))
+        pixel, band = np.nonzero(found & told[:, None])
+        parts.append((rows[pixel], columns[pixel], bands[band], (around + smooth)[pixel, band].astype(np.float32)))
+    if not parts:
+        return _NONE
+    rows, columns, places, mended = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Spikes(rows, columns, places, mended)
+
+
+def _suspects(spectra: Float32, bands: IntArray, valid_pixels: BoolArray, sample: FloatArray) -> IntArray:
+    """(K, 2) row and column of the valid pixels whose spectrum bends in some band as few pixels' do there: where a closer look pays."""
+    whole = bands.size == spectra.shape[2]
+    bends = _bend(sample.astype(np.float32))
+    middle = np.median(bends, axis=0)
+    limit = np.float32(_DEVIATIONS / 2) * np.float32(1.4826) * np.median(np.abs(bends - middle), axis=0)
+    low, high = middle - limit, middle + limit
+    suspect = np.zeros(valid_pixels.shape, bool)
+    for part in row_blocks(spectra.shape):
+        bend = _bend(spectra[part] if whole else spectra[part][:, :, bands])
+        suspect[part] = ((bend < low) | (bend > high)).any(axis=2)
+    return np.argwhere(suspect & valid_pixels)
+
+
+def _bend(spectra: Float32) -> Float32:
+    """Second differences along the last axis; at both ends first differences."""
+    out = np.empty_like(spectra)
+    out[..., 1:-1] = spectra[..., 1:-1] - np.float32(0.5) * (spectra[..., :-2] + spectra[..., 2:])
+    out[..., 0] = spectra[..., 0] - spectra[..., 1]
+    out[..., -1] = spectra[..., -1] - spectra[..., -2]
+    return out
+
+
+def _with_neighbours(
+    spectra: Float32, rows: IntArray, columns: IntArray, bands: IntArray, valid_pixels: BoolArray
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Spectra (K, B) of pixels, the medians of their neighbours (K, B), and whether they have two neighbours or more (K,).
+
+    A neighbour without data is replaced by the pixel two steps away, or counts for nothing.
+    """
+    height, width = valid_pixels.shape
+    here = spectra[rows, columns][:, bands].astype(np.float64)
+    near = np.full((len(_AROUND), *here.shape), np.nan)
+    for place, (down, right) in enumerate(_AROUND):
+        for reach in (2, 1):
+            row, column = rows + reach * down, columns + reach * right
+            inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+            inside[inside] = valid_pixels[row[inside], column[inside]]
+            near[place, inside] = spectra[row[inside], column[inside]][:, bands]
+    counted = np.isfinite(near[:, :, 0]).sum(axis=0)
+    around = (near.sum(axis=0) - near.max(axis=0) - near.min(axis=0)) / 2  # the median of four
+    edge = (counted >= 2) & (counted < len(_AROUND))
+    if edge.any():
+        around[edge] = np.nanmedian(near[:, edge], axis=0)
+    alone = counted < 2
+    around[alone] = here[alone]
+    return here, around, ~alone
