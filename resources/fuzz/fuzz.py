@@ -76,7 +76,8 @@ def main() -> int:
 
 
 def _line(count: Count) -> str:
-    return f"{count.read + count.refused:>9} executions {count.read:>8} read {count.refused:>8} refused {count.caught:>6} caught {count.finds:>4} finds"
+    done = count.read + count.refused
+    return f"{done:>9} executions {count.read:>8} read {count.refused:>8} refused {count.caught:>6} caught {count.finds:>4} finds"
 
 
 def hunt(options: argparse.Namespace) -> dict[str, Count]:

@@ -442,6 +442,10 @@ class Controller:
         """Write the last result with its report and pictures to a new folder in ``parent``; nothing is ever replaced."""
         self._write(lambda *what: self._engine.export(Path(parent), *what), self._exported, Doing.WRITING)
 
+    def save_as(self, path: str | Path, form: str) -> None:
+        """Write the maps and endmembers of the last result in a format (a key of ``output.export.EXPORTS``)."""
+        self._write(lambda *what: self._engine.save(Path(path), form, *what), self._exported, Doing.WRITING)
+
     def open_report(self) -> None:
         """Write the report page of the last result to a temporary folder; whoever shows pages opens it."""
         self._write(lambda *what: self._engine.page(*what), self._paged, Doing.PAGING)

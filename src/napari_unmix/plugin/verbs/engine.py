@@ -124,6 +124,18 @@ def _export(parent: Path, answer: Answer, report: Report, names: tuple[str, ...]
         raise UnmixError(f"{parent} cannot be written ({reason}): choose another folder.") from error
 
 
+def _save(path: Path, form: str, answer: Answer, report: Report, names: tuple[str, ...]) -> Fit[Path]:
+    """Write the maps and endmembers in a format of other programs; a file that is there was the user's to replace."""
+    yield Progress(f"writing {path.name}", 0, 1, 0.0)
+    from napari_unmix.output.export import export
+
+    try:
+        return export((answer.cube, replace(answer.unmixing, names=names)), path, form, overwrite=path.exists())[0]
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UnmixError(f"{path} cannot be written ({reason}): choose another place.") from error
+
+
 def _page(answer: Answer, report: Report, names: tuple[str, ...]) -> Fit[Path]:
     """Write the report page to a new temporary folder, which stays for the browser."""
     yield Progress("writing the report page", 0, 1, 0.0)
@@ -163,5 +175,6 @@ class Engine:
     join: Callable[[Sequence[Cube]], Fit[Cube]] = _join
     sample: Callable[[], Fit[Scene]] = _sample
     export: Callable[[Path, Answer, Report, tuple[str, ...]], Fit[Path]] = _export
+    save: Callable[[Path, str, Answer, Report, tuple[str, ...]], Fit[Path]] = _save
     page: Callable[[Answer, Report, tuple[str, ...]], Fit[Path]] = _page
     warm_up: Callable[[], Fit[None]] = _warm_up
