@@ -10,6 +10,7 @@ import numpy as np
 # A number with its unit, or alone as in "ChS1-457" or "457.3"; "Channel 3" and "488 excitation of dye 2" are none.
 _WITH_UNIT = re.compile(r"(\d+(?:\.\d+)?)\s*(?:[-–—](\d+(?:\.\d+)?))?\s*(nm|[uµμ]m|nanomet\w+)", re.IGNORECASE)
 _ALONE = re.compile(r"(?:^|[^\d.])(\d{3,4}(?:\.\d+)?)(?:[^\d.]|$)")
+_OTHER_UNIT = re.compile(r"\d\s*(?:cm\s*\^?[-−⁻][1¹]|1/cm|k?ev|[gt]hz)\b", re.IGNORECASE)  # numbers that are no wavelengths
 _FEWEST = 3
 
 
@@ -26,7 +27,7 @@ def wavelengths_of_names(names: Sequence[str]) -> tuple[list[float], str] | None
         middles = [(float(match[1]) + float(match[2] or match[1])) / 2 for match in matches]
         return (middles, matches[0][3]) if len(set(middles)) == len(middles) else None
     numbers = [_ALONE.findall(name) for name in names]
-    if any(len(one) != 1 for one in numbers):
+    if any(len(one) != 1 for one in numbers) or any(_OTHER_UNIT.search(name) for name in names):
         return None
     values = [float(one[0]) for one in numbers]
     ordered = bool((np.diff(values) > 0).all() or (np.diff(values) < 0).all())

@@ -68,9 +68,10 @@ def facts(items: Iterable[Item], bands: int) -> BandFacts:
     items = list(items)
     names = _names(items, bands)
     wavelengths, unit = _wavelengths(items, bands, names)
-    widths = _each(items, bands, {"fwhm"}) or _each(items, bands, {"fwhm_um"}) or _listed(items, bands, {"fwhm"})
-    if widths and _each(items, bands, {"fwhm_um"}) and unit.lower().startswith("n"):
-        widths = [value * 1e3 for value in widths]
+    micrometres = _each(items, bands, {"fwhm_um"})
+    widths = _each(items, bands, {"fwhm"}) or _listed(items, bands, {"fwhm"})
+    if widths is None and micrometres:  # of GDAL's domain IMAGERY, whatever the unit of the wavelengths is
+        widths = [value * 1e3 for value in micrometres] if unit.lower().startswith("n") else micrometres
     gains, offsets = _each(items, bands, {"scale"}, "scale"), _each(items, bands, {"offset"}, "offset")
     scaled = any(value != 1 for value in gains or []) or any(value != 0 for value in offsets or [])
     said = ("the scale and offset of each band were applied (--scale 1 leaves the stored numbers)",) * scaled

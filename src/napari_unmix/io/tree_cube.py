@@ -17,6 +17,7 @@ from napari_unmix.io.map_position import position
 from napari_unmix.io.spectral_axis import Spectral, find_spectral, find_widths, names_bands
 from napari_unmix.io.stored import Stored, three_axes
 from napari_unmix.io.tree import Guarded, Tree, Variable, attribute, numbers, plain_name
+from napari_unmix.io.units import understood
 from napari_unmix.reading import NONE
 
 _CUBES = {
@@ -228,9 +229,10 @@ def _in_unit(widths: tuple[list[float], str] | None, unit: str) -> list[float] |
     """Widths in the unit of the wavelengths."""
     if widths is None or not widths[1]:
         return None if widths is None else widths[0]
-    factors = {"n": 1.0, "µ": 1e3, "u": 1e3, "m": 1e3}  # nm and nanometers, µm, um and micrometers
-    of, wanted = (factors.get(word.strip().lower()[:1]) for word in (widths[1], unit or widths[1]))
-    return None if of is None or wanted is None else [value * of / wanted for value in widths[0]]
+    of, wanted = understood(widths[1]), understood(unit or widths[1])
+    if of.kind is None or of.kind != wanted.kind:
+        return None
+    return [value * of.factor / wanted.factor for value in widths[0]]
 
 
 def _good_bands(cube: Variable, tree: Tree, bands: int) -> tuple[BoolArray | None, tuple[str, ...]]:
