@@ -200,6 +200,10 @@ def _array(tiff: Any, series: Any, path: Path) -> ArrayLike | None:
         dtype = series.dtype.newbyteorder(tiff.byteorder)
         mapped: ArrayLike = np.memmap(path, dtype, "r", int(series.dataoffset), tuple(series.shape))
         return mapped
+    parts = sum(int(np.prod(page.keyframe.chunked, dtype=object)) for page in series.pages if page is not None)
+    listed = sum(len(page.dataoffsets) for page in series.pages if page is not None)
+    if listed < parts:  # tifffile would make the missing ones up, one by one
+        raise UnmixError(f"{path.name} is a damaged TIFF (it lists {listed} of {parts} strips or tiles): copy the whole file again.")
     try:
         return np.asarray(series.asarray())
     except (ValueError, ImportError, KeyError) as error:

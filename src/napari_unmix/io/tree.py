@@ -5,6 +5,7 @@ from __future__ import annotations
 import lzma
 import re
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,12 +27,13 @@ DAMAGED = (
     AttributeError,
     RuntimeError,
     IndexError,
-    OverflowError,
+    ArithmeticError,
     EOFError,
     AssertionError,
     zlib.error,
     lzma.LZMAError,
     struct.error,
+    zipfile.BadZipFile,
 )
 LONGEST_LIST = 1_000_000  # numbers of a list of wavelengths, widths or flags
 

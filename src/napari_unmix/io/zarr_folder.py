@@ -41,7 +41,7 @@ def read_zarr(path: Path, reading: Reading) -> Stored:
             return replace(stored, close=stack.pop_all().close)
     except UnmixError:
         raise
-    except (*DAMAGED, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise failed(error) from error
 
 
@@ -51,7 +51,7 @@ def zarr_holds_cube(path: Path) -> bool:
         with ExitStack() as stack:
             tree = _open(path, stack)
             return looks_spectral(tree) or any(len(v.shape) == 3 for v in tree.variables.values())
-    except (UnmixError, *DAMAGED, zipfile.BadZipFile):
+    except (UnmixError, *DAMAGED):
         return True  # what is wrong with it is said when it is read
 
 
