@@ -142,6 +142,16 @@ class Joined:
         return joined[(slice(None),) * axis + (index[self._axis],)]
 
 
+class Plane:
+    """An image (rows, columns) as one band (1, rows, columns)."""
+
+    def __init__(self, array: Any) -> None:
+        self.array, self.shape, self.dtype = array, (1, *array.shape), array.dtype
+
+    def __getitem__(self, index: tuple[Any, ...]) -> Any:
+        return np.asarray(self.array[index[1:]])[None][index[0]]
+
+
 def plain_name(name: str) -> str:
     """The last part of a path in lower case, its words joined by single underscores: ``Band Centers`` is ``band_centers``."""
     return re.sub(r"[\W_]+", "_", name.rpartition("/")[2].strip().lower()).strip("_")

@@ -170,9 +170,9 @@ def _axis(axis: str, place: str, length: int, name: str, arrays: Mapping[str, An
     return Axis(axis, unit, beside[...])
 
 
-def _own_fill(array: _Chunked) -> float | None:
+def _own_fill(array: Any) -> float | None:
     """Zarr's own fill value, which is 0 unless somebody chose another."""
-    value = array.array.fill_value
+    value = array.array.fill_value if isinstance(array, _Chunked) else None  # bands that were joined have none
     return float(value) if array.dtype.kind in "uif" and value is not None and is_usual_fill(float(value)) else None
 
 
