@@ -8,7 +8,6 @@ import tifffile
 
 from napari_unmix.cube import UnmixError
 from napari_unmix.io import can_read, read_cube
-from napari_unmix.io.band_folder import series_of
 
 NM = np.linspace(450.0, 800.0, 8)
 
@@ -61,11 +60,3 @@ def test_files_that_fit_nowhere(tmp_path, spectra):
         UnmixError, match="sizes holds 1 TIFFs of one band and size: put at least 3 there, one for each band"
     ):
         read_cube(tmp_path / "sizes")
-
-
-def test_the_series_is_the_number_in_which_names_differ(tmp_path):
-    files = [tmp_path / name for name in ("run2_01.tif", "run2_02.tif", "run2_10.tif", "run3_01.tif", "notes.tif")]
-    names = series_of(files)
-    assert [file.name for file in names.files] == ["run2_01.tif", "run2_02.tif", "run2_10.tif"]
-    assert names.numbers == (1.0, 2.0, 10.0)
-    assert [file.name for file in names.left] == ["run3_01.tif", "notes.tif"]

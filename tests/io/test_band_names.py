@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_unmix.io.band_names import wavelengths_of_names
+from napari_unmix.io.band_names import series_of, wavelengths_of_names
 
 
 @given(st.lists(st.integers(200, 3000), min_size=3, unique=True))
@@ -34,3 +34,9 @@ def test_any_numbers_with_a_unit(places):
 def test_names(names, expected):
     found = wavelengths_of_names(names)
     assert (found and found[0]) == expected
+
+
+def test_a_series_is_told_by_the_number_in_which_names_differ():
+    names = ["run2_01", "run2_10", "run2_02", "run3_01", "notes"]
+    assert series_of(names) == [0, 2, 1]
+    assert series_of(["roof", "tree"]) == []

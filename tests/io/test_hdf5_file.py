@@ -197,6 +197,27 @@ def test_axes_that_are_an_images_leave_the_third(tmp_path, spectra):
     )
 
 
+def test_one_array_for_each_band(tmp_path, spectra):
+    """ACOLITE names them by wavelength, SNAP says it in an attribute."""
+    with h5py.File(tmp_path / "a.nc", "w") as file:
+        for band in (3, 0, 1, 2, 4, 5, 6, 7):
+            file[f"rhos_{NM[band]:g}"] = np.rint(spectra[:, :, band] * 10000).astype("i2")
+            file[f"rhos_{NM[band]:g}"].attrs["scale_factor"] = 0.0001
+            file[f"rhot_{NM[band]:g}"] = np.zeros((6, 5))
+        file["lat"], file["lon"] = np.zeros((6, 5)), np.zeros((6, 5))
+        del file["rhot_800"]
+    with h5py.File(tmp_path / "b.nc", "w") as file:
+        for band in range(8):
+            file[f"B{band + 1}"] = spectra[:, :, band]
+            file[f"B{band + 1}"].attrs.update({"radiation_wavelength": NM[band], "radiation_wavelength_unit": "nm"})
+    for name in ("a.nc", "b.nc"):
+        cube = read_cube(tmp_path / name)
+        np.testing.assert_allclose(cube.spectra, spectra, atol=5.1e-5)
+        np.testing.assert_allclose(cube.wavelengths, NM)
+        assert can_read(tmp_path / name)
+    assert "8 images were read as bands: rhos_450 … rhos_800" in read_cube(tmp_path / "a.nc").repairs
+
+
 def test_numbers_from_other_files_are_refused_and_links_are_not_followed(tmp_path, spectra):
     (tmp_path / "secret").write_bytes(spectra.tobytes())
     with h5py.File(tmp_path / "a.h5", "w") as file:

@@ -46,6 +46,17 @@ def test_enmap(tmp_path, spectra):
     assert can_read(tmp_path / f"{ENMAP}-SPECTRAL_IMAGE.TIF")
 
 
+def test_the_metadata_lead_to_the_image(tmp_path, spectra):
+    image(tmp_path / "E-SPECTRAL_IMAGE.TIF", spectra)
+    (tmp_path / "E-METADATA.XML").write_text(enmap_xml(NM))
+    cube = read_cube(tmp_path / "E-METADATA.XML")
+    np.testing.assert_array_equal(cube.wavelengths, NM)
+    assert "E-SPECTRAL_IMAGE.TIF was read, which E-METADATA.XML belongs to" in cube.repairs
+    (tmp_path / "F-METADATA.XML").write_text(enmap_xml(NM))
+    with pytest.raises(UnmixError, match=r"F-METADATA\.XML is no cube that can be read"):
+        read_cube(tmp_path / "F-METADATA.XML")
+
+
 def test_one_detector_of_level_1b(tmp_path, spectra):
     (tmp_path / "E-METADATA.XML").write_text(enmap_xml([*NM, *(NM[:5] + 400)], gain=0.002, offset=-0.05))
     for detector, places in (("VNIR", NM), ("SWIR", NM[:5] + 400)):

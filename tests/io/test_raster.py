@@ -1,9 +1,10 @@
-"""JPEG 2000, as rasterio writes it."""
+"""JPEG 2000 and the formats of older programs and of planets, as rasterio writes them."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -55,10 +56,44 @@ def test_a_picture(tmp_path, written):
     assert not can_read(tmp_path / "a.jp2")
 
 
+@pytest.mark.parametrize(
+    ("driver", "name"),
+    [("HFA", "a.img"), ("NITF", "a.ntf"), ("VICAR", "a.vic"), ("ISIS3", "a.cub"), ("PCIDSK", "a.pix")],
+)
+def test_other_containers(tmp_path, spectra, driver, name, recwarn):
+    rasterio = pytest.importorskip("rasterio", reason="rasterio is not installed: pip install rasterio")
+    stored = np.rint(spectra * 1000).astype("i2")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that there is no map
+        with rasterio.open(tmp_path / name, "w", driver=driver, count=8, height=6, width=5, dtype="int16") as file:
+            file.write(np.moveaxis(stored, 2, 0))
+    (tmp_path / "a.hdr").write_text(
+        "ENVI\nsamples = 5\nlines = 6\nbands = 8\ndata type = 2\ninterleave = bsq\nbyte order = 0\nheader offset = 0\n"
+    )
+    np.testing.assert_array_equal(
+        read_cube(tmp_path / name).spectra, stored
+    )  # by the first bytes, whatever the header says
+    assert can_read(tmp_path / name)
+    assert not recwarn
+
+
+def test_a_label_that_leads_to_another_file(tmp_path, spectra):
+    rasterio = pytest.importorskip("rasterio", reason="rasterio is not installed: pip install rasterio")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        options = {"DATA_LOCATION": "EXTERNAL", "EXTERNAL_FILENAME": str(tmp_path / "secret")}
+        with rasterio.open(
+            tmp_path / "a.lbl", "w", driver="ISIS3", count=8, height=6, width=5, dtype="float32", **options
+        ) as file:
+            file.write(np.moveaxis(spectra, 2, 0))
+    with pytest.raises(UnmixError, match=r"a\.lbl takes its numbers from secret, which is not safe"):
+        read_cube(tmp_path / "a.lbl")
+
+
 def test_damage_and_the_extra(tmp_path):
     (tmp_path / "a.jp2").write_bytes(JP2 + bytes(50))
     with pytest.raises(
-        UnmixError, match=r"a\.jp2 (could not be read by rasterio|is compressed in a way that needs rasterio)"
+        UnmixError, match=r"a\.jp2 (could not be read by rasterio|is of a format or a compression that needs rasterio)"
     ):
         read_cube(tmp_path / "a.jp2")
     code = "import sys; sys.modules['rasterio'] = None\nfrom napari_unmix import read_cube\nread_cube(sys.argv[1])"

@@ -113,6 +113,20 @@ def test_wavelengths_as_programs_write_them(tmp_path, spectra, items):
     np.testing.assert_allclose(read_cube(tmp_path / "a.tif").wavelengths, NM)
 
 
+def test_what_gdal_keeps_beside_an_image(tmp_path, spectra):
+    """QGIS and ArcGIS write wavelengths to scene.tif.aux.xml."""
+    pages(tmp_path / "a.tif", spectra)
+    bands = "".join(
+        f'<PAMRasterBand band="{band}"><Description>band {band}</Description><Metadata><MDI key="wavelength">{place}</MDI>'
+        f'<MDI key="wavelength_units">Nanometers</MDI><MDI key="bbl">{int(band != 3)}</MDI></Metadata></PAMRasterBand>'
+        for band, place in enumerate(NM, start=1)
+    )
+    (tmp_path / "a.tif.aux.xml").write_text(f"<PAMDataset>{bands}</PAMDataset>")
+    cube = read_cube(tmp_path / "a.tif")
+    np.testing.assert_allclose(cube.wavelengths, NM)
+    assert (~cube.good_bands).nonzero()[0].tolist() == [2]
+
+
 def test_dates_are_no_wavelengths(tmp_path, spectra):
     """FORCE calls the date of an image of a time series its wavelength."""
     items = [
@@ -289,7 +303,7 @@ def test_without_a_decoder_the_extra_is_named(tmp_path, spectra):
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "a.tif")], capture_output=True, text=True, check=False
     )
-    assert 'a.tif is compressed in a way that needs rasterio: pip install "napari-unmix[geo]".' in done.stderr
+    assert 'a.tif is of a format or a compression that needs rasterio: pip install "napari-unmix[geo]".' in done.stderr
 
 
 def test_rasterio_reads_what_tifffile_cannot(tmp_path, spectra):

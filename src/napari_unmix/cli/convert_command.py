@@ -1,12 +1,16 @@
-"""Write a cube, or the maps and endmembers of a run, for other programs: ENVI, GeoTIFF, OME-Zarr, NumPy, MATLAB, NetCDF, tables."""
+"""Write a cube, or the maps and endmembers of a run, for other programs: ENVI, GeoTIFF, OME-Zarr, NumPy, MATLAB, NetCDF, tables.
+
+A cube is written as its file says, nothing repaired: --repair all writes it as unmix would see it.
+"""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_unmix.cli.parsing import add_reading_options, reading_from
+from napari_unmix.cli.parsing import READING, add_reading_options, reading_from
 from napari_unmix.cube import Cube, UnmixError
 
 if TYPE_CHECKING:
@@ -59,11 +63,12 @@ def _read(source: Path, arguments: argparse.Namespace) -> Cube | Run:
     """A run where there is one, else a cube."""
     from napari_unmix.io import read_as
     from napari_unmix.output.run_folder import read_run
-    from napari_unmix.reading import OPTIONS, written_as
+    from napari_unmix.reading import NONE, OPTIONS, written_as
 
     reading = reading_from(arguments)
     if not (source / "run.json").is_file():
-        return read_as(source, reading)
+        said = getattr(arguments, f"{READING}repair") is not None
+        return read_as(source, reading if said else replace(reading, repair=NONE))
     said = written_as(reading)
     given = [option.name for option in OPTIONS if option.field in said]
     if given:

@@ -51,6 +51,8 @@ def read_fits(path: Path, reading: Reading) -> Stored:
     """Read the first image of three axes, or the extension that is named or numbered. Raises UnmixError."""
     with ExitStack() as stack:
         units = _open(path, stack)
+        from astropy.io.fits import VerifyError
+
         try:
             unit = _cube(units, reading.key, path)
             header, shape = unit.header, tuple(unit.shape)
@@ -65,7 +67,7 @@ def read_fits(path: Path, reading: Reading) -> Stored:
             array = Guarded(unit.data, lambda error: _damaged(path, error))
         except UnmixError:
             raise
-        except DAMAGED as error:
+        except (*DAMAGED, VerifyError) as error:
             raise _damaged(path, error) from error
         return Stored(
             array=array,

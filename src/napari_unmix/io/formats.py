@@ -101,6 +101,14 @@ FORMATS = (
     ),
     Format(
         "TIFF and GeoTIFF (.tif)",
+        (),
+        "napari_unmix.io.mission_xml",
+        "is_metadata",
+        "image_of",
+        "read_metadata",
+    ),
+    Format(
+        "TIFF and GeoTIFF (.tif)",
         (".tif", ".tiff", ".geotiff", ".btf"),
         "napari_unmix.io.tiff",
         "is_tiff",
@@ -129,11 +137,11 @@ FORMATS = (
     Format("CZI, ND2 and LIF", (".nd2",), "napari_unmix.io.microscopy", "is_nd2", "stack_holds_cube", "read_stack"),
     Format("CZI, ND2 and LIF", (".lif",), "napari_unmix.io.microscopy", "is_lif", "stack_holds_cube", "read_stack"),
     Format(
-        "JPEG 2000 (.jp2)",
-        (".jp2", ".j2k"),
+        "JPEG 2000, ERDAS Imagine, NITF, PDS and ISIS",
+        (".jp2", ".j2k", ".ntf", ".nitf", ".cub", ".vic", ".pix"),
         "napari_unmix.io.raster",
-        "is_jpeg2000",
-        "jpeg2000_holds_cube",
+        "is_raster",
+        "raster_holds_cube",
         "read_raster",
     ),
     Format(

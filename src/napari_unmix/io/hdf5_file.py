@@ -144,5 +144,5 @@ def _described(scale: Any, places: dict[Any, Axis]) -> Axis:
 
 def _own_fill(dataset: Any) -> float | None:
     """HDF5's own fill value, which is 0 unless somebody chose another."""
-    value = plain_value(np.asarray(dataset.fillvalue))
+    value = plain_value(np.asarray(getattr(dataset, "fillvalue", 0)))  # bands that were joined have none
     return float(value) if isinstance(value, int | float) and is_usual_fill(float(value)) else None

@@ -26,9 +26,8 @@ def position(cube: Variable, tree: Tree, bands: int | None) -> Georeference | No
     image = [axis for axis in three_axes(cube.shape) if axis != bands]
     crs = _crs(cube, tree)
     rows, columns = (_places(cube, tree, axis) for axis in image)
-    if rows is not None and columns is not None:
-        return even_grid(rows, columns, crs)
-    return _neon(cube, tree) or _geo_transform(cube, tree, crs)
+    even = None if rows is None or columns is None else even_grid(rows, columns, crs)
+    return even or _neon(cube, tree) or _geo_transform(cube, tree, crs)
 
 
 def even_grid(rows: NDArray[Any], columns: NDArray[Any], crs: str) -> Georeference | None:

@@ -7,15 +7,19 @@ EnMAP: ``…-SPECTRAL_IMAGE.TIF`` with ``…-METADATA.XML`` (EN-PCV-ICD-2009-2);
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from napari_unmix.cube import UnmixError
+from napari_unmix.cube import Reading, UnmixError
 from napari_unmix.io.conventions import number
+from napari_unmix.io.stored import Stored
 from napari_unmix.io.xml_text import local_name, read_xml
 
 _IMAGE = re.compile(r"[-_]SPECTRAL_IMAGE(_VNIR|_SWIR)?(_COG)?\.\w+$", re.IGNORECASE)
+_METADATA = re.compile(r"[-_]METADATA\.xml$", re.IGNORECASE)
+_READ = (".tif", ".tiff", ".geotiff")
 _LISTS = {
     "wavelengthcenterofband": "wavelengths",
     "fwhmofband": "fwhm",
@@ -34,6 +38,33 @@ class Product(NamedTuple):
     offsets: list[float]
     background: float | None
     source: str
+
+
+def is_metadata(path: Path, start: bytes) -> bool:
+    """Whether a file is the metadata of a mission with its image beside it. Raises OSError."""
+    return image_of(path) is not None
+
+
+def image_of(metadata: Path) -> Path | None:
+    """The spectral image that belongs to a file of metadata; of several detectors the first. Raises OSError."""
+    match = _METADATA.search(metadata.name)
+    if match is None:
+        return None
+    stem = metadata.name[: match.start()].lower()
+    found = ((entry, _IMAGE.search(entry.name)) for entry in sorted(metadata.parent.iterdir()))
+    images = (entry for entry, image in found if image and entry.name[: image.start()].lower() == stem)
+    return next((entry for entry in images if entry.suffix.lower() in _READ), None)
+
+
+def read_metadata(path: Path, reading: Reading) -> Stored:
+    """Read the image beside the metadata. Raises UnmixError, OSError."""
+    from napari_unmix.io.tiff import read_tiff
+
+    image = image_of(path)
+    if image is None:
+        raise UnmixError(f"{path.name} has no spectral image beside it: unpack the whole product, or give the image.")
+    stored = read_tiff(image, reading)
+    return replace(stored, repairs=(f"{image.name} was read, which {path.name} belongs to", *stored.repairs))
 
 
 def product_of(path: Path, bands: int) -> Product | None:

@@ -1,7 +1,8 @@
-"""Rasters by rasterio (the extra ``geo``): JPEG 2000, and TIFFs in a compression that tifffile alone cannot decode. Read by lines."""
+"""Rasters by rasterio (the extra ``geo``): JPEG 2000, ERDAS Imagine, NITF, the planetary formats, TIFFs that tifffile cannot decode."""
 
 from __future__ import annotations
 
+import warnings
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -13,21 +14,33 @@ from napari_unmix.cube import Georeference, Reading, UnmixError
 from napari_unmix.io.beside_image import with_header, with_product
 from napari_unmix.io.budget import check_array, check_budget
 from napari_unmix.io.conventions import as_scale
-from napari_unmix.io.raster_metadata import Item, facts
+from napari_unmix.io.raster_metadata import Item, facts, items_beside
 from napari_unmix.io.stored import Stored
 from napari_unmix.io.tree import plain_name
 from napari_unmix.io.tree_cube import is_picture
 
-_MARKS = (b"\x00\x00\x00\x0cjP", b"\xff\x4f\xff\x51")
+# First bytes and GDAL's driver, which is named, so that no other follows a description to other files.
+_DRIVERS = (
+    (b"\x00\x00\x00\x0cjP", "JP2OpenJPEG"),
+    (b"\xff\x4f\xff\x51", "JP2OpenJPEG"),
+    (b"EHFA_HEADER_TAG", "HFA"),
+    (b"NITF0", "NITF"),
+    (b"NSIF0", "NITF"),
+    (b"LBLSIZE=", "VICAR"),
+    (b"PDS_VERSION_ID", "PDS"),
+    (b"Object = IsisCube", "ISIS3"),
+    (b"PCIDSK", "PCIDSK"),
+)
+_LONGEST_MARK = 32
 
 
-def is_jpeg2000(path: Path, start: bytes) -> bool:
-    """Whether a file begins as JPEG 2000 does."""
-    return start.startswith(_MARKS)
+def is_raster(path: Path, start: bytes) -> bool:
+    """Whether a file begins as one of these formats does. Raises OSError."""
+    return _driver(path) is not None
 
 
-def jpeg2000_holds_cube(path: Path) -> bool:
-    """Whether rasterio finds at least four bands in it; True where rasterio is not there to ask, which is said when it is read."""
+def raster_holds_cube(path: Path) -> bool:
+    """Whether rasterio finds at least four bands in it; False where rasterio is not there to ask."""
     try:
         stored = read_raster(path, Reading())
     except UnmixError:
@@ -44,12 +57,15 @@ def read_raster(path: Path, reading: Reading) -> Stored:
         import rasterio.errors
     except ImportError as error:
         raise UnmixError(
-            f'{path.name} is compressed in a way that needs rasterio: pip install "napari-unmix[geo]".'
+            f'{path.name} is of a format or a compression that needs rasterio: pip install "napari-unmix[geo]".'
         ) from error
     with ExitStack() as stack:
         stack.enter_context(rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"))
         try:
-            source = stack.enter_context(rasterio.open(path, driver=_driver(path)))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that there is no map
+                source = stack.enter_context(rasterio.open(path, driver=_driver(path) or "GTiff"))
+            _check_files(source, path)
             array = Bands(source, path)
             check_array(array.shape, array.dtype.kind, array.dtype.itemsize, path.name)
             check_budget(int(np.prod(array.chunks, dtype=object)), array.dtype.itemsize, f"One tile of {path.name}")
@@ -58,7 +74,9 @@ def read_raster(path: Path, reading: Reading) -> Stored:
                     f"{path.name} is a colour picture of {array.shape[0]} bands in 8 bit: give the cube that it was made from."
                 )
             found = with_header(
-                with_product(facts(_items(source), source.count), path, source.count), path, source.count
+                with_product(facts([*_items(source), *items_beside(path)], source.count), path, source.count),
+                path,
+                source.count,
             )
             scale, gains, offsets = as_scale(found.gains, found.offsets)
             return Stored(
@@ -80,10 +98,24 @@ def read_raster(path: Path, reading: Reading) -> Stored:
             raise _damaged(path, error) from error
 
 
-def _driver(path: Path) -> str:
-    """Named, so that no other of GDAL's drivers follows a description to other files."""
+def _driver(path: Path) -> str | None:
     with path.open("rb") as stream:
-        return "JP2OpenJPEG" if stream.read(8).startswith(_MARKS) else "GTiff"
+        start = stream.read(_LONGEST_MARK)
+    return next((driver for mark, driver in _DRIVERS if start.startswith(mark)), None)
+
+
+def _check_files(source: Any, path: Path) -> None:
+    """Raise UnmixError where a label leads to numbers in another file: any file of this machine could be named there."""
+    beside = [Path(name) for name in source.files if Path(name).name != path.name]
+    strange = [
+        file.name
+        for file in beside
+        if file.parent.resolve() != path.parent.resolve() or not file.name.startswith(path.stem)
+    ]
+    if strange:
+        raise UnmixError(
+            f"{path.name} takes its numbers from {strange[0]}, which is not safe: convert it to a file of its own."
+        )
 
 
 class Bands:

@@ -9,7 +9,9 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -18,7 +20,7 @@ from napari_unmix.io.band_names import wavelengths_of_names
 from napari_unmix.io.conventions import number, numbers_of
 from napari_unmix.io.spectral_axis import is_unit
 from napari_unmix.io.tree import plain_name
-from napari_unmix.io.xml_text import local_name, parse_xml
+from napari_unmix.io.xml_text import local_name, parse_xml, read_xml
 
 _WAVELENGTH = {"wavelength", "wavelengths", "center_wavelength", "central_wavelength", "central_wavelength_nm"}
 _IN_MICROMETRES = {"central_wavelength_um", "fwhm_um"}
@@ -63,14 +65,42 @@ def items_of_tag(text: str, label: str) -> list[Item]:
     return found
 
 
+def items_beside(path: Path) -> list[Item]:
+    """The items of ``scene.tif.aux.xml``, where GDAL, QGIS and ArcGIS keep what they may not write into an image. Raises OSError.
+
+    https://gdal.org/en/stable/drivers/raster/vrt.html (its elements are those of a persistent auxiliary file)
+    """
+    beside = path.with_name(path.name + ".aux.xml")
+    try:
+        root = read_xml(beside) if beside.is_file() else None
+    except UnmixError:
+        return []
+    return [] if root is None else _auxiliary(root, None)
+
+
+def _auxiliary(element: ElementTree.Element, band: int | None) -> list[Item]:
+    found = []
+    for child in element:
+        name, text = local_name(child), (child.text or "").strip()
+        if name == "pamrasterband":
+            number_of_band = child.get("band", "")
+            found += _auxiliary(child, int(number_of_band) - 1 if number_of_band.isdigit() else None)
+        elif name == "metadata":
+            found += [Item(plain_name(item.get("key", "")), band, "", (item.text or "").strip()) for item in child]
+        elif name in ("description", "scale", "offset"):
+            found.append(Item(name, band, name, text))
+    return found
+
+
 def facts(items: Iterable[Item], bands: int) -> BandFacts:
     """Wavelengths, widths, bad bands, gains and offsets, from items of each band first, then from lists of the image, then from names."""
     items = list(items)
     names = _names(items, bands)
     wavelengths, unit = _wavelengths(items, bands, names)
-    widths = _each(items, bands, {"fwhm"}) or _each(items, bands, {"fwhm_um"}) or _listed(items, bands, {"fwhm"})
-    if widths and _each(items, bands, {"fwhm_um"}) and unit.lower().startswith("n"):
-        widths = [value * 1e3 for value in widths]
+    micrometres = _each(items, bands, {"fwhm_um"})
+    widths = _each(items, bands, {"fwhm"}) or _listed(items, bands, {"fwhm"})
+    if widths is None and micrometres:  # of GDAL's domain IMAGERY, whatever the unit of the wavelengths is
+        widths = [value * 1e3 for value in micrometres] if unit.lower().startswith("n") else micrometres
     gains, offsets = _each(items, bands, {"scale"}, "scale"), _each(items, bands, {"offset"}, "offset")
     scaled = any(value != 1 for value in gains or []) or any(value != 0 for value in offsets or [])
     said = ("the scale and offset of each band were applied (--scale 1 leaves the stored numbers)",) * scaled

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_unmix.io.stored import three_axes
 from napari_unmix.io.tree import LONGEST_LIST, Attributes, Tree, Variable, numbers, plain_name
+from napari_unmix.io.units import understood
 from napari_unmix.io.wavelengths import WAVELENGTH_NAMES
 
 _LISTS = {plain_name(name) for name in WAVELENGTH_NAMES}
@@ -104,6 +105,7 @@ _UNIT = re.compile(
 _LENGTH = re.compile(
     r"[uµμ]m|micromet(er|re)s?|microns?|nm|nanomet(er|re)s?|angstroms?|å", re.IGNORECASE
 )  # also of places on a stage
+_NO_LENGTHS = ("wavenumber", "Raman shift", "energy", "frequency")
 _WIDTHS = {
     "fwhm",
     "fwhms",
@@ -173,7 +175,8 @@ def is_spectral(name: str, unit: str, attributes: Attributes | None = None) -> b
 
 def is_unit(unit: str) -> bool:
     """Whether this is a unit that bands are placed in."""
-    return bool(_UNIT.fullmatch(unit.strip().strip("{}").strip()))
+    plain = unit.strip().strip("{}").strip()
+    return bool(_UNIT.fullmatch(plain)) or understood(plain).kind in _NO_LENGTHS
 
 
 def names_bands(name: str) -> bool:

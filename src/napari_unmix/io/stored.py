@@ -124,6 +124,9 @@ def _whole_chunks(array: ArrayLike, axis: int, step: int) -> int:
 
 def _scale(block: NDArray[Any], stored: Stored, out: NDArray[np.float32]) -> None:
     """(block · gain + offset) / scale, in double precision."""
+    if stored.gains is None and stored.offsets is None and stored.scale == 1:
+        np.copyto(out, block, casting="unsafe")
+        return
     if stored.gains is None and stored.offsets is None:
         np.divide(block, stored.scale, out=out, casting="unsafe", dtype=np.float64)
         return

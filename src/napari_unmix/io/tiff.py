@@ -16,7 +16,7 @@ from napari_unmix.io.beside_image import no_data_beside, with_header, with_produ
 from napari_unmix.io.budget import check_array, check_budget, readable_shape
 from napari_unmix.io.conventions import as_scale, numbers_of
 from napari_unmix.io.map_position import of_geotiff
-from napari_unmix.io.raster_metadata import BandFacts, facts, items_of_tag
+from napari_unmix.io.raster_metadata import BandFacts, facts, items_beside, items_of_tag
 from napari_unmix.io.spectral_axis import unit_of
 from napari_unmix.io.stored import ArrayLike, Stored
 from napari_unmix.io.tiff_stacks import channel_facts
@@ -95,11 +95,24 @@ class OneBand(NamedTuple):
     georeference: Georeference | None
 
 
+def has_one_band(path: Path) -> bool:
+    """Whether a file holds an image of one band. Raises OSError."""
+    try:
+        with _opened(path) as (_, series):
+            return _is_one_band(series)
+    except UnmixError:
+        return False
+
+
+def _is_one_band(series: Any) -> bool:
+    return series.ndim == 2 and int(series.keyframe.photometric) != _PALETTE and series.dtype.kind in "uif"
+
+
 def one_band(path: Path) -> OneBand | None:
     """The image of a file that has one band; None where it has several, or is a picture. Raises UnmixError, OSError."""
     with _opened(path) as (tiff, series):
         page = series.keyframe
-        if series.ndim != 2 or int(page.photometric) == _PALETTE or series.dtype.kind not in "uif":
+        if not _is_one_band(series):
             return None
         check_budget(int(np.prod(series.shape, dtype=object)), series.dtype.itemsize, path.name)
         text = next((str(tag.value) for tag in page.tags if tag.code == 42112), "")
@@ -169,8 +182,9 @@ def _bands_axis(series: Any, tiff: Any) -> int | None:
 
 def _facts(tiff: Any, series: Any, path: Path, bands: int) -> BandFacts:
     """What the file, and the files beside it, say of its bands."""
-    text = next((tag.value for tag in series.keyframe.tags if tag.code == 42112), "")
-    found = facts(items_of_tag(str(text), path.name), bands) if text and bands else BandFacts()
+    text = next((str(tag.value) for tag in series.keyframe.tags if tag.code == 42112), "")
+    items = (items_of_tag(text, path.name) if text else []) + items_beside(path)
+    found = facts(items, bands) if items and bands else BandFacts()
     if found.wavelengths is None:
         found = _shaped(tiff, found)
     if found.wavelengths is None:
@@ -200,6 +214,12 @@ def _array(tiff: Any, series: Any, path: Path) -> ArrayLike | None:
         dtype = series.dtype.newbyteorder(tiff.byteorder)
         mapped: ArrayLike = np.memmap(path, dtype, "r", int(series.dataoffset), tuple(series.shape))
         return mapped
+    parts = sum(int(np.prod(page.keyframe.chunked, dtype=object)) for page in series.pages if page is not None)
+    listed = sum(len(page.dataoffsets) for page in series.pages if page is not None)
+    if listed < parts:  # tifffile would make the missing ones up, one by one
+        raise UnmixError(
+            f"{path.name} is a damaged TIFF (it lists {listed} of {parts} strips or tiles): copy the whole file again."
+        )
     try:
         return np.asarray(series.asarray())
     except (ValueError, ImportError, KeyError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import lzma
 import re
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,12 +27,13 @@ DAMAGED = (
     AttributeError,
     RuntimeError,
     IndexError,
-    OverflowError,
+    ArithmeticError,
     EOFError,
     AssertionError,
     zlib.error,
     lzma.LZMAError,
     struct.error,
+    zipfile.BadZipFile,
 )
 LONGEST_LIST = 1_000_000  # numbers of a list of wavelengths, widths or flags
 
@@ -138,6 +140,16 @@ class Joined:
         parts = [np.take(np.asarray(array[whole]), places, axis=axis) for array, places in self._parts]
         joined = np.concatenate(parts, axis=axis)
         return joined[(slice(None),) * axis + (index[self._axis],)]
+
+
+class Plane:
+    """An image (rows, columns) as one band (1, rows, columns)."""
+
+    def __init__(self, array: Any) -> None:
+        self.array, self.shape, self.dtype = array, (1, *array.shape), array.dtype
+
+    def __getitem__(self, index: tuple[Any, ...]) -> Any:
+        return np.asarray(self.array[index[1:]])[None][index[0]]
 
 
 def plain_name(name: str) -> str:

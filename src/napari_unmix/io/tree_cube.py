@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unmix.cube import BoolArray, UnmixError
+from napari_unmix.io.band_variables import cube_of_bands
 from napari_unmix.io.budget import check_array, readable_shape
 from napari_unmix.io.conventions import meaning, numbers_of
 from napari_unmix.io.map_position import position
 from napari_unmix.io.spectral_axis import Spectral, find_spectral, find_widths, names_bands
 from napari_unmix.io.stored import Stored, three_axes
 from napari_unmix.io.tree import Guarded, Tree, Variable, attribute, numbers, plain_name
+from napari_unmix.io.units import understood
 from napari_unmix.reading import NONE
 
 _CUBES = {
@@ -128,6 +130,11 @@ def choose(tree: Tree, key: str | None, path: Path) -> tuple[Variable, tuple[str
     usual = [variable for variable in cubes if len(variable.shape) >= 3 and _lengths(variable) >= 2]
     ranked = sorted(usual, key=lambda variable: rank(variable, tree))
     if not ranked:
+        bands = cube_of_bands(
+            [v for v in arrays.values() if len(v.shape) == 2 and _lengths(v) == 2 and not is_beside(v)]
+        )
+        if bands is not None:
+            return bands, (f"{bands.shape[0]} images were read as bands: {bands.name}",)
         if len(arrays) == 1:  # what it is instead is said where its axes are looked at
             return next(iter(arrays.values())), ()
         held = f"no array of three axes but {listing(arrays)}" if arrays else "no array of numbers"
@@ -169,7 +176,12 @@ def looks_spectral(tree: Tree) -> bool:
     arrays = [
         variable for variable in tree.variables.values() if variable.is_numeric and len(three_axes(variable.shape)) == 3
     ]
-    return any(len(v.shape) >= 3 and not is_beside(v) and find_spectral(v, tree).axis is not None for v in arrays)
+    if any(len(v.shape) >= 3 and not is_beside(v) and find_spectral(v, tree).axis is not None for v in arrays):
+        return True
+    bands = cube_of_bands(
+        [v for v in tree.variables.values() if v.is_numeric and len(v.shape) == 2 and not is_beside(v)]
+    )
+    return bands is not None and bands.axes[0].values is not None
 
 
 def check_cube(array: Any, label: str) -> None:
@@ -228,9 +240,10 @@ def _in_unit(widths: tuple[list[float], str] | None, unit: str) -> list[float] |
     """Widths in the unit of the wavelengths."""
     if widths is None or not widths[1]:
         return None if widths is None else widths[0]
-    factors = {"n": 1.0, "µ": 1e3, "u": 1e3, "m": 1e3}  # nm and nanometers, µm, um and micrometers
-    of, wanted = (factors.get(word.strip().lower()[:1]) for word in (widths[1], unit or widths[1]))
-    return None if of is None or wanted is None else [value * of / wanted for value in widths[0]]
+    of, wanted = understood(widths[1]), understood(unit or widths[1])
+    if of.kind is None or of.kind != wanted.kind:
+        return None
+    return [value * of.factor / wanted.factor for value in widths[0]]
 
 
 def _good_bands(cube: Variable, tree: Tree, bands: int) -> tuple[BoolArray | None, tuple[str, ...]]:

@@ -41,7 +41,7 @@ def read_zarr(path: Path, reading: Reading) -> Stored:
             return replace(stored, close=stack.pop_all().close)
     except UnmixError:
         raise
-    except (*DAMAGED, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise failed(error) from error
 
 
@@ -51,7 +51,7 @@ def zarr_holds_cube(path: Path) -> bool:
         with ExitStack() as stack:
             tree = open_tree(path, stack)
             return looks_spectral(tree) or any(len(v.shape) == 3 for v in tree.variables.values())
-    except (UnmixError, *DAMAGED, zipfile.BadZipFile):
+    except (UnmixError, *DAMAGED):
         return True  # what is wrong with it is said when it is read
 
 
@@ -170,9 +170,9 @@ def _axis(axis: str, place: str, length: int, name: str, arrays: Mapping[str, An
     return Axis(axis, unit, beside[...])
 
 
-def _own_fill(array: _Chunked) -> float | None:
+def _own_fill(array: Any) -> float | None:
     """Zarr's own fill value, which is 0 unless somebody chose another."""
-    value = array.array.fill_value
+    value = array.array.fill_value if isinstance(array, _Chunked) else None  # bands that were joined have none
     return float(value) if array.dtype.kind in "uif" and value is not None and is_usual_fill(float(value)) else None
 
 

@@ -49,11 +49,11 @@ def make_cube(
         valid[row, column] = False
     return Cube(
         spectra,
-        values if kind == "wavelength" else None,
+        values if axis is None else axis.nanometres,
         good_bands=good,
         valid_pixels=valid,
         measured_axis=axis,
-        fwhm=np.full(shape[2], 10.25) if fwhm and kind == "wavelength" else None,
+        fwhm=np.full(shape[2], 10.25) if fwhm and kind not in ("index", "Raman shift") else None,
         georeference=place,
         name="scene",
     )

@@ -42,7 +42,7 @@ def same(read: Cube, cube: Cube) -> None:
     if cube.fwhm is None:
         assert read.fwhm is None
     else:
-        np.testing.assert_allclose(read.fwhm, cube.fwhm, rtol=1e-14)
+        np.testing.assert_allclose(read.fwhm, cube.fwhm, rtol=1e-13)
     if cube.georeference is None:
         assert read.georeference is None
     else:

@@ -15,14 +15,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.cube import UnmixError
+from napari_unmix.cube import Reading, UnmixError
 from napari_unmix.io.annotation.labels import Raster, check
 from napari_unmix.io.budget import readable_shape
 from napari_unmix.io.conventions import meaning
-from napari_unmix.io.envi import check_size, find_data, find_header, map_array
-from napari_unmix.io.envi_header import INTERLEAVES, interpret, is_envi_header, parse_fields
+from napari_unmix.io.envi import checked, find_data, find_header
+from napari_unmix.io.envi_fields import is_envi_header, parse_fields, text_of
+from napari_unmix.io.envi_header import interpret
+from napari_unmix.io.formats import format_of
 from napari_unmix.io.hdf5_file import read_tree
+from napari_unmix.io.layout import map_array
 from napari_unmix.io.map_position import of_geotiff
+from napari_unmix.io.marks import container
 from napari_unmix.io.matlab import is_hdf5, is_matlab
 from napari_unmix.io.numpy_files import read_array_header
 from napari_unmix.io.tree import DAMAGED, numbers
@@ -36,6 +40,7 @@ _PICTURES = (b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM")
 _JPEG = b"\xff\xd8\xff"
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _GDAL_NO_DATA = 42113
+_MARK = 16  # bytes by which content is told
 _LONGEST_TABLE = 4_000_000  # bytes of a file of class names
 # A file that holds several: what the field calls its labels.
 _NAMES = (
@@ -70,7 +75,9 @@ def raster_reader(start: bytes, path: Path) -> Reader | None:
         return read_mat_labels
     if is_hdf5(path):
         return read_tree_labels
-    return read_envi_labels if is_envi_header(path) or find_header(path) is not None else None
+    if is_envi_header(path) or find_header(path) is not None:
+        return read_envi_labels
+    return None if format_of(path) is None else read_other_labels
 
 
 def read_npy_labels(path: Path, size: Size, bands: int | None, key: str | None) -> Raster:
@@ -171,14 +178,42 @@ def read_envi_labels(path: Path, size: Size, bands: int | None, key: str | None)
     """An ENVI image of one band, most of all a classification, whose classes have names."""
     header_path = path if is_envi_header(path) else find_header(path)
     assert header_path is not None
-    fields = parse_fields(header_path.read_bytes().decode("utf-8", errors="replace"), header_path.name)
+    fields = parse_fields(text_of(header_path), header_path.name)
     fields.pop("file type", None)  # a classification is refused as an image
-    header = interpret({**fields, "interleave": fields.get("interleave") or INTERLEAVES[0]}, header_path.name)
-    data_path = find_data(header_path, header)[0] if path == header_path else path
-    check(header.shape, header.dtype.kind, size, bands, data_path.name)
-    check_size(data_path, header)
+    header = interpret(fields, header_path.name)
+    data_path = find_data(header_path, header.layout)[0] if path == header_path else path
+    reader = None if path != header_path else _own_format(data_path)
+    if reader is not None:
+        return reader(data_path, size, bands, key)
+    layout, cut = checked(data_path, header.layout)
+    check(layout.shape, layout.dtype.kind, size, bands, data_path.name)
     names = dict(enumerate(" ".join(word.split()) for word in fields.get("class names", "").split(",") if word.strip()))
-    return Raster(array=map_array(data_path, header), names=names, no_data=header.ignore)
+    return Raster(
+        array=np.asarray(map_array(data_path, layout)),
+        names=names,
+        no_data=header.ignore,
+        georeference=header.georeference,
+        remarks=cut,
+    )
+
+
+def _own_format(path: Path) -> Reader | None:
+    """Who reads the data file of a header that has a mark of its own."""
+    return raster_reader(path.read_bytes()[:_MARK], path) if container(path) else None
+
+
+def read_other_labels(path: Path, size: Size, bands: int | None, key: str | None) -> Raster:
+    """An image of one band in any format of cubes that has no other reader here."""
+    form = format_of(path)
+    assert form is not None
+    stored = form.stored(path, Reading(key=key))
+    try:
+        check(stored.array.shape, stored.array.dtype.kind, size, bands, path.name)
+        array = np.asarray(stored.array[...])
+    finally:
+        if stored.close is not None:
+            stored.close()
+    return Raster(array=array, no_data=stored.no_data[0] if stored.no_data else None, georeference=stored.georeference)
 
 
 def _choose(shapes: Mapping[str, tuple[tuple[int, ...], str]], key: str | None, size: Size, path: Path) -> str:

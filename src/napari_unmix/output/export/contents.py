@@ -35,7 +35,7 @@ class Image:
     names : (K,) names of the bands: places on the spectral axis, or endmembers
     valid : (H, W) pixels with data
     axis : where the bands lie on the spectral axis, None for maps
-    fwhm : (K,) nm, or None
+    fwhm : (K,) full widths in the unit of the axis, or None
     good_bands : (K,)
     classes : names of the classes from 0, of an image of classes
     """
@@ -116,7 +116,7 @@ def of_cube(cube: Cube) -> Contents:
         names=tuple(f"{value:g} {axis.unit}" if axis.unit else f"band {value:g}" for value in axis.values),
         valid=cube.valid_pixels,
         axis=axis,
-        fwhm=cube.fwhm,
+        fwhm=_widths(cube.fwhm, axis),
         good_bands=cube.good_bands,
     )
     return Contents(
@@ -126,6 +126,14 @@ def of_cube(cube: Cube) -> Contents:
         georeference=cube.georeference,
         description=f"{cube.name}, written by napari-unmix",
     )
+
+
+def _widths(fwhm: FloatArray | None, axis: SpectralAxis) -> FloatArray | None:
+    """Full widths of nm in the unit of the axis: |dν| = ν/λ · |dλ|, of energies and frequencies alike."""
+    nanometres = axis.nanometres
+    if fwhm is None or nanometres is None:
+        return None
+    return np.asarray(fwhm) if axis.kind == "wavelength" else np.asarray(fwhm * axis.values / nanometres)
 
 
 def of_result(cube: Cube, result: Unmixing) -> Contents:

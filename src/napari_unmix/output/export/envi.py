@@ -79,7 +79,7 @@ def header_fields(image: Image, contents: Contents, interleave: str) -> dict[str
     fields["data ignore value"] = "NaN"
     if image.axis is not None and image.axis.unit:
         fields |= {"wavelength units": ENVI_UNITS[image.axis.kind], "wavelength": _listed(image.axis.values)}
-        if image.fwhm is not None and image.axis.kind == "wavelength":
+        if image.fwhm is not None:
             fields["fwhm"] = _listed(image.fwhm)
     if image.good_bands is not None and not image.good_bands.all():
         fields["bbl"] = image.good_bands.astype(int).tolist()

@@ -50,7 +50,7 @@ def band_items(image: Image) -> Iterator[Items]:
                 "wavelength": repr(float(image.axis.values[band])),
                 "wavelength_units": ENVI_UNITS[image.axis.kind],
             }
-            if image.fwhm is not None and image.axis.kind == "wavelength":
+            if image.fwhm is not None:
                 items["fwhm"] = repr(float(image.fwhm[band]))
         if image.good_bands is not None and not image.good_bands.all():
             items["bbl"] = str(int(image.good_bands[band]))

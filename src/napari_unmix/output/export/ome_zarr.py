@@ -86,8 +86,8 @@ def lists_of(image: Image) -> dict[str, Any]:
     if image.axis is not None and image.axis.unit:
         name, unit = LISTS[image.axis.kind]
         found |= {name: [float(value) for value in image.axis.values], f"{name}_units": unit}
-    if image.fwhm is not None:
-        found |= {"fwhm": [float(value) for value in image.fwhm], "fwhm_units": "nm"}
+        if image.fwhm is not None:
+            found |= {"fwhm": [float(value) for value in image.fwhm], "fwhm_units": unit}
     if image.good_bands is not None and not image.good_bands.all():
         found["good_bands"] = image.good_bands.astype(int).tolist()
     return found
