@@ -41,16 +41,15 @@ def choose_folder(folder: Any) -> None:
 
 
 def choose(*words: str) -> None:
-    """Choose an item of the menu that is open, when it is there, with the mouse."""
+    """Choose an item of the menu that is open, when it is there."""
     from qtpy.QtCore import QTimer
     from qtpy.QtWidgets import QApplication, QMenu
 
     menu = QApplication.activePopupWidget()
     if isinstance(menu, QMenu):
         item = next(action for action in menu.actions() if action.text() in words)
-        place = menu.actionGeometry(item).center()
-        QTest.mouseMove(menu, place)
-        QTest.mouseClick(menu, Qt.MouseButton.LeftButton, pos=place)
+        menu.setActiveAction(item)
+        QTest.keyClick(menu, Qt.Key.Key_Return)
     else:
         QTimer.singleShot(50, lambda: choose(*words))
 
