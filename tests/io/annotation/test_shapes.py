@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sqlite3
+import struct
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +16,16 @@ from hypothesis import strategies as st
 
 from napari_unmix.cube import Georeference, UnmixError
 from napari_unmix.io import read_annotation
-from napari_unmix.io.annotation import AnnotationReading
+from napari_unmix.io.annotation import AnnotationReading, ReadAnnotation
 from napari_unmix.io.annotation.shapes import numbers_of, pixels_of
 from napari_unmix.io.annotation.vectors import Feature, Part
 
 UTM = Georeference((20.0, 0.0, 500_000.0, 0.0, -20.0, 5_400_000.0), "EPSG:32633")
 SIZE = (6, 8)
 
-needs_geo = pytest.mark.skipif(
-    not all(importlib.util.find_spec(name) for name in ("fiona", "rasterio")), reason="the extra geo is not installed"
+needs_geo, needs_shapefile = (
+    pytest.mark.skipif(importlib.util.find_spec(name) is None, reason=f"the extra geo is not installed ({name})")
+    for name in ("rasterio", "shapefile")
 )
 
 
@@ -201,44 +205,108 @@ def test_damaged_geojson(tmp_path, text):
 # --- shapefiles, GeoPackages, napari
 
 
-SCHEMA = {"geometry": "Polygon", "properties": {"class": "str", "code": "int"}}
+PAINTED = ((2, "soil", (1, 1, 4, 3)), (5, "bark", (5, 3, 8, 6)))
 
 
-def write_geometries(path: Path, driver: str, layer: str | None = None) -> None:
-    import fiona
+def write_shapefile(path: Path) -> None:
+    import shapefile
 
-    with fiona.open(path, "w", driver=driver, crs="EPSG:32633", schema=SCHEMA, layer=layer) as file:
-        for code, name, box in ((2, "soil", (1, 1, 4, 3)), (5, "bark", (5, 3, 8, 6))):
-            geometry = {"type": "Polygon", "coordinates": [on_map(square(*box))]}
-            file.write({"geometry": geometry, "properties": {"class": name, "code": code}})
+    with shapefile.Writer(str(path)) as writer:
+        writer.field("code", "N")
+        writer.field("class", "C")
+        for code, name, box in PAINTED:
+            writer.poly([on_map(square(*box))])
+            writer.record(code, name)
+    path.with_suffix(".prj").write_text('PROJCS["WGS 84 / UTM zone 33N",AUTHORITY["EPSG","32633"]]')
 
 
-@needs_geo
-@pytest.mark.parametrize(("name", "driver"), [("a.shp", "ESRI Shapefile"), ("a.gpkg", "GPKG")])
-def test_shapefiles_and_geopackages(tmp_path, name, driver):
-    write_geometries(tmp_path / name, driver)
-    read = read_annotation(tmp_path / name, SIZE, UTM)
+def well_known(ring: list[list[float]], order: str = "<", height: int = 0) -> bytes:
+    """A polygon of one ring; with heights as ISO or as PostGIS numbers them."""
+    code = {0: 3, 1: 1003, 2: 0x80000003}[height]
+    points = [value for point in ring for value in (*point, *[7.0] * bool(height))]
+    return struct.pack(f"{order}BIII{len(points)}d", order == "<", code, 1, len(ring), *points)
+
+
+def write_geopackage(path: Path, *layers: str, order: str = "<", height: int = 0, envelope: int = 1) -> None:
+    """As QGIS writes it: what it does not need to be read is left out."""
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("CREATE TABLE gpkg_geometry_columns (table_name, column_name, geometry_type_name, srs_id, z, m)")
+        file.execute(
+            "CREATE TABLE gpkg_spatial_ref_sys (srs_name, srs_id, organization, organization_coordsys_id, definition)"
+        )
+        file.execute("INSERT INTO gpkg_spatial_ref_sys VALUES ('UTM', 32633, 'EPSG', 32633, 'PROJCS[]')")
+        for layer in layers or ("painted",):
+            quoted = layer.replace('"', '""')
+            file.execute(f'CREATE TABLE "{quoted}" (fid INTEGER PRIMARY KEY, geom BLOB, code INTEGER, class TEXT)')
+            file.execute("INSERT INTO gpkg_geometry_columns VALUES (?, 'geom', 'POLYGON', 32633, 0, 0)", (layer,))
+            for code, name, box in PAINTED:
+                binary = well_known(on_map(square(*box)), order, height)
+                head = b"GP\x00" + struct.pack("<Bi", 1 | (envelope << 1), 32633) + bytes((0, 32, 48)[envelope])
+                file.execute(f'INSERT INTO "{quoted}" (geom, code, class) VALUES (?, ?, ?)', (head + binary, code, name))
+            file.execute(f'INSERT INTO "{quoted}" (geom, code, class) VALUES (NULL, 9, NULL)')
+
+
+def check_painted(read: ReadAnnotation) -> None:
     expected = np.zeros(SIZE, int)
     expected[1:3, 1:4] = 2
     expected[3:, 5:] = 5
     np.testing.assert_array_equal(read.labels, expected)
     assert read.names == {2: "soil", 5: "bark"}
-    content = (tmp_path / name).read_bytes()
-    (tmp_path / name).write_bytes(content[: len(content) // 3])
-    with pytest.raises(UnmixError, match=r"could not be read|holds no shape"):
-        read_annotation(tmp_path / name, SIZE, UTM)
+    assert "in the cube's map coordinates, EPSG:32633" in read.remarks[0]
 
 
-@needs_geo
-def test_a_layer_of_several_is_named_and_parts_of_a_shapefile_name_it(tmp_path):
-    for layer in ("painted", "roads"):
-        write_geometries(tmp_path / "a.gpkg", "GPKG", layer)
-    with pytest.raises(UnmixError, match="holds the layers painted, roads: name one with --annotation-key NAME"):
+@needs_shapefile
+def test_shapefiles(tmp_path):
+    write_shapefile(tmp_path / "a.shp")
+    check_painted(read_annotation(tmp_path / "a.shp", SIZE, UTM))
+    with pytest.raises(UnmixError, match=r"a\.dbf belongs to a shapefile: give a\.shp"):
+        read_annotation(tmp_path / "a.dbf", SIZE, UTM)
+    content = (tmp_path / "a.shp").read_bytes()
+    (tmp_path / "a.shp").write_bytes(content[: len(content) // 2])
+    with pytest.raises(UnmixError, match=r"a\.shp holds 186 bytes of 372: copy the whole file"):
+        read_annotation(tmp_path / "a.shp", SIZE, UTM)
+
+
+@pytest.mark.parametrize("height", [0, 1, 2])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("envelope", [0, 1, 2])
+def test_geopackages(tmp_path, order, height, envelope):
+    write_geopackage(tmp_path / "a.gpkg", order=order, height=height, envelope=envelope)
+    before = (tmp_path / "a.gpkg").read_bytes()
+    check_painted(read_annotation(tmp_path / "a.gpkg", SIZE, UTM))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.gpkg"]  # no journal beside it
+    assert (tmp_path / "a.gpkg").read_bytes() == before
+
+
+def test_a_layer_of_several_is_named(tmp_path):
+    write_geopackage(tmp_path / "a.gpkg", "painted", 'odd " name')
+    with pytest.raises(UnmixError, match=r'holds the layers painted, odd " name: name one with --annotation-key NAME'):
         read_annotation(tmp_path / "a.gpkg", SIZE, UTM)
-    assert read_annotation(tmp_path / "a.gpkg", SIZE, UTM, AnnotationReading(key="roads")).labels.max() == 5
-    write_geometries(tmp_path / "b.shp", "ESRI Shapefile")
-    with pytest.raises(UnmixError, match=r"b\.dbf belongs to a shapefile: give b\.shp"):
-        read_annotation(tmp_path / "b.dbf", SIZE, UTM)
+    check_painted(read_annotation(tmp_path / "a.gpkg", SIZE, UTM, AnnotationReading(key='odd " name')))
+
+
+def test_damaged_geopackages(tmp_path):
+    write_geopackage(tmp_path / "a.gpkg")
+    content = (tmp_path / "a.gpkg").read_bytes()
+    for damaged in (
+        content[:100],
+        content[: len(content) // 2],
+        content.replace(b"GP\x00", b"XX\x00"),
+        content[:16] + bytes(4000),
+    ):
+        (tmp_path / "a.gpkg").write_bytes(damaged)
+        with pytest.raises(UnmixError, match=r"a\.gpkg (is no GeoPackage that can be read|holds)"):
+            read_annotation(tmp_path / "a.gpkg", SIZE, UTM)
+
+
+def test_a_geopackage_runs_no_query_of_its_own(tmp_path):
+    write_geopackage(tmp_path / "a.gpkg")
+    with closing(sqlite3.connect(tmp_path / "a.gpkg")) as file, file:
+        endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x AS geom FROM n"
+        file.execute(f"CREATE VIEW endless AS {endless}")
+        file.execute("UPDATE gpkg_geometry_columns SET table_name = 'endless'")
+    with pytest.raises(UnmixError, match="holds the layers none"):
+        read_annotation(tmp_path / "a.gpkg", SIZE, UTM)
 
 
 def napari_table(path: Path, shapes: list[tuple[str, list[tuple[float, ...]]]]) -> Path:

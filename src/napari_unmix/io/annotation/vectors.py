@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import struct
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +20,10 @@ _SHAPEFILE, _SQLITE = b"\x00\x00\x27\x0a", b"SQLite format 3\x00"
 _JSON_SUFFIXES = (".geojson", ".json")
 _BYTES_A_NUMBER = 4  # of text, at least: what a table may claim when it is read
 _ELLIPSE = 64  # corners
+_LONGEST_CRS = 20_000  # letters
+_DAMAGED = (
+    ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError, OverflowError, AssertionError, EOFError, struct.error,
+)  # fmt: skip
 
 Kind = Literal["area", "line", "point"]
 
@@ -59,8 +65,12 @@ Reader = Callable[[Path, str | None], Shapes]
 
 def vector_reader(start: bytes, path: Path) -> Reader | None:
     """Who reads shapes in a file that begins so, or None."""
-    if start.startswith((_SHAPEFILE, _SQLITE)):
-        return read_geometries
+    if start.startswith(_SHAPEFILE):
+        return read_shapefile
+    if start.startswith(_SQLITE):
+        from napari_unmix.io.annotation.geopackage import read_geopackage
+
+        return read_geopackage
     suffix = path.suffix.lower()
     if suffix in (".dbf", ".shx", ".prj") and path.with_suffix(".shp").is_file():
         raise UnmixError(f"{path.name} belongs to a shapefile: give {path.stem}.shp.")
@@ -75,39 +85,49 @@ def read_geojson(path: Path, key: str | None) -> Shapes:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
         listed = content if isinstance(content, list) else content.get("features", [content])
-        features = tuple(_feature(one) for one in listed)
+        features = features_of(listed)
         crs = "" if isinstance(content, list) else (content.get("crs") or {}).get("properties", {}).get("name", "")
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
+    except _DAMAGED as error:
         raise UnmixError(f"{path.name} is no GeoJSON that can be read ({_reason(error)}): export it again.") from error
-    return Shapes(tuple(feature for feature in features if feature.parts), str(crs))
+    return Shapes(features, str(crs))
 
 
-def read_geometries(path: Path, key: str | None) -> Shapes:
-    """A shapefile, or a layer of a GeoPackage, by Fiona. Raises UnmixError where it is not installed, or the file is damaged."""
+def read_shapefile(path: Path, key: str | None) -> Shapes:
+    """A shapefile with its table and coordinate system beside it, by pyshp. Raises UnmixError where it is not installed, or the file is damaged."""
     try:
-        import fiona
-        from fiona.errors import FionaError
+        import shapefile
     except ImportError as error:
         raise UnmixError(
-            f'{path.name} is read by Fiona, which is not installed: install "napari-unmix[geo]".'
+            f'{path.name} is read by pyshp, which is not installed: install "napari-unmix[geo]".'
         ) from error
-    drivers = ["ESRI Shapefile", "GPKG"]
+    check_budget(path.stat().st_size, 8, path.name)
+    _check_whole(path)
+    system = next((found for end in (".prj", ".PRJ") if (found := path.with_suffix(end)).is_file()), None)
     try:
-        layers = fiona.listlayers(path)
-        if (key is not None and key not in layers) or (key is None and len(layers) > 1):
-            raise UnmixError(
-                f"{path.name} holds the layers {', '.join(layers)[:200]}: name one with --annotation-key NAME."
-            )
-        with fiona.open(path, layer=key or layers[0], enabled_drivers=drivers) as collection:
-            features = tuple(_feature(one.__geo_interface__) for one in collection)
-            crs = collection.crs_wkt
-    except UnmixError:
-        raise
-    except (FionaError, ValueError, TypeError, KeyError, IndexError, AttributeError, UnicodeDecodeError) as error:
+        with warnings.catch_warnings(), shapefile.Reader(str(path), encodingErrors="replace") as reader:
+            warnings.simplefilter("ignore")
+            features = features_of(one.__geo_interface__ for one in reader.iterShapeRecords())
+    except (shapefile.ShapefileException, *_DAMAGED) as error:
         raise UnmixError(
             f"{path.name} could not be read ({_reason(error)}): give it with all files that belong to it."
         ) from error
-    return Shapes(tuple(feature for feature in features if feature.parts), str(crs or ""))
+    return Shapes(
+        features, "" if system is None else system.read_text(encoding="utf-8", errors="replace")[:_LONGEST_CRS]
+    )
+
+
+def _check_whole(path: Path) -> None:
+    """Raise UnmixError where a shapefile is shorter than its header says (in words of two bytes): pyshp would read a part of it."""
+    with path.open("rb") as stream:
+        declared = 2 * int.from_bytes(stream.read(28)[24:], "big")
+    held = path.stat().st_size
+    if held < declared:
+        raise UnmixError(f"{path.name} holds {held} bytes of {declared}: copy the whole file again.")
+
+
+def features_of(listed: Iterable[Mapping[str, Any]]) -> tuple[Feature, ...]:
+    """Features of GeoJSON, those without a geometry left out. Raises what a damaged one leads to."""
+    return tuple(feature for one in listed if (feature := _feature(one)).parts)
 
 
 def read_napari_shapes(path: Path, key: str | None) -> Shapes:

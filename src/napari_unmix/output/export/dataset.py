@@ -64,13 +64,10 @@ def _bands(contents: Contents) -> dict[str, Any]:
     found: dict[str, Any] = {"band": ("band", np.arange(1, axis.values.size + 1))}
     if axis.unit:
         name, unit = LISTS[axis.kind]
-        found[name.removesuffix("s")] = (
-            "band",
-            np.asarray(axis.values, np.float64),
-            {"units": unit, "long_name": axis.kind},
-        )
-    if main.fwhm is not None:
-        found["fwhm"] = ("band", np.asarray(main.fwhm, np.float64), {"units": "nm"})
+        places = np.asarray(axis.values, np.float64)
+        found[name.removesuffix("s")] = ("band", places, {"units": unit, "long_name": axis.kind})
+        if main.fwhm is not None:
+            found["fwhm"] = ("band", np.asarray(main.fwhm, np.float64), {"units": unit})
     if main.good_bands is not None:
         found["good_bands"] = ("band", main.good_bands)
     return found
