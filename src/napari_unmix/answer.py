@@ -90,6 +90,7 @@ class NoteKind(StrEnum):
     """What a note is about."""
 
     ENDMEMBERS = "endmembers"
+    NOISE = "noise"
     DOUBT = "doubt"
     NO_PURE_PIXELS = "no pure pixels"
     STROKES = "strokes"

@@ -14,8 +14,10 @@ from napari_unmix.geometry.counting import suggest_endmembers
 from napari_unmix.identifiability.assess import assess_solution
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.contract import Problem, Solution, implementation
+from napari_unmix.methods.one_material import one_material_solution
 from napari_unmix.model.threads import steps_on_one_thread
 from napari_unmix.preconditions import FEWEST_ENDMEMBERS, check_size, check_values
+from napari_unmix.rows.subspace import said_of_noise
 from napari_unmix.spec import MethodSpec
 
 _CHUNK = 50_000
@@ -29,7 +31,10 @@ def unmix(cube: Cube, spec: MethodSpec, annotation: Annotation | None = None) ->
     start = time.perf_counter()
     yield Progress("reading the pixels", 0, 1, 0.0)
     problem = yield from make_problem(cube, spec, annotation)
-    solution = yield from implementation(spec)(problem)
+    if problem.endmember_count == 1:
+        solution = one_material_solution(problem)
+    else:
+        solution = yield from implementation(spec)(problem)
     return _lift(problem, solution, _notes(problem, cube, annotation), time.perf_counter() - start)
 
 
@@ -46,18 +51,21 @@ def make_problem(cube: Cube, spec: MethodSpec, annotation: Annotation | None = N
         cube = without_ignored(cube, annotation)
     spectra = cube.pixels()
     check_values(spectra)
+    automatic = spec.endmembers == "auto"
     count = FEWEST_ENDMEMBERS if spec.endmembers == "auto" else spec.endmembers
-    most = check_size(spectra, count, spec.illumination)
-    if spec.endmembers == "auto":
+    most = check_size(spectra, count, spec.illumination, automatic=automatic)
+    if automatic:
         yield Progress("measuring the noise", 0, 1, 0.0)
         count = min(suggest_endmembers(spectra), most)
     used = annotation if spec.uses_paint else None
-    side = yield from make_side_information(cube, used, spec.side_information)
     materials = {} if used is None else _materials(used, cube)
+    if automatic and count == 1 < len(materials):  # what is painted is asked for, and the report says what the data say
+        count = min(len(materials), most)
     if len(materials) > count:
         raise UnmixError(
             f"{len(materials)} materials are painted but {count} endmembers were asked for: ask for at least {len(materials)}, or merge strokes."
         )
+    side = yield from make_side_information(cube, used, spec.side_information if count > 1 else "none")
     return Problem(cube, spectra, side.labels[cube.valid_pixels], side, materials, count, spec)
 
 
@@ -100,7 +108,7 @@ def _lift(problem: Problem[MethodSpec], solution: Solution, notes: tuple[Note, .
         reconstruction_error=np.asarray(image(_reconstruction_error(problem.spectra, solution))),
         names=problem.names,
         spec=problem.spec,
-        notes=(*solution.notes, *notes),
+        notes=(*solution.notes, *notes, *(Note(NoteKind.NOISE, said) for said in said_of_noise(problem.spectra))),
         history=solution.history,
         findings=solution.findings.model_copy(update=declared),
         regions=side.labels,
@@ -124,7 +132,7 @@ def _reconstruction_error(spectra: FloatArray, solution: Solution) -> FloatArray
 
 def _notes(problem: Problem[MethodSpec], cube: Cube, annotation: Annotation | None) -> tuple[Note, ...]:
     """What became of the annotation of the cube as it was given: in the problem, ignored pixels are invalid."""
-    statuses = problem.side.statuses if type(problem.spec).uses_paint else ()
+    statuses = problem.side.statuses if type(problem.spec).uses_paint and problem.endmember_count > 1 else ()
     said = tuple(Note(NoteKind.SIDE_INFORMATION, status) for status in statuses)
     if annotation is None:
         return said

@@ -37,8 +37,11 @@ def check_values(spectra: FloatArray) -> None:
         )
 
 
-def check_size(spectra: FloatArray, count: int, illumination: bool) -> int:
-    """Raise UnmixError where (N, B) spectra can't be unmixed into ``count`` endmembers; returns the most that they can tell apart."""
+def check_size(spectra: FloatArray, count: int, illumination: bool, *, automatic: bool = False) -> int:
+    """Raise UnmixError where (N, B) spectra can't be unmixed into ``count`` endmembers; returns the most that they can tell apart.
+
+    ``automatic``: nobody asked for a number, so one material whose brightness varies is an answer: 1.
+    """
     pixels, bands = spectra.shape
     asked = f"{count} endmembers{', the fewest,' if count == FEWEST_ENDMEMBERS else ''}"
     if bands <= count:
@@ -55,6 +58,8 @@ def check_size(spectra: FloatArray, count: int, illumination: bool) -> int:
         )
     affine, linear = directions(spectra)
     most = linear if illumination else min(affine + 1, linear + 1)
+    if most < FEWEST_ENDMEMBERS and automatic and affine > 0:
+        return 1
     if most < FEWEST_ENDMEMBERS:
         raise UnmixError(
             "All pixels hold the same spectrum (but for brightness): there is nothing to unmix in this cube."

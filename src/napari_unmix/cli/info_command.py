@@ -31,7 +31,7 @@ def describe(cube: Cube) -> dict[str, Any]:
     height, width, bands = cube.shape
     known = cube.wavelengths is not None
     pixels = cube.pixels()
-    suggested, refusal = _suggestion(pixels)
+    suggested, refusal, said = _suggestion(pixels)
     return {
         "name": cube.name,
         "source": cube.source,
@@ -45,26 +45,31 @@ def describe(cube: Cube) -> dict[str, Any]:
         "valid_pixels": int(cube.valid_pixels.sum()),
         "suggested_endmembers": suggested,
         "refusal": refusal,
+        "endmembers": said,
         "repairs": cube.repairs,
     }
 
 
-def _suggestion(pixels: FloatArray) -> tuple[int | None, str | None]:
-    """A number of endmembers, or why ``unmix`` refuses these (N, B) pixels."""
-    from napari_unmix.geometry.counting import suggest_endmembers
+def _suggestion(pixels: FloatArray) -> tuple[int | None, str | None, str]:
+    """A number of endmembers, or why ``unmix`` refuses these (N, B) pixels; and the sentence that says either."""
+    from napari_unmix.geometry.counting import one_material, suggest_endmembers
     from napari_unmix.preconditions import FEWEST_ENDMEMBERS, check_size, check_values
+    from napari_unmix.rows.subspace import said_of_noise
 
     try:
         check_values(pixels)
-        most = check_size(pixels, FEWEST_ENDMEMBERS, illumination=False)
+        most = check_size(pixels, FEWEST_ENDMEMBERS, illumination=False, automatic=True)
     except UnmixError as error:
-        return None, str(error)
-    return min(suggest_endmembers(pixels), most), None
+        return None, str(error), str(error)
+    number = min(suggest_endmembers(pixels), most)
+    why = one_material(pixels) if number == 1 else "from the signal against the noise"
+    said = (f"{number} suggested{':' if number == 1 else ','} {why}", *said_of_noise(pixels))
+    return number, None, ". ".join(sentence.removesuffix(".") for sentence in said)
 
 
 def _lines(values: dict[str, Any]) -> list[str]:
     rows, columns, bands = values["rows"], values["columns"], values["bands"]
-    nm, limits, suggested = values["wavelength_nm"], values["value_range"], values["suggested_endmembers"]
+    nm, limits = values["wavelength_nm"], values["value_range"]
     facts = {
         "cube": values["name"],
         "file": values["source"] or "none",
@@ -74,6 +79,6 @@ def _lines(values: dict[str, Any]) -> list[str]:
         "values": f"{limits[0]:.4g} to {limits[1]:.4g}" if limits else "no valid pixel",
         "good bands": f"{values['good_bands']} of {bands}",
         "valid pixels": f"{values['valid_pixels']} of {rows * columns}",
-        "endmembers": f"{suggested} suggested, from the signal against the noise" if suggested else values["refusal"],
+        "endmembers": values["endmembers"],
     }
     return [f"{name:<14}{fact}" for name, fact in facts.items()] + [f"Note: {repair}" for repair in values["repairs"]]

@@ -193,7 +193,7 @@ def summary(cube: Cube, result: Unmixing, report: Report) -> list[str]:
     height, width, bands = cube.shape
     count, width_of_names = len(result.names), max(map(len, result.names))
     lines = [
-        f"{cube.name}: {height}×{width}×{bands}, {type(result.spec).title}, {count} endmembers, {result.seconds:.1f} s",
+        f"{cube.name}: {height}×{width}×{bands}, {type(result.spec).title}, {count} endmember{'' if count == 1 else 's'}, {result.seconds:.1f} s",
         f"Reconstruction error {result.reconstruction_rmse:.3g} (root mean square)",
         "Mean abundances:",
         *(

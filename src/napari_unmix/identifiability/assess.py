@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from napari_unmix.answer import Fit, Progress, Unmixing
 from napari_unmix.cube import Cube, FloatArray
+from napari_unmix.geometry.counting import one_material
 from napari_unmix.identifiability.again.refits import BY_CHANCE, Refits, angles, moments_misfit
 from napari_unmix.identifiability.again.stages import refit
-from napari_unmix.identifiability.checks import all_checks
+from napari_unmix.identifiability.checks import all_checks, model_fits
 from napari_unmix.identifiability.errors import expected_abundance_rmse, expected_angle
 from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.identifiability.subject import Subject, gather
@@ -21,6 +22,8 @@ def assess_solution(cube: Cube, result: Unmixing) -> Fit[Report]:
     title, checks = "checking what may be claimed", list[Check]()
     yield Progress(title, 0, 0, 0.0)
     subject = gather(cube, result)
+    if subject.count == 1:
+        return _of_one(subject)
     refits = yield from refit(subject)
     registered = all_checks()
     for number, one in enumerate(registered):
@@ -36,9 +39,29 @@ def assess_solution(cube: Cube, result: Unmixing) -> Fit[Report]:
     )
 
 
+def _of_one(subject: Subject) -> Report:
+    """The report on one endmember: does it fit? All else asks for two."""
+    refits = Refits()
+    checks = tuple(
+        one.make(subject, refits)
+        if one.condition is model_fits.CONDITION
+        else one.condition.not_applicable("Not asked: one material has nothing to be told apart from.")
+        for one in all_checks()
+    )
+    what = one_material(subject.spectra)
+    return Report("not identified", f"{what[0].upper()}{what[1:]}: there is nothing to unmix.", checks)
+
+
+def _nothing_to_unmix(subject: Subject) -> str:
+    """That the spectra are one, as a clause; "" where they are not."""
+    if subject.directions > 1:
+        return ""
+    return f"{one_material(subject.spectra)}; nothing else tells its {subject.count} endmembers apart"
+
+
 def _circumstances(subject: Subject, refits: Refits) -> Circumstances:
     return Circumstances(
-        why_not=type(subject.result.spec).why_not_identifiable,
+        why_not=_nothing_to_unmix(subject) or type(subject.result.spec).why_not_identifiable,
         by_regions=subject.findings.by_regions,
         by_strokes=subject.recipe.by_strokes,
         confirmed=confirmed(subject, refits),

@@ -85,13 +85,13 @@ def _unconstrained(subject: Subject, rows: np.ndarray) -> tuple[FloatArray, Floa
     if not subject.inversion.free_light:
         edges = endmembers[:-1] - endmembers[-1]
         inverse = np.linalg.pinv(edges)
-        return (spectra - endmembers[-1]) @ inverse, subject.noise**2 * inverse.T @ inverse
+        return (spectra - endmembers[-1]) @ inverse, subject.noise_in_plane**2 * inverse.T @ inverse
     inverse = np.linalg.pinv(endmembers)
     light = np.maximum(subject.illumination[rows], 0.05 * float(np.median(subject.illumination)) + 1e-12)
     mean = subject.abundances[rows].mean(axis=0)
     # a = g / Σg, so da = (I − a 1ᵀ) dg / s.
     slope = np.eye(subject.count) - np.outer(mean, np.ones(subject.count))
-    noise = subject.noise**2 * float(np.mean(1 / light**2)) * slope @ inverse.T @ inverse @ slope.T
+    noise = subject.noise_in_plane**2 * float(np.mean(1 / light**2)) * slope @ inverse.T @ inverse @ slope.T
     return (spectra / light[:, None]) @ inverse[:, :-1], noise[:-1, :-1]
 
 
@@ -107,6 +107,6 @@ def _simulated_noise(subject: Subject) -> float:
     generator = np.random.default_rng(0)
     rows = some_rows(len(subject.spectra), generator)
     clean = mixed(subject.abundances[rows], subject.endmembers, subject.illumination[rows])
-    noisy = clean + subject.noise * generator.normal(size=clean.shape)
+    noisy = clean + subject.noise_in_plane * generator.normal(size=clean.shape)
     inverted = subject.inversion.invert(noisy, subject.endmembers).abundances
     return float(np.sqrt(np.mean((inverted - subject.abundances[rows]) ** 2)))

@@ -11,10 +11,14 @@ from napari_unmix.answer import Contribution, Findings, Recipe, Unmixing, mixed
 from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION
 from napari_unmix.cube import BoolArray, Cube, FloatArray, IntArray
 from napari_unmix.rows.inversion import Inversion
-from napari_unmix.rows.subspace import noise_level
+from napari_unmix.rows.noise import AlikeNoise, alike_noise
+from napari_unmix.rows.repeats import counted_once
+from napari_unmix.rows.subspace import eigenvalues, noise_level
 
 # Of larger scenes, painted pixels first and some of the others are read: the report has seconds, and more change no verdict.
 MOST_PIXELS = 60_000
+# The largest eigenvalue that noise alone gives, with room for its sampling error.
+_EDGE = 1.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,9 +34,10 @@ class Subject:
     illumination : (N,), one where it was not free
     regions : (N,) declared region of each pixel from 1, 0 = none
     valid : (H, W) where the N pixels are, in row-major order
-    noise : white noise level
+    noise : level of the noise in a band
     alpha : (R, P) the declared regions' Dirichlet parameters, or None where the method fits none
     contribution : (N, K) scores and (K, B_good) basis of what the fit adds to s·aM, or None
+    alike : the noise's likeness in neighbouring bands, or None where it is white
     """
 
     result: Unmixing
@@ -45,6 +50,7 @@ class Subject:
     noise: float
     alpha: FloatArray | None
     contribution: Contribution | None = None
+    alike: AlikeNoise | None = None
 
     @property
     def findings(self) -> Findings:
@@ -89,6 +95,22 @@ class Subject:
         return np.asarray(spectra - (spectra @ basis) @ basis.T), np.asarray(basis)
 
     @property
+    def noise_in_plane(self) -> float:
+        """Level of the noise in a direction that spectra have: smooth ones hold more of a noise that is alike in neighbouring bands."""
+        return self.noise if self.alike is None else self.noise * float(np.sqrt(self.alike.strongest))
+
+    @property
+    def noise_edge(self) -> float:
+        """The largest eigenvalue that noise alone may give, in noise variances (Marchenko & Pastur 1967); a repeated spectrum is one pixel."""
+        pixels, bands = len(counted_once(self.spectra)), self.spectra.shape[1]
+        return _EDGE * (1 + np.sqrt(bands / pixels)) ** 2 * (self.noise_in_plane / self.noise) ** 2
+
+    @property
+    def directions(self) -> int:
+        """In how many directions, from zero, the spectra rise over the noise."""
+        return int((eigenvalues(self.spectra) / self.noise**2 > self.noise_edge).sum())
+
+    @property
     def pixels_by_region(self) -> IntArray:
         """(R + 1,) number of pixels of each painted region; the first counts the unpainted."""
         return np.bincount(self.regions)
@@ -116,7 +138,7 @@ def gather(cube: Cube, result: Unmixing) -> Subject:
     spectra = cube.spectra[valid][:, cube.good_bands].astype(np.float64)
     endmembers = result.endmembers[:, cube.good_bands]
     light = np.ones(len(spectra)) if result.illumination is None else result.illumination[valid].astype(np.float64)
-    contribution = result.contribution
+    contribution, alike, noise = result.contribution, alike_noise(counted_once(spectra)), result.findings.noise
     return Subject(
         result=result,
         spectra=spectra,
@@ -125,9 +147,10 @@ def gather(cube: Cube, result: Unmixing) -> Subject:
         illumination=light,
         regions=regions[valid],
         valid=valid,
-        noise=result.findings.noise or noise_level(spectra, len(endmembers)),
+        noise=noise if noise and alike is None else noise_level(spectra, len(endmembers)),
         alpha=None if alpha is None or not declared else np.array(alpha),
         contribution=None if contribution is None else contribution.of(valid, cube.good_bands),
+        alike=alike,
     )
 
 

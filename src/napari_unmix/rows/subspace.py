@@ -42,12 +42,41 @@ def noise_per_band(spectra: FloatArray) -> FloatArray:
     """
     spectra = counted_once(spectra)
     alike = alike_noise(spectra)
+    return _of_its_own(spectra) if alike is None else alike.per_band
+
+
+def noise_level(spectra: FloatArray, endmembers: int = 0) -> float:
+    """White noise level s. With P endmembers the regression leaves (1 + P/B) s², which is taken off (calibrated: χ = 1 on exact models)."""
+    once = counted_once(spectra)
+    alike = alike_noise(once)
     if alike is not None:
-        return alike.per_band
-    count = len(spectra)
+        variance = float(np.mean(alike.per_band**2))
+    else:
+        variance = float(np.mean(_of_its_own(once) ** 2)) / (1 + endmembers / spectra.shape[1])
+    rounding = ROUNDING * float(np.sqrt(np.mean(spectra**2)))
+    return float(max(np.sqrt(variance), rounding, 1e-12))
+
+
+def said_of_noise(spectra: FloatArray) -> tuple[str, ...]:
+    """What to tell of the noise of (N, B) spectra beyond its level: that copies are counted once, that neighbouring bands share it."""
+    once = counted_once(spectra)
+    said = []
+    if once is not spectra:
+        times = f"Every spectrum occurs {len(spectra) / len(once):.3g} times on average"
+        said.append(f"{times} ({len(once)} different ones): counted once in the noise and in the number of endmembers.")
+    if (alike := alike_noise(once)) is not None:
+        said.append(
+            f"The noise is alike in neighbouring bands (correlation {alike.correlation:.1f}), as smoothing makes it: it was measured with that."
+        )
+    return tuple(said)
+
+
+def _of_its_own(spectra: FloatArray) -> FloatArray:
+    """(B,) standard deviation of noise that is independent from band to band."""
+    count, bands = spectra.shape
     if count > _NOISE_PIXELS:
         spectra = spectra[np.random.default_rng(0).choice(count, _NOISE_PIXELS, replace=False)]
-    scarce = float(np.clip(2 - len(spectra) / spectra.shape[1], 0, 1))  # 0 from N = 2B on, 1 below N = B
+    scarce = float(np.clip(2 - len(spectra) / bands, 0, 1))  # 0 from N = 2B on, 1 below N = B
     if scarce == 0:
         return _left_by_other_bands(spectra)
     if scarce == 1:
@@ -65,13 +94,6 @@ def _left_by_other_bands(spectra: FloatArray) -> FloatArray:
     residual = (spectra @ inverse) / np.diag(inverse)
     freedom = max(len(spectra) - bands + 1, 0.1 * len(spectra))
     return np.asarray(np.sqrt((residual**2).sum(axis=0) / freedom))
-
-
-def noise_level(spectra: FloatArray, endmembers: int = 0) -> float:
-    """White noise level s. With P endmembers the regression leaves (1 + P/B) s², which is taken off (calibrated: χ = 1 on exact models)."""
-    variance = float(np.mean(noise_per_band(spectra) ** 2))
-    rounding = ROUNDING * float(np.sqrt(np.mean(spectra**2)))
-    return float(max(np.sqrt(variance / (1 + endmembers / spectra.shape[1])), rounding, 1e-12))
 
 
 def affine_subspace(spectra: FloatArray, dimension: int) -> Subspace:

@@ -42,12 +42,12 @@ def simulate_twins(subject: Subject, refits: Refits, generator: np.random.Genera
 
 
 def _simulated(subject: Subject, rows: IntArray, generator: np.random.Generator) -> FloatArray:
-    """Spectra of the fitted abundances with fresh noise; where spectra vary more than noise, with residuals drawn from other pixels."""
+    """Spectra of the fitted abundances with fresh noise; where spectra vary more than white noise, with residuals drawn from other pixels."""
     clean = mixed(subject.abundances[rows], subject.endmembers, subject.illumination[rows])
-    fresh = subject.noise * generator.normal(size=clean.shape)
+    fresh = subject.noise_in_plane * generator.normal(size=clean.shape)
     residual = subject.spectra[rows] - clean
     freedom = max(clean.shape[1] - subject.count + 1, 1)
-    if np.mean((residual**2).sum(axis=1)) <= (_NOISE_ONLY * subject.noise) ** 2 * freedom:
+    if subject.alike is None and np.mean((residual**2).sum(axis=1)) <= (_NOISE_ONLY * subject.noise) ** 2 * freedom:
         return np.asarray(clean + fresh)
     basis = np.linalg.qr(subject.endmembers.T)[0]
     drawn = residual[generator.permutation(len(rows))]

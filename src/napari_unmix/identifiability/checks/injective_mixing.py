@@ -12,6 +12,8 @@ from napari_unmix.rows.metrics import angle_table
 # The weakest material's signal over the noise variance.
 _SIGNAL, _NO_SIGNAL = 4.0, 2.5
 _WELL_INVERTED, _BADLY_INVERTED = 0.1, 0.3
+# Two endmembers this many times a pixel's noise apart are two.
+_PIXELS_NOISE = 3.0
 _JACOBIAN, _NO_JACOBIAN = 1e-2, 1e-4
 CONDITION = Condition("injective mixing", "required", number=7, precedence=7, threshold=_WELL_INVERTED)
 
@@ -20,7 +22,7 @@ def check(subject: Subject, refits: Refits) -> Check:
     """Can two mixtures look the same?"""
     centred = subject.endmembers - subject.endmembers.mean(axis=0)
     smallest = float(np.linalg.svd(centred, compute_uv=False)[subject.count - 2])
-    error = min(subject.noise / max(smallest, 1e-300), 1e6)
+    error = min(subject.noise_in_plane / max(smallest, 1e-300), 1e6)
     signal = _weakest_signal(subject)
     status = _worse(
         "pass" if error < _WELL_INVERTED else "doubtful" if error < _BADLY_INVERTED else "fail",
@@ -48,6 +50,8 @@ def check(subject: Subject, refits: Refits) -> Check:
         level = float(jacobian) / max(smallest, 1e-300)
         status = _worse(status, "pass" if level > _JACOBIAN else "doubtful" if level > _NO_JACOBIAN else "fail")
         sentence += f" The mixing's smallest slope on the simplex is {level:.2g} of linear mixing's (0: two mixtures look the same)."
+    if (one := one_spectrum(subject, float(np.radians(table.min())), first, second)) is not None:
+        status, sentence = "fail", f"{sentence} {one[0].upper()}{one[1:]}."
     remedy = "" if status == "pass" else "Ask for one endmember fewer, or smooth the cube."
     return CONDITION.check(
         status,
@@ -56,8 +60,21 @@ def check(subject: Subject, refits: Refits) -> Check:
         remedy,
         numbers,
         limit="the weakest material hardly rises over the noise",
-        broken="two endmembers are too alike for the noise" if status == "fail" else "",
+        broken=one or ("two endmembers are too alike for the noise" if status == "fail" else ""),
     )
+
+
+def one_spectrum(subject: Subject, angle: float, first: int, second: int) -> str | None:
+    """That the two closest endmembers, ``angle`` (radians) apart, are one spectrum in different light, as a clause; None where they are two.
+
+    They are one where the spectra rise over the noise in fewer directions than there are endmembers, and the noise of a single pixel is as
+    long as the way between the two at the brightness of the weaker.
+    """
+    apart = np.sin(angle) * float(np.linalg.norm(subject.endmembers[[first, second]], axis=1).min())
+    brightness = float(np.median(subject.illumination))
+    if subject.directions >= subject.count or apart * brightness > _PIXELS_NOISE * subject.noise_in_plane:
+        return None
+    return f"{subject.named([first, second])} are one spectrum in different brightness, which noise alone tells apart"
 
 
 _ORDER: tuple[Status, ...] = ("pass", "doubtful", "fail")
@@ -70,5 +87,5 @@ def _worse(first: Status, second: Status) -> Status:
 def _weakest_signal(subject: Subject) -> float:
     """Variance over the noise's in the last direction that P endmembers need."""
     spectra = subject.inversion.from_origin(subject.spectra)
-    values = np.linalg.eigvalsh(spectra.T @ spectra / len(spectra))[::-1] / subject.noise**2
+    values = np.linalg.eigvalsh(spectra.T @ spectra / len(spectra))[::-1] / subject.noise_in_plane**2
     return float(values[subject.inversion.dimension(subject.count) - 1])

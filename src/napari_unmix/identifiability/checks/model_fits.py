@@ -7,11 +7,10 @@ import numpy as np
 from napari_unmix.identifiability.again.refits import BY_CHANCE, Refits, moments_misfit
 from napari_unmix.identifiability.report import Check, Condition, Status
 from napari_unmix.identifiability.subject import Subject
+from napari_unmix.rows.subspace import eigenvalues
 
 FITS, MISFITS = 1.04, 1.25
 CONDITION = Condition("model fits", "required", number=6, precedence=2, threshold=FITS)
-# The largest residual eigenvalue that noise alone gives, with room for its sampling error.
-_EDGE = 1.25
 # Standard errors of a product of two endmembers in the residual; 45 pairs of 10 endmembers reach 3.3 by chance once in twenty scenes.
 _SCATTERED = 4.5
 
@@ -23,6 +22,8 @@ def check(subject: Subject, refits: Refits) -> Check:
     # A value that rounds to the threshold is shown to one digit more, so that the number and its mark agree.
     shown = f"{chi:.3f}" if FITS < chi < FITS + 0.005 else f"{chi:.2f}"
     sentence = f"The residual is {shown}× the noise (up to {FITS} is noise)."
+    if subject.alike is not None:
+        sentence += f" The noise is alike in neighbouring bands (correlation {subject.alike.correlation:.1f})."
     if leading > edge and subject.linear:
         status = "doubtful" if status == "pass" else status
         sentence += (
@@ -80,8 +81,8 @@ def residual_numbers(subject: Subject) -> tuple[float, float, float]:
     freedom = max(bands - subject.count + 1, 1)
     chi = float(np.sqrt((residual**2).sum() / pixels / freedom) / subject.noise)
     left = subject.outside_signal()[0]
-    leading = float(np.linalg.eigvalsh(left.T @ left / pixels)[-1] / subject.noise**2)
-    return chi, leading, _EDGE * (1 + np.sqrt(bands / pixels)) ** 2
+    leading = float(eigenvalues(left)[0] / subject.noise**2)
+    return chi, leading, subject.noise_edge
 
 
 def strongest_product(subject: Subject) -> tuple[tuple[int, int], float]:
@@ -100,7 +101,7 @@ def strongest_product(subject: Subject) -> tuple[tuple[int, int], float]:
             shares = shares - design @ (projector @ shares)
             direction = subject.endmembers[first] * subject.endmembers[second]
             direction = direction - basis @ (basis.T @ direction)
-            scale = subject.noise * float(np.linalg.norm(shares) * np.linalg.norm(direction))
+            scale = subject.noise_in_plane * float(np.linalg.norm(shares) * np.linalg.norm(direction))
             value = abs(float(shares @ left @ direction)) / max(scale, 1e-300)
             if value > most:
                 best, most = (first, second), value
