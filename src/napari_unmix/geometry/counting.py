@@ -6,7 +6,7 @@ import numpy as np
 
 from napari_unmix.cube import FloatArray
 from napari_unmix.geometry.supported import supported_picks
-from napari_unmix.rows.noise import alike_noise
+from napari_unmix.rows.noise import alike_noise, independent_share
 from napari_unmix.rows.repeats import counted_once
 from napari_unmix.rows.subspace import ROUNDING, eigenvalues, linear_subspace, noise_level, noise_per_band
 
@@ -24,7 +24,7 @@ def suggest_endmembers(spectra: FloatArray, most: int = 12) -> int:
     Where few noise-whitened eigenvalues rise over the largest that noise alone gives (Marchenko & Pastur 1967), mixing is linear to
     the noise and their number is the answer. Otherwise spectral variability fills many directions, and materials are counted that rise over
     the noise and that several pixels support (``supported_picks``), so that a rare target counts as much as a meadow. Repeated spectra count
-    once; interpolated ones, as a smoothly enlarged image has, are not told from others: 3 or more pixels made of one may add a material.
+    once, interpolated pixels as often as they were measured.
     1 is one spectrum in varying light, or nothing but noise (see ``brightness_varies``).
     """
     spectra = counted_once(spectra)
@@ -45,7 +45,7 @@ def _over_the_noise(spectra: FloatArray) -> int:
     alike = alike_noise(spectra)
     if alike is not None:
         return alike.signals
-    count, bands = spectra.shape
+    count, bands = independent_share(spectra) * len(spectra), spectra.shape[1]
     noise = noise_per_band(spectra)
     floor = 1e-3 * np.median(noise) + ROUNDING * np.sqrt(np.mean(spectra**2)) + 1e-12
     values = eigenvalues(spectra / np.maximum(noise, floor))

@@ -13,7 +13,7 @@ from napari_unmix.cube import BoolArray, Cube, FloatArray, IntArray
 from napari_unmix.rows.inversion import Inversion
 from napari_unmix.rows.noise import AlikeNoise, alike_noise
 from napari_unmix.rows.repeats import counted_once
-from napari_unmix.rows.subspace import eigenvalues, noise_level
+from napari_unmix.rows.subspace import eigenvalues, independent_pixels, noise_level
 
 # Of larger scenes, painted pixels first and some of the others are read: the report has seconds, and more change no verdict.
 MOST_PIXELS = 60_000
@@ -102,7 +102,7 @@ class Subject:
     @property
     def noise_edge(self) -> float:
         """The largest eigenvalue that noise alone may give, in noise variances (Marchenko & Pastur 1967); a repeated spectrum is one pixel."""
-        pixels, bands = len(counted_once(self.spectra)), self.spectra.shape[1]
+        pixels, bands = independent_pixels(self.spectra), self.spectra.shape[1]
         return _EDGE * (1 + np.sqrt(bands / pixels)) ** 2 * (self.noise_in_plane / self.noise) ** 2
 
     @property

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_unmix.cube import FloatArray
-from napari_unmix.rows.noise import alike_noise, left_by_components
+from napari_unmix.rows.noise import alike_noise, independent_share, left_by_components
 from napari_unmix.rows.repeats import counted_once
 
 # Pixels that the regression of the noise reads: more change its answer by less than a per cent.
@@ -57,13 +57,23 @@ def noise_level(spectra: FloatArray, endmembers: int = 0) -> float:
     return float(max(np.sqrt(variance), rounding, 1e-12))
 
 
+def independent_pixels(spectra: FloatArray) -> float:
+    """How many pixels (N, B) spectra in raster order are worth: a copy is none, and interpolated ones count for those that were measured."""
+    once = counted_once(spectra)
+    return len(once) * independent_share(once)
+
+
 def said_of_noise(spectra: FloatArray) -> tuple[str, ...]:
-    """What to tell of the noise of (N, B) spectra beyond its level: that copies are counted once, that neighbouring bands share it."""
+    """What to tell of the noise of (N, B) spectra beyond its level: copies, interpolated pixels, neighbouring bands that share it."""
     once = counted_once(spectra)
     said = []
     if once is not spectra:
         times = f"Every spectrum occurs {len(spectra) / len(once):.3g} times on average"
         said.append(f"{times} ({len(once)} different ones): counted once in the noise and in the number of endmembers.")
+    if (share := independent_share(once)) < 1:
+        said.append(
+            f"Neighbouring pixels share their noise, as interpolation makes them: {len(once)} pixels count as {share * len(once):.0f}."
+        )
     if (alike := alike_noise(once)) is not None:
         said.append(
             f"The noise is alike in neighbouring bands (correlation {alike.correlation:.1f}), as smoothing makes it: it was measured with that."
@@ -74,25 +84,27 @@ def said_of_noise(spectra: FloatArray) -> tuple[str, ...]:
 def _of_its_own(spectra: FloatArray) -> FloatArray:
     """(B,) standard deviation of noise that is independent from band to band."""
     count, bands = spectra.shape
+    share = independent_share(spectra)
     if count > _NOISE_PIXELS:
         spectra = spectra[np.random.default_rng(0).choice(count, _NOISE_PIXELS, replace=False)]
-    scarce = float(np.clip(2 - len(spectra) / bands, 0, 1))  # 0 from N = 2B on, 1 below N = B
+        share = min(1.0, share * count / _NOISE_PIXELS)  # those of a sample lie further apart
+    scarce = float(np.clip(2 - share * len(spectra) / bands, 0, 1))  # 0 from N = 2B on, 1 below N = B
     if scarce == 0:
-        return _left_by_other_bands(spectra)
+        return _left_by_other_bands(spectra, share)
     if scarce == 1:
-        return left_by_components(spectra)
-    few, many = left_by_components(spectra), _left_by_other_bands(spectra)
+        return left_by_components(spectra, share)
+    few, many = left_by_components(spectra, share), _left_by_other_bands(spectra, share)
     return np.asarray(np.sqrt(scarce * few**2 + (1 - scarce) * many**2))
 
 
-def _left_by_other_bands(spectra: FloatArray) -> FloatArray:
+def _left_by_other_bands(spectra: FloatArray, share: float) -> FloatArray:
     """(B,) standard deviation that a regression on all other bands leaves: each residual is a column of Y R⁻¹ / diag(R⁻¹)."""
     bands = spectra.shape[1]
     gram = spectra.T @ spectra
     gram += (1e-8 * np.trace(gram) / bands + 1e-300) * np.eye(bands)
     inverse = np.linalg.inv(gram)
     residual = (spectra @ inverse) / np.diag(inverse)
-    freedom = max(len(spectra) - bands + 1, 0.1 * len(spectra))
+    freedom = max(len(spectra) - (bands - 1) / share, 0.1 * len(spectra))
     return np.asarray(np.sqrt((residual**2).sum(axis=0) / freedom))
 
 
