@@ -126,6 +126,6 @@ def test_what_a_refusal_asks_for_works(pixels: int, bands: int, rank: int, count
 
 
 def test_the_suggestion_never_asks_for_more_than_the_spectra_tell_apart() -> None:
-    two = np.linspace(0, 1, 100)[:, None] * noise(1, 30) + noise(1, 30)  # on a line: two endmembers, no noise
+    two = np.linspace(0, 1, 100)[:, None] * noise(2, 30)[1] + noise(1, 30)  # on a line: two endmembers, no noise
     problem = drain(make_problem(Cube(two.reshape(10, 10, 30)), spec_class("vca-fcls")()))
     assert problem.endmember_count == 2
