@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_unmix.geometry.counting import suggest_endmembers
+from napari_unmix.geometry.counting import brightness_varies, suggest_endmembers
 from napari_unmix.geometry.supported import missed_materials, supported_picks
 from napari_unmix.rows.metrics import angle_table
-from napari_unmix.synthetic import blind_scene, measured_spectra
+from napari_unmix.synthetic import blind_scene, measured_spectra, smooth_field
 
 
 @pytest.mark.parametrize("materials", [3, 5])
@@ -75,3 +75,63 @@ def test_a_missed_material_is_noticed_and_a_found_one_is_not() -> None:
     found = missed_materials(pixels, wrong, 0.004)
     assert found is not None
     assert np.degrees(angle_table(found.means(pixels), endmembers[4:])).min() < 2
+
+
+# --- from 0.1 to 100 pixels a band
+
+
+def smooth_scene(seed: int, shape: tuple[int, int], bands: int, count: int, noise: float = 0.01) -> np.ndarray:
+    """(H, W, B) of smooth spectra in smooth fields."""
+    generator = np.random.default_rng(seed)
+    fields = np.stack([smooth_field(shape, 3.0, generator) for _ in range(count)], axis=-1)
+    abundances = np.exp(2.5 * fields) / np.exp(2.5 * fields).sum(axis=-1, keepdims=True)
+    centres = (np.arange(count) + 0.5) / count
+    endmembers = 0.1 + np.exp(-(((np.linspace(0, 1, bands) - centres[:, None]) / 0.2) ** 2))
+    return np.asarray(abundances @ endmembers + noise * generator.normal(size=(*shape, bands)))
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+@pytest.mark.parametrize(
+    ("shape", "bands"), [((8, 9), 700), ((20, 20), 2000), ((16, 16), 256), ((15, 20), 180), ((60, 60), 40)]
+)
+def test_the_number_is_right_however_few_the_pixels_of_a_band(shape: tuple[int, int], bands: int, count: int) -> None:
+    assert suggest_endmembers(smooth_scene(count, shape, bands, count).reshape(-1, bands)) == count
+
+
+@pytest.mark.parametrize("count", [3, 4])
+@pytest.mark.parametrize(("down", "across"), [(2, 2), (3, 1), (3, 3)])
+def test_copies_add_no_material(down: int, across: int, count: int) -> None:
+    for seed in range(3):
+        cube = smooth_scene(seed, (24, 20), 40, count).repeat(down, 0).repeat(across, 1)
+        assert suggest_endmembers(cube.reshape(-1, 40)) == count
+
+
+def test_interpolated_pixels_add_no_material() -> None:
+    for seed in range(3):
+        cube = smooth_scene(seed, (24, 20), 60, 3)
+        between = np.stack([cube[:, :-1], (cube[:, :-1] + cube[:, 1:]) / 2], axis=2).reshape(24, -1, 60)
+        assert suggest_endmembers(between.reshape(-1, 60)) == 3
+
+
+def test_noise_that_neighbouring_bands_share_adds_no_material() -> None:
+    for seed in range(3):
+        white = smooth_scene(seed, (30, 30), 60, 3)
+        clean = smooth_scene(seed, (30, 30), 60, 3, noise=0.0)
+        noise = np.pad(white - clean, ((0, 0), (0, 0), (2, 2)), mode="edge")
+        cube = clean + sum(noise[..., k : k + 60] for k in range(5)) / 5
+        assert suggest_endmembers(cube.reshape(-1, 60)) == 3
+
+
+# --- one
+
+
+@pytest.mark.parametrize(("pixels", "bands"), [(60, 400), (300, 200), (900, 60), (5000, 30)])
+def test_one_spectrum_in_varying_light_is_one_and_a_few_pixels_of_another_make_two(pixels: int, bands: int) -> None:
+    generator = np.random.default_rng(0)
+    spectrum, light = 0.5 + 0.3 * np.cos(np.linspace(0, 3, bands)), np.exp(0.3 * generator.normal(size=(pixels, 1)))
+    spectra = light * spectrum + 0.01 * generator.normal(size=(pixels, bands))
+    assert suggest_endmembers(spectra) == 1
+    assert brightness_varies(spectra)
+    assert not brightness_varies(spectra - (light - 1) * spectrum)
+    spectra[:8] = spectrum[::-1] + 0.01 * generator.normal(size=(8, bands))
+    assert suggest_endmembers(spectra) == 2

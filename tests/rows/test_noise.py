@@ -90,9 +90,7 @@ def test_noise_that_is_alike_in_neighbouring_bands_is_measured(
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("order", [lambda rows: rows, np.random.default_rng(0).permutation, lambda rows: rows[::3]])
-def test_white_noise_and_variability_are_not_taken_for_it(
-    kind: str, order: Callable[[np.ndarray], np.ndarray]
-) -> None:
+def test_white_noise_and_variability_are_not_taken_for_it(kind: str, order: Callable[[np.ndarray], np.ndarray]) -> None:
     for seed in range(3):
         scene = blind_scene(seed, materials=4, pure=True, kind=kind, decibels=20 + 10 * seed, size=30)  # type: ignore[arg-type]
         spectra = order(scene.cube.pixels())
@@ -128,4 +126,6 @@ def test_interpolated_pixels_count_for_those_that_were_measured() -> None:
     assert 0.2 < independent_share(large) < 0.3
     # Half of the pixels are means of two, and a quarter of them of four: 9/16 of the variance is left.
     np.testing.assert_allclose(noise_level(large, 3), 0.75 * 0.02, rtol=0.1)
-    assert said_of_noise(large)[0].startswith("Neighbouring pixels share their noise, as interpolation makes them: 3000 ")
+    assert said_of_noise(large)[0].startswith(
+        "Neighbouring pixels share their noise, as interpolation makes them: 3000 "
+    )

@@ -58,7 +58,7 @@ def _over_the_noise(spectra: FloatArray) -> int:
 
 
 def brightness_varies(spectra: FloatArray) -> bool:
-    """Whether (N, B) pixels of one spectrum differ in its amount by more than noise: in light, or in thickness; else they are one spectrum and noise."""
+    """Whether (N, B) pixels of one spectrum differ in its amount by more than noise; else they are one spectrum and noise."""
     spectra = counted_once(spectra)
     amounts = linear_subspace(spectra, 1).scores(spectra)[:, 0]
     by_chance = 1 + _VARIES * np.sqrt(2 / max(len(amounts) - 1, 1))
@@ -67,4 +67,8 @@ def brightness_varies(spectra: FloatArray) -> bool:
 
 def one_material(spectra: FloatArray) -> str:
     """What (N, B) pixels of one spectrum are, as a clause."""
-    return "one material, its brightness varies" if brightness_varies(spectra) else "one spectrum, and nothing but noise varies"
+    return (
+        "one material, its brightness varies"
+        if brightness_varies(spectra)
+        else "one spectrum, and nothing but noise varies"
+    )

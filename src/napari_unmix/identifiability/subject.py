@@ -103,7 +103,7 @@ class Subject:
     def noise_edge(self) -> float:
         """The largest eigenvalue that noise alone may give, in noise variances (Marchenko & Pastur 1967); a repeated spectrum is one pixel."""
         pixels, bands = independent_pixels(self.spectra), self.spectra.shape[1]
-        return _EDGE * (1 + np.sqrt(bands / pixels)) ** 2 * (self.noise_in_plane / self.noise) ** 2
+        return _EDGE * float(1 + np.sqrt(bands / pixels)) ** 2 * (self.noise_in_plane / self.noise) ** 2
 
     @property
     def directions(self) -> int:

@@ -21,7 +21,9 @@ def left_by_components(spectra: FloatArray, share: float = 1.0) -> FloatArray:
     ``share`` of the pixels are independent.
     """
     count, bands = spectra.shape
-    components = max(1, min(_COMPONENTS, max(count // 4, min(_FEWEST_COMPONENTS, count // 2)), bands - -(-bands // _FOLDS)))
+    components = max(
+        1, min(_COMPONENTS, max(count // 4, min(_FEWEST_COMPONENTS, count // 2)), bands - -(-bands // _FOLDS))
+    )
     found, least = np.ones(bands), 1e-9 * float(np.sqrt(np.mean(spectra**2))) + 1e-300
     for _ in range(_PASSES):
         weighted = spectra / np.maximum(found, 1e-3 * np.median(found) + least)

@@ -12,8 +12,8 @@ from napari_unmix.rows.metrics import angle_table
 # The weakest material's signal over the noise variance.
 _SIGNAL, _NO_SIGNAL = 4.0, 2.5
 _WELL_INVERTED, _BADLY_INVERTED = 0.1, 0.3
-# Two endmembers this many times a pixel's noise apart are two.
-_PIXELS_NOISE = 3.0
+# Two endmembers this many times a pixel's noise apart, or this angle (radians), are two.
+_PIXELS_NOISE, _TWO_SPECTRA = 3.0, np.radians(5.0)
 _JACOBIAN, _NO_JACOBIAN = 1e-2, 1e-4
 CONDITION = Condition("injective mixing", "required", number=7, precedence=7, threshold=_WELL_INVERTED)
 
@@ -67,12 +67,14 @@ def check(subject: Subject, refits: Refits) -> Check:
 def one_spectrum(subject: Subject, angle: float, first: int, second: int) -> str | None:
     """That the two closest endmembers, ``angle`` (radians) apart, are one spectrum in different light, as a clause; None where they are two.
 
-    They are one where the spectra rise over the noise in fewer directions than there are endmembers, and the noise of a single pixel is as
-    long as the way between the two at the brightness of the weaker.
+    They are one where the spectra rise over the noise in fewer directions than there are endmembers, the two have nearly the same direction,
+    and the noise of a single pixel is about as long as the way between them at the brightness of the weaker.
     """
     apart = np.sin(angle) * float(np.linalg.norm(subject.endmembers[[first, second]], axis=1).min())
     brightness = float(np.median(subject.illumination))
-    if subject.directions >= subject.count or apart * brightness > _PIXELS_NOISE * subject.noise_in_plane:
+    if angle > _TWO_SPECTRA or apart * brightness > _PIXELS_NOISE * subject.noise_in_plane:
+        return None
+    if subject.directions >= subject.count:
         return None
     return f"{subject.named([first, second])} are one spectrum in different brightness, which noise alone tells apart"
 
