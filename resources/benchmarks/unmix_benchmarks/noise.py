@@ -1,13 +1,14 @@
 """The noise found over the true one, and the number of materials, from 0.1 to 100 pixels a band; copies, interpolation, smoothing.
 
-Every scene is a linear mixture of measured spectra in smooth fields or independent pixels, of 2 to 6 materials, with white noise or noise of its own in
-every band. The 200 scenes over N/B are spread evenly in its logarithm, so a line has as many as its width.
+Every scene is a linear mixture of 2 to 6 measured spectra in smooth fields or independent pixels, with white noise or noise of its own in every band.
+The 200 scenes over N/B are spread evenly in its logarithm, so a line has as many as its width.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -52,7 +53,7 @@ def _over_ratios(scenes: int) -> Iterator[Scene]:
         generator = np.random.default_rng(300_000 + seed)
         ratio = 10 ** (-1 + 3 * (seed + generator.uniform()) / scenes)
         shape, bands = _size(ratio, generator)
-        case = next(f"N/B {low:g}–{high:g}" for low, high in zip(_BINS, _BINS[1:], strict=False) if ratio <= high)
+        case = next(f"N/B {low:g}–{high:g}" for low, high in pairwise(_BINS) if ratio <= high)
         yield _scored(case, seed, shape, bands, generator, _as_it_is, _as_it_is)
 
 

@@ -65,9 +65,10 @@ def independent_share(spectra: FloatArray) -> float:
     basis = leading_scores(sample.T, min(_MOST_SIGNALS, sample.shape[1] // 2))
     left = sample - (sample @ basis) @ basis.T
     left /= np.maximum(left.std(axis=0), 1e-300)
-    follows = [float(np.mean(left[lag:] * left[:-lag])) for lag in range(1, _REACH + 1)]
-    if follows[0] < _INTERPOLATED or float(np.mean(left[:, 1:] * left[:, :-1])) > _NOT_ALIKE:
+    in_bands, in_place = _neighbours(left)
+    if in_place < _INTERPOLATED or in_bands > _NOT_ALIKE:
         return 1.0
+    follows = [float(np.mean(left[lag:] * left[:-lag])) for lag in range(1, _REACH + 1)]
     return 1 / (1 + 2 * float(np.sum(np.square(follows)))) ** 2
 
 
@@ -119,7 +120,8 @@ def alike_noise(spectra: FloatArray) -> AlikeNoise | None:
             return None
         left = weighted - (weighted @ basis[:, :signals]) @ basis[:, :signals].T
         noise = left.std(axis=0)
-        if (correlation := _alike(left, noise)) is None:
+        correlation, in_place = _neighbours(left / np.maximum(noise, 1e-300))
+        if correlation < _ALIKE or abs(in_place) > _IN_PLACE:
             return None
         scale = scale * np.maximum(noise, 1e-3 * np.median(noise) + 1e-300)
     level = values[signals : signals + _LEVEL_OF]
@@ -131,12 +133,9 @@ def alike_noise(spectra: FloatArray) -> AlikeNoise | None:
     return AlikeNoise(scale * np.sqrt(whole / taken), correlation, float(level[0]) * len(scale) / whole, signals)
 
 
-def _alike(left: FloatArray, noise: FloatArray) -> float | None:
-    """Correlation of neighbouring bands in what is left (N, B) beside the signal; None where it is small, or neighbouring pixels are alike too."""
-    unit = left / np.maximum(noise, 1e-300)
-    correlation = float(np.mean(unit[:, 1:] * unit[:, :-1]))
-    in_place = abs(float(np.mean(unit[1:] * unit[:-1])))
-    return None if correlation < _ALIKE or in_place > _IN_PLACE else correlation
+def _neighbours(left: FloatArray) -> tuple[float, float]:
+    """Correlation of neighbouring bands, and of neighbouring pixels, in what is left (N, B) beside the signal, each band of variance 1."""
+    return float(np.mean(left[:, 1:] * left[:, :-1])), float(np.mean(left[1:] * left[:-1]))
 
 
 def _leading_components(spectra: FloatArray) -> tuple[FloatArray, FloatArray]:
