@@ -132,11 +132,11 @@ def test_packed_numbers(tmp_path, spectra):
         file["cube"].attrs.update(
             {"scale_factor": 0.0002, "add_offset": -0.1, "_FillValue": np.int16(-32768), "valid_max": np.int16(8000)}
         )
-    cube = read_cube(tmp_path / "a.nc")
+    cube = read_cube(tmp_path / "a.nc", bands_axis="last", repair="none")
     assert (~cube.valid_pixels).nonzero()[0].tolist() == [2, 3]
     np.testing.assert_allclose(cube.spectra[cube.valid_pixels], spectra[cube.valid_pixels], atol=1.1e-4)
     assert "scale_factor 0.0002 and add_offset -0.1 were applied (--scale 1 leaves the stored numbers)" in cube.repairs
-    assert read_cube(tmp_path / "a.nc", scale=1).spectra[0, 0, 0] == stored[0, 0, 0]
+    assert read_cube(tmp_path / "a.nc", scale=1, bands_axis="last", repair="none").spectra[0, 0, 0] == stored[0, 0, 0]
     assert read_cube(tmp_path / "a.nc", no_data="none").valid_pixels.all()
 
 
@@ -173,7 +173,7 @@ def test_a_key_leads_inside_and_a_choice_is_said(tmp_path, spectra):
         in cube.repairs
     )
     for key in ("two/other", "other", "/two/other"):
-        np.testing.assert_array_equal(read_cube(tmp_path / "a.h5", key=key).spectra, spectra[:4] + 1)
+        np.testing.assert_array_equal(read_cube(tmp_path / "a.h5", key=key, bands_axis="last").spectra, spectra[:4] + 1)
     with pytest.raises(UnmixError, match=r"a\.h5 has no array 'three', it holds one/cube 6×5×8, .*: name one of these"):
         read_cube(tmp_path / "a.h5", key="three")
 
