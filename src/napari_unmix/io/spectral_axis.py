@@ -187,7 +187,7 @@ def _own_axis(cube: Variable) -> Spectral | None:
         if axis.values is not None and is_spectral(axis.name, axis.unit):
             return Spectral(place, axis.values.tolist(), _spelled(axis.name, axis.unit))
     for place, axis in described:  # "channel" in nm is spectral, "x" in nm is not
-        if axis.values is not None and names_bands(axis.name) and _UNIT.fullmatch(axis.unit.strip()):
+        if axis.values is not None and names_bands(axis.name) and (is_unit(axis.unit) or axis.unit == "m"):
             return Spectral(place, axis.values.tolist(), axis.unit)
     return None
 
