@@ -24,7 +24,7 @@ class UnmixError(ValueError):
 
 AxisKind = Literal["wavelength", "wavenumber", "Raman shift", "energy", "frequency", "index"]
 # How each kind of spectral axis is written: the unit that its values are in, and the name of its column in a table.
-_UNITS = {
+_UNITS: dict[AxisKind, str] = {
     "wavelength": "nm",
     "wavenumber": "cm⁻¹",
     "Raman shift": "cm⁻¹",
@@ -32,7 +32,7 @@ _UNITS = {
     "frequency": "THz",
     "index": "",
 }
-_COLUMNS = {
+_COLUMNS: dict[AxisKind, str] = {
     "wavelength": "wavelength_nm",
     "wavenumber": "wavenumber_cm-1",
     "Raman shift": "raman_shift_cm-1",
@@ -40,6 +40,18 @@ _COLUMNS = {
     "frequency": "frequency_THz",
     "index": "band",
 }
+
+
+_COARSE = 20.0  # an axis that spans less is written with decimals
+_TO_NANOMETRES = {
+    "wavenumber": 1e7,
+    "energy": 1239.841984,
+    "frequency": 299_792.458,
+}  # over the value; h·c in eV·nm, c in nm·THz
+_OPTICAL_EV = (
+    0.01,
+    12.4,
+)  # 124 µm to 100 nm: photons of other energies are seen by other instruments than imaging spectrometers
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +75,29 @@ class SpectralAxis:
     def column(self) -> str:
         """The name of its column in a table: wavelength_nm, wavenumber_cm-1, band."""
         return _COLUMNS[self.kind]
+
+    @property
+    def span(self) -> str:
+        """From where to where, for people: 400–1000 nm; empty for numbered bands."""
+        low, high = float(self.values.min()), float(self.values.max())
+        digits = 0 if high - low >= _COARSE else 3
+        return f"{low:.{digits}f}–{high:.{digits}f} {self.unit}" if self.unit else ""
+
+    @property
+    def nanometres(self) -> FloatArray | None:
+        """(B,) the wavelengths of light in nm; None where the axis is none of light: a shift, an energy beyond optics, numbers."""
+        if self.kind == "wavelength":
+            return self.values
+        if self.kind == "energy" and not ((self.values > _OPTICAL_EV[0]) & (self.values < _OPTICAL_EV[1])).all():
+            return None
+        factor = _TO_NANOMETRES.get(self.kind)
+        return None if factor is None else factor / self.values
+
+
+def axis_of(column: str, values: FloatArray) -> SpectralAxis:
+    """The axis of a table's first column; of a name that is none of ours, numbered bands."""
+    kinds = {name: kind for kind, name in _COLUMNS.items()}
+    return SpectralAxis(kinds.get(column, "index"), values)
 
 
 @dataclass(frozen=True)
@@ -184,9 +219,8 @@ class Cube:
 
     def __repr__(self) -> str:
         height, width, bands = self.shape
-        axis = self.spectral_axis
-        low_high = f" ({axis.values.min():.0f}–{axis.values.max():.0f} {axis.unit})" if axis.unit else ""
-        return f"Cube {self.name!r}, {height}×{width} pixels, {bands} bands{low_high}"
+        span = self.spectral_axis.span
+        return f"Cube {self.name!r}, {height}×{width} pixels, {bands} bands{f' ({span})' if span else ''}"
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_unmix.cube import UnmixError
-from napari_unmix.io import read_cube
+from napari_unmix.io import can_read, read_cube
 
 CODES = {"u1": 1, "i2": 2, "i4": 3, "f4": 4, "f8": 5, "u2": 12, "u4": 13, "i8": 14, "u8": 15}
 AXES = {"bsq": (2, 0, 1), "bil": (0, 2, 1), "bip": (0, 1, 2)}
@@ -104,11 +104,78 @@ def test_header_without_data_file(write_envi, small, tmp_path):
         read_cube(header)
 
 
-def test_truncated_data_file_names_both_sizes(write_envi, small, tmp_path):
-    header = write_envi(small)
-    (tmp_path / "scene.img").write_bytes(small.tobytes()[:-1])
-    with pytest.raises(UnmixError, match=r"holds 119 bytes but its header's 4 lines × 3 samples × 5 bands.* need 120"):
+def test_a_file_of_less_than_a_line_names_both_sizes(write_envi, small, tmp_path):
+    header = write_envi(small, interleave="bil")
+    (tmp_path / "scene.img").write_bytes(small.tobytes()[:29])
+    with pytest.raises(UnmixError, match=r"holds 29 bytes but its header's 4 lines × 3 samples × 5 bands.* need 120"):
         read_cube(header)
+
+
+@pytest.mark.parametrize("interleave", ["bil", "bip"])
+def test_a_recording_that_ended_early_yields_its_whole_lines(write_envi, small, tmp_path, interleave):
+    header = write_envi(small, interleave=interleave)
+    data = tmp_path / "scene.img"
+    data.write_bytes(data.read_bytes()[: 3 * 30 + 7])
+    cube = read_cube(header)
+    np.testing.assert_array_equal(cube.spectra, small[:3])
+    assert cube.repairs == ("scene.img ends early, it holds 97 of 120 bytes: its 3 whole lines of 4 were read",)
+
+
+def test_a_bsq_recording_that_ended_early_yields_its_whole_bands_and_their_lists(write_envi, small, tmp_path):
+    listed = {"wavelength": "{400, 500, 600, 700, 800}", "wavelength_units": "nm", "fwhm": "{1,2,3,4,5}"}
+    header = write_envi(small, bbl="{1,0,1,1,1}", data_gain_values="{1,2,3,4,5}", **listed)
+    data = tmp_path / "scene.img"
+    data.write_bytes(data.read_bytes()[: 4 * 24 + 1])
+    cube = read_cube(header)
+    np.testing.assert_array_equal(cube.spectra, small[:, :, :4] * np.array([1, 2, 3, 4]))
+    assert cube.wavelengths.tolist() == [400, 500, 600, 700]
+    assert cube.fwhm.tolist() == [1, 2, 3, 4]
+    assert cube.good_bands.tolist() == [True, False, True, True]
+    assert "its 4 whole bands of 5 were read" in " ".join(cube.repairs)
+
+
+def test_a_short_file_that_another_type_would_fit_is_no_recording_that_ended_early(write_envi, small):
+    with pytest.raises(UnmixError, match=r"need 240: .* correct the header \(16-bit numbers would fit\)"):
+        read_cube(write_envi(small, data_type=4, interleave="bil"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "fits"),
+    [
+        ({"data_type": 1}, "16-bit numbers or a header offset of 60 or 10 bands would fit"),
+        ({"lines": 2, "interleave": "bil"}, "32-bit numbers or a header offset of 60 or 4 lines would fit"),
+    ],
+)
+def test_a_longer_file_is_refused_with_what_would_fit(write_envi, small, changes, fits):
+    with pytest.raises(UnmixError, match=rf"holds 120 bytes but .* end at 60: correct the header \({fits}\)"):
+        read_cube(write_envi(small, **changes))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    interleave=st.sampled_from(sorted(AXES)),
+    offset=st.integers(0, 5),
+    major=st.tuples(st.integers(0, 5), st.integers(0, 5)),
+    minor=st.tuples(st.integers(0, 5), st.integers(0, 5)),
+)
+def test_bytes_around_frames_are_skipped(interleave, offset, major, minor):
+    """Major frames are bands (bsq) or lines; minor ones lines of a band, rows of one band, or pixels."""
+    cube = (np.arange(60, dtype="<i2") * 7 - 3).reshape(4, 3, 5)
+    frames = np.ascontiguousarray(cube.transpose(AXES[interleave]))
+    content = b"o" * offset
+    for frame in frames:
+        rows = b"".join(b"m" * minor[0] + row.tobytes() + b"n" * minor[1] for row in frame)
+        content += b"M" * major[0] + rows + b"N" * major[1]
+    with tempfile.TemporaryDirectory() as folder:
+        header = Path(folder) / "scene.hdr"
+        header.with_suffix(".raw").write_bytes(content)
+        header.write_text(
+            f"ENVI\nsamples=3\nlines=4\nbands=5\nheader offset={offset}\ninterleave={interleave}\ndata type=2\nbyte order=0\n"
+            f"major frame offsets = {{{major[0]}, {major[1]}}}\nminor frame offsets = {{{minor[0]}, {minor[1]}}}\n"
+        )
+        read = read_cube(header)
+    np.testing.assert_array_equal(read.spectra, cube.astype(np.float32))
+    assert len(read.repairs) == any(major) + any(minor)
 
 
 def test_bytes_after_the_data_are_left_out(write_envi, small, tmp_path):
@@ -149,6 +216,48 @@ def test_files_are_closed_and_spy_stays_quiet(write_envi, small):
     assert (done.stdout, done.stderr) == ("[] 0\n", "")
 
 
+@pytest.mark.parametrize("suffix", [".hyspex", ".cube", ".ref", ".rad", ".cub", ".pix", ".float"])
+def test_data_of_the_headers_stem_and_exactly_its_size_are_read_whatever_their_suffix(
+    write_envi, small, tmp_path, suffix
+):
+    (tmp_path / "scene.txt").write_text("notes")
+    header = write_envi(small, name="scene" + suffix)
+    for path in (header, tmp_path / f"scene{suffix}"):
+        np.testing.assert_array_equal(read_cube(path).spectra, small)
+
+
+@pytest.mark.parametrize(
+    ("start", "kind"),
+    [
+        (b"\x89PNG\r\n\x1a\n", "PNG"),
+        (b"\xff\xd8\xff\xe0", "JPEG"),
+        (b"GIF89a", "GIF"),
+        (b"%PDF-1.4", "PDF"),
+        (b"NITF02.10", "NITF"),
+        (b"EHFA_HEADER_TAG", "ERDAS Imagine"),
+        (b"\x0e\x03\x13\x01", "HDF4"),
+        (b"\x1f\x8b\x08\x00", "gzip"),
+        (b"Rar!\x1a\x07", "RAR"),
+    ],
+)
+def test_what_has_a_mark_of_its_own_is_never_bare_numbers(write_envi, small, tmp_path, start, kind):
+    """Whatever header lies beside it, and though the size is right."""
+    header = write_envi(small)
+    data = tmp_path / "scene.img"
+    data.write_bytes(start + data.read_bytes()[len(start) :])
+    for path in (header, data):
+        with pytest.raises(UnmixError, match=kind):
+            read_cube(path)
+    assert not can_read(data)
+
+
+def test_a_text_beside_a_header_is_called_one(write_envi, small, tmp_path):
+    header = write_envi(small, name="scene.dat")
+    (tmp_path / "scene.dat").write_text("x y 400 410\n" + "1 2 0.5 0.6\n" * 40)
+    with pytest.raises(UnmixError, match=r"scene\.dat is a text, not the bare numbers of an image"):
+        read_cube(header)
+
+
 # --- what the header says about the numbers
 
 
@@ -179,6 +288,31 @@ def test_gains_that_repeat_the_scale_factor_are_applied_once(write_envi, small):
     cube = read_cube(write_envi(small, data_gain_values=gains, reflectance_scale_factor=10000))
     np.testing.assert_allclose(cube.spectra, small / 10000, rtol=1e-6)
     assert cube.repairs == ("data gain values and reflectance scale factor say the same: applied once",)
+
+
+def test_gains_to_reflectance_come_before_gains_to_radiance_and_the_scale(write_envi, small):
+    lists = {"data_reflectance_gain_values": "{2,2,2,2,2}", "data_reflectance_offset_values": "{1,1,1,1,1}"}
+    cube = read_cube(write_envi(small, **lists, data_gain_values="{5,5,5,5,5}", reflectance_scale_factor=100))
+    np.testing.assert_array_equal(cube.spectra, small * 2 + 1)
+    assert cube.repairs == (
+        "the header has gains to radiance and to reflectance: those to reflectance were applied (--scale 1: none)",
+        "gains to reflectance and the scale factor 100: only the gains were applied (--scale 100: only that)",
+        "data reflectance gain and offset values were applied",
+    )
+
+
+def test_the_map_of_the_header(write_envi, small):
+    where = "{UTM, 1.000, 1.000, 500000.0, 4000000.0, 30.0, 20.0, 33, North, WGS-84, units=Meters}"
+    found = read_cube(write_envi(small, map_info=where)).georeference
+    assert found is not None
+    assert found.transform == (30.0, 0.0, 500000.0, 0.0, -20.0, 4000000.0)
+    assert found.crs == "EPSG:32633"
+    middle = where.replace("1.000, 1.000", "1.5, 1.5")
+    named = read_cube(write_envi(small, map_info=middle, coordinate_system_string='{PROJCS["x"]}')).georeference
+    assert named is not None
+    assert named.transform[2::3] == (500000.0 - 15, 4000000.0 + 10)
+    assert named.crs == 'PROJCS["x"]'
+    assert read_cube(write_envi(small, map_info="{Arbitrary, 1, 1, 0, 0}")).georeference is None
 
 
 def test_bad_bands(write_envi, small):

@@ -18,7 +18,8 @@ from napari_unmix.cube import BoolArray, Cube, Reading, UnmixError
 from napari_unmix.io.annotation import read_annotation
 from napari_unmix.io.assemble import build_cube
 from napari_unmix.io.budget import byte_budget
-from napari_unmix.io.formats import FORMATS, SUFFIXES, format_of, titles
+from napari_unmix.io.capture import holds_cube, refusal, remarks, within
+from napari_unmix.io.formats import FORMATS, SUFFIXES, format_of
 from napari_unmix.io.stored import Stored
 from napari_unmix.reading import parse_bands, parse_repair
 
@@ -79,20 +80,24 @@ def read_as(path: str | Path, reading: Reading) -> Cube:
     """``read_cube`` with all its options in one value. Raises UnmixError."""
     path = Path(path).expanduser()
     path = path if path.name else path.resolve()  # "." has no name to call the cube by
-    with _explained(path), _opened(path, reading) as stored:
-        return build_cube(stored, path, reading, _reference)
+    if not path.exists():
+        raise UnmixError(f"There is no file {path}: check the path.")
+    with _explained(path):
+        path, found = within(path)
+        with _opened(path, reading) as stored:
+            cube = build_cube(stored, path, reading, _reference)
+    return replace(cube, repairs=(*found, *cube.repairs))
 
 
 def _stored(path: Path, reading: Reading) -> Stored:
     """What the file holds, by the format that its content shows. Raises UnmixError, OSError, MemoryError."""
-    if not path.exists():
-        raise UnmixError(f"There is no file {path}: check the path.")
     form = format_of(path)
     if form is None:
-        raise UnmixError(f"{path.name or path} is no cube that can be read: give {titles()}.")
+        raise refusal(path)
     if reading.key is not None and not form.holds_several:
         raise UnmixError(f"{path.name} holds one array, so it has no {reading.key!r}: leave the name out.")
-    return form.stored(path, reading)
+    stored = form.stored(path, reading)
+    return replace(stored, repairs=(*stored.repairs, *remarks(stored, path, reading)))
 
 
 @contextmanager
@@ -108,6 +113,8 @@ def _opened(path: Path, reading: Reading) -> Iterator[Stored]:
 
 def _reference(path: Path) -> tuple[NDArray[np.float32], BoolArray]:
     """The numbers (H, W, B) of a dark or white reference, and which of its pixels (H, W) hold data. Raises UnmixError."""
+    if not path.exists():
+        raise UnmixError(f"There is no reference {path}: check the path.")
     plain = Reading(repair="none")
     with _explained(path), _opened(path, plain) as stored:
         cube = build_cube(replace(stored, scale=1.0), path, plain)
@@ -134,6 +141,6 @@ def can_read(path: str | Path) -> bool:
         if path.suffix.lower() not in (*SUFFIXES, "") or not path.exists():
             return False
         form = format_of(path)
-        return form is not None and form.has_cube(path)
+        return holds_cube(path) if form is None else form.has_cube(path)
     except OSError:
         return False

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from napari_unmix.cube import BoolArray, Cube, Reading, UnmixError
 from napari_unmix.io.budget import readable_shape
 from napari_unmix.io.formats import SUFFIXES
+from napari_unmix.io.magnitude import in_range
 from napari_unmix.io.stored import Stored, three_axes, to_spectra
-from napari_unmix.io.wavelengths import read_wavelengths
+from napari_unmix.io.wavelengths import read_axis
 from napari_unmix.reading import chosen_bands
 
 _PLACES = ("first", "middle", "last")
@@ -35,23 +36,27 @@ def build_cube(stored: Stored, path: Path, reading: Reading | None = None, refer
     spectra, missing = to_spectra(stored, axis)
     good, valid, lost = _without_missing(spectra, missing, stored, path)
     spectra, calibrated = _calibrated(spectra, reading, reference, path)
-    nanometres, guessed = read_wavelengths(stored.wavelengths, spectra.shape[2], stored.unit)
+    places = read_axis(stored.wavelengths, spectra.shape[2], stored.unit)
     cube = Cube(
         spectra=spectra,
-        wavelengths=nanometres,
-        good_bands=good,
+        wavelengths=places.wavelengths,
+        measured_axis=places.measured,
+        fwhm=places.widths(stored.fwhm),
+        good_bands=good & places.known,
         valid_pixels=np.zeros((0, 0), bool) if valid is None else valid,
         scale=float(stored.scale),
         name=short_name(path),
         source=path,
-        repairs=(*stored.repairs, *turned, *lost, *calibrated, *guessed),
+        repairs=(*stored.repairs, *turned, *lost, *calibrated, *places.repairs),
         georeference=stored.georeference,
         reading=reading,
     )
     cube = replace(cube, good_bands=chosen_bands(cube, reading.bands))
     if not cube.valid_pixels.any():
-        raise UnmixError(f"{path.name} has no pixel with data in all of its good bands: check its no-data value.")
-    return cube
+        raise UnmixError(
+            f"{path.name} has no pixel with data in all of its good bands: check its no-data value, or give --no-data none."
+        )
+    return in_range(cube)
 
 
 def short_name(path: Path) -> str:

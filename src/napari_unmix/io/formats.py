@@ -82,6 +82,15 @@ FORMATS = (
         "read_npz",
         holds_several=True,
     ),
+    Format("ERDAS (.lan)", (".lan", ".gis"), "napari_unmix.io.erdas", "is_lan", "lan_holds_cube", "read_lan"),
+    Format(
+        "ESRI (.hdr with .bil, .bip, .bsq)",
+        (),
+        "napari_unmix.io.esri",
+        "is_esri",
+        "esri_holds_cube",
+        "read_esri",
+    ),
     Format(
         "ENVI (.hdr with its data file)",
         (".hdr",),
@@ -195,7 +204,7 @@ FORMATS = (
     ),
     Format(
         "ENVI (.hdr with its data file)",
-        (".img", ".raw", ".dat", ".bil", ".bip", ".bsq"),
+        (".img", ".raw", ".dat", ".bil", ".bip", ".bsq", ".hyspex", ".cube", ".ref", ".rad", ".cub", ".pix", ".bin"),
         "napari_unmix.io.envi",
         "is_data",
         "has_header",

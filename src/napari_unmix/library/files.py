@@ -14,15 +14,26 @@ import numpy as np
 
 from napari_unmix.cube import FloatArray, UnmixError
 from napari_unmix.io.budget import check_budget
-from napari_unmix.io.envi import LIBRARY_SUFFIXES, check_size, find_data, find_header, map_array
-from napari_unmix.io.envi_header import EnviHeader, is_envi_header, read_header
+from napari_unmix.io.envi import LIBRARY_SUFFIXES, checked, find_data, find_header
+from napari_unmix.io.envi_fields import is_envi_header
+from napari_unmix.io.envi_header import EnviHeader, read_header
+from napari_unmix.io.layout import map_array
 from napari_unmix.io.spy import envi_data_types, spectral_python
-from napari_unmix.io.wavelengths import read_wavelengths
+from napari_unmix.io.units import understood
+from napari_unmix.io.wavelengths import read_axis
 from napari_unmix.library.spectra import SpectralLibrary
 
 KNOWN = "ENVI (.sli with its .hdr), a table (.csv) with a column of wavelengths and one column a spectrum, or a run's folder"
 _TABLES = (".csv", ".txt", ".tsv")
 _HEADERS = (".hdr", *LIBRARY_SUFFIXES)
+# How ENVI spells the units of a library's axis; it knows neither shifts nor energies.
+_SPELLED = {
+    "wavelength": "Nanometers",
+    "wavenumber": "Wavenumber",
+    "Raman shift": "Raman shift (cm-1)",
+    "energy": "eV",
+    "frequency": "THz",
+}
 _NUMBERED = ("band", "bands", "band number", "index")
 
 
@@ -65,9 +76,10 @@ def write_library(library: SpectralLibrary, path: str | Path) -> tuple[Path, Pat
         "byte order": 0,
         "spectra names": [_plain(name) for name in library.names],
     }
-    if library.wavelengths is not None:
-        fields |= {"wavelength units": "Nanometers", "wavelength": library.wavelengths.tolist()}
-    if library.fwhm is not None:
+    axis = library.spectral_axis
+    if axis.unit:
+        fields |= {"wavelength units": _SPELLED[axis.kind], "wavelength": axis.values.tolist()}
+    if library.fwhm is not None and axis.kind == "wavelength":  # widths are in nm
         fields["fwhm"] = library.fwhm.tolist()
     empty = ~np.isfinite(library.spectra).any(axis=0)
     if empty.any():
@@ -88,17 +100,18 @@ def _read_envi(path: Path) -> SpectralLibrary:
     header_path = path if is_envi_header(path) else find_header(path)
     assert header_path is not None
     header = read_header(header_path, library=True)
-    data_path, found = find_data(header_path, header, LIBRARY_SUFFIXES) if path == header_path else (path, ())
-    longer = check_size(data_path, header)
-    bands = header.shape[1]
-    wavelengths, guessed = read_wavelengths(header.wavelengths, bands, header.unit)
+    data_path, found = find_data(header_path, header.layout, LIBRARY_SUFFIXES) if path == header_path else (path, ())
+    layout, cut = checked(data_path, header.layout)
+    count, bands, _ = layout.shape
+    axis = read_axis(header.wavelengths, bands, header.unit)
     return SpectralLibrary(
-        spectra=_scaled(map_array(data_path, header)[:, :, 0], header),
-        wavelengths=wavelengths,
-        names=header.names or tuple(f"spectrum {row + 1}" for row in range(header.shape[0])),
-        fwhm=_fwhm(header, wavelengths),
+        spectra=_scaled(map_array(data_path, layout)[:, :, 0], header),
+        wavelengths=axis.wavelengths,
+        names=(header.names or tuple(f"spectrum {row + 1}" for row in range(count)))[:count],
+        fwhm=axis.widths(header.fwhm),
         name=path.stem,
-        repairs=(*header.repairs, *found, *longer, *guessed),
+        repairs=(*header.repairs, *found, *cut, *axis.repairs),
+        measured_axis=axis.measured,
     )
 
 
@@ -111,16 +124,6 @@ def _scaled(stored: FloatArray, header: EnviHeader) -> FloatArray:
         spectra[:, np.asarray(header.bad_bands) == 0] = np.nan
     spectra[~np.isfinite(spectra)] = np.nan
     return np.asarray(spectra / header.scale)
-
-
-def _fwhm(header: EnviHeader, wavelengths: FloatArray | None) -> FloatArray | None:
-    """The widths in nm: in the unit of the wavelengths, whose factor is the one that these were read with."""
-    if header.fwhm is None or wavelengths is None or header.wavelengths is None or min(header.fwhm) <= 0:
-        return None
-    factors = wavelengths / np.asarray(header.wavelengths)
-    if not np.allclose(factors, factors[0]):  # wavenumbers: a width in cm⁻¹ is none in nm
-        return None
-    return np.asarray(np.asarray(header.fwhm) * factors[0])
 
 
 def _read_table(path: Path, name: str) -> SpectralLibrary:
@@ -139,15 +142,21 @@ def _read_table(path: Path, name: str) -> SpectralLibrary:
         )
     table = np.array([_numbers(row, number, len(rows[0]), path) for number, row in enumerate(rows[1:], start=2)])
     title = rows[0][0].strip().lower()
-    unit = re.sub(r"^wave(length|number)s?|[_()\[\]\s]", "", title)
-    wavelengths, guessed = (None, ()) if title in _NUMBERED else read_wavelengths(table[:, 0], len(table), unit)
+    axis = read_axis(None if title in _NUMBERED else table[:, 0], len(table), _unit(title))
     return SpectralLibrary(
         spectra=table[:, 1:].T,
-        wavelengths=wavelengths,
+        wavelengths=axis.wavelengths,
         names=tuple(title.strip() or f"spectrum {column + 1}" for column, title in enumerate(rows[0][1:])),
         name=Path(name).stem,
-        repairs=guessed,
+        repairs=axis.repairs,
+        measured_axis=axis.measured,
     )
+
+
+def _unit(title: str) -> str:
+    """What the head of the first column says of its unit."""
+    unit = understood(title)
+    return title if unit.kind else re.sub(r"^wavelengths?|[_()\[\]\s]", "", title)
 
 
 def _delimiter(line: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_unmix.cube import BoolArray, FloatArray, UnmixError
+from napari_unmix.cube import BoolArray, FloatArray, SpectralAxis, UnmixError
 from napari_unmix.io.spy import quiet, spectral_python
 
 _COVERED = 0.5  # share of a new band's response that finite values must fill
@@ -27,6 +27,7 @@ class SpectralLibrary:
     fwhm : (B,) float64, nm, full widths of the bands at half maximum, or None: they reach half way to their neighbours
     name : a short name for the user
     repairs : sentences on what was assumed or is missing
+    measured_axis : the spectral axis as it was measured, where that is not the wavelength: Raman shifts, wavenumbers, energies
     """
 
     spectra: FloatArray
@@ -35,6 +36,7 @@ class SpectralLibrary:
     fwhm: FloatArray | None = None
     name: str = "library"
     repairs: tuple[str, ...] = ()
+    measured_axis: SpectralAxis | None = None
 
     def __post_init__(self) -> None:
         spectra = np.array(self.spectra, dtype=np.float64, ndmin=2)
@@ -54,6 +56,46 @@ class SpectralLibrary:
                     f"The library {self.name} has {bands} bands: give {field} as {bands} positive numbers in nm, or none."
                 )
             object.__setattr__(self, field, values)
+        if self.measured_axis is not None and self.measured_axis.values.shape != (bands,):
+            raise UnmixError(
+                f"The library {self.name} has {bands} bands but {self.measured_axis.values.size} places on its axis: give one per band."
+            )
+
+    @property
+    def spectral_axis(self) -> SpectralAxis:
+        """Where the bands lie: as they were measured, else by wavelength in nm, else numbered from 1."""
+        if self.measured_axis is not None:
+            return self.measured_axis
+        if self.wavelengths is not None:
+            return SpectralAxis("wavelength", self.wavelengths)
+        return SpectralAxis("index", np.arange(1.0, self.spectra.shape[1] + 1))
+
+    def interpolated(self, axis: SpectralAxis) -> SpectralLibrary:
+        """The library at other places of its own kind of axis, such as Raman shifts, between its bands by straight lines; NaN beyond them.
+
+        Raises UnmixError where the kinds differ or nothing is in common.
+        """
+        own = self.spectral_axis
+        if own.kind != axis.kind:
+            raise UnmixError(
+                f"The library {self.name} lies by {own.title}, the bands asked for by {axis.title}: give a library of the same kind."
+            )
+        order = np.argsort(own.values, kind="stable")
+        places, spectra = own.values[order], self.spectra[:, order]
+        if not ((axis.values >= places[0]) & (axis.values <= places[-1])).any():
+            raise UnmixError(
+                f"The library {self.name} covers {own.span}, the bands asked for {axis.span}: give a library of the same range."
+            )
+        found = np.stack([np.interp(axis.values, places, row, left=np.nan, right=np.nan) for row in spectra])
+        said = f"{self.name} ({own.span}) was interpolated to the bands at {axis.span}"
+        return replace(
+            self,
+            spectra=found,
+            wavelengths=axis.nanometres,
+            fwhm=None,
+            repairs=(*self.repairs, said),
+            measured_axis=None if axis.kind == "wavelength" else axis,
+        )
 
     def resampled(self, wavelengths: FloatArray, fwhm: FloatArray | None = None) -> SpectralLibrary:
         """The library on other bands (nm), by the overlap of the bands' responses (SPy's ``BandResampler``).
@@ -87,6 +129,7 @@ class SpectralLibrary:
             self,
             spectra=spectra,
             wavelengths=target,
+            measured_axis=None,
             fwhm=None if fwhm is None else np.asarray(fwhm, dtype=np.float64),
             repairs=(*self.repairs, *self._missing(outside), *self._coarse(target)),
         )
