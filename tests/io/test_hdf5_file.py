@@ -173,7 +173,9 @@ def test_a_key_leads_inside_and_a_choice_is_said(tmp_path, spectra):
         in cube.repairs
     )
     for key in ("two/other", "other", "/two/other"):
-        np.testing.assert_array_equal(read_cube(tmp_path / "a.h5", key=key, bands_axis="last", repair="none").spectra, spectra[:4] + 1)
+        np.testing.assert_array_equal(
+            read_cube(tmp_path / "a.h5", key=key, bands_axis="last", repair="none").spectra, spectra[:4] + 1
+        )
     with pytest.raises(UnmixError, match=r"a\.h5 has no array 'three', it holds one/cube 6×5×8, .*: name one of these"):
         read_cube(tmp_path / "a.h5", key="three")
 
