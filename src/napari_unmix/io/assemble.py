@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_unmix.cube import BoolArray, Cube, Reading, UnmixError
 from napari_unmix.io.budget import readable_shape
 from napari_unmix.io.formats import SUFFIXES
+from napari_unmix.io.magnitude import in_range
 from napari_unmix.io.stored import Stored, three_axes, to_spectra
 from napari_unmix.io.wavelengths import read_axis
 from napari_unmix.reading import chosen_bands, repairs_wanted, takes_all
@@ -52,8 +53,10 @@ def build_cube(stored: Stored, path: Path, reading: Reading | None = None, refer
     )
     cube = _screened(cube, chosen_bands(cube, reading.bands), stored, valid)
     if not cube.valid_pixels.any():
-        raise UnmixError(f"{path.name} has no pixel with data in all of its good bands: check its no-data value.")
-    return cube
+        raise UnmixError(
+            f"{path.name} has no pixel with data in all of its good bands: check its no-data value, or give --no-data none."
+        )
+    return in_range(cube)
 
 
 def _screened(cube: Cube, chosen: BoolArray, stored: Stored, declared: BoolArray | None) -> Cube:

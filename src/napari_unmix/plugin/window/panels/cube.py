@@ -172,11 +172,11 @@ class BandsEditor(QWidget):
         if cube is self._cube:
             return
         self._cube = cube
-        numbered = cube.wavelengths is None
-        what = "Excluded bands, by number from 1" if numbered else "Excluded bands, in nm"
+        unit = cube.spectral_axis.unit
+        what = f"Excluded bands, in {unit}" if unit else "Excluded bands, by number from 1"
         say(self._say, what)
         self._line.setAccessibleName(what)
-        self._line.setPlaceholderText("103–113, 148–166" if numbered else "1350–1450, 1800–1950")
+        self._line.setPlaceholderText("1350–1450, 1800–1950" if unit in ("nm", "cm⁻¹") else "103–113, 148–166")
         self._line.setToolTip(f"{what}: ranges with commas between them. Empty: all bands take part.")
         if not says(self._line.text(), cube):  # what the user wrote stays where it says the same
             self._line.setText(excluded_text(cube))
@@ -197,15 +197,20 @@ def remarks(cube: Cube) -> str:
     return "\n".join([*lines, *where])
 
 
+def axis_text(cube: Cube) -> str:
+    """Where the bands lie: 400–1000 nm, or Raman shift 200–3200 cm⁻¹."""
+    axis = cube.spectral_axis
+    if axis.kind == "wavelength":
+        return axis.span
+    return f"{axis.kind} {axis.span}" if axis.unit else "no wavelengths: bands are numbered"
+
+
 def card(cube: Cube) -> str:
     """What was read, in two short lines."""
     height, width, bands = cube.shape
     size = f"{height}×{width} pixels, {bands} bands"
     parts = []
-    if cube.wavelengths is None:
-        parts.append("no wavelengths: bands are numbered")
-    else:
-        parts.append(f"{cube.wavelengths.min():.0f}–{cube.wavelengths.max():.0f} nm")
+    parts.append(axis_text(cube))
     if cube.acquisitions is not None:
         parts.append(f"{int(cube.acquisitions.max())} acquisitions")
     excluded = int((~cube.good_bands).sum())
