@@ -25,7 +25,6 @@ _APART = 2.5  # factor between the noise of bands that stand apart and the highe
 _MOST = 1 / 3  # of the bands: more of them are a detector of its own
 _FEW_BANDS = 10  # below, a band's own signal is not told from noise by the other bands
 _STUCK = 0.5  # of the pixels with one and the same number, where the median band has hardly any
-_SAMPLE = 6000
 _LEAST_PIXELS = 50  # below, neither noise nor a repeated number is told
 
 Missing = Callable[[slice], BoolArray]  # rows -> (rows, W, B), True where a number stands for nothing
@@ -108,13 +107,14 @@ def noisy_bands(noise: BandNoise) -> BoolArray:
     instrument, and strong noise under a strong signal is that of counting.
     """
     noisier = (noise.ratio > _NOISIER) & (noise.clarity < np.median(noise.clarity) / _NOISIER)
-    drowned = noisier & (noise.clarity < _DROWNED)
+    drowned = noisier & (noise.clarity < _DROWNED) & (noise.ratio > _APART * np.quantile(noise.ratio, 0.75))
     order = np.sort(noise.ratio)
     gaps = np.append(order[1:] / order[:-1], 1.0)
-    below = np.flatnonzero((gaps > _APART) & (order < _NOISIER))  # the last of the quiet bands
-    apart = noisier & (noise.ratio > (order[below[-1]] if below.size else np.inf))
-    if apart.sum() == 1:
-        apart &= noise.clarity < _CLEARER
+    quiet = np.flatnonzero((gaps > _APART) & (order < _NOISIER))  # the noisiest of the bands below a gap
+    apart = noise.ratio > (order[quiet[-1]] if quiet.size else np.inf)
+    single = apart.sum() == 1 and noise.clarity[apart].min() > _CLEARER
+    if not noisier[apart].any() or single or np.median(noise.clarity[apart]) > np.median(noise.clarity) / _APART:
+        return np.asarray(drowned)
     return np.asarray(drowned | apart)
 
 
