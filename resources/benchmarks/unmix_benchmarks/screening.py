@@ -1,4 +1,4 @@
-"""Faults of files and instruments, put into fresh scenes: the abundance error with the fault over that without, and whether clean scenes stay untouched."""
+"""Faults of files and instruments in fresh scenes: the abundance error with the fault over that without, and whether clean scenes stay."""
 
 from __future__ import annotations
 
@@ -129,12 +129,8 @@ def _filled(value: float, bands: slice = slice(None)) -> Fault:
 
 def _mask_of_numbers(spectra: FloatArray, generator: np.random.Generator) -> BoolArray:
     """A masked border after each band was scaled on its own."""
-    return _filled_with(spectra, generator.uniform(0, 0.2, spectra.shape[2]))
-
-
-def _filled_with(spectra: FloatArray, spectrum: FloatArray) -> BoolArray:
     data = _border(spectra)
-    spectra[~data] = spectrum
+    spectra[~data] = generator.uniform(0, 0.2, spectra.shape[2])
     return data
 
 

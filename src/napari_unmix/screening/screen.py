@@ -142,7 +142,7 @@ def _without_bad_bands(state: Screened) -> Screened:
     noisy = noisy_bands(noise)
     if not noisy.any():
         return state
-    times = f"{np.median(noise.ratio[noisy]):.2g} times the noise of the others"
+    times = f"{_about(float(np.median(noise.ratio[noisy])))} times the noise of the others"
     return _without_bands(state, _spread(noisy, state.good_bands), f"have {times} and little else")
 
 
@@ -241,6 +241,11 @@ def _named(bands: BoolArray) -> str:
     """6 bands (1–3, 58–60)."""
     count = int(bands.sum())
     return f"{count} band{'s' * (count > 1)} ({_ranges(np.flatnonzero(bands) + 1)})"
+
+
+def _about(number: float) -> str:
+    """4.2, 38, 250."""
+    return f"{number:.1f}" if number < 10 else f"{number:.0f}"
 
 
 def _lines_named(columns: BoolArray, lines: BoolArray) -> str:

@@ -22,7 +22,7 @@ _MOST = 0.02  # of a spectrum's bands: more of them are a feature of the spectru
 _LEAST_BANDS = 3
 _WIDEST, _NEARLY = 3, 0.3  # bands of one spike, and what share of it they reach
 _LARGE = 0.3  # of the pixel's signal: less does no harm in one band
-_SHARPER = 1.5  # times what the spectra of a scene bend by in a band, all but the sharpest hundredth
+_SHARPER = 1.5  # times what the spectra of a scene bend by in a band, all but the sharpest twentieth
 _LOUDER = 2.0  # times the largest difference of a pixel from its neighbours elsewhere
 _CHUNK = 2_000_000  # numbers at a time
 _SAMPLE = 1000
@@ -91,7 +91,7 @@ def usual_jumps(spectra: Float32, good_bands: BoolArray, valid_pixels: BoolArray
     apart = (here - around)[told]
     noise = 1.4826 * np.median(np.abs(apart - running_median(apart)), axis=0)
     noise = np.maximum(noise, steps(here) / 2)
-    return Usual(noise, np.quantile(np.abs(here - running_median(here)), 0.99, axis=0))
+    return Usual(noise, np.quantile(np.abs(here - running_median(here)), 0.95, axis=0))
 
 
 def jumps(here: FloatArray, around: FloatArray, usual: Usual) -> tuple[BoolArray, FloatArray]:
