@@ -35,7 +35,7 @@ def test_painted_regions_beat_vca_by_three_and_the_vae(tmp_path: Path, capsys: p
 
 
 def test_every_benchmark_is_listed() -> None:
-    assert set(benchmark_names()) == {"accuracy", "calibration", "regions", "sample", "stability"}
+    assert set(benchmark_names()) == {"accuracy", "calibration", "regions", "sample", "screening", "stability"}
 
 
 def test_benchmarks_import_no_window() -> None:

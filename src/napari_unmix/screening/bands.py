@@ -17,14 +17,14 @@ import numpy as np
 from napari_unmix.cube import BoolArray, FloatArray, IntArray
 from napari_unmix.rows.subspace import noise_per_band
 from napari_unmix.screening.blocks import row_blocks
-from napari_unmix.screening.spikes import running_median, steps
+from napari_unmix.screening.spikes import steps
 
 _NOISIER = 3.5  # than the median band: below, a band tells more than it disturbs
 _DROWNED = 4.0  # signal over noise of a band, which real noisy bands exceed
 _CLEARER = 12.0  # the same for a single band that stands apart from the others in noise
 _APART = 2.5  # factor between the noise of bands that stand apart and the highest of the others
 _MOST = 1 / 3  # of the bands: more of them are a detector of its own
-_SPIKE = 12.0  # times the usual jump of a band
+_JUMP = 1.2  # times the noise, what a number of noise jumps by beside its neighbours in band and space
 _FEW_BANDS = 10  # below, a band's own signal is not told from noise by the other bands
 _STUCK = 0.5  # of the pixels with one and the same number, where the median band has hardly any
 _LEAST_PIXELS = 50  # below, neither noise nor a repeated number is told
@@ -86,32 +86,21 @@ class BandNoise:
     clarity: FloatArray
 
 
-def band_noise(first: FloatArray, second: FloatArray) -> BandNoise | None:
-    """The noise of each band, from spectra (N, B) and those of their neighbours (N, B); None where there are too few.
+def band_noise(first: FloatArray, second: FloatArray, jumps: FloatArray) -> BandNoise | None:
+    """The noise of each band, from spectra (N, B), those of their neighbours (N, B) and their usual ``jumps`` (B,); None where there are too few.
 
-    It is what neither the other bands nor the neighbour tells: a band with a signal of its own is not noisy.
+    It is what neither the other bands nor the neighbours tell: a band with a signal of its own is not noisy, nor is one with a few spikes.
     """
-    calm = without_spikes(first, second)
-    spectra = np.vstack([first[calm], second[calm]])
+    spectra = np.vstack([first, second])
     spread = spectra.std(axis=0)
-    if len(spectra) < 2 * _LEAST_PIXELS or spectra.shape[1] < 3 or not spread.any():
+    if len(first) < _LEAST_PIXELS or spectra.shape[1] < 3 or not spread.any():
         return None
-    beside = np.sqrt(((first - second)[calm] ** 2).mean(axis=0) / 2)
+    beside = np.sqrt(((first - second) ** 2).mean(axis=0) / 2)
     if spectra.shape[1] < _FEW_BANDS and np.median(beside / np.maximum(spread, 1e-30)) > 0.5:
         return None  # neither tells
-    noise = np.maximum(
-        np.minimum(noise_per_band(spectra), beside), np.maximum(steps(spectra) / np.sqrt(12), 1e-12 * spread.max())
-    )
+    noise = np.minimum(np.minimum(noise_per_band(spectra), beside), jumps / _JUMP)
+    noise = np.maximum(noise, np.maximum(steps(spectra) / np.sqrt(12), 1e-12 * spread.max()))
     return BandNoise(noise / np.median(noise), np.sqrt(np.maximum((spread / noise) ** 2 - 1, 0)))
-
-
-def without_spikes(first: FloatArray, second: FloatArray) -> BoolArray:
-    """(N,) which of the pairs of spectra (N, B) have no number far off, unless most have: a spike is no noise of its band."""
-    apart = first - second
-    jump = np.abs(apart - running_median(apart))
-    usual = np.maximum(1.4826 * np.median(jump, axis=0), steps(first) / 2)
-    calm = np.asarray((jump <= _SPIKE * usual).all(axis=1))
-    return calm if calm.sum() > len(first) / 2 else ~np.zeros_like(calm)
 
 
 def noisy_bands(noise: BandNoise) -> BoolArray:

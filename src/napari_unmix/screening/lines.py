@@ -26,6 +26,7 @@ _SHARPER = 1.5  # times what the spectra of the scene bend by there
 _LOUDER = 3.0  # times what the column stands off by in other bands
 _FEWEST_BANDS = 10  # below, a band may stand off from those beside it
 _STRIPED = 0.05  # of the bands: a column that stands off in fewer is mended there, in more it is left out
+_OUTSHONE = 0.3  # of the square by which a column beside it stands off
 _UNEXPLAINED = 0.5  # of a stripe's size, by what the other columns hold
 _ALONG = 48  # rows that the search for stripes reads
 _BLOCK = 1_000_000  # numbers at a time
@@ -115,6 +116,13 @@ def _median_of_four(a: Float32, b: Float32, c: Float32, d: Float32) -> Float32:
     return np.asarray((low + high) / np.float32(2))
 
 
+def outshone(energy: FloatArray) -> BoolArray:
+    """(columns,) which stand off by much less than one within two columns of them: they do so from that one."""
+    padded = np.pad(energy, 2)
+    beside = np.stack([padded[k : k + energy.size] for k in (0, 1, 3, 4)])
+    return np.asarray(energy < _OUTSHONE * beside.max(axis=0))
+
+
 def is_mixture(off: FloatArray, others: FloatArray, materials: int = 12) -> bool:
     """Whether a difference of spectra (B,) lies in the span of other spectra (N, B), as one of two materials does."""
     if len(others) <= materials or off.size <= materials:
@@ -142,7 +150,7 @@ def search(some: Float32, low: Float32, high: Float32, usual: Usual) -> Elements
         return Elements(nothing, dead)
     most = max(1, int(_STRIPED * bands))
     striped = dead | jumping_elements(off, least)
-    whole = striped.sum(axis=1) > most
+    whole = (striped.sum(axis=1) > most) & ~outshone((off**2).sum(axis=1))
     for column in np.flatnonzero(whole & (dead.sum(axis=1) <= most)):
         whole[column] = not is_mixture(off[column], _some_spectra(some, ~whole))
     harmful = np.maximum(np.maximum(_LONE_NOISES / _NOISES * least, _LONE * spread), _SHARPER * usual.sharpness)

@@ -136,7 +136,10 @@ def _without_bad_bands(state: Screened) -> Screened:
         state = state.without(said, bands=constant)
     sample = sampled(state.spectra, state.valid_pixels, state.good_bands, _SAMPLE)
     state = _without_bands(state, _spread(stuck_bands(sample), state.good_bands), "hold one number in most pixels")
-    noise = band_noise(*neighbours(state.spectra, state.valid_pixels, state.good_bands, _SAMPLE // 2))
+    usual = usual_jumps(state.spectra, state.good_bands, state.valid_pixels)
+    if usual is None:
+        return state
+    noise = band_noise(*neighbours(state.spectra, state.valid_pixels, state.good_bands, _SAMPLE // 2), usual.noise)
     if noise is None:
         return state
     noisy = noisy_bands(noise)

@@ -159,9 +159,10 @@ def _suspects(spectra: Float32, bands: IntArray, valid_pixels: BoolArray) -> Int
 def _bend(spectra: Float32) -> Float32:
     """Second differences along the last axis; at both ends first differences."""
     out = np.empty_like(spectra)
-    out[..., 1:-1] = spectra[..., 1:-1] - np.float32(0.5) * (spectra[..., :-2] + spectra[..., 2:])
-    out[..., 0] = spectra[..., 0] - spectra[..., 1]
-    out[..., -1] = spectra[..., -1] - spectra[..., -2]
+    with np.errstate(over="ignore", invalid="ignore"):  # fill values, in pixels that are left out
+        out[..., 1:-1] = spectra[..., 1:-1] - np.float32(0.5) * (spectra[..., :-2] + spectra[..., 2:])
+        out[..., 0] = spectra[..., 0] - spectra[..., 1]
+        out[..., -1] = spectra[..., -1] - spectra[..., -2]
     return out
 
 
