@@ -45,7 +45,8 @@ def test_noise_and_number_hold_on_a_few_scenes(tmp_path: Path, capsys: pytest.Ca
 
 
 def test_every_benchmark_is_listed() -> None:
-    assert set(benchmark_names()) == {"accuracy", "calibration", "noise", "regions", "sample", "stability"}
+    names = {"accuracy", "calibration", "noise", "regions", "sample", "screening", "stability"}
+    assert set(benchmark_names()) == names
 
 
 def test_benchmarks_import_no_window() -> None:
