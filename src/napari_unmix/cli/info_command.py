@@ -13,7 +13,9 @@ from napari_unmix.cube import Cube, FloatArray, SpectralAxis, UnmixError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("cube", metavar="CUBE", help="ENVI header or data, MATLAB, NumPy (.npy, .npz) or Zarr")
+    parser.add_argument(
+        "cube", metavar="CUBE", help="a file or folder: ENVI, TIFF, HDF5, NetCDF, MATLAB, NumPy, Zarr and others"
+    )
     add_reading_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
 

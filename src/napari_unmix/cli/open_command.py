@@ -13,7 +13,10 @@ from napari_unmix.cube import UnmixError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument(
-        "cube", metavar="CUBE", nargs="?", help="ENVI header or data, MATLAB, NumPy (.npy, .npz) or Zarr"
+        "cube",
+        metavar="CUBE",
+        nargs="?",
+        help="a file or folder: ENVI, TIFF, HDF5, NetCDF, MATLAB, NumPy, Zarr and others",
     )
     add_reading_options(parser)
 

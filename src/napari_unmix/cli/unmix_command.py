@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "cubes",
         metavar="CUBE",
         nargs="+",
-        help="ENVI header or data, MATLAB, NumPy (.npy, .npz) or Zarr; several of the same bands are joined into one",
+        help="a file or folder: ENVI, TIFF, HDF5, NetCDF, MATLAB, NumPy, Zarr and others; several of the same bands are joined into one",
     )
     add_annotation_options(
         parser,

@@ -242,7 +242,9 @@ def write_geopackage(path: Path, *layers: str, order: str = "<", height: int = 0
             for code, name, box in PAINTED:
                 binary = well_known(on_map(square(*box)), order, height)
                 head = b"GP\x00" + struct.pack("<Bi", 1 | (envelope << 1), 32633) + bytes((0, 32, 48)[envelope])
-                file.execute(f'INSERT INTO "{quoted}" (geom, code, class) VALUES (?, ?, ?)', (head + binary, code, name))
+                file.execute(
+                    f'INSERT INTO "{quoted}" (geom, code, class) VALUES (?, ?, ?)', (head + binary, code, name)
+                )
             file.execute(f'INSERT INTO "{quoted}" (geom, code, class) VALUES (NULL, 9, NULL)')
 
 

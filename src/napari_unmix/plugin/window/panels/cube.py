@@ -7,6 +7,7 @@ from typing import Any
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_unmix.cube import Cube
+from napari_unmix.io import SUFFIXES
 from napari_unmix.output.composite import COMPOSITES, has_colours
 from napari_unmix.plugin.facts.band_ranges import excluded_text, says
 from napari_unmix.plugin.facts.remedies import in_window, names_option
@@ -16,7 +17,7 @@ from napari_unmix.plugin.window.panels.join import JoinEditor
 from napari_unmix.plugin.window.panels.reading import ReadingEditor
 from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_property, text
 
-FILES = "Hyperspectral cubes (*.hdr *.img *.raw *.dat *.bil *.bip *.bsq *.mat *.npz *.npy *.zarr);;All files (*)"
+FILES = f"Hyperspectral cubes ({' '.join(f'*{suffix}' for suffix in SUFFIXES)});;All files (*)"
 WELCOME = "1. Open a cube.\n2. Paint a few places whose mixtures differ (helps, but is not needed).\n3. Press Train."
 
 
@@ -30,7 +31,11 @@ class CubePanel(Step):
     def __init__(self, session: Session, controller: Controller) -> None:
         super().__init__(session, controller)
         self._welcome = text("welcome", WELCOME)
-        self._open = button("Open…", "Open a hyperspectral file: ENVI, MATLAB, NumPy or Zarr.", self._choose_file)
+        self._open = button(
+            "Open…",
+            "Open a hyperspectral file: ENVI, TIFF, HDF5, NetCDF, MATLAB, NumPy, Zarr and others.",
+            self._choose_file,
+        )
         self._sample = button(
             "Try the sample",
             "Open a synthetic mixture of measured spectra (5 materials, 128×128 pixels) with a first painting.",
