@@ -29,7 +29,7 @@ readings = st.builds(
     bands_axis=st.sampled_from([None, "first", "middle", "last"]),
     no_data=st.none() | st.just("none") | st.floats(allow_nan=False),
     scale=st.none() | st.floats(min_value=1e-30, max_value=1e30),
-    bands=st.sampled_from([None, "all", "1-4, 7", "400-900nm"]),
+    bands=st.sampled_from([None, "all", "1-4,7", "all,400-900nm"]),
     dark=st.none() | st.just(Path("dark.hdr")),
     white=st.none() | st.just(Path("white.hdr")),
     repair=st.sampled_from(["all", "none", *REPAIRS, ",".join(REPAIRS[:2])]),
