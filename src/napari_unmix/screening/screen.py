@@ -16,7 +16,7 @@ from napari_unmix.screening.saturation import saturated_bands
 from napari_unmix.screening.spikes import NO_SPIKES, Usual, find_spikes, usual_jumps
 
 _SAMPLE = 4000
-_FEWEST_BANDS, _FEWEST_PIXELS = 2, 16  # below, nothing is told from anything
+_FEWEST_BANDS, _FEWEST_PIXELS = 2, 20  # below, nothing is told from anything
 _MUCH = 0.1  # of the pixels: who loses more is told which band costs most
 _MOST_NAMED = 8
 _KEPT = "--repair none keeps them"
