@@ -258,6 +258,11 @@ def test_a_text_beside_a_header_is_called_one(write_envi, small, tmp_path):
         read_cube(header)
 
 
+def test_a_header_offset_that_the_file_does_not_have(write_envi, small):
+    with pytest.raises(UnmixError, match=r"need 160: .* \(a header offset of 0 would fit\)"):
+        read_cube(write_envi(small, header_offset=40))
+
+
 # --- what the header says about the numbers
 
 
