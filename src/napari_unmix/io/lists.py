@@ -52,7 +52,9 @@ def numbers(text: str, expected: int | None = None) -> Listed | None:
 
     Where a comma may be a separator or a decimal one, that reading is taken that has ``expected`` entries.
     """
-    plain = _PRINTED.sub("", _COMMENT.sub("", text)).translate(_BRACKETS).strip()
+    plain = (
+        re.sub(r"(?<=\d)\s*/\s*(?=[\d.])", ", ", _PRINTED.sub("", _COMMENT.sub("", text))).translate(_BRACKETS).strip()
+    )
     if not plain:
         return None
     found = [Listed(*_read(entries)) for entries in _readings(plain)]
