@@ -17,14 +17,15 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "napari_unmix"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 MODULES = {"scikit-image": "skimage", "pillow": "PIL"}  # where a package's module has another name
-BINDING = "PyQt6"  # imported through qtpy, which finds it
+THROUGH = {"PyQt6", "imagecodecs"}  # imported through qtpy, and through tifffile and czifile, which find them
+FORMATS = ("geo", "fits", "microscopy")  # extras of the core: libraries of file formats
 TOOLS = {"docs"}  # extras that are run, not imported
 
 
 def declared(requirements: list[str]) -> set[str]:
     """The modules of the packages that a list of requirements names."""
     names = [re.split(r"[\s\[<>=!~;]", requirement, maxsplit=1)[0] for requirement in requirements]
-    return {MODULES.get(name.lower(), name.lower()) for name in names if name != BINDING}
+    return {MODULES.get(name.lower(), name.lower()) for name in names if name not in THROUGH}
 
 
 def imported(files: Iterator[Path]) -> set[str]:
@@ -42,7 +43,19 @@ def imported(files: Iterator[Path]) -> set[str]:
 def test_the_core_imports_what_it_declares_and_declares_what_it_imports() -> None:
     plugin = SOURCE / "plugin"
     core = imported(file for file in SOURCE.rglob("*.py") if plugin not in file.parents)
-    assert core == declared(PROJECT["dependencies"])
+    extras = set().union(*(declared(PROJECT["optional-dependencies"][name]) for name in FORMATS))
+    assert core == declared(PROJECT["dependencies"]) | extras
+
+
+def test_libraries_of_formats_are_imported_where_a_file_needs_them() -> None:
+    extras = set().union(*(declared(PROJECT["optional-dependencies"][name]) for name in FORMATS))
+    for file in SOURCE.rglob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        first = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+        names = {alias.name.split(".")[0] for node in first for alias in node.names} | {
+            str(node.module).split(".")[0] for node in first if isinstance(node, ast.ImportFrom)
+        }
+        assert not names & extras, file.name
 
 
 def test_every_extra_is_imported_and_the_window_imports_no_more() -> None:

@@ -206,7 +206,7 @@ def test_zarrs_own_fill_value_counts_where_it_is_a_usual_fill(tmp_path, small):
 
 def test_a_mask_and_good_bands_beside_the_cube(tmp_path, spectra):
     group = zarr.create_group(
-        tmp_path / "a.zarr", attributes={"bbl": [1, 1, 0, 1, 1, 1, 1, 1], "wavelength": NM.tolist()}
+        tmp_path / "a.zarr", attributes={"bbl": [True, True, False] + 5 * [True], "wavelength": NM.tolist()}
     )
     group.create_array("cube", data=spectra)
     mask = np.ones((6, 5), bool)
@@ -215,8 +215,19 @@ def test_a_mask_and_good_bands_beside_the_cube(tmp_path, spectra):
     cube = read_cube(tmp_path / "a.zarr")
     np.testing.assert_array_equal(cube.valid_pixels, mask)
     assert (~cube.good_bands).nonzero()[0].tolist() == [2]
-    assert "5 of 30 pixels hold no data by the file's own mask: left out (--no-data none keeps them)" in cube.repairs
-    assert "1 of 8 bands are bad by the file's own list: left out (--bands all keeps them)" in cube.repairs
+    assert "the file's mask leaves out 5 of 30 pixels (--no-data none keeps them)" in cube.repairs
+    assert "1 of 8 bands are bad by the file's own 'bbl': left out (--bands all keeps them)" in cube.repairs
+
+
+def test_a_mask_that_marks_what_is_empty(tmp_path, spectra):
+    spectra = spectra.copy()
+    spectra[3] = 0
+    group = zarr.create_group(tmp_path / "a.zarr", attributes={"bad_bands": [3, 4], "wavelength": NM.tolist()})
+    group.create_array("cube", data=np.moveaxis(spectra, 2, 0))
+    group.create_array("mask", data=(np.arange(6) == 3)[:, None] & np.ones((6, 5), bool))
+    cube = read_cube(tmp_path / "a.zarr", repair="none")
+    assert (~cube.valid_pixels).nonzero()[0].tolist() == [3] * 5
+    assert (~cube.good_bands).nonzero()[0].tolist() == [2, 3]
 
 
 def test_groups_in_groups(tmp_path, spectra):

@@ -83,7 +83,7 @@ def find_companions(
         said.append(f"wavelengths were taken from {name!r}, the only list of {places.size} rising or falling numbers")
     valid = None
     if mask is not None and bands is not None and mask.shape == _without(array.shape, bands):
-        valid, more = _as_valid(mask, array, bands)
+        valid, more = as_valid(mask, array, bands)
         said += more
     if flags is not None and (bands is None or flags.size != array.shape[bands] or not flags.any()):
         said.append(f"the list of good bands has {flags.size} entries, {int(flags.sum())} of them good: not applied")
@@ -175,40 +175,50 @@ class _Beside:
     def good_bands(self, count: int) -> tuple[BoolArray | None, list[str]]:
         """(B,) flags from a list of zeros and ones."""
         for entry in self._entries:
-            bad = bool(_BAD.fullmatch(entry.leaf))
-            if (
-                not (bad or _GOOD.fullmatch(entry.leaf))
-                or entry.kind not in "buif"
-                or not _is_list(entry)
-                or entry.size < 2
-            ):
-                continue
-            values = self._read(entry).ravel()
-            if np.isin(values, (0, 1)).all():
-                return (values == 0) if bad else (values != 0), []
-            if bad and count and (values == np.rint(values)).all() and values.min() >= 1 and values.max() <= count:
-                flags = np.ones(count, bool)
-                flags[values.astype(int) - 1] = False
-                return flags, [f"'{entry.name}' numbers {values.size} bands from 1: left out (--bands all takes them)"]
-            return None, [f"'{entry.name}' holds other numbers than 0 and 1: not applied (--bands chooses bands)"]
+            if names_flags(entry.leaf) and entry.kind in "buif" and _is_list(entry) and entry.size >= 2:
+                return band_flags(entry.name, self._read(entry).ravel(), count)
         return None, []
 
     def mask(self, shape: tuple[int, ...]) -> tuple[BoolArray | None, list[str]]:
         """An image of two values of this name, True where it says that pixels hold data."""
         images = {_without(shape, axis) for axis in range(3)}
         for entry in self._entries:
-            inverse = bool(_INVALID.fullmatch(entry.leaf))
-            if not (inverse or _VALID.fullmatch(entry.leaf)) or entry.kind not in "buif":
+            if not names_mask(entry.leaf) or entry.kind not in "buif":
                 continue
-            if entry.shape not in images:
-                if entry.size > 1:
-                    return None, [f"'{entry.name}' is no image of the cube's size: not taken for a mask"]
-                continue
-            values = self._read(entry)
-            if np.unique(values).size > 2:
-                return None, [f"'{entry.name}' holds more than two values: not taken for a mask"]
-            return (values == 0) if inverse else (values > 0), []
+            if entry.shape in images:
+                return pixel_mask(entry.name, self._read(entry))
+            if entry.size > 1:
+                return None, [f"'{entry.name}' is no image of the cube's size: not taken for a mask"]
         return None, []
+
+
+def names_flags(leaf: str) -> bool:
+    """Whether this is what a list of good or bad bands is called."""
+    return bool(_GOOD.fullmatch(leaf) or _BAD.fullmatch(leaf))
+
+
+def names_mask(leaf: str) -> bool:
+    """Whether this is what an image of valid or of invalid pixels is called."""
+    return bool(_VALID.fullmatch(leaf) or _INVALID.fullmatch(leaf))
+
+
+def band_flags(name: str, values: NDArray[Any], count: int) -> tuple[BoolArray | None, list[str]]:
+    """(B,) True for good bands, of a list of zeros and ones, or of the numbers of bad bands from 1 where there are ``count`` bands."""
+    bad = bool(_BAD.fullmatch(name.rpartition("/")[2].lower()))
+    if np.isin(values, (0, 1)).all():
+        return (values == 0) if bad else (values != 0), []
+    if bad and count and (values == np.rint(values)).all() and values.min() >= 1 and values.max() <= count:
+        flags = np.ones(count, bool)
+        flags[values.astype(int) - 1] = False
+        return flags, [f"'{name}' numbers {values.size} bands from 1: left out (--bands all takes them)"]
+    return None, [f"'{name}' holds other numbers than 0 and 1: not applied (--bands chooses bands)"]
+
+
+def pixel_mask(name: str, values: NDArray[Any]) -> tuple[BoolArray | None, list[str]]:
+    """(rows, columns) True where an image of two values says that pixels hold data."""
+    if np.unique(values).size > 2:
+        return None, [f"'{name}' holds more than two values: not taken for a mask"]
+    return (values == 0) if _INVALID.fullmatch(name.rpartition("/")[2].lower()) else (values > 0), []
 
 
 def _is_list(entry: Entry) -> bool:
@@ -238,7 +248,7 @@ def _bands_axis(
     return None if not best else max(place for place in range(3) if votes[place] == best)
 
 
-def _as_valid(mask: BoolArray, array: NDArray[Any], axis: int) -> tuple[BoolArray | None, list[str]]:
+def as_valid(mask: BoolArray, array: NDArray[Any], axis: int) -> tuple[BoolArray | None, list[str]]:
     """The mask as valid pixels: where those that it marks are empty and the others are not, it marks what is to be left out."""
     if mask.all():
         return mask, []

@@ -212,7 +212,7 @@ FORMATS = (
     ),
 )
 
-SUFFIXES = tuple(suffix for form in FORMATS for suffix in form.suffixes)
+SUFFIXES = tuple(dict.fromkeys(suffix for form in FORMATS for suffix in form.suffixes))
 
 
 def titles() -> str:

@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_unmix.cube import BoolArray, UnmixError
 from napari_unmix.io.band_variables import cube_of_bands
 from napari_unmix.io.budget import check_array, readable_shape
+from napari_unmix.io.companions import as_valid, band_flags, names_flags, names_mask, pixel_mask
 from napari_unmix.io.conventions import meaning, numbers_of
 from napari_unmix.io.map_position import position
 from napari_unmix.io.spectral_axis import Spectral, find_spectral, find_widths, names_bands
 from napari_unmix.io.stored import Stored, three_axes
-from napari_unmix.io.tree import Guarded, Tree, Variable, attribute, numbers, plain_name
+from napari_unmix.io.tree import Guarded, Tree, Variable, numbers, plain_name
 from napari_unmix.io.units import understood
-from napari_unmix.reading import NONE
 
 _CUBES = {
     "cube",
@@ -78,9 +77,7 @@ _BESIDE |= {
     "abundances",
     "preview",
 }
-_GOOD_BANDS = ("good_wavelengths", "good_bands", "good_band", "goodbands", "bbl", "good_band_list")
-_VALID = ("valid", "valid_pixels", "valid_mask", "mask", "data_mask")
-_INVALID = ("nodata_pixels", "no_data_pixels", "invalid", "invalid_pixels", "nodata_mask")
+_SAMPLED = 16  # bands that tell whether a mask marks what is empty
 _LISTED = 12  # arrays named in a sentence
 
 Failed = Callable[[Exception], UnmixError]
@@ -101,7 +98,7 @@ def read_tree_cube(
     axis, bands = bands_place(cube, spectral)
     other = _other_axis(cube, spectral)
     good, left_out = _good_bands(cube, tree, bands)
-    valid, masked = _valid_pixels(cube, tree, spectral)
+    valid, masked = _valid_pixels(cube, tree, array, spectral)
     widths = find_widths(cube, tree, bands) if bands else None
     return Stored(
         array=array,
@@ -246,49 +243,55 @@ def _in_unit(widths: tuple[list[float], str] | None, unit: str) -> list[float] |
     return [value * of.factor / wanted.factor for value in widths[0]]
 
 
-def _good_bands(cube: Variable, tree: Tree, bands: int) -> tuple[BoolArray | None, tuple[str, ...]]:
-    """The file's own list of good bands (not zero), from an array or an attribute."""
-    listed: Any = next(
-        (
-            numbers(v, v.name)
-            for v in tree.nearest(cube.name)
-            if plain_name(v.name) in _GOOD_BANDS and v.shape == (bands,)
-        ),
-        None,
-    )
+def _good_bands(cube: Variable, tree: Tree, bands: int) -> tuple[BoolArray | None, list[str]]:
+    """The file's own list of good or bad bands, from an array or an attribute."""
+    found = [(v.name, v) for v in tree.nearest(cube.name) if _is_list_of(v, bands) and names_flags(plain_name(v.name))]
+    listed = [(name, numbers(variable, name)) for name, variable in found[:1]]
     for attributes in (cube.attributes, *tree.around(cube.name)):
-        listed = attribute(attributes, *_GOOD_BANDS) if listed is None else listed
-    flags = np.asarray(numbers_of(listed) if isinstance(listed, str | list) else [] if listed is None else listed) == 1
-    if flags.shape != (bands,) or flags.all():
-        return None, ()
+        named = ((name, value) for name, value in attributes.items() if names_flags(plain_name(name)))
+        listed += [(name, np.asarray(numbers_of(_without_truths(value)))) for name, value in named]
+    name, values = next(((name, values) for name, values in listed if values.size > 1), ("", None))
+    if values is None or not bands:
+        return None, []
+    flags, said = band_flags(name, values, bands)
+    if flags is None or flags.size != bands or flags.all():
+        return None, said
     if not flags.any():
-        return None, (f"the file's own list marks all {bands} bands bad: not applied",)
-    return flags, (
-        f"{int((~flags).sum())} of {bands} bands are bad by the file's own list: left out (--bands all keeps them)",
-    )
+        return None, [f"'{name}' marks all {bands} bands bad: not applied"]
+    return flags, said or [
+        f"{int((~flags).sum())} of {bands} bands are bad by the file's own '{name}': left out (--bands all keeps them)"
+    ]
 
 
-def _valid_pixels(cube: Variable, tree: Tree, spectral: Spectral) -> tuple[BoolArray | None, tuple[str, ...]]:
-    """The file's own mask in the group of the cube: true where there is data, or its opposite by its name."""
+def _without_truths(value: Any) -> Any:
+    """True and false in a list of flags as 1 and 0."""
+    return [int(item) if isinstance(item, bool) else item for item in value] if isinstance(value, list) else value
+
+
+def _is_list_of(variable: Variable, bands: int) -> bool:
+    return variable.array.dtype.kind in "buif" and variable.shape == (bands,)
+
+
+def _valid_pixels(cube: Variable, tree: Tree, array: Guarded, spectral: Spectral) -> tuple[BoolArray | None, list[str]]:
+    """The file's own mask in the group of the cube: true where there is data."""
     if spectral.axis is None:
-        return None, ()
+        return None, []
     kept = three_axes(cube.shape)
     image = tuple(cube.shape[axis] for axis in kept if axis != spectral.axis)
     group = cube.name.rpartition("/")[0]
-    for variable in tree.variables.values():
-        word = plain_name(variable.name)
-        if variable.shape != image or variable.name.rpartition("/")[0] != group or word not in _VALID + _INVALID:
-            continue
-        if variable.array.dtype.kind not in "uib":
-            continue
-        stored: NDArray[Any] = numbers(variable, variable.name)
-        valid: BoolArray = (stored != 0) if word in _VALID else (stored == 0)
-        left = int((~valid).sum())
-        said = f"{left} of {valid.size} pixels hold no data by the file's own {variable.name}: left out (--no-data {NONE} keeps them)"
-        return (
-            (valid, (said,) * (left > 0)) if valid.any() else (None, (f"{variable.name} leaves no pixel: not applied",))
-        )
-    return None, ()
+    beside = (v for v in tree.variables.values() if v.name.rpartition("/")[0] == group and v.shape == image)
+    mask = next((v for v in beside if v.array.dtype.kind in "uifb" and names_mask(plain_name(v.name))), None)
+    if mask is None:
+        return None, []
+    valid, said = pixel_mask(mask.name, numbers(mask, mask.name))
+    if valid is None or valid.all():
+        return valid, said
+    step = max(1, cube.shape[spectral.axis] // _SAMPLED)
+    index = [
+        slice(None, None, step) if axis == spectral.axis else slice(None) if axis in kept else 0
+        for axis in range(len(cube.shape))
+    ]
+    return as_valid(valid, array[tuple(index)], kept.index(spectral.axis))
 
 
 def _unused(tree: Tree) -> tuple[str, ...]:
