@@ -193,7 +193,7 @@ def test_geojson_of_any_outer_form(tmp_path, wrap):
 @pytest.mark.parametrize(
     "text",
     ["{", "[1, 2]", '{"type": "FeatureCollection", "features": 3}', '{"type": "Curve", "coordinates": [1]}', "[" * 100_000,
-     '{"type": "Polygon", "coordinates": [[[1, "a"]]]}', '{"type": "Polygon", "coordinates": [[]]}', '{"features": [{"geometry": 4}]}',
+     '{"type": "Polygon", "coordinates": []}', '{"type": "Polygon", "coordinates": [[[1, "a"]]]}', '{"type": "Polygon", "coordinates": [[]]}', '{"features": [{"geometry": 4}]}',
      '{"type": "Polygon", "coordinates": [[[1, 1e999], [2, 2]]]}', '{"type": "FeatureCollection", "features": [], "crs": 3}'],
 )  # fmt: skip
 def test_damaged_geojson(tmp_path, text):
