@@ -32,7 +32,14 @@ def tables() -> Any:
 
 def test_tables_are_those_that_the_benchmarks_printed(tables: Any) -> None:
     assert re.findall(r"<!-- table (\w+)", README) == ["summary"]
-    assert re.findall(r"<!-- table (\w+)", BENCHMARKS) == ["accuracy", "calibration", "stability", "regions", "sample"]
+    assert re.findall(r"<!-- table (\w+)", BENCHMARKS) == [
+        "accuracy",
+        "calibration",
+        "noise",
+        "stability",
+        "regions",
+        "sample",
+    ]
     assert tables.filled(README, TABLES) == README
     assert tables.filled(BENCHMARKS, TABLES) == BENCHMARKS
 
@@ -74,7 +81,7 @@ def test_links_lead_to_files(page: str) -> None:
 
 def test_named_benchmarks_exist() -> None:
     named = set(re.findall(r"napari-unmix benchmark (\w+)", README + BENCHMARKS)) - {"NAME"}
-    assert named == {"accuracy", "calibration", "regions", "sample", "stability"} == set(benchmark_names())
+    assert named == {"accuracy", "calibration", "noise", "regions", "sample", "stability"} == set(benchmark_names())
 
 
 def test_the_page_of_files_lists_all_that_a_run_may_hold() -> None:

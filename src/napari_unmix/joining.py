@@ -43,17 +43,19 @@ def join_cubes(cubes: Sequence[Cube]) -> Cube:
         own = np.ones(cube.shape[:2], np.int32) if cube.acquisitions is None else cube.acquisitions
         acquisitions[place] = np.where(own > 0, own + count, 0)
         count = int(acquisitions.max())
-    known = next((cube.wavelengths for cube in cubes if cube.wavelengths is not None), None)
+    known = next((cube for cube in cubes if cube.spectral_axis.unit), first)
     scales = {cube.scale for cube in cubes}
     return Cube(
         spectra,
-        known,
+        known.wavelengths,
         good,
         valid,
         scale=scales.pop() if len(scales) == 1 else 1.0,
         name=_name(cubes),
         repairs=tuple(_remarks(cubes, good)),
         acquisitions=acquisitions,
+        measured_axis=known.measured_axis,
+        fwhm=known.fwhm,
     )
 
 
@@ -89,16 +91,22 @@ def _check_bands(first: Cube, other: Cube) -> None:
         raise UnmixError(
             f"{first.name} has {first.shape[2]} bands but {other.name} has {other.shape[2]}: resample one to the other's bands."
         )
-    if first.wavelengths is None or other.wavelengths is None:
+    mine, its = first.spectral_axis, other.spectral_axis
+    if not (mine.unit and its.unit):
         return
-    spacing = float(np.median(np.abs(np.diff(first.wavelengths)))) if first.shape[2] > 1 else 0.0
-    tolerance = max(BAND_SHARE * spacing, LEAST_TOLERANCE_NM)
-    apart = np.abs(first.wavelengths - other.wavelengths)
+    if mine.kind != its.kind:
+        raise UnmixError(
+            f"{first.name} lies by {mine.title} but {other.name} by {its.title}: bring one to the other's axis, and its bands."
+        )
+    spacing = float(np.median(np.abs(np.diff(mine.values)))) if first.shape[2] > 1 else 0.0
+    least = LEAST_TOLERANCE_NM if mine.kind == "wavelength" else 0.0
+    tolerance = max(BAND_SHARE * spacing, least)
+    apart = np.abs(mine.values - its.values)
     worst = int(apart.round(3).argmax())
     if apart[worst] > tolerance:
         raise UnmixError(
-            f"Band {worst + 1} lies at {first.wavelengths[worst]:.1f} nm in {first.name} but at {other.wavelengths[worst]:.1f} nm in "
-            f"{other.name} (up to {tolerance:.1f} nm is the same band): resample one to the other's bands."
+            f"Band {worst + 1} lies at {mine.values[worst]:.1f} {mine.unit} in {first.name} but at {its.values[worst]:.1f} {its.unit} in "
+            f"{other.name} (up to {tolerance:.1f} {mine.unit} is the same band): resample one to the other's bands."
         )
 
 
@@ -110,7 +118,7 @@ def _name(cubes: Sequence[Cube]) -> str:
 def _remarks(cubes: Sequence[Cube], good: np.ndarray) -> list[str]:
     sizes = ", ".join(f"{cube.name} ({cube.shape[0]}×{cube.shape[1]})" for cube in cubes)
     said = [f"Joined from {len(cubes)} acquisitions: {sizes}, with a gap between them."]
-    unknown = [cube.name for cube in cubes if cube.wavelengths is None]
+    unknown = [cube.name for cube in cubes if not cube.spectral_axis.unit]
     if unknown and len(unknown) < len(cubes):
         said.append(f"{', '.join(unknown)} has no wavelengths: those of the other cubes were taken for it.")
     if any((cube.good_bands & ~good).any() for cube in cubes):

@@ -80,15 +80,14 @@ def parse_scale(text: str) -> float:
 
 
 def parse_bands(text: str) -> str:
-    """Ranges as they are written, or ``all``; the numbers are looked up when the cube is there. Raises UnmixError."""
-    if text.strip().lower() == ALL:
-        return ALL
+    """Ranges as they are written, ``all`` among them; the numbers are looked up when the cube is there. Raises UnmixError."""
     parts = _parts(text)
     if not parts:
         raise UnmixError("--bands names no band: give ranges such as 5-80,95-160 or 400-900nm, or all.")
     for part in parts:
-        _range(part)
-    return text.strip()
+        if part.lower() != ALL:
+            _range(part)
+    return ",".join(ALL if part.lower() == ALL else part for part in parts)
 
 
 def parse_repair(text: str) -> str:
@@ -114,7 +113,7 @@ OPTIONS = (
         "bands",
         "RANGES|all",
         "Bands",
-        "the bands that take part: 5-80,95-160 (numbers from 1), 400-900nm, or all",
+        "the bands that take part: 5-80,95-160 (numbers from 1), 400-900nm; all takes those that look bad as well",
         parse_bands,
     ),
     Option(
@@ -161,11 +160,25 @@ def _text(value: Any) -> str:
     return f"{value!r}" if isinstance(value, float) else str(value)
 
 
+def takes_all(written: str | None) -> bool:
+    """Whether ``all`` is among the ranges: then no list says which bands are bad."""
+    return written is not None and ALL in [part.lower() for part in _parts(written)]
+
+
+def exactly(good: BoolArray) -> str:
+    """Ranges by number that take just these (B,) bands, whatever a file says of them."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], good, [False]]).astype(int)))
+    ranges = [
+        f"{low + 1}-{high}" if high > low + 1 else f"{high}" for low, high in zip(edges[::2], edges[1::2], strict=True)
+    ]
+    return ALL if good.all() else ",".join([ALL, *ranges])
+
+
 def repairs_wanted(reading: Reading) -> frozenset[str]:
     """The names of ``REPAIRS`` that may be done. Who declares no data himself, or asks for all bands, decides that himself."""
     wanted = {ALL: frozenset(REPAIRS), NONE: frozenset[str]()}.get(reading.repair, frozenset(reading.repair.split(",")))
     decided = {"no-data"} if reading.no_data is not None else set()
-    return wanted - decided - ({"bands"} if reading.bands == ALL else set())
+    return wanted - decided - ({"bands"} if takes_all(reading.bands) else set())
 
 
 def bands_within(axis: SpectralAxis, count: int, written: str) -> BoolArray:
@@ -175,6 +188,8 @@ def bands_within(axis: SpectralAxis, count: int, written: str) -> BoolArray:
     """
     inside = np.zeros(count, bool)
     for part in _parts(written):
+        if part.lower() == ALL:
+            continue
         low, high, unit = _range(part)
         places = _places(axis, count, unit, part)
         found = (places >= low) & (places <= high)
@@ -190,7 +205,7 @@ def bands_within(axis: SpectralAxis, count: int, written: str) -> BoolArray:
 
 def chosen_bands(cube: Cube, written: str | None) -> BoolArray:
     """(B,) bool: the cube's good bands, of them those inside the written ranges. Raises UnmixError where fewer than two are left."""
-    if written is None or written == ALL:
+    if written is None or not [part for part in _parts(written) if part.lower() != ALL]:
         return cube.good_bands
     good = cube.good_bands & bands_within(cube.spectral_axis, cube.shape[2], written)
     if good.sum() < FEWEST_BANDS:

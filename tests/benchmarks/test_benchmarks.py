@@ -34,8 +34,19 @@ def test_painted_regions_beat_vca_by_three_and_the_vae(tmp_path: Path, capsys: p
         assert len(list(csv.DictReader(file))) == 3
 
 
+def test_noise_and_number_hold_on_a_few_scenes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("noise", ["--scenes", "12", "--out", str(tmp_path)]) == 0
+    with (tmp_path / "noise.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 12 + 9 * 2
+    assert sum(row["found"] == row["materials"] for row in rows) >= 27
+    assert sum(abs(float(row["noise_over_true"]) - 1) < 0.2 for row in rows) >= 29
+    assert (tmp_path / "noise.md").read_text() in capsys.readouterr().out + "\n"
+
+
 def test_every_benchmark_is_listed() -> None:
-    assert set(benchmark_names()) == {"accuracy", "calibration", "regions", "sample", "stability"}
+    names = {"accuracy", "calibration", "noise", "regions", "sample", "screening", "stability"}
+    assert set(benchmark_names()) == names
 
 
 def test_benchmarks_import_no_window() -> None:

@@ -371,7 +371,8 @@ def test_bad_cubes_and_places_are_one_sentence(capsys: Capture, cube_file: Path,
     assert "no file" in refused(capsys, "info", tmp_path / "none.hdr")
     (tmp_path / "text.hdr").write_text("hello")
     refused(capsys, "info", tmp_path / "text.hdr")
-    assert f"{tmp_path.name} is no cube" in refused(capsys, "unmix", ".")
+    (tmp_path / "empty").mkdir()
+    assert "empty is no cube" in refused(capsys, "unmix", "empty")
     assert "it is a file" in refused(capsys, "unmix", cube_file, "--out", cube_file / "run")
     assert "is a file: choose another folder with --out." in refused(capsys, "unmix", cube_file, "--out", cube_file)
 

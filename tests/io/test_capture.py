@@ -87,11 +87,11 @@ def test_a_picture_alone(tmp_path):
 
 
 def test_what_other_programs_convert_names_the_command(tmp_path):
-    (tmp_path / "my scene.ntf").write_bytes(b"NITF02.10" + bytes(100))
+    (tmp_path / "my scene.hdf").write_bytes(b"\x0e\x03\x13\x01" + bytes(100))
     with pytest.raises(
-        UnmixError, match=r"\(NITF\): convert it with gdal_translate -of ENVI 'my scene\.ntf' 'my scene'\.img"
+        UnmixError, match=r"\(HDF4\): convert it with gdal_translate -of ENVI 'my scene\.hdf' 'my scene'\.img"
     ):
-        read_cube(tmp_path / "my scene.ntf")
+        read_cube(tmp_path / "my scene.hdf")
     (tmp_path / "a.tar.gz").write_bytes(b"\x1f\x8b\x08\x00" + bytes(100))
     with pytest.raises(UnmixError, match=r"is packed \(gzip archive\): unpack it"):
         read_cube(tmp_path / "a.tar.gz")

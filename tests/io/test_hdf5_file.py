@@ -132,11 +132,11 @@ def test_packed_numbers(tmp_path, spectra):
         file["cube"].attrs.update(
             {"scale_factor": 0.0002, "add_offset": -0.1, "_FillValue": np.int16(-32768), "valid_max": np.int16(8000)}
         )
-    cube = read_cube(tmp_path / "a.nc")
+    cube = read_cube(tmp_path / "a.nc", bands_axis="last", repair="none")
     assert (~cube.valid_pixels).nonzero()[0].tolist() == [2, 3]
     np.testing.assert_allclose(cube.spectra[cube.valid_pixels], spectra[cube.valid_pixels], atol=1.1e-4)
     assert "scale_factor 0.0002 and add_offset -0.1 were applied (--scale 1 leaves the stored numbers)" in cube.repairs
-    assert read_cube(tmp_path / "a.nc", scale=1).spectra[0, 0, 0] == stored[0, 0, 0]
+    assert read_cube(tmp_path / "a.nc", scale=1, bands_axis="last", repair="none").spectra[0, 0, 0] == stored[0, 0, 0]
     assert read_cube(tmp_path / "a.nc", no_data="none").valid_pixels.all()
 
 
@@ -173,7 +173,9 @@ def test_a_key_leads_inside_and_a_choice_is_said(tmp_path, spectra):
         in cube.repairs
     )
     for key in ("two/other", "other", "/two/other"):
-        np.testing.assert_array_equal(read_cube(tmp_path / "a.h5", key=key).spectra, spectra[:4] + 1)
+        np.testing.assert_array_equal(
+            read_cube(tmp_path / "a.h5", key=key, bands_axis="last", repair="none").spectra, spectra[:4] + 1
+        )
     with pytest.raises(UnmixError, match=r"a\.h5 has no array 'three', it holds one/cube 6×5×8, .*: name one of these"):
         read_cube(tmp_path / "a.h5", key="three")
 
@@ -183,6 +185,23 @@ def test_arrays_that_nothing_tells_apart_are_not_guessed(tmp_path, spectra):
         file["one"], file["two"] = spectra, spectra
     with pytest.raises(UnmixError, match=r"a\.h5 holds one 6×5×8, two 6×5×8: say which is the cube by --key"):
         read_cube(tmp_path / "a.h5")
+
+
+def test_labels_of_axes_come_before_the_names_of_their_scales(tmp_path, spectra):
+    """Delmic's microscopes: (C, T, Z, Y, X), C with a scale of wavelengths in metres."""
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        cube = file.create_dataset("Acquisition0/ImageData/Image", data=np.moveaxis(spectra, 2, 0)[:, None, None])
+        file["Acquisition0/ImageData/DimensionScaleC"] = NM * 1e-9
+        scale = file["Acquisition0/ImageData/DimensionScaleC"]
+        scale.attrs["UNIT"] = "m"
+        scale.make_scale("C")
+        for axis, label in enumerate("CTZYX"):
+            cube.dims[axis].label = label
+        cube.dims[0].attach_scale(scale)
+        file["Preview/Image"] = np.zeros((40, 40, 3), "u1")
+    found = read_cube(tmp_path / "a.h5")
+    np.testing.assert_array_equal(found.spectra, spectra)
+    np.testing.assert_allclose(found.wavelengths, NM)
 
 
 def test_axes_that_are_an_images_leave_the_third(tmp_path, spectra):

@@ -107,7 +107,7 @@ def test_whole_numbers_are_divided_by_their_maximum(write, small, kind):
     cube = read_cube(write(Y=small.astype(kind)))
     np.testing.assert_array_equal(cube.spectra, (small / 414).astype(np.float32))
     assert cube.scale == 414
-    assert cube.repairs == ("whole numbers without a scale: divided by their maximum 414",)
+    assert cube.repairs == ("whole numbers without a scale: divided by their maximum 414 (--scale 1 keeps them)",)
 
 
 def test_a_scale_in_the_file_counts(write, small):
@@ -134,15 +134,18 @@ def test_wavelengths_of_the_right_length(write, name):
 
 
 def test_wavelengths_of_another_length_are_nobodys(write):
-    cube = read_cube(write(Y=FRACTIONS, wavelength=np.arange(400.0, 404)))
+    cube = read_cube(write(Y=FRACTIONS, wavelength=np.arange(400.0, 407)))
     assert cube.wavelengths is None
     assert cube.shape == (4, 3, 5)
+    assert cube.repairs == ("the file lists 7 wavelengths for 5 bands: left out, bands are numbered",)
 
 
 def test_of_several_the_biggest_is_taken_and_said(write):
     cube = read_cube(write(one=FRACTIONS[:2], two=FRACTIONS))
     np.testing.assert_array_equal(cube.spectra, FRACTIONS.astype(np.float32))
-    assert cube.repairs == ("2 arrays could be the cube (two 4×3×5, one 2×3×5): two was taken",)
+    assert cube.repairs == (
+        "2 arrays could be the cube (two 4×3×5, one 2×3×5): two was taken (--key NAME takes another)",
+    )
 
 
 def test_abundances_of_a_big_library_are_not_the_scene(write):
@@ -154,22 +157,29 @@ def test_abundances_of_a_big_library_are_not_the_scene(write):
 def test_a_key_chooses(write):
     path = write(Y=FRACTIONS, other=FRACTIONS / 2)
     np.testing.assert_array_equal(read_cube(path, key="other").spectra, (FRACTIONS / 2).astype(np.float32))
-    with pytest.raises(UnmixError, match=r"scene\.mat has no array 'nope', it holds Y 4×3×5, other 4×3×5: name one"):
+    with pytest.raises(
+        UnmixError, match=r"scene\.mat has no array 'nope', it holds Y 4×3×5, other 4×3×5, Region/xStart 1×1: name one"
+    ):
         read_cube(path, key="nope")
 
 
 def test_a_matrix_without_its_image_size(write):
-    with pytest.raises(UnmixError, match=r"scene\.mat has no cube, it holds Y 5×12: store .* scalars nRow and nCol"):
+    with pytest.raises(
+        UnmixError,
+        match=r"scene\.mat has no cube, it holds Y 5×12, .*: give the image's rows and columns with --size ROWSxCOLUMNS",
+    ):
         read_cube(write(Y=matrix(FRACTIONS)))
 
 
 def test_a_matrix_with_another_image_size(write):
-    with pytest.raises(UnmixError, match=r"has no cube, it holds Y 5×12, .* and an image size of 4×4: store the scene"):
+    with pytest.raises(
+        UnmixError, match=r"has no cube, it holds Y 5×12, .* and an image size of 4×4: give the image's rows"
+    ):
         read_cube(write(Y=matrix(FRACTIONS), nRow=4, nCol=4))
 
 
 def test_nothing_numeric(write):
-    with pytest.raises(UnmixError, match=r"scene\.mat has no cube, it holds no numeric array: store the scene"):
+    with pytest.raises(UnmixError, match=r"scene\.mat has no cube, it holds Region/xStart 1×1: store the scene"):
         read_cube(write())
 
 
@@ -242,7 +252,7 @@ def test_a_tiny_hdf5_that_claims_terabytes(tmp_path):
     with h5py.File(tmp_path / "a.mat", "w") as file:
         file.create_dataset("Y", shape=(100, 10**6, 10**6), dtype="f4", chunks=(1, 100, 100))
     assert (tmp_path / "a.mat").stat().st_size < 10_000
-    with pytest.raises(UnmixError, match=r"'Y' in a\.mat \(1000000×1000000×100\) needs 800 TB, this machine can give"):
+    with pytest.raises(UnmixError, match=r"'Y' in a\.mat \(100×1000000×1000000\) needs 800 TB, this machine can give"):
         read_cube(tmp_path / "a.mat")
 
 
@@ -310,3 +320,98 @@ def test_damaged_files(tmp_path):
         (tmp_path / "c.mat").write_bytes(content)
         with pytest.raises(UnmixError, match=r"c\.mat (is damaged or no MATLAB|has no cube, it holds no numeric)"):
             read_cube(tmp_path / "c.mat")
+
+
+# --- structures, files that Python wrote, lists beside the scene
+
+
+def write_structure_73(path, fields):
+    with h5py.File(path, "w", userblock_size=512) as file:
+        group = file.create_group("hsi")
+        for name, value in fields.items():
+            array = np.atleast_2d(
+                np.frombuffer(value.encode(), np.uint8).astype("u2") if isinstance(value, str) else value
+            )
+            group.create_dataset(name, data=array.T).attrs["MATLAB_class"] = np.bytes_(
+                "char" if isinstance(value, str) else "double"
+            )
+    with path.open("r+b") as stream:
+        stream.write(b"MATLAB 7.3 MAT-file, Platform: PCWIN64".ljust(124) + b"\x00\x02IM")
+
+
+@pytest.fixture(params=["v5", "v5 packed", "v7.3"])
+def structure(request, tmp_path):
+    """Write a structure ``hsi`` of these fields, return the path."""
+
+    def to_file(**fields):
+        path = tmp_path / "capture.mat"
+        if request.param == "v7.3":
+            write_structure_73(path, fields)
+        else:
+            scipy.io.savemat(path, {"version": 1.0, "hsi": fields}, do_compression="packed" in request.param)
+        return path
+
+    return to_file
+
+
+@pytest.mark.parametrize("key", [None, "hsi", "hsi/data", "hsi.data", "data"])
+def test_a_scene_in_a_structure_with_its_list_and_its_unit(structure, key):
+    cube = read_cube(
+        structure(data=FRACTIONS, wavelength=np.array([0.4, 0.5, 0.6, 0.7, 0.8]), units="um", dark=FRACTIONS[:1] / 9),
+        key=key,
+    )
+    np.testing.assert_array_equal(cube.spectra, FRACTIONS.astype(np.float32))
+    np.testing.assert_allclose(cube.wavelengths, [400, 500, 600, 700, 800])
+
+
+def test_another_array_of_a_structure_by_its_path(structure):
+    cube = read_cube(structure(data=FRACTIONS, other=FRACTIONS / 2), key="hsi/other")
+    np.testing.assert_array_equal(cube.spectra, (FRACTIONS / 2).astype(np.float32))
+
+
+def test_structures_in_structures_and_lists_of_structures(tmp_path):
+    inner = {"cube": FRACTIONS, "wavelength": np.arange(400.0, 900, 100)}
+    scipy.io.savemat(tmp_path / "a.mat", {"scan": {"scene": inner}, "many": [{"a": 1}, {"a": 2}]})
+    cube = read_cube(tmp_path / "a.mat")
+    np.testing.assert_array_equal(cube.spectra, FRACTIONS.astype(np.float32))
+    assert cube.wavelengths.tolist() == [400, 500, 600, 700, 800]
+
+
+def test_hdf5_that_python_wrote_is_not_reversed(tmp_path):
+    with h5py.File(tmp_path / "a.mat", "w") as file:
+        file["cube"] = FRACTIONS
+        file["wavelength"] = np.arange(400.0, 900, 100)
+    cube = read_cube(tmp_path / "a.mat")
+    np.testing.assert_array_equal(cube.spectra, FRACTIONS.astype(np.float32))
+    assert cube.wavelengths.tolist() == [400, 500, 600, 700, 800]
+
+
+def test_hdf5_that_python_wrote_bands_first(tmp_path):
+    with h5py.File(tmp_path / "a.mat", "w") as file:
+        file["cube"] = np.moveaxis(FRACTIONS, 2, 0)
+        file["wavelength"] = np.arange(400.0, 900, 100)
+    cube = read_cube(tmp_path / "a.mat")
+    np.testing.assert_array_equal(cube.spectra, FRACTIONS.astype(np.float32))
+    assert "first axis" in " ".join(cube.repairs)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_matrix_of_an_image_size_that_is_given(write, turned):
+    values = matrix(FRACTIONS).T if turned else matrix(FRACTIONS)
+    cube = read_cube(write(Y=values, A=np.zeros((3, 12)), M=np.zeros((5, 3))), size=(4, 3))
+    np.testing.assert_array_equal(cube.spectra, FRACTIONS.astype(np.float32))
+    with pytest.raises(UnmixError, match=r"--size ROWSxCOLUMNS"):
+        read_cube(write(Y=values), size=(5, 5))
+
+
+def test_a_longer_list_goes_through_the_bands_that_were_selected(write):
+    cube = read_cube(
+        write(Y=FRACTIONS, wavelength=np.arange(400.0, 480, 10), SlectBands=np.array([[1], [3], [4], [5], [8]]))
+    )
+    assert cube.wavelengths.tolist() == [400, 420, 430, 440, 470]
+
+
+def test_the_only_array_of_three_axes_is_none_where_it_is_called_an_annotation(write):
+    with pytest.raises(UnmixError, match=r"if gt is the scene, say so with --key gt"):
+        read_cube(write(gt=FRACTIONS))
+    assert read_cube(write(gt=FRACTIONS, X=FRACTIONS / 2)).spectra.max() < 0.51

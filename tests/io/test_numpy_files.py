@@ -62,13 +62,17 @@ def test_npz_chooses_cube_and_takes_a_key(tmp_path, small):
     np.savez(tmp_path / "a.npz", other=small + 1, cube=small)
     np.testing.assert_array_equal(read_cube(tmp_path / "a.npz").spectra, small)
     np.testing.assert_array_equal(read_cube(tmp_path / "a.npz", key="other").spectra, small + 1)
-    with pytest.raises(UnmixError, match=r"a\.npz has no array 'nope', it holds other, cube: name one of these"):
+    with pytest.raises(
+        UnmixError, match=r"a\.npz has no array 'nope', it holds other 4×3×5, cube 4×3×5: name one of these"
+    ):
         read_cube(tmp_path / "a.npz", key="nope")
 
 
 def test_npz_of_a_reference_is_no_cube(tmp_path, small):
     np.savez(tmp_path / "a.npz", A=small, E=small[0])
-    with pytest.raises(UnmixError, match=r"a\.npz holds A, E: call the hyperspectral array 'cube'"):
+    with pytest.raises(
+        UnmixError, match=r"a\.npz has no cube, it holds A 4×3×5, E 3×5: if A is the scene, say so with --key A"
+    ):
         read_cube(tmp_path / "a.npz")
     assert not can_read(tmp_path / "a.npz")
 
@@ -162,3 +166,88 @@ def test_truncated_and_damaged_files(tmp_path, small):
         with pytest.raises(UnmixError, match=sentence):
             read_cube(tmp_path / name)
         assert can_read(tmp_path / name) is (name in ("a.npy", "b.npy"))  # whose headers are whole
+
+
+# --- what lies beside the scene
+
+
+def test_the_only_array_of_three_axes_is_the_scene_and_its_companions_are_applied(tmp_path, small):
+    mask = np.ones((4, 3), bool)
+    mask[0] = False
+    lists = {"wavelengths": np.arange(400.0, 900, 100), "bbl": [1, 1, 0, 1, 1], "fwhm": [9.0] * 5}
+    np.savez(tmp_path / "a.npz", data=small, mask=mask, gt=np.ones((4, 3), "u1"), scale=100, no_data=8, **lists)
+    cube = read_cube(tmp_path / "a.npz")
+    np.testing.assert_allclose(cube.spectra[1:], small[1:] / 100, rtol=1e-6)
+    assert cube.wavelengths.tolist() == [400, 500, 600, 700, 800]
+    assert cube.fwhm.tolist() == [9] * 5
+    assert cube.good_bands.tolist() == [True, True, False, True, True]
+    assert cube.valid_pixels.sum() == 9
+    assert "the file's mask leaves out 3 of 12 pixels (--no-data none keeps them)" in cube.repairs
+    assert read_cube(tmp_path / "a.npz", no_data="none", repair="none").valid_pixels.all()
+    assert can_read(tmp_path / "a.npz")
+
+
+def test_a_mask_that_marks_what_is_empty_leaves_that_out(tmp_path, small):
+    """NumPy's masked arrays are True where there are no data."""
+    mask = np.zeros((4, 3), bool)
+    mask[0] = True
+    cube = small.astype("f4")
+    cube[0] = 0
+    np.savez(tmp_path / "a.npz", cube=cube, mask=mask)
+    assert read_cube(tmp_path / "a.npz", repair="none").valid_pixels.sum(axis=1).tolist() == [0, 3, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "good"),
+    [
+        ("good_bands", [1, 0, 1, 1, 1], [0, 2, 3, 4]),
+        ("bad_bands", [1, 0, 0, 0, 1], [1, 2, 3]),
+        ("bad_bands", [2, 5], [0, 2, 3]),
+    ],
+)
+def test_lists_of_good_and_of_bad_bands(tmp_path, small, name, values, good):
+    np.savez(tmp_path / "a.npz", cube=small, wavelength=np.arange(400.0, 900, 100), **{name: values})
+    assert np.flatnonzero(read_cube(tmp_path / "a.npz").good_bands).tolist() == good
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "kind"),
+    [
+        ("wavenumber", [900.0, 1000, 1100, 1200, 1300], "wavenumber"),
+        ("wavenumbers_cm-1", [900.0, 1000, 1100, 1200, 1300], "wavenumber"),
+        ("raman_shift", [-50.0, 0, 50, 100, 150], "Raman shift"),
+        ("energy_eV", [280.0, 281, 282, 283, 284], "energy"),
+        ("wavelength_um", [0.4, 0.5, 0.6, 0.7, 0.8], "wavelength"),
+        ("wavelength", [3900.0, 3100, 2300, 1500, 700], "wavenumber"),
+        ("wavelength", [1, 2, 3, 4, 5], "index"),
+    ],
+)
+def test_the_kind_of_the_axis_by_the_name_of_its_list(tmp_path, small, name, values, kind):
+    np.savez(tmp_path / "a.npz", cube=small, **{name: values})
+    axis = read_cube(tmp_path / "a.npz").spectral_axis
+    assert axis.kind == kind
+    if kind != "wavelength":
+        assert axis.values.tolist() == values
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_matrix_of_pixels_with_its_image_size(tmp_path, small, name, turned):
+    """NumPy's pixels run along the lines."""
+    matrix = small.reshape(12, 5).T if turned else small.reshape(12, 5)
+    np.save(tmp_path / "a.npy", matrix)
+    np.savez(tmp_path / "a.npz", spectra=matrix)
+    np.testing.assert_array_equal(read_cube(tmp_path / name, size=(4, 3)).spectra, small)
+    with pytest.raises(UnmixError, match="--size"):
+        read_cube(tmp_path / name)
+    with pytest.raises(UnmixError, match="--size"):
+        read_cube(tmp_path / name, size=(5, 3))
+
+
+def test_pixels_in_the_other_order_are_found_by_their_neighbours(tmp_path):
+    rows, columns = np.mgrid[0:20, 0:12]
+    cube = np.stack([np.sin(rows / 7 + k) + np.cos(columns / 5) + 3 for k in range(6)], axis=2)
+    np.savez(tmp_path / "a.npz", spectra=cube.transpose(1, 0, 2).reshape(240, 6))
+    found = read_cube(tmp_path / "a.npz", size=(20, 12), repair="none")
+    np.testing.assert_allclose(found.spectra, cube, rtol=1e-6)
+    assert found.repairs == ("the pixels of the matrix run down the columns of the image: neighbours are alike so",)

@@ -303,7 +303,7 @@ def test_without_a_decoder_the_extra_is_named(tmp_path, spectra):
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "a.tif")], capture_output=True, text=True, check=False
     )
-    assert 'a.tif is of a format or a compression that needs rasterio: pip install "napari-unmix[geo]".' in done.stderr
+    assert 'a.tif is a TIFF in a compression, which needs rasterio: pip install "napari-unmix[geo]", or' in done.stderr
 
 
 def test_rasterio_reads_what_tifffile_cannot(tmp_path, spectra):

@@ -111,7 +111,7 @@ def _library_reference(path: Path, cube: Cube) -> Reference:
     """The library's spectra that cover half of the cube's good bands or more; of these, the bands that all have are compared."""
     from napari_unmix.library import library_on
 
-    library = library_on(path, cube.wavelengths, cube.shape[2])
+    library = library_on(path, cube.wavelengths, cube.shape[2], cube.spectral_axis)
     covering = np.isfinite(library.spectra[:, cube.good_bands]).mean(axis=1) >= _COVERING
     notes = library.repairs
     if not covering.all():

@@ -67,8 +67,8 @@ def _read(source: Path, arguments: argparse.Namespace) -> Cube | Run:
 
     reading = reading_from(arguments)
     if not (source / "run.json").is_file():
-        said = getattr(arguments, f"{READING}repair") is not None
-        return read_as(source, reading if said else replace(reading, repair=NONE))
+        asked = getattr(arguments, f"{READING}repair") is not None
+        return read_as(source, reading if asked else replace(reading, repair=NONE))
     said = written_as(reading)
     given = [option.name for option in OPTIONS if option.field in said]
     if given:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_unmix.cli.parsing import add_reading_options, reading_from
-from napari_unmix.cube import Cube, FloatArray, UnmixError
+from napari_unmix.cube import Cube, FloatArray, SpectralAxis, UnmixError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
 def describe(cube: Cube) -> dict[str, Any]:
     """What there is to say about a cube, as plain values."""
     height, width, bands = cube.shape
-    known = cube.wavelengths is not None
+    axis, light = cube.spectral_axis, cube.wavelengths
     pixels = cube.pixels()
     suggested, refusal, said = _suggestion(pixels)
     return {
@@ -40,7 +40,9 @@ def describe(cube: Cube) -> dict[str, Any]:
         "rows": height,
         "columns": width,
         "bands": bands,
-        "wavelength_nm": [float(np.min(cube.axis)), float(np.max(cube.axis))] if known else None,
+        "axis": {"kind": axis.kind, "unit": axis.unit, "range": _range(axis.values)},
+        "wavelength_nm": None if light is None else _range(light),
+        "fwhm_nm": None if cube.fwhm is None else _range(cube.fwhm),
         "scale": cube.scale,
         "value_range": [float(pixels.min()), float(pixels.max())] if pixels.size else None,
         "good_bands": int(cube.good_bands.sum()),
@@ -71,16 +73,31 @@ def _suggestion(pixels: FloatArray) -> tuple[int | None, str | None, str]:
 
 def _lines(values: dict[str, Any]) -> list[str]:
     rows, columns, bands = values["rows"], values["columns"], values["bands"]
-    nm, limits = values["wavelength_nm"], values["value_range"]
+    limits = values["value_range"]
     facts = {
         "cube": values["name"],
         "file": values["source"] or "none",
         "size": f"{rows}×{columns} pixels, {bands} bands",
-        "wavelengths": f"{nm[0]:.0f}–{nm[1]:.0f} nm" if nm else "unknown (bands are numbered)",
-        "scale": f"stored values were divided by {values['scale']:g}",
+        **_axis_line(values["axis"]),
         "values": f"{limits[0]:.4g} to {limits[1]:.4g}" if limits else "no valid pixel",
+        "scale": f"stored values were divided by {values['scale']:g}",
         "good bands": f"{values['good_bands']} of {bands}",
         "valid pixels": f"{values['valid_pixels']} of {rows * columns}",
-        "endmembers": values["endmembers"],
     }
-    return [f"{name:<14}{fact}" for name, fact in facts.items()] + [f"Note: {repair}" for repair in values["repairs"]]
+    return [
+        *(f"{name:<14}{fact}" for name, fact in facts.items()),
+        *(f"Note: {repair}" for repair in values["repairs"]),
+        f"{'endmembers':<14}{values['endmembers']}",
+    ]
+
+
+def _axis_line(axis: dict[str, Any]) -> dict[str, str]:
+    """The line of the spectral axis, under the name of its kind."""
+    if not axis["unit"]:
+        return {"wavelengths": "unknown (bands are numbered)"}
+    name = "wavelengths" if axis["kind"] == "wavelength" else axis["kind"]
+    return {name: SpectralAxis(axis["kind"], np.array(axis["range"])).span}
+
+
+def _range(values: FloatArray) -> list[float]:
+    return [float(values.min()), float(values.max())]

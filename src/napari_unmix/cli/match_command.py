@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     one = read_run(arguments.run)
     endmembers = SpectralLibrary(one.endmembers, one.wavelengths, one.names, name=one.folder.name)
-    library = library_on(arguments.library, one.wavelengths, one.endmembers.shape[1])
+    library = library_on(arguments.library, one.wavelengths, one.endmembers.shape[1], one.axis)
     matches = match(endmembers, library, arguments.within)
     if arguments.json:
         values = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from napari_unmix.cli.parsing import add_reading_options, reading_from
 from napari_unmix.cli.window import open_window, why_no_window
 from napari_unmix.cube import UnmixError
 
@@ -14,12 +15,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "cube", metavar="CUBE", nargs="?", help="ENVI header or data, MATLAB, NumPy (.npy, .npz) or Zarr"
     )
+    add_reading_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns when the window is closed."""
     from napari_unmix.io import can_read
 
+    reading = reading_from(arguments)
     if arguments.cube is not None:
         path = Path(arguments.cube).expanduser()
         if not path.exists():
@@ -29,5 +32,5 @@ def run(arguments: argparse.Namespace) -> int:
     problem = why_no_window()
     if problem is not None:
         raise UnmixError(problem)
-    open_window(arguments.cube)
+    open_window(arguments.cube, reading=reading)
     return 0

@@ -64,18 +64,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 def page_of_run(stored: Run) -> Page:
     """What a run's folder holds for the page: all but the cube's picture."""
-    import numpy as np
+    from napari_unmix.output.page.contents import Page
 
-    from napari_unmix.output.page.contents import Page, axis_name
-
-    bands = stored.endmembers.shape[1]
     return Page(
         str(stored.meta["cube"]["name"]),
         stored.spec,
         stored.names,
         stored.endmembers,
-        np.arange(1.0, bands + 1) if stored.wavelengths is None else stored.wavelengths,
-        axis_name(stored.wavelengths),
+        stored.axis.values,
+        stored.axis.title,
         stored.abundances,
         stored.abundance_std,
         stored.illumination,

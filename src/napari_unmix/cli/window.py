@@ -10,6 +10,10 @@ import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_unmix.cube import Reading
 
 _NEEDED = ("napari", "qtpy", "superqt", "psygnal", "pyqtgraph")
 _BINDINGS = ("PyQt6", "PySide6", "PyQt5")
@@ -32,11 +36,11 @@ def why_no_window(environment: Mapping[str, str] = os.environ, platform: str = s
     return None
 
 
-def open_window(path: str | None = None, *, sample: bool = False) -> None:
+def open_window(path: str | None = None, *, reading: Reading | None = None, sample: bool = False) -> None:
     """Open napari with the docks, and return when it is closed."""
     from napari_unmix.plugin.window.launch import open_viewer
 
-    open_viewer(path, sample=sample)
+    open_viewer(path, reading=reading, sample=sample)
 
 
 def _answers(environment: Mapping[str, str]) -> bool:

@@ -5,6 +5,7 @@ Importing this package loads NumPy only; h5py, Zarr, tifffile and Pillow are loa
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,6 +25,13 @@ from napari_unmix.io.stored import Stored
 from napari_unmix.reading import parse_bands, parse_repair
 
 __all__ = ["FORMATS", "SUFFIXES", "byte_budget", "can_read", "read_annotation", "read_as", "read_cube"]
+
+_LONGEST_REASON = 200  # letters of what a library says
+_log = logging.getLogger(__name__)
+
+
+class Unreadable(UnmixError):
+    """What a library raised over a damaged file that its reader did not foresee; the log has it whole."""
 
 
 def read_cube(
@@ -49,7 +57,7 @@ def read_cube(
     bands_axis : which axis of an array holds the bands
     no_data : the stored number that means no data, in place of the file's own; "none": all are data
     scale : what stored numbers are divided by, in place of the file's own scale, gains and offsets
-    bands : the bands that take part, such as ``5-80,95-160`` (numbers from 1) or ``400-900nm``; "all" takes those that look bad as well
+    bands : the bands that take part, such as ``5-80,95-160`` (numbers from 1) or ``400-900nm``; with "all" among them, also such as look bad
     dark, white : references of a recording of raw counts, calibrated to (raw − dark) / (white − dark)
     repair : "all", "none", or some of ``reading.REPAIRS``, with commas: what may be repaired or left out beside what the file declares
 
@@ -132,6 +140,12 @@ def _explained(path: Path) -> Iterator[None]:
         ) from error
     except OSError as error:
         raise UnmixError(f"{path.name} could not be read ({error.strerror or error}): check the file.") from error
+    except (UnmixError, AssertionError):
+        raise
+    except Exception as error:
+        _log.warning("reading %s", path, exc_info=True)
+        reason = " ".join(str(error).split())[:_LONGEST_REASON] or type(error).__name__
+        raise Unreadable(f"{path.name} could not be read ({reason}): it is damaged, save or copy it again.") from error
 
 
 def can_read(path: str | Path) -> bool:

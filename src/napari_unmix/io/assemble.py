@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from napari_unmix.cube import BoolArray, Cube, Reading, UnmixError
 from napari_unmix.io.budget import readable_shape
 from napari_unmix.io.formats import SUFFIXES
+from napari_unmix.io.magnitude import in_range
 from napari_unmix.io.stored import Stored, three_axes, to_spectra
 from napari_unmix.io.wavelengths import read_axis
-from napari_unmix.reading import chosen_bands, repairs_wanted
+from napari_unmix.reading import chosen_bands, repairs_wanted, takes_all
 from napari_unmix.screening.axes import LAST, PLACES, axis_of_bands
 from napari_unmix.screening.screen import screen
 
@@ -52,8 +53,10 @@ def build_cube(stored: Stored, path: Path, reading: Reading | None = None, refer
     )
     cube = _screened(cube, chosen_bands(cube, reading.bands), stored, valid)
     if not cube.valid_pixels.any():
-        raise UnmixError(f"{path.name} has no pixel with data in all of its good bands: check its no-data value.")
-    return cube
+        raise UnmixError(
+            f"{path.name} has no pixel with data in all of its good bands: check its no-data value, or give --no-data none."
+        )
+    return in_range(cube)
 
 
 def _screened(cube: Cube, chosen: BoolArray, stored: Stored, declared: BoolArray | None) -> Cube:
@@ -118,6 +121,8 @@ def _as_wanted(stored: Stored, reading: Reading) -> Stored:
         reading.scale is not None or reading.dark is not None or reading.white is not None
     ):  # references are in raw counts
         stored = replace(stored, scale=reading.scale or 1.0, gains=None, offsets=None)
+    if takes_all(reading.bands):
+        stored = replace(stored, good_bands=None)
     if reading.no_data is None:
         return stored
     values = () if reading.no_data == "none" else (reading.no_data,)

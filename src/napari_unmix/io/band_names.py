@@ -10,7 +10,9 @@ import numpy as np
 # A number with its unit, or alone as in "ChS1-457" or "457.3"; "Channel 3" and "488 excitation of dye 2" are none.
 _WITH_UNIT = re.compile(r"(\d+(?:\.\d+)?)\s*(?:[-–—](\d+(?:\.\d+)?))?\s*(nm|[uµμ]m|nanomet\w+)", re.IGNORECASE)
 _ALONE = re.compile(r"(?:^|[^\d.])(\d{3,4}(?:\.\d+)?)(?:[^\d.]|$)")
-_OTHER_UNIT = re.compile(r"\d\s*(?:cm\s*\^?[-−⁻][1¹]|1/cm|k?ev|[gt]hz)\b", re.IGNORECASE)  # numbers that are no wavelengths
+_OTHER_UNIT = re.compile(
+    r"\d\s*(?:cm\s*\^?[-−⁻][1¹]|1/cm|k?ev|[gt]hz)\b", re.IGNORECASE
+)  # numbers that are no wavelengths
 _FEWEST = 3
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 

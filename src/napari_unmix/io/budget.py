@@ -34,7 +34,7 @@ def check_array(shape: Sequence[int], kind: str, itemsize: int, label: str) -> N
     if len(shape) != 3:
         raise UnmixError(
             f"{label} has {len(shape)} axes ({readable_shape(shape)}), a cube has three:"
-            " save it as (rows, columns, bands)."
+            " save it as (rows, columns, bands), or give a matrix of pixels its image's --size ROWSxCOLUMNS."
         )
     if min(shape) < 1:
         raise UnmixError(f"{label} is empty ({readable_shape(shape)}): check how it was written.")

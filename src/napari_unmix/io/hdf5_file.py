@@ -119,7 +119,8 @@ def _axes(dataset: Any, places: dict[Any, Axis]) -> tuple[Axis, ...]:
     for dimension in dataset.dims:
         try:
             scale = dimension[0] if len(dimension) else None
-            axes.append(Axis(str(dimension.label or "")) if scale is None else _described(scale, places))
+            described = Axis() if scale is None else _described(scale, places)
+            axes.append(replace(described, name=str(dimension.label)) if dimension.label else described)
         except DAMAGED:  # a scale that is gone
             axes.append(Axis())
     return tuple(axes)

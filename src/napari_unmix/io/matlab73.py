@@ -7,7 +7,7 @@ links); MATLAB never writes such a thing, so a file that has it is refused.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +18,36 @@ from napari_unmix.cube import UnmixError
 from napari_unmix.io.budget import check_budget
 
 _DAMAGED = (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError)
-_TEXT_AND_LOGIC = (b"char", b"logical")
+_LONGEST_TEXT = 1000  # letters
+_DEEPEST = 3  # structures in structures
+_KINDS = {b"char": "U", b"logical": "b"}
 
 
-def list_hdf5(path: Path) -> list[tuple[str, tuple[int, ...], int]]:
-    """Name, shape as MATLAB shows it, and item size of every numeric array. Raises UnmixError."""
+def by_matlab(path: Path) -> bool:
+    """Whether MATLAB wrote the file, whose axes are then reversed: Python's own HDF5 files have neither its text nor its attributes."""
     import h5py
 
+    with path.open("rb") as stream:
+        if stream.read(10) == b"MATLAB 7.3":
+            return True
     try:
         with h5py.File(path, "r") as file:
-            datasets = [(name, file[name]) for name in file if _is_own_dataset(file, name, path)]
+            return any("MATLAB_class" in file[name].attrs for name in file if _is_hard(file, name))
+    except _DAMAGED as error:
+        raise _explained(path, error) from error
+
+
+def list_hdf5(path: Path) -> list[tuple[str, tuple[int, ...], int, str]]:
+    """Name (``structure/field``), shape as its writer shows it, item size and kind of every array. Raises UnmixError."""
+    import h5py
+
+    turned = by_matlab(path)
+    try:
+        with h5py.File(path, "r") as file:
             return [
-                (name, tuple(int(n) for n in dataset.shape[::-1]), int(dataset.dtype.itemsize))
-                for name, dataset in datasets
-                if _is_numeric(dataset)
+                (name, _shape(dataset, turned), int(dataset.dtype.itemsize), _kind(dataset))
+                for name, dataset in _datasets(file, path)
+                if _kind(dataset)
             ]
     except UnmixError:
         raise
@@ -40,23 +56,65 @@ def list_hdf5(path: Path) -> list[tuple[str, tuple[int, ...], int]]:
 
 
 def load_hdf5(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
-    """Arrays by name, axes in MATLAB's order (HDF5 has them reversed). Raises UnmixError."""
+    """Arrays by name, axes as their writer shows them (MATLAB reverses them); texts as one word. Raises UnmixError."""
     import h5py
 
+    turned, wanted = by_matlab(path), set(names)
     try:
         with h5py.File(path, "r") as file:
-            return {name: _load(file[name], name, path) for name in names if _is_own_dataset(file, name, path)}
+            found = [(name, dataset) for name, dataset in _datasets(file, path) if name in wanted]
+            return {name: _load(dataset, name, path, turned) for name, dataset in found}
     except UnmixError:
         raise
     except _DAMAGED as error:
         raise _explained(path, error) from error
 
 
-def _load(dataset: Any, name: str, path: Path) -> NDArray[Any]:
+def _datasets(group: Any, path: Path, within: str = "") -> Iterator[tuple[str, Any]]:
+    """The file's own arrays, and those in its structures; links in these are not followed."""
+    import h5py
+
+    for name in group:
+        if not within and _is_own_dataset(group, name, path):
+            yield name, group[name]
+        elif name.startswith("#") or not _is_hard(group, name):
+            continue
+        elif group.get(name, getclass=True) is h5py.Dataset:
+            if _is_own_dataset(group, name, path):
+                yield within + name, group[name]
+        elif within.count("/") < _DEEPEST:
+            yield from _datasets(group[name], path, f"{within}{name}/")
+
+
+def _is_hard(group: Any, name: str) -> bool:
+    import h5py
+
+    return isinstance(group.get(name, getlink=True), h5py.HardLink)
+
+
+def _shape(dataset: Any, turned: bool) -> tuple[int, ...]:
+    lengths = tuple(int(length) for length in dataset.shape)
+    if _kind(dataset) == "U":
+        return (1,)
+    return lengths[::-1] if turned else lengths
+
+
+def _load(dataset: Any, name: str, path: Path, turned: bool) -> NDArray[Any]:
     """A chunk is unpacked whole, and may claim more than the array."""
     elements = max(math.prod(dataset.shape), math.prod(dataset.chunks or ()))
     check_budget(elements, dataset.dtype.itemsize, f"{name!r} in {path.name}")
-    return np.asarray(dataset[()]).T
+    stored = np.asarray(dataset[()])
+    if _kind(dataset) == "U":
+        return np.array([_text(stored)])
+    return stored.T if turned else stored
+
+
+def _text(stored: NDArray[Any]) -> str:
+    """MATLAB keeps letters as their numbers, h5py as bytes."""
+    if stored.dtype.kind in "ui":
+        return "".join(map(chr, stored.ravel(order="F")[:_LONGEST_TEXT].tolist()))
+    first = stored.ravel()[:1].tolist()
+    return first[0].decode("utf-8", "replace") if first and isinstance(first[0], bytes) else str(*first)
 
 
 def _is_own_dataset(file: Any, name: str, path: Path) -> bool:
@@ -75,11 +133,16 @@ def _is_own_dataset(file: Any, name: str, path: Path) -> bool:
     return True
 
 
-def _is_numeric(dataset: Any) -> bool:
-    kind = dataset.attrs.get("MATLAB_class", b"")
-    if "MATLAB_empty" in dataset.attrs or kind in _TEXT_AND_LOGIC:
-        return False
-    return dataset.shape is not None and dataset.dtype.kind in "uif"
+def _kind(dataset: Any) -> str:
+    """NumPy's letter of what it holds, "" where it is nothing to read: u, i, f, b (logic), U (text)."""
+    if dataset.shape is None or "MATLAB_empty" in dataset.attrs:
+        return ""
+    letter = _KINDS.get(bytes(dataset.attrs.get("MATLAB_class", b"")), dataset.dtype.kind)
+    if letter == "U":
+        return "U" if dataset.size <= _LONGEST_TEXT and dataset.dtype.kind in "ui" else ""
+    if letter in "OS":
+        return "U" if dataset.size == 1 else ""
+    return str(letter) if letter in "uifb" else ""
 
 
 def _explained(path: Path, error: Exception) -> UnmixError:

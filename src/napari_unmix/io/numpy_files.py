@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from napari_unmix.cube import Reading, UnmixError
 from napari_unmix.io.budget import check_array, readable_shape, readable_size
-from napari_unmix.io.stored import Stored
-from napari_unmix.io.wavelengths import WAVELENGTH_NAMES
+from napari_unmix.io.choosing import Entry, choose
+from napari_unmix.io.companions import find_companions
+from napari_unmix.io.matrix import as_image
+from napari_unmix.io.stored import Stored, three_axes
 
 _DAMAGED = (ValueError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError)
-_LONGEST_LIST = 1_000_000  # wavelengths; beyond it the entry is no list of wavelengths
 
 
 class ArrayHeader(NamedTuple):
@@ -34,26 +35,47 @@ class ArrayHeader(NamedTuple):
 
 
 def read_npy(path: Path, reading: Reading) -> Stored:
-    """Read a three-axis array (H, W, B). Raises UnmixError, and OSError where the file cannot be read."""
+    """Read a three-axis array, or a matrix of pixels whose image size is given. Raises UnmixError, and OSError where the file cannot be read."""
     with path.open("rb") as stream:
-        array = _checked_array(stream, path.stat().st_size, path.name)
-    return Stored(array=array)
+        array = _checked_array(stream, path.stat().st_size, path.name, matrix=reading.size is not None)
+    image, said = _as_image(array, reading, path.name)
+    return Stored(array=image, bands_axis=2 if array.ndim == 2 else None, repairs=said)
 
 
 def read_npz(path: Path, reading: Reading) -> Stored:
-    """Read the array that is named, else ``cube``, else the only array beside the wavelengths. Raises UnmixError, OSError."""
+    """Read the array that is named, else the one that is called or shaped as a scene, and what lies beside it. Raises UnmixError, OSError."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-            name = _choose(list(members), reading.key, path)
-            with archive.open(members[name]) as stream:
-                array = _checked_array(stream, members[name].file_size, f"{name!r} in {path.name}")
-            wavelengths = _wavelengths(archive, members)
+            entries = _entries(archive, members)
+            chosen, among = choose(entries, reading.size, reading.key, path)
+            array = _array(archive, members[chosen.name], chosen.name, path, matrix=reading.size is not None)
+            image, said = _as_image(array, reading, f"{chosen.name!r} in {path.name}")
+            known = 2 if array.ndim == 2 else None
+            found = find_companions(
+                entries,
+                chosen,
+                image,
+                known,
+                lambda names: {name: _small_array(archive, members[name]) for name in names},
+            )
     except UnmixError:
         raise
     except _DAMAGED as error:
         raise _explained(error, path.name) from error
-    return Stored(array=array, wavelengths=wavelengths)
+    scale = found.scale if found.scale is not None and math.isfinite(found.scale) and found.scale > 0 else 1.0
+    return Stored(
+        array=image,
+        bands_axis=known if known is not None else found.axis,
+        wavelengths=found.wavelengths,
+        unit=found.unit,
+        fwhm=found.fwhm,
+        scale=scale,
+        no_data=found.no_data,
+        good_bands=found.good_bands,
+        valid_pixels=found.valid_pixels,
+        repairs=(*among, *said, *found.repairs),
+    )
 
 
 def is_npy(path: Path, start: bytes) -> bool:
@@ -76,14 +98,14 @@ def npy_holds_cube(path: Path) -> bool:
 
 
 def npz_holds_cube(path: Path) -> bool:
-    """Whether there is an array ``cube``, or one only beside the wavelengths. Raises OSError."""
+    """Whether one of its arrays is called or shaped as a scene. Raises OSError."""
     try:
         with zipfile.ZipFile(path) as archive:
-            names = [name.removesuffix(".npy") for name in archive.namelist()]
-    except _DAMAGED:
+            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            choose(_entries(archive, members), None, None, path)
+    except (UnmixError, *_DAMAGED):
         return False
-    names = [name for name in names if name.lower() not in WAVELENGTH_NAMES]
-    return "cube" in names or len(names) == 1
+    return True
 
 
 def read_array_header(stream: IO[bytes]) -> ArrayHeader:
@@ -99,15 +121,16 @@ def read_array_header(stream: IO[bytes]) -> ArrayHeader:
     return ArrayHeader(shape, dtype)
 
 
-def _checked_array(stream: IO[bytes], size: int, label: str) -> NDArray[Any]:
-    """Read an array once its header is a cube's, fits into memory, and agrees with the ``size`` bytes there."""
+def _checked_array(stream: IO[bytes], size: int, label: str, *, matrix: bool = False) -> NDArray[Any]:
+    """Read an array once its header is a cube's, or a matrix's, fits into memory, and agrees with the ``size`` bytes there."""
     try:
         header = read_array_header(stream)
         if header.dtype.hasobject:
             raise UnmixError(
                 f"{label} holds pickled Python objects, which can run code: save the cube as plain numbers."
             )
-        check_array(header.shape, header.dtype.kind, header.dtype.itemsize, label)
+        shape = (1, *header.shape) if matrix and len(header.shape) == 2 else header.shape
+        check_array(_counting(shape), header.dtype.kind, header.dtype.itemsize, label)
         if header.data_bytes > size:
             raise UnmixError(
                 f"{label} holds {readable_size(size)} but its header's {readable_shape(header.shape)}"
@@ -121,33 +144,42 @@ def _checked_array(stream: IO[bytes], size: int, label: str) -> NDArray[Any]:
         raise _explained(error, label) from error
 
 
+def _counting(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape without axes of length 1 beyond three."""
+    return tuple(shape[axis] for axis in three_axes(shape)) if len(shape) > 3 else shape
+
+
 def _explained(error: Exception, label: str) -> UnmixError:
     return UnmixError(
         f"{label} is damaged ({str(error).splitlines()[0] if str(error) else 'it ends early'}): save it again."
     )
 
 
-def _choose(names: list[str], key: str | None, path: Path) -> str:
-    if key is not None and key not in names:
-        raise UnmixError(
-            f"{path.name} has no array {key!r}, it holds {', '.join(names) or 'nothing'}: name one of these."
-        )
-    others = [name for name in names if name.lower() not in WAVELENGTH_NAMES]
-    preferred = key or ("cube" if "cube" in names else others[0] if len(others) == 1 else None)
-    if preferred is None:
-        raise UnmixError(f"{path.name} holds {', '.join(names) or 'no array'}: call the hyperspectral array 'cube'.")
-    return preferred
-
-
-def _wavelengths(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> NDArray[Any] | None:
-    """The list of wavelengths beside the cube; an entry that is no list of numbers counts as none."""
+def _entries(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> list[Entry]:
+    """What the headers of the arrays claim; what is no array is passed over."""
+    found = []
     for name, info in members.items():
-        if name.lower() not in WAVELENGTH_NAMES:
+        if not info.filename.endswith(".npy"):
             continue
         with archive.open(info) as stream:
-            header = read_array_header(stream)
-            if header.dtype.kind not in "uif" or math.prod(header.shape) > _LONGEST_LIST:
-                return None
-            stream.seek(0)
-            return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
-    return None
+            shape, dtype = read_array_header(stream)
+        found.append(Entry(name, shape, max(dtype.itemsize, 1), "U" if dtype.kind in "US" else dtype.kind))
+    return found
+
+
+def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, path: Path, matrix: bool) -> NDArray[Any]:
+    with archive.open(info) as stream:
+        return _checked_array(stream, info.file_size, f"{name!r} in {path.name}", matrix=matrix)
+
+
+def _small_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
+    """A list beside the scene, whose size was looked at."""
+    with archive.open(info) as stream:
+        return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
+
+
+def _as_image(array: NDArray[Any], reading: Reading, label: str) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Three axes as they are; a matrix as the image of its size."""
+    if array.ndim != 2 or reading.size is None:
+        return array, ()
+    return as_image(array, reading.size, "C", label)

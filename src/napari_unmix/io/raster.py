@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import warnings
 from contextlib import ExitStack
 from pathlib import Path
@@ -31,6 +32,7 @@ _DRIVERS = (
     (b"Object = IsisCube", "ISIS3"),
     (b"PCIDSK", "PCIDSK"),
 )
+_TITLES = {"JP2OpenJPEG": "JPEG 2000", "HFA": "ERDAS Imagine", "ISIS3": "ISIS"}
 _LONGEST_MARK = 32
 
 
@@ -57,7 +59,7 @@ def read_raster(path: Path, reading: Reading) -> Stored:
         import rasterio.errors
     except ImportError as error:
         raise UnmixError(
-            f'{path.name} is of a format or a compression that needs rasterio: pip install "napari-unmix[geo]".'
+            f'{path.name} is {_kind(path)}, which needs rasterio: pip install "napari-unmix[geo]", or {_converted(path)}.'
         ) from error
     with ExitStack() as stack:
         stack.enter_context(rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"))
@@ -172,4 +174,17 @@ def _position(source: Any) -> Georeference | None:
 
 def _damaged(path: Path, error: Exception) -> UnmixError:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return UnmixError(f"{path.name} could not be read by rasterio ({reason[:200]}): copy the whole file again.")
+    return UnmixError(
+        f"{path.name} is {_kind(path)} that rasterio could not read ({reason[:200]}): copy the whole file again, or {_converted(path)}."
+    )
+
+
+def _kind(path: Path) -> str:
+    """What a file is, for a sentence. Raises OSError."""
+    driver = _driver(path)
+    return "a TIFF in a compression" if driver is None else f"a file of {_TITLES.get(driver, driver)}"
+
+
+def _converted(path: Path) -> str:
+    """The command by which GDAL makes ENVI's bare numbers of a file."""
+    return f"convert it with gdal_translate -of ENVI {shlex.quote(path.name)} {shlex.quote(path.stem)}.img"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -11,46 +10,31 @@ import numpy as np
 from napari_unmix.io.stored import three_axes
 from napari_unmix.io.tree import LONGEST_LIST, Attributes, Tree, Variable, numbers, plain_name
 from napari_unmix.io.units import understood
-from napari_unmix.io.wavelengths import WAVELENGTH_NAMES
+from napari_unmix.io.wavelengths import implied_unit, names_axis
 
-_LISTS = {plain_name(name) for name in WAVELENGTH_NAMES}
-_LISTS |= {
-    "wavlength",
-    "wave",
-    "waves",
-    "wavelengths_um",
-    "wavelength_um",
-    "center_wavelength",
-    "center_wavelengths",
-    "band_center_wavelengths",
-}
-_LISTS |= {
-    "wavelength_center",
-    "wavelength_centers",
-    "band_centers",
-    "band_center",
-    "centers",
-    "central_wavelength",
-    "central_wavelengths",
-}
-_LISTS |= {
-    "wavenumber",
-    "wavenumbers",
-    "raman_shift",
-    "raman_shifts",
-    "energy",
-    "photon_energy",
-    "frequency",
-    "list_cw",
-}
 _STANDARD = {
     "radiation_wavelength",
     "sensor_band_central_radiation_wavelength",
     "radiation_wavenumber",
     "radiation_frequency",
 }
+# Also names of other lists than the bands' places: they count with a spectral unit.
+_ANYTHING = {
+    "energy",
+    "energies",
+    "frequency",
+    "frequencies",
+    "shift",
+    "shifts",
+    "center",
+    "centers",
+    "centre",
+    "centres",
+    "x_axis",
+    "xaxis",
+}
 # An axis of one of these names holds bands; x, y and their like do not.
-_BAND_AXES = _LISTS | {
+_BAND_AXES = {
     "band",
     "bands",
     "nbands",
@@ -98,14 +82,6 @@ _IMAGE_AXES |= {
     "track",
 }
 _IMAGE_AXES |= {"number_of_lines", "pixels_per_line", "nrow", "nrows", "ncol", "ncols", "npixels", "nlines", "nsamples"}
-_UNIT = re.compile(
-    r"(nm|[uµμ]m|nanomet(er|re)s?|micromet(er|re)s?|microns?|angstroms?|å|cm\s*\^?[-−⁻][1¹]|1/cm|k?ev|[gt]hz|wavenumbers?)",
-    re.IGNORECASE,
-)
-_LENGTH = re.compile(
-    r"[uµμ]m|micromet(er|re)s?|microns?|nm|nanomet(er|re)s?|angstroms?|å", re.IGNORECASE
-)  # also of places on a stage
-_NO_LENGTHS = ("wavenumber", "Raman shift", "energy", "frequency")
 _WIDTHS = {
     "fwhm",
     "fwhms",
@@ -125,7 +101,6 @@ _UNIT_NAMES = (
     "wavelengths_unit",
     "wavelengthunits",
 )
-_OF_NAME = {"nm": "nm", "um": "µm"}
 
 
 class Spectral(NamedTuple):
@@ -168,53 +143,55 @@ def unit_of(attributes: Attributes, name: str = "") -> str:
 def is_spectral(name: str, unit: str, attributes: Attributes | None = None) -> bool:
     """Whether a list of this name and unit tells where bands lie; lengths alone may be places on a stage."""
     standard = str((attributes or {}).get("standard_name", ""))
-    if plain_name(name) in _LISTS - {"energy", "frequency"} or standard in _STANDARD:
+    if standard in _STANDARD or (names_list(name) and plain_name(name) not in _ANYTHING):
         return True
-    return bool(_UNIT.fullmatch(unit.strip())) and not _LENGTH.fullmatch(unit.strip())
+    return understood(unit).kind not in (None, "index", "wavelength")
 
 
 def is_unit(unit: str) -> bool:
     """Whether this is a unit that bands are placed in."""
-    plain = unit.strip().strip("{}").strip()
-    return bool(_UNIT.fullmatch(plain)) or understood(plain).kind in _NO_LENGTHS
+    return understood(unit).kind not in (None, "index")
 
 
 def names_bands(name: str) -> bool:
     """Whether an axis of this name holds bands."""
-    return plain_name(name) in _BAND_AXES
+    return plain_name(name) in _BAND_AXES or names_list(name)
+
+
+def names_list(name: str) -> bool:
+    """Whether the last part of a path is what a list of the bands' places is called."""
+    return names_axis(name.rpartition("/")[2])
 
 
 def _own_axis(cube: Variable) -> Spectral | None:
     described = [(place, axis) for place, axis in enumerate(cube.axes) if cube.shape[place] > 1]
     for place, axis in described:
         if axis.values is not None and is_spectral(axis.name, axis.unit):
-            return Spectral(place, axis.values.tolist(), _spelled(axis.name, axis.unit))
+            return Spectral(place, axis.values.tolist(), _spelled(axis.name, axis.unit, axis.values))
     for place, axis in described:  # "channel" in nm is spectral, "x" in nm is not
-        if axis.values is not None and names_bands(axis.name) and _UNIT.fullmatch(axis.unit.strip()):
+        if axis.values is not None and names_bands(axis.name) and is_unit(axis.unit):
             return Spectral(place, axis.values.tolist(), axis.unit)
     return None
 
 
 def _list_beside(cube: Variable, tree: Tree) -> Spectral | None:
     fits = set(cube.shape)
-    lists = [variable for variable in _short_lists(cube, tree) if plain_name(variable.name) in _LISTS]
-    lists += [
-        variable for variable in _short_lists(cube, tree) if variable.attributes.get("standard_name") in _STANDARD
-    ]
+    lists = [v for v in _short_lists(cube, tree) if is_spectral(v.name, unit_of(v.attributes), v.attributes)]
     if not lists:
         return None
     chosen = next((variable for variable in lists if variable.shape[0] in fits), lists[0])
-    unit = unit_of(chosen.attributes) or _OF_NAME.get(plain_name(chosen.name).rpartition("_")[2], "")
+    values = numbers(chosen, chosen.name)
+    unit = _spelled(chosen.name, unit_of(chosen.attributes), values)
     shared = {axis.name: place for place, axis in enumerate(cube.axes) if axis.name}
     place = shared.get(chosen.axis_name(0)) if chosen.axes else None
-    return Spectral(place, numbers(chosen, chosen.name).tolist(), _spelled(chosen.name, unit))
+    return Spectral(place, values.tolist(), unit)
 
 
 def _attribute(cube: Variable, tree: Tree) -> Spectral | None:
     for attributes in (cube.attributes, *tree.around(cube.name)):
         for name, value in attributes.items():
-            if plain_name(name) in _LISTS:
-                unit = unit_of(attributes, plain_name(name)) or _OF_NAME.get(plain_name(name).rpartition("_")[2], "")
+            if names_list(name) and plain_name(name) not in _ANYTHING:
+                unit = _spelled(name, unit_of(attributes, plain_name(name)), value)
                 return Spectral(None, value, unit)
     return None
 
@@ -253,6 +230,8 @@ def _length(values: Any) -> int:
     return len(values) if isinstance(values, list) else int(np.size(values))
 
 
-def _spelled(name: str, unit: str) -> str:
-    """Wavenumbers and Raman shifts have one unit: the name tells them apart."""
-    return f"Raman shift ({unit})" if "raman" in name.lower() and "raman" not in unit.lower() else unit
+def _spelled(name: str, unit: str, values: Any) -> str:
+    """The unit as it is written, else as the name has it; wavenumbers and Raman shifts have one unit, the name tells them apart."""
+    leaf = name.rpartition("/")[2]
+    raman = understood(leaf).kind == "Raman shift" and understood(unit).kind in (None, "wavenumber")
+    return f"Raman shift ({unit or 'cm-1'})" if raman else implied_unit(leaf, values, unit)

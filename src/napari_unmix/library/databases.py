@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_unmix.cube import FloatArray, UnmixError
+from napari_unmix.cube import FloatArray, SpectralAxis, UnmixError
 from napari_unmix.io.spy import quiet, spectral_python
 from napari_unmix.io.wavelengths import read_wavelengths
 from napari_unmix.library.files import read_library
@@ -79,8 +79,12 @@ def read_database(path: str | Path, wavelengths: FloatArray, fwhm: FloatArray | 
     return SpectralLibrary(rows, wavelengths, names, fwhm, path.name, note)
 
 
-def library_on(path: str | Path, wavelengths: FloatArray | None, bands: int) -> SpectralLibrary:
+def library_on(
+    path: str | Path, wavelengths: FloatArray | None, bands: int, axis: SpectralAxis | None = None
+) -> SpectralLibrary:
     """Any library, a file's or a database's, on the ``bands`` bands of a cube; without wavelengths (nm) only one of as many bands fits.
+
+    Where the cube's ``axis`` is none of light (Raman shifts), a library of the same kind is interpolated to it.
 
     Raises UnmixError where it cannot be read, or brought to these bands.
     """
@@ -89,6 +93,8 @@ def library_on(path: str | Path, wavelengths: FloatArray | None, bands: int) -> 
     library = read_library(path)
     if wavelengths is not None and library.wavelengths is not None:
         return library.resampled(wavelengths)
+    if axis is not None and axis.unit and library.spectral_axis.unit:
+        return library.interpolated(axis)
     if library.spectra.shape[1] != bands:
         numbered = "The cube" if wavelengths is None else f"The library {library.name}"
         raise UnmixError(

@@ -79,7 +79,7 @@ def write_library(library: SpectralLibrary, path: str | Path) -> tuple[Path, Pat
     axis = library.spectral_axis
     if axis.unit:
         fields |= {"wavelength units": _SPELLED[axis.kind], "wavelength": axis.values.tolist()}
-    if library.fwhm is not None:
+    if library.fwhm is not None and axis.kind == "wavelength":  # widths are in nm
         fields["fwhm"] = library.fwhm.tolist()
     empty = ~np.isfinite(library.spectra).any(axis=0)
     if empty.any():

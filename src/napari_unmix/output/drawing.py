@@ -63,7 +63,7 @@ class Curves:
 
     Attributes
     ----------
-    place : (B,) wavelengths in nm or band numbers, in any order; ``place_name`` says which
+    place : (B,) where the bands lie, in any order; ``place_name`` says in what
     spectra : (P, B), NaN in excluded bands; ``value_name`` says in which units
     """
 

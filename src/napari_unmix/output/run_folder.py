@@ -6,7 +6,7 @@ abundances.npy            (H, W, P) float32, NaN in invalid pixels
 abundance_std.npy         (H, W, P) float32, where the method has a spread; run.json says so where not
 illumination.npy          (H, W) float32, where the per-pixel scale was free
 side_information.npy      (H, W) int32, the auxiliary variable u that was used, 0 = unknown
-endmembers.csv            one row per band (``nan`` in excluded ones), first ``wavelength_nm`` or ``band``
+endmembers.csv            one row per band (``nan`` in excluded ones), first its place: ``wavelength_nm``, ``wavenumber_cm-1``, ``band`` …
 endmembers.sli, .hdr      the same as an ENVI spectral library
 report.json               the identifiability report
 report.html               the same as a page, where ``napari-unmix report`` wrote it
@@ -34,7 +34,17 @@ from pydantic import ValidationError
 
 from napari_unmix import __version__
 from napari_unmix.answer import Contribution, Findings, Note, NoteKind, Unmixing
-from napari_unmix.cube import Annotation, Cube, FloatArray, Georeference, IntArray, Reading, UnmixError
+from napari_unmix.cube import (
+    Annotation,
+    Cube,
+    FloatArray,
+    Georeference,
+    IntArray,
+    Reading,
+    SpectralAxis,
+    UnmixError,
+    axis_of,
+)
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.reading import reading_of, written_as
@@ -73,7 +83,7 @@ class Run:
     illumination : (H, W) float32, or None where it was not free
     regions : (H, W) the auxiliary variable u, 0 = unknown, or None where the method read none
     names : one per endmember
-    wavelengths : (B,) nm, or None where the cube has none
+    axis : where the bands lie, in what the cube was measured in
     notes : what the method found or could not use
     report : the identifiability report
     meta : all of run.json
@@ -87,10 +97,15 @@ class Run:
     illumination: FloatArray | None
     regions: IntArray | None
     names: tuple[str, ...]
-    wavelengths: FloatArray | None
+    axis: SpectralAxis
     notes: tuple[Note, ...]
     report: Report
     meta: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def wavelengths(self) -> FloatArray | None:
+        """(B,) nm, or None where the cube has none."""
+        return self.axis.nanometres
 
     def reading_or(self, reading: Reading) -> Reading:
         """How the run's cube was read, unless ``reading`` says something itself."""
@@ -262,9 +277,10 @@ def _write_files(folder: Path, cube: Cube, result: Unmixing, report: Report, ann
     if result.regions is not None:
         np.save(folder / "side_information.npy", result.regions.astype(np.int32), allow_pickle=False)
     _write_endmembers(folder / "endmembers.csv", cube, result)
-    write_library(
-        SpectralLibrary(result.endmembers, cube.wavelengths, result.names, name=cube.name), folder / "endmembers.sli"
+    library = SpectralLibrary(
+        result.endmembers, cube.wavelengths, result.names, cube.fwhm, cube.name, measured_axis=cube.measured_axis
     )
+    write_library(library, folder / "endmembers.sli")
     model = save({name: np.ascontiguousarray(values) for name, values in _saved_model(result).items()})
     (folder / "model.safetensors").write_bytes(model)
     write_json(folder / "report.json", report.as_json())
@@ -281,7 +297,7 @@ def _saved_model(result: Unmixing) -> dict[str, FloatArray]:
 def _write_endmembers(path: Path, cube: Cube, result: Unmixing) -> None:
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["band" if cube.wavelengths is None else "wavelength_nm", *result.names])
+        writer.writerow([cube.spectral_axis.column, *result.names])
         for place, values in zip(cube.axis, result.endmembers.T, strict=True):
             # The shortest text that reads back as the number it was.
             writer.writerow([repr(float(value)).removesuffix(".0") for value in (place, *values)])
@@ -366,13 +382,13 @@ def _describe_annotation(annotation: Annotation) -> dict[str, Any]:
 
 
 def cube_hash(cube: Cube) -> str:
-    """Which data a run belongs to: SHA-256 of the spectra (little-endian float32) and the wavelengths (float64)."""
+    """Which data a run belongs to: SHA-256 of the spectra (little-endian float32) and of the wavelengths, or the places measured (float64)."""
     digest = hashlib.sha256()
     rows = max(1, _HASHED_AT_ONCE // max(cube.spectra[0].nbytes, 1))
     for start in range(0, cube.shape[0], rows):
         digest.update(np.ascontiguousarray(cube.spectra[start : start + rows], dtype="<f4").tobytes())
-    if cube.wavelengths is not None:
-        digest.update(np.ascontiguousarray(cube.wavelengths, dtype="<f8").tobytes())
+    if cube.spectral_axis.unit:
+        digest.update(np.ascontiguousarray(cube.axis, dtype="<f8").tobytes())
     return digest.hexdigest()
 
 
@@ -418,7 +434,7 @@ def _read_files(folder: Path) -> Run:
     meta = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
         raise UnmixError(f"{folder / 'run.json'} was not written by this version (it needs {FORMAT!r}): run it again.")
-    wavelengths, names, endmembers = _read_endmembers(folder / "endmembers.csv")
+    axis, names, endmembers = _read_endmembers(folder / "endmembers.csv")
     abundances = np.load(folder / "abundances.npy", allow_pickle=False)
     height, width, bands = meta["cube"]["shape"]
     if abundances.shape != (height, width, len(names)) or endmembers.shape[1] != bands:
@@ -435,7 +451,7 @@ def _read_files(folder: Path) -> Run:
         illumination=_read_image(folder / "illumination.npy"),
         regions=_read_image(folder / "side_information.npy"),
         names=names,
-        wavelengths=wavelengths,
+        axis=axis,
         notes=tuple(Note(NoteKind(note["kind"]), note["sentence"], note["advice"]) for note in meta["notes"]),
         report=Report.from_json(json.loads((folder / "report.json").read_text(encoding="utf-8"))),
         meta=meta,
@@ -446,9 +462,9 @@ def _read_image(path: Path) -> Any:
     return np.asarray(np.load(path, allow_pickle=False)) if path.exists() else None
 
 
-def _read_endmembers(path: Path) -> tuple[FloatArray | None, tuple[str, ...], FloatArray]:
-    """Wavelengths or None, names, (P, B)."""
+def _read_endmembers(path: Path) -> tuple[SpectralAxis, tuple[str, ...], FloatArray]:
+    """Spectral axis, names, (P, B)."""
     with path.open(newline="", encoding="utf-8") as stream:
         header, *rows = csv.reader(stream)
     table = np.array([[float(cell) for cell in row] for row in rows])  # (B, 1 + P)
-    return (table[:, 0] if header[0] == "wavelength_nm" else None), tuple(header[1:]), table[:, 1:].T
+    return axis_of(header[0], table[:, 0]), tuple(header[1:]), table[:, 1:].T

@@ -65,9 +65,10 @@ def independent_share(spectra: FloatArray) -> float:
     basis = leading_scores(sample.T, min(_MOST_SIGNALS, sample.shape[1] // 2))
     left = sample - (sample @ basis) @ basis.T
     left /= np.maximum(left.std(axis=0), 1e-300)
-    follows = [float(np.mean(left[lag:] * left[:-lag])) for lag in range(1, _REACH + 1)]
-    if follows[0] < _INTERPOLATED or float(np.mean(left[:, 1:] * left[:, :-1])) > _NOT_ALIKE:
+    in_bands, in_place = _neighbours(left)
+    if in_place < _INTERPOLATED or in_bands > _NOT_ALIKE:
         return 1.0
+    follows = [float(np.mean(left[lag:] * left[:-lag])) for lag in range(1, _REACH + 1)]
     return 1 / (1 + 2 * float(np.sum(np.square(follows)))) ** 2
 
 
@@ -96,7 +97,7 @@ _IN_PLACE, _PLACED = 0.1, 0.5
 # Signal ends where an eigenvalue is this many times the next; then noise has many directions of about the same strength, or, where
 # its place tells it from signal, of strengths that fall slowly.
 _FALLS, _LEVEL, _SLOPE, _LEVEL_OF = 2.0, 1.7, 4.0, 4
-_MOST_SIGNALS, _FEWEST = 12, 20
+_MOST_SIGNALS, _MOST_UNPLACED, _FEWEST = 12, 8, 20
 _BLOCKS, _BLOCK = 8, 750
 
 
@@ -105,26 +106,36 @@ def alike_noise(spectra: FloatArray) -> AlikeNoise | None:
 
     Smoothing along the bands leaves few signal directions, then a plateau: noise of equal strength in all directions that passed. What
     remains beside the signal is alike in neighbouring bands, but not in neighbouring pixels; variability of the spectra is alike in both, and
-    its directions fall off.
+    its directions fall off. In the second pass bands are weighted by their noise, or those that have most of it would end the plateau.
     """
     if min(spectra.shape) < _FEWEST:
         return None
     sample = _contiguous(spectra)
-    values, basis = _leading_components(sample)
-    signals, slope = _signals(values, sample @ basis)
+    scale = np.ones(sample.shape[1])
+    for _ in range(_PASSES):
+        weighted = sample / scale
+        values, basis = _leading_components(weighted)
+        signals, slope = _signals(values, weighted @ basis)
+        if signals > (_MOST_SIGNALS if slope == _SLOPE else _MOST_UNPLACED):
+            return None
+        left = weighted - (weighted @ basis[:, :signals]) @ basis[:, :signals].T
+        noise = left.std(axis=0)
+        correlation, in_place = _neighbours(left / np.maximum(noise, 1e-300))
+        if correlation < _ALIKE or abs(in_place) > _IN_PLACE:
+            return None
+        scale = scale * np.maximum(noise, 1e-3 * np.median(noise) + 1e-300)
     level = values[signals : signals + _LEVEL_OF]
-    if signals > _MOST_SIGNALS or level[-1] <= 0 or level[0] > slope * level[-1]:
-        return None
-    left = sample - (sample @ basis[:, :signals]) @ basis[:, :signals].T
-    scale = np.maximum(left.std(axis=0), 1e-300)
-    left /= scale
-    correlation = float(np.mean(left[:, 1:] * left[:, :-1]))
-    if correlation < _ALIKE or abs(float(np.mean(left[1:] * left[:-1]))) > _IN_PLACE:
+    if level[-1] <= 0 or level[0] > slope * level[-1]:
         return None
     # The signal's directions hold noise as well, as much as the strongest of the others.
-    taken = float((scale**2).sum())
+    taken = float((noise**2).sum())
     whole = taken + signals * float(level.mean())
     return AlikeNoise(scale * np.sqrt(whole / taken), correlation, float(level[0]) * len(scale) / whole, signals)
+
+
+def _neighbours(left: FloatArray) -> tuple[float, float]:
+    """Correlation of neighbouring bands, and of neighbouring pixels, in what is left (N, B) beside the signal, each band of variance 1."""
+    return float(np.mean(left[:, 1:] * left[:, :-1])), float(np.mean(left[1:] * left[:-1]))
 
 
 def _leading_components(spectra: FloatArray) -> tuple[FloatArray, FloatArray]:

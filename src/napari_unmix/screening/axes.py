@@ -64,14 +64,14 @@ def axis_of_bands(array: _Sliced) -> Decision:
 def decide(outside: FloatArray, rough: FloatArray, shape: tuple[int, int, int]) -> Decision:
     """The decision, from what each axis leaves outside of its first components (3,) and how rough it is (3,); infinite: too short to tell."""
     told = np.isfinite(outside)
-    if not told[LAST]:
+    if not told[LAST] or outside[LAST] == 0:
         return Decision(LAST, True)
     if told.sum() == 2:
         other = int(np.flatnonzero(told)[0])
         turned = rough[LAST] > _MUCH_SMOOTHER * rough[other]
         return _turned(other, shape, "its neighbours are the most alike") if turned else Decision(LAST, True)
     best = int(np.argmin(outside))
-    if best == LAST or outside[LAST] == 0:
+    if best == LAST:
         return Decision(LAST, True)
     smoother = rough[LAST] / rough[best] if rough[best] == rough.min() else 0.0
     shortest = min(length for length, of in zip(shape, told, strict=True) if of)

@@ -17,15 +17,16 @@ import numpy as np
 from napari_unmix.cube import BoolArray, FloatArray, IntArray
 from napari_unmix.rows.subspace import noise_per_band
 from napari_unmix.screening.blocks import row_blocks
+from napari_unmix.screening.spikes import steps
 
 _NOISIER = 3.5  # than the median band: below, a band tells more than it disturbs
 _DROWNED = 4.0  # signal over noise of a band, which real noisy bands exceed
 _CLEARER = 12.0  # the same for a single band that stands apart from the others in noise
 _APART = 2.5  # factor between the noise of bands that stand apart and the highest of the others
 _MOST = 1 / 3  # of the bands: more of them are a detector of its own
+_JUMP = 1.2  # times the noise, what a number of noise jumps by beside its neighbours in band and space
 _FEW_BANDS = 10  # below, a band's own signal is not told from noise by the other bands
 _STUCK = 0.5  # of the pixels with one and the same number, where the median band has hardly any
-_SAMPLE = 6000
 _LEAST_PIXELS = 50  # below, neither noise nor a repeated number is told
 
 Missing = Callable[[slice], BoolArray]  # rows -> (rows, W, B), True where a number stands for nothing
@@ -85,10 +86,10 @@ class BandNoise:
     clarity: FloatArray
 
 
-def band_noise(first: FloatArray, second: FloatArray) -> BandNoise | None:
-    """The noise of each band, from spectra (N, B) and those of their neighbours (N, B); None where there are too few.
+def band_noise(first: FloatArray, second: FloatArray, jumps: FloatArray) -> BandNoise | None:
+    """The noise of each band, from spectra (N, B), those of their neighbours (N, B) and their usual ``jumps`` (B,); None where there are too few.
 
-    It is what neither the other bands nor the neighbour tells: a band with a signal of its own is not noisy.
+    It is what neither the other bands nor the neighbours tell: a band with a signal of its own is not noisy, nor is one with a few spikes.
     """
     spectra = np.vstack([first, second])
     spread = spectra.std(axis=0)
@@ -97,7 +98,8 @@ def band_noise(first: FloatArray, second: FloatArray) -> BandNoise | None:
     beside = np.sqrt(((first - second) ** 2).mean(axis=0) / 2)
     if spectra.shape[1] < _FEW_BANDS and np.median(beside / np.maximum(spread, 1e-30)) > 0.5:
         return None  # neither tells
-    noise = np.maximum(np.minimum(noise_per_band(spectra), beside), 1e-12 * spread.max())
+    noise = np.minimum(np.minimum(noise_per_band(spectra), beside), jumps / _JUMP)
+    noise = np.maximum(noise, np.maximum(steps(spectra) / np.sqrt(12), 1e-12 * spread.max()))
     return BandNoise(noise / np.median(noise), np.sqrt(np.maximum((spread / noise) ** 2 - 1, 0)))
 
 
@@ -108,13 +110,14 @@ def noisy_bands(noise: BandNoise) -> BoolArray:
     instrument, and strong noise under a strong signal is that of counting.
     """
     noisier = (noise.ratio > _NOISIER) & (noise.clarity < np.median(noise.clarity) / _NOISIER)
-    drowned = noisier & (noise.clarity < _DROWNED)
+    drowned = noisier & (noise.clarity < _DROWNED) & (noise.ratio > _APART * np.quantile(noise.ratio, 0.75))
     order = np.sort(noise.ratio)
     gaps = np.append(order[1:] / order[:-1], 1.0)
-    below = np.flatnonzero((gaps > _APART) & (order < _NOISIER))  # the last of the quiet bands
-    apart = noisier & (noise.ratio > (order[below[-1]] if below.size else np.inf))
-    if apart.sum() == 1:
-        apart &= noise.clarity < _CLEARER
+    quiet = np.flatnonzero((gaps > _APART) & (order < _NOISIER))  # the noisiest of the bands below a gap
+    apart = noise.ratio > (order[quiet[-1]] if quiet.size else np.inf)
+    single = apart.sum() == 1 and noise.clarity[apart].min() > _CLEARER
+    if not noisier[apart].any() or single or np.median(noise.clarity[apart]) > np.median(noise.clarity) / _APART:
+        return np.asarray(drowned)
     return np.asarray(drowned | apart)
 
 

@@ -80,6 +80,6 @@ def sampled(spectra: Float32, valid_pixels: BoolArray, good_bands: BoolArray, co
     """(≤ count, good bands) spectra of valid pixels, the same ones every time, spread at random."""
     where = np.flatnonzero(valid_pixels)
     if where.size > count:
-        where = np.sort(np.random.default_rng(0).choice(where, count, replace=False))
+        where = np.sort(np.random.default_rng(0).choice(where, count, replace=False, shuffle=False))
     rows, columns = np.unravel_index(where, valid_pixels.shape)
     return np.asarray(spectra[rows, columns][:, good_bands], np.float64)

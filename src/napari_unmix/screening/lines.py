@@ -13,17 +13,26 @@ import numpy as np
 
 from napari_unmix.cube import BoolArray, FloatArray
 from napari_unmix.screening.blocks import Float32, Unusable
+from napari_unmix.screening.spikes import Usual, running_median, steps
 
-_SHORTEST = 16  # pixels along a column: below, a small target may fill it
+_SHORTEST = 24  # pixels along a column: below, a small target may fill it
 _NARROWEST = 12  # columns side by side: below, none stands out
 _DEVIATIONS = 8.0  # of a column, in the spread of all columns
 _NOISES = 3.0  # of a column, in the noise of one pixel: a fainter stripe disturbs less than the noise
 _LONE_NOISES = 10.0  # the same for a single element: it disturbs one band only
+_FAINT = 0.01  # of a band's spread over the scene: what counts as noise at least
+_LONE = 0.25  # of a band's spread: a single element that stands off by less does no harm
+_SHARPER = 1.5  # times what the spectra of the scene bend by there
+_LOUDER = 3.0  # times what the column stands off by in other bands
+_FEWEST_BANDS = 10  # below, a band may stand off from those beside it
 _STRIPED = 0.05  # of the bands: a column that stands off in fewer is mended there, in more it is left out
+_OUTSHONE = 0.3  # of the square by which a column beside it stands off
 _UNEXPLAINED = 0.5  # of a stripe's size, by what the other columns hold
-_ALONG = 96  # rows that the search for stripes reads
+_ALONG = 48  # rows that the search for stripes reads
 _BLOCK = 1_000_000  # numbers at a time
 _DEAD_SHARE = 0.2  # of all columns: more hold one number where the scene itself does
+_DEAD_RUN = 3  # columns side by side: more do where something dark fills them
+_LEVELS = 12  # steps of a quantised band that a live column spans, else it may hold one number by chance
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,27 +48,37 @@ class Elements:
         return self.mended | self.left_out
 
 
-def dead_elements(low: FloatArray, high: FloatArray) -> BoolArray:
-    """(columns, B) elements that hold one number all along, where the other columns of that band vary; from lowest and highest numbers."""
+def dead_elements(low: FloatArray, high: FloatArray, step: FloatArray) -> BoolArray:
+    """(columns, B) elements that hold one number all along, where the other columns of that band vary.
+
+    From the lowest and highest number of each, and the smallest ``step`` (B,) between two numbers of a band.
+    """
     span = high - low
     held = span == 0
-    usual = np.nanmedian(np.where(held, np.nan, span), axis=0) if not held.all() else np.zeros(span.shape[1])
-    few = held.mean(axis=0) <= _DEAD_SHARE
-    weakest = np.nanmin(np.where(held, np.inf, span), axis=0)
-    return np.asarray(held & few & (weakest > 0.05 * usual))
+    live = np.where(held, np.nan, span)
+    usual = np.array([np.nanmedian(column) if np.isfinite(column).any() else 0.0 for column in live.T])
+    weakest = np.where(held, np.inf, span).min(axis=0)
+    told = (held.mean(axis=0) <= _DEAD_SHARE) & (weakest > 0.05 * usual) & (usual > _LEVELS * step)
+    beside = np.stack([_shifted(held, k) for k in range(-_DEAD_RUN, _DEAD_RUN + 1)])
+    run = np.stack([beside[k : k + _DEAD_RUN + 1].all(axis=0) for k in range(_DEAD_RUN + 1)]).any(axis=0)
+    return np.asarray(held & told & ~run)
 
 
-def striped_elements(off: FloatArray, noise: FloatArray) -> BoolArray:
-    """(columns, B) elements that stand off from the neighbouring columns, given how far (columns, B), and the noise (B,) of one pixel."""
-    return np.asarray(np.abs(off) > np.maximum(_DEVIATIONS * _spread(off), _NOISES * noise))
+def _shifted(flags: BoolArray, by: int) -> BoolArray:
+    """Flags (columns, B) of the columns ``by`` further on; False beyond the edge."""
+    out = np.zeros_like(flags)
+    count = len(flags)
+    out[max(0, -by) : count - max(0, by)] = flags[max(0, by) : count - max(0, -by)]
+    return out
 
 
-def single_elements(off: FloatArray, noise: FloatArray) -> BoolArray:
-    """(columns, B) elements that stand off from the neighbouring columns as no band beside theirs does."""
-    from scipy.ndimage import median_filter
+def jumping_elements(off: FloatArray, least: FloatArray) -> BoolArray:
+    """(columns, B) elements that stand off from the neighbouring columns as the bands beside theirs do not: a material's spectrum is smoother.
 
-    jump = off - median_filter(off, size=(1, 7), mode="nearest")
-    return np.asarray(np.abs(jump) > np.maximum(_DEVIATIONS * _spread(jump), _LONE_NOISES * noise))
+    ``off`` (columns, B) is how far each stands off, ``least`` (B,) what counts.
+    """
+    jump = off - running_median(off)
+    return np.asarray(np.abs(jump) > np.maximum(_DEVIATIONS * _spread(jump), least))
 
 
 def _spread(off: FloatArray) -> FloatArray:
@@ -70,11 +89,11 @@ def _spread(off: FloatArray) -> FloatArray:
 def standing_off(spectra: Float32) -> FloatArray:
     """(columns, B) how far each column of (rows, columns, B) spectra stands off from the two on either side: median along the column.
 
-    From the median of those four: an edge of the scene stands off on few lines only. The image's first and last column, whose outer
-    neighbours are extrapolated, never do. NaN counts for nothing.
+    From the median of those four: an edge of the scene stands off on few lines only. The image's first and last column have two on one
+    side. NaN counts for nothing.
     """
     rows, columns, bands = spectra.shape
-    padded = np.pad(spectra, ((0, 0), (2, 2), (0, 0)), mode="reflect", reflect_type="odd")
+    padded = np.pad(spectra, ((0, 0), (2, 2), (0, 0)), mode="reflect")
     off = np.empty((columns, bands))
     step = max(1, _BLOCK // (rows * columns))
     for first in range(0, bands, step):
@@ -97,31 +116,55 @@ def _median_of_four(a: Float32, b: Float32, c: Float32, d: Float32) -> Float32:
     return np.asarray((low + high) / np.float32(2))
 
 
+def outshone(energy: FloatArray) -> BoolArray:
+    """(columns,) which stand off by much less than one within two columns of them: they do so from that one."""
+    padded = np.pad(energy, 2)
+    beside = np.stack([padded[k : k + energy.size] for k in (0, 1, 3, 4)])
+    return np.asarray(energy < _OUTSHONE * beside.max(axis=0))
+
+
 def is_mixture(off: FloatArray, others: FloatArray, materials: int = 12) -> bool:
     """Whether a difference of spectra (B,) lies in the span of other spectra (N, B), as one of two materials does."""
+    if len(others) <= materials or off.size <= materials:
+        return True
     moment = others.T @ others
     basis = np.linalg.eigh(moment)[1][:, -materials:]
     rest = off - basis @ (basis.T @ off)
     return bool(np.linalg.norm(rest) < _UNEXPLAINED * np.linalg.norm(off))
 
 
-def search(some: Float32, low: Float32, high: Float32, noise: FloatArray) -> Elements:
-    """The failed elements of columns, from some lines (rows, W, B), NaN where there is no data, and each column's extremes (W, B)."""
+def search(some: Float32, low: Float32, high: Float32, usual: Usual) -> Elements:
+    """The failed elements of columns, from some lines (rows, W, B), NaN where there is no data, and each column's extremes (W, B).
+
+    ``usual`` is what single pixels do, beside their neighbours in band and space.
+    """
     rows, width, bands = some.shape
+    nothing = np.zeros((width, bands), bool)
     if rows < _SHORTEST or width < _NARROWEST:
-        nothing = np.zeros((width, bands), bool)
         return Elements(nothing, nothing)
-    dead, off = dead_elements(low, high), standing_off(some)
-    lone = dead | single_elements(off, noise)
-    striped = dead | striped_elements(off, noise)
-    whole = striped.sum(axis=1) > max(1, int(_STRIPED * bands))
-    others = some[:, ~whole].reshape(-1, bands)
-    others = others[np.isfinite(others).all(axis=1)]
-    others = others[:: max(1, len(others) // 4000)].astype(np.float64)
-    for column in np.flatnonzero(whole & ~(dead.sum(axis=1) > max(1, int(_STRIPED * bands)))):
-        whole[column] = len(others) and not is_mixture(off[column], others)
-    few = lone.sum(axis=1) <= max(1, int(_STRIPED * bands))
-    return Elements(lone & (few & ~whole)[:, None], striped & whole[:, None])
+    sample, off = _some_spectra(some, ~nothing[:, 0]), standing_off(some)
+    spread = sample.std(axis=0)
+    least = _NOISES * np.maximum(usual.noise, _FAINT * spread)
+    dead = dead_elements(low, high, steps(sample)) & (np.abs(off) > least)
+    if bands < _FEWEST_BANDS:
+        return Elements(nothing, dead)
+    most = max(1, int(_STRIPED * bands))
+    striped = dead | jumping_elements(off, least)
+    whole = (striped.sum(axis=1) > most) & ~outshone((off**2).sum(axis=1))
+    for column in np.flatnonzero(whole & (dead.sum(axis=1) <= most)):
+        whole[column] = not is_mixture(off[column], _some_spectra(some, ~whole))
+    harmful = np.maximum(np.maximum(_LONE_NOISES / _NOISES * least, _LONE * spread), _SHARPER * usual.sharpness)
+    elsewhere = np.quantile(np.abs(off), 0.9, axis=1, keepdims=True)
+    lone = dead | (jumping_elements(off, harmful) & (np.abs(off) > _LOUDER * elsewhere))
+    few = (lone.sum(axis=1) <= most) & ~whole
+    return Elements(lone & few[:, None], striped & whole[:, None])
+
+
+def _some_spectra(lines: Float32, columns: BoolArray) -> FloatArray:
+    """A few thousand whole spectra (N, B) of these columns of (rows, columns, B) lines."""
+    step = max(1, len(lines) * int(columns.sum()) // 4000)
+    spectra = lines[:, columns].reshape(-1, lines.shape[2])[::step].astype(np.float64)
+    return np.asarray(spectra[np.isfinite(spectra).all(axis=1)])
 
 
 def some_lines(spectra: Float32, usable: Unusable, good_bands: BoolArray) -> Float32:

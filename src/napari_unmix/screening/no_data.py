@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_unmix.cube import BoolArray
 from napari_unmix.rows.subspace import noise_per_band
-from napari_unmix.screening.blocks import Float32, Unusable, extremes, row_blocks, sampled
+from napari_unmix.screening.blocks import Extremes, Float32, Unusable, extremes, row_blocks, sampled
 
 # As GDAL, ENVI, NetCDF, HDF and the missions' products write them; NaN and the infinities are no numbers anyway.
 USUAL_FILLS = (
@@ -33,6 +33,7 @@ USUAL_FILLS = (
     ),
 )
 _GAP = 0.5  # of the span of all other numbers, between them and a fill value
+_STEPS = 5.0  # of a scene of few levels, likewise
 _MOST_FILLS = 6
 _LEAST = 20  # pixels that repeat one spectrum
 _SHARE = 0.005
@@ -43,36 +44,38 @@ _MOST_MASKS = 3
 _ROUNDING = 1e-4  # of the signal: a scene with less noise is a simulated one, which may repeat anything
 
 
-def is_outside(value: float, low: float, high: float) -> bool:
-    """Whether a number lies far outside of all others, which lie between ``low`` and ``high``."""
+def is_outside(value: float, low: float, high: float, levels: int) -> bool:
+    """Whether a number lies far outside of all others: between ``low`` and ``high``, of ``levels`` different ones."""
     span = max(high - low, 1e-6 * max(abs(low), abs(high)))
-    return max(low - value, value - high) > _GAP * span
+    gap = max(low - value, value - high)
+    return gap > _GAP * span and gap > _STEPS * span / max(1, levels - 1)
 
 
 def fill_values(
-    spectra: Float32, good_bands: BoolArray, valid_pixels: BoolArray, scale: float
+    spectra: Float32, good_bands: BoolArray, valid_pixels: BoolArray, scale: float, bounds: Extremes
 ) -> tuple[np.float32, ...]:
-    """The fill values among (H, W, B) spectra, which were divided by ``scale``; outermost first."""
+    """The fill values among (H, W, B) spectra, which were divided by ``scale``, outermost first; ``bounds`` are their extremes."""
     with np.errstate(over="ignore"):
         known = np.concatenate([np.array(USUAL_FILLS, np.float32), np.divide(USUAL_FILLS, scale).astype(np.float32)])
     sample = sampled(spectra, valid_pixels, good_bands, _SAMPLE).ravel()
     found: tuple[np.float32, ...] = ()
     while len(found) < _MOST_FILLS:
-        bounds = extremes(spectra, Unusable(valid_pixels, found))
         outermost = (np.fmin.reduce(bounds.low[good_bands]), np.fmax.reduce(bounds.high[good_bands]))
         others = sample[np.isfinite(sample) & ~np.isin(sample, [*outermost, *found])]
         if others.size == 0:
             return found
         low, high = np.quantile(others, [0.001, 0.999])
+        levels = np.unique(others).size
         new = tuple(
             value
             for value in dict.fromkeys(outermost)
-            if is_outside(float(value), float(low), float(high))
+            if is_outside(float(value), float(low), float(high), levels)
             and (np.isin(value, known) or _count(spectra, good_bands, value) >= _LEAST)
         )
         if not new:
             return found
         found += new
+        bounds = extremes(spectra, Unusable(valid_pixels, found))
     return found
 
 
@@ -126,7 +129,11 @@ def repeated_pixels(spectra: Float32, good_bands: BoolArray, valid_pixels: BoolA
     rest = valid_pixels.copy()
     rest.flat[where] = False
     taken = order[list(repeats_without_data(repeats, int(valid_pixels.sum()), _noise_free(spectra, good_bands, rest)))]
-    result[where[np.isin(inverse, taken)]] = True
+    highest = np.fmax.reduce(extremes(spectra, Unusable(rest)).high[chosen]) if taken.size else np.nan
+    full = [
+        k for k in taken if (flat[where[first[k]]][chosen] == highest).all()
+    ]  # others reach it: a full detector, no mask
+    result[where[np.isin(inverse, np.setdiff1d(taken, full))]] = True
     return result.reshape(valid_pixels.shape)
 
 

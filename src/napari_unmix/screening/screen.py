@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from napari_unmix.cube import BoolArray, FloatArray, IntArray
-from napari_unmix.rows.subspace import noise_per_band
 from napari_unmix.screening.bands import Holes, a_few, band_noise, holes, noisy_bands, stuck_bands
-from napari_unmix.screening.blocks import Float32, Unusable, extremes, sampled
+from napari_unmix.screening.blocks import Extremes, Float32, Unusable, extremes, sampled
 from napari_unmix.screening.lines import filled, search, some_lines
 from napari_unmix.screening.no_data import fill_values, repeated_pixels, zero_pixels
 from napari_unmix.screening.saturation import saturated_bands
-from napari_unmix.screening.spikes import find_spikes
+from napari_unmix.screening.spikes import NO_SPIKES, Usual, find_spikes, usual_jumps
 
-_SAMPLE = 6000
+_SAMPLE = 4000
 _FEWEST_BANDS, _FEWEST_PIXELS = 2, 16  # below, nothing is told from anything
 _MUCH = 0.1  # of the pixels: who loses more is told which band costs most
 _MOST_NAMED = 8
@@ -33,6 +33,11 @@ class Screened:
     good_bands: BoolArray
     valid_pixels: BoolArray
     remarks: tuple[str, ...] = ()
+
+    @cached_property
+    def bounds(self) -> Extremes:
+        """The extremes of its columns and lines; most cubes need them once."""
+        return extremes(self.spectra, Unusable(self.valid_pixels))
 
     def without(self, remark: str, *, bands: BoolArray | None = None, pixels: BoolArray | None = None) -> Screened:
         """Without these bands (B,) and pixels (H, W), unless nothing usable would be left."""
@@ -65,17 +70,18 @@ def screen(
         state = _without_masks(state)
     if "bands" in repair:
         state = _without_bad_bands(state)
+    usual = usual_jumps(state.spectra, state.good_bands, state.valid_pixels)
+    if "lines" in repair and usual is not None:
+        state = _without_failed_elements(state, usual)
     if "saturation" in repair:
         state = _without_saturation(state, scale, ceiling)
-    if "lines" in repair:
-        state = _without_failed_elements(state)
-    if "spikes" in repair:
+    if "spikes" in repair and usual is not None:
         state = _without_spikes(state)
     return state
 
 
 def _without_fills(state: Screened, scale: float, bands_too: bool) -> Screened:
-    fills = fill_values(state.spectra, state.good_bands, state.valid_pixels, scale)
+    fills = fill_values(state.spectra, state.good_bands, state.valid_pixels, scale, state.bounds)
     if not fills:
         return state
     usable = Unusable(state.valid_pixels, fills)
@@ -124,20 +130,22 @@ def _without_masks(state: Screened) -> Screened:
 def _without_bad_bands(state: Screened) -> Screened:
     usable = Unusable(state.valid_pixels)
     state = _without_holes(state, usable, "have no finite number", "--bands all keeps the bands", True)
-    bounds = extremes(state.spectra, Unusable(state.valid_pixels))
-    constant = state.good_bands & (bounds.low == bounds.high)
+    constant = state.good_bands & (state.bounds.low == state.bounds.high)
     if constant.any():
         said = f"{_named(constant)} hold one number everywhere: left out (--bands all keeps them)"
         state = state.without(said, bands=constant)
     sample = sampled(state.spectra, state.valid_pixels, state.good_bands, _SAMPLE)
     state = _without_bands(state, _spread(stuck_bands(sample), state.good_bands), "hold one number in most pixels")
-    noise = band_noise(*neighbours(state.spectra, state.valid_pixels, state.good_bands, _SAMPLE // 2))
+    usual = usual_jumps(state.spectra, state.good_bands, state.valid_pixels)
+    if usual is None:
+        return state
+    noise = band_noise(*neighbours(state.spectra, state.valid_pixels, state.good_bands, _SAMPLE // 2), usual.noise)
     if noise is None:
         return state
     noisy = noisy_bands(noise)
     if not noisy.any():
         return state
-    times = f"{np.median(noise.ratio[noisy]):.2g} times the noise of the others"
+    times = f"{_about(float(np.median(noise.ratio[noisy])))} times the noise of the others"
     return _without_bands(state, _spread(noisy, state.good_bands), f"have {times} and little else")
 
 
@@ -153,7 +161,7 @@ def _without_bands(state: Screened, bands: BoolArray, why: str) -> Screened:
 
 def _without_saturation(state: Screened, scale: float, ceiling: float | None) -> Screened:
     usable = Unusable(state.valid_pixels)
-    high = extremes(state.spectra, usable).high
+    high = state.bounds.high
     full = saturated_bands(state.spectra, usable, high, state.good_bands, scale=scale, ceiling=ceiling)
     if not full.any():
         return state
@@ -166,16 +174,15 @@ def _without_saturation(state: Screened, scale: float, ceiling: float | None) ->
     )
 
 
-def _without_failed_elements(state: Screened) -> Screened:
+def _without_failed_elements(state: Screened, usual: Usual) -> Screened:
     usable, good = Unusable(state.valid_pixels), state.good_bands
-    bounds = extremes(state.spectra, usable)
-    noise = noise_per_band(sampled(state.spectra, state.valid_pixels, good, _SAMPLE))
+    bounds = state.bounds
     columns = search(
-        some_lines(state.spectra, usable, good), bounds.column_low[:, good], bounds.column_high[:, good], noise
+        some_lines(state.spectra, usable, good), bounds.column_low[:, good], bounds.column_high[:, good], usual
     )
     turned = Unusable(state.valid_pixels.T)
     lines = search(
-        some_lines(state.spectra.swapaxes(0, 1), turned, good), bounds.row_low[:, good], bounds.row_high[:, good], noise
+        some_lines(state.spectra.swapaxes(0, 1), turned, good), bounds.row_low[:, good], bounds.row_high[:, good], usual
     )
     out_columns, out_lines = _widened(columns.left_out, good), _widened(lines.left_out, good)
     found = holes(good, state.valid_pixels, lambda part: out_columns | out_lines[part][:, None])
@@ -198,7 +205,8 @@ def _without_failed_elements(state: Screened) -> Screened:
 
 
 def _without_spikes(state: Screened) -> Screened:
-    found = find_spikes(state.spectra, state.good_bands, state.valid_pixels)
+    usual = usual_jumps(state.spectra, state.good_bands, state.valid_pixels)
+    found = find_spikes(state.spectra, state.good_bands, state.valid_pixels, usual) if usual is not None else NO_SPIKES
     if not found.rows.size:
         return state
     pixels = np.unique(found.rows * state.valid_pixels.shape[1] + found.columns).size
@@ -214,7 +222,7 @@ def neighbours(
     height, width = valid_pixels.shape
     both = valid_pixels[: height - step[0], : width - step[1]] & valid_pixels[step[0] :, step[1] :]
     rows, columns = np.nonzero(both)
-    some = np.sort(np.random.default_rng(0).permutation(rows.size)[:count])
+    some = np.sort(np.random.default_rng(0).choice(rows.size, min(count, rows.size), replace=False, shuffle=False))
     rows, columns = rows[some], columns[some]
     first, second = spectra[rows, columns], spectra[rows + step[0], columns + step[1]]
     return np.asarray(first[:, good_bands], np.float64), np.asarray(second[:, good_bands], np.float64)
@@ -236,6 +244,11 @@ def _named(bands: BoolArray) -> str:
     """6 bands (1–3, 58–60)."""
     count = int(bands.sum())
     return f"{count} band{'s' * (count > 1)} ({_ranges(np.flatnonzero(bands) + 1)})"
+
+
+def _about(number: float) -> str:
+    """4.2, 38, 250."""
+    return f"{number:.1f}" if number < 10 else f"{number:.0f}"
 
 
 def _lines_named(columns: BoolArray, lines: BoolArray) -> str:

@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 from napari_unmix.cube import BoolArray, FloatArray, IntArray
 from napari_unmix.screening.blocks import Float32, row_blocks
 
-_DEVIATIONS = 8.0
+_DEVIATIONS = 12.0  # the noisiest band of a real scene reaches 10
 _FEWEST_BANDS = 10  # below, one band may hold what no other does
 _WINDOW = 7  # bands of the running median, which spans up to three in a row
 _MOST = 0.02  # of a spectrum's bands: more of them are a feature of the spectrum
 _LEAST_BANDS = 3
+_WIDEST, _NEARLY = 3, 0.3  # bands of one spike, and what share of it they reach
 _LARGE = 0.3  # of the pixel's signal: less does no harm in one band
+_SHARPER = 1.5  # times what the spectra of a scene bend by in a band, all but the sharpest twentieth
 _LOUDER = 2.0  # times the largest difference of a pixel from its neighbours elsewhere
 _CHUNK = 2_000_000  # numbers at a time
-_SAMPLE = 3000
+_SAMPLE = 1000
 _LEAST_PIXELS = 30
 _AROUND = ((-1, 0), (1, 0), (0, -1), (0, 1))
 
@@ -47,61 +49,103 @@ class Spikes:
 
 
 _NOWHERE = np.zeros(0, np.int64)
-_NONE = Spikes(_NOWHERE, _NOWHERE, _NOWHERE, np.zeros(0, np.float32))
+NO_SPIKES = Spikes(_NOWHERE, _NOWHERE, _NOWHERE, np.zeros(0, np.float32))
 
 
 def running_median(values: FloatArray, window: int = _WINDOW) -> FloatArray:
-    """(N, B) medians along the bands, over ``window`` of them; at the ends over those that there are on the inner side."""
+    """(N, B) medians along the bands, over ``window`` of them; at both ends over the outermost."""
     from scipy.ndimage import median_filter
 
-    return np.asarray(median_filter(values, size=(1, window), mode="nearest"))
+    medians = np.asarray(median_filter(values, size=(1, window)))
+    half = window // 2
+    medians[:, :half] = np.median(values[:, :window], axis=1, keepdims=True)
+    medians[:, -half:] = np.median(values[:, -window:], axis=1, keepdims=True)
+    return medians
 
 
-def jumps(difference: FloatArray, noise: FloatArray, signal: FloatArray) -> tuple[BoolArray, FloatArray]:
-    """(N, B) where a pixel's difference from its neighbours in space jumps, and how smooth it would be without.
-
-    ``noise`` (B,) is that of a jump, ``signal`` (N, 1) the root mean square of the pixel's spectrum.
+@dataclass(frozen=True, eq=False)
+class Usual:
+    """What the numbers of each band usually do: the spread (B,) of their jumps beside their neighbours in band and space, and how sharp (B,)
+    spectra are there, whatever the material.
     """
-    smooth = running_median(difference)
-    jump = np.abs(difference - smooth)
-    usual = 1.4826 * np.median(jump, axis=1, keepdims=True)
-    elsewhere = np.quantile(np.abs(smooth), 0.95, axis=1, keepdims=True)
-    found = jump > np.maximum(_DEVIATIONS * np.maximum(usual, noise), np.maximum(_LOUDER * elsewhere, _LARGE * signal))
-    few = found.sum(axis=1, keepdims=True) <= max(_LEAST_BANDS, int(_MOST * difference.shape[1]))
-    return found & few, smooth
+
+    noise: FloatArray
+    sharpness: FloatArray
 
 
-def find_spikes(spectra: Float32, good_bands: BoolArray, valid_pixels: BoolArray) -> Spikes:
-    """The spikes of valid pixels in good bands of (H, W, B) spectra."""
+def steps(sample: FloatArray) -> FloatArray:
+    """(B,) the smallest step between two numbers of each band of (N, B) spectra: a quantised band's resolution."""
+    differences = np.diff(np.sort(sample, axis=0), axis=0)
+    least = np.where(differences > 0, differences, np.inf).min(axis=0, initial=np.inf)
+    return np.asarray(np.where(np.isfinite(least), least, 0.0))
+
+
+def usual_jumps(spectra: Float32, good_bands: BoolArray, valid_pixels: BoolArray) -> Usual | None:
+    """What is usual in the good bands of a sample of valid pixels of (H, W, B) spectra; None where there are too few with neighbours."""
     bands = np.flatnonzero(good_bands)
     rows, columns = np.nonzero(valid_pixels)
-    if bands.size < _FEWEST_BANDS or not rows.size:
-        return _NONE
     some = slice(None, None, max(1, rows.size // _SAMPLE))
     here, around, told = _with_neighbours(spectra, rows[some], columns[some], bands, valid_pixels)
     if told.sum() < _LEAST_PIXELS:
-        return _NONE
+        return None
     apart = (here - around)[told]
     noise = 1.4826 * np.median(np.abs(apart - running_median(apart)), axis=0)
-    suspects = _suspects(spectra, bands, valid_pixels, here)
+    noise = np.maximum(noise, steps(here) / 2)
+    return Usual(noise, np.quantile(np.abs(here - running_median(here)), 0.95, axis=0))
+
+
+def jumps(here: FloatArray, around: FloatArray, usual: Usual) -> tuple[BoolArray, FloatArray]:
+    """(N, B) where spectra jump away from their neighbours in space ``around``, and what would be there without."""
+    smooth = running_median(here - around)
+    jump = np.abs(here - around - smooth)
+    own = 1.4826 * np.median(jump, axis=1, keepdims=True)
+    elsewhere = np.quantile(np.abs(smooth), 0.95, axis=1, keepdims=True)
+    signal = np.sqrt((around**2).mean(axis=1, keepdims=True))
+    found = jump > np.maximum(_DEVIATIONS * np.maximum(own, usual.noise), _SHARPER * usual.sharpness)
+    found &= jump > np.maximum(_LOUDER * elsewhere, _LARGE * signal)
+    found &= np.abs(here - running_median(here)) > jump / 2  # else it is the neighbours that jump
+    few = found.sum(axis=1, keepdims=True) <= max(_LEAST_BANDS, int(_MOST * here.shape[1]))
+    return _narrow(found & few, jump), around + smooth
+
+
+def _narrow(found: BoolArray, jump: FloatArray) -> BoolArray:
+    """Those of the found (N, B) in whose window at most three bands jump nearly as far: a peak of a spectrum is wider."""
+    pixels, bands = np.nonzero(found)
+    half = _WINDOW // 2
+    padded = np.pad(jump, ((0, 0), (half, half)))
+    window = padded[pixels[:, None], bands[:, None] + np.arange(_WINDOW)]
+    narrow = (window > _NEARLY * jump[pixels, bands, None]).sum(axis=1) <= _WIDEST
+    out = np.zeros_like(found)
+    out[pixels[narrow], bands[narrow]] = True
+    return out
+
+
+def find_spikes(spectra: Float32, good_bands: BoolArray, valid_pixels: BoolArray, usual: Usual) -> Spikes:
+    """The spikes of valid pixels in good bands of (H, W, B) spectra."""
+    bands = np.flatnonzero(good_bands)
+    if bands.size < _FEWEST_BANDS:
+        return NO_SPIKES
+    suspects = _suspects(spectra, bands, valid_pixels)
     parts = []
     step = max(1, _CHUNK // bands.size)
     for first in range(0, len(suspects), step):
         rows, columns = suspects[first : first + step].T
         here, around, told = _with_neighbours(spectra, rows, columns, bands, valid_pixels)
-        found, smooth = jumps(here - around, noise, np.sqrt((around**2).mean(axis=1, keepdims=True)))
+        found, mended = jumps(here, around, usual)
         pixel, band = np.nonzero(found & told[:, None])
-        parts.append((rows[pixel], columns[pixel], bands[band], (around + smooth)[pixel, band].astype(np.float32)))
+        parts.append((rows[pixel], columns[pixel], bands[band], mended[pixel, band].astype(np.float32)))
     if not parts:
-        return _NONE
+        return NO_SPIKES
     rows, columns, places, mended = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Spikes(rows, columns, places, mended)
 
 
-def _suspects(spectra: Float32, bands: IntArray, valid_pixels: BoolArray, sample: FloatArray) -> IntArray:
+def _suspects(spectra: Float32, bands: IntArray, valid_pixels: BoolArray) -> IntArray:
     """(K, 2) row and column of the valid pixels whose spectrum bends in some band as few pixels' do there: where a closer look pays."""
     whole = bands.size == spectra.shape[2]
-    bends = _bend(sample.astype(np.float32))
+    rows, columns = np.nonzero(valid_pixels)
+    some = slice(None, None, max(1, rows.size // _SAMPLE))
+    bends = _bend(spectra[rows[some], columns[some]][:, bands])
     middle = np.median(bends, axis=0)
     limit = np.float32(_DEVIATIONS / 2) * np.float32(1.4826) * np.median(np.abs(bends - middle), axis=0)
     low, high = middle - limit, middle + limit
@@ -115,9 +159,10 @@ def _suspects(spectra: Float32, bands: IntArray, valid_pixels: BoolArray, sample
 def _bend(spectra: Float32) -> Float32:
     """Second differences along the last axis; at both ends first differences."""
     out = np.empty_like(spectra)
-    out[..., 1:-1] = spectra[..., 1:-1] - np.float32(0.5) * (spectra[..., :-2] + spectra[..., 2:])
-    out[..., 0] = spectra[..., 0] - spectra[..., 1]
-    out[..., -1] = spectra[..., -1] - spectra[..., -2]
+    with np.errstate(over="ignore", invalid="ignore"):  # fill values, in pixels that are left out
+        out[..., 1:-1] = spectra[..., 1:-1] - np.float32(0.5) * (spectra[..., :-2] + spectra[..., 2:])
+        out[..., 0] = spectra[..., 0] - spectra[..., 1]
+        out[..., -1] = spectra[..., -1] - spectra[..., -2]
     return out
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLineEdit, QPushButton
 
 
@@ -38,6 +40,55 @@ def choose_folder(folder: Any) -> None:
         QTimer.singleShot(50, lambda: choose_folder(folder))
 
 
+def choose(*words: str) -> None:
+    """Choose an item of the menu that is open, when it is there."""
+    from qtpy.QtCore import QTimer
+    from qtpy.QtWidgets import QApplication, QMenu
+
+    menu = QApplication.activePopupWidget()
+    if isinstance(menu, QMenu):
+        item = next(action for action in menu.actions() if action.text() in words)
+        menu.setActiveAction(item)
+        QTest.keyClick(menu, Qt.Key.Key_Return)
+    else:
+        QTimer.singleShot(50, lambda: choose(*words))
+
+
+def name_file(path: Any) -> None:
+    """Write a name into the file dialog, when it is there, and save."""
+    from qtpy.QtCore import QTimer
+    from qtpy.QtWidgets import QApplication, QDialogButtonBox, QFileDialog
+
+    dialog = QApplication.activeModalWidget()
+    if isinstance(dialog, QFileDialog):
+        dialog.findChild(QLineEdit, "fileNameEdit").setText(str(path))
+        dialog.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.Save).click()
+    else:
+        QTimer.singleShot(50, lambda: name_file(path))
+
+
+@pytest.mark.parametrize(
+    ("item", "name", "made"),
+    [
+        ("ENVI (.hdr)…", "maps.hdr", {"maps.hdr", "maps_endmembers.hdr"}),
+        ("Table of pixels and of endmembers (.csv)…", "maps.csv", {"maps.csv", "maps_endmembers.csv"}),
+    ],
+)
+def test_export_for_other_programs(window: Any, tmp_path: Any, item: str, name: str, made: set[str]) -> None:
+    from qtpy.QtCore import QTimer
+
+    window.with_fakes(5)
+    window.press("Train")
+    window.wait_for(lambda: window.session.report is not None)
+    window.controller.rename_endmember(1, "tree")
+    QTimer.singleShot(50, lambda: choose(item))
+    QTimer.singleShot(200, lambda: name_file(tmp_path / name))
+    window.press("Export…")
+    window.wait_for(lambda: window.session.exported is not None, 30)
+    assert made <= {path.name for path in tmp_path.iterdir()}
+    assert "tree" in (tmp_path / name).read_text(errors="replace")
+
+
 def test_export_writes_a_new_folder_each_time(window: Any, tmp_path: Any) -> None:
     from qtpy.QtCore import QTimer
 
@@ -47,7 +98,8 @@ def test_export_writes_a_new_folder_each_time(window: Any, tmp_path: Any) -> Non
     window.wait_for(lambda: window.session.report is not None)
     window.controller.rename_endmember(1, "tree")
     for number in (1, 2):
-        QTimer.singleShot(50, lambda: choose_folder(tmp_path))
+        QTimer.singleShot(50, lambda: choose("Folder of the run…"))
+        QTimer.singleShot(200, lambda: choose_folder(tmp_path))
         window.press("Export…")
         folder = tmp_path / f"scene-ivae-{number}"
         window.wait_for(lambda folder=folder: window.session.exported == folder, 30)

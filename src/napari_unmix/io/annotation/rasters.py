@@ -150,7 +150,7 @@ def read_mat_labels(path: Path, size: Size, bands: int | None, key: str | None) 
     from napari_unmix.io.matlab73 import list_hdf5, load_hdf5
 
     listed, load = (list_hdf5, load_hdf5) if is_hdf5(path) else (list_version_5, load_version_5)
-    shapes = {name: (shape, "f") for name, shape, _ in listed(path)}
+    shapes = {entry[0]: (entry[1], "f") for entry in listed(path)}
     name = _choose(shapes, key, size, path)
     check(*shapes[name], size, bands, f"{name!r} in {path.name}")
     return Raster(array=load(path, [name])[name])

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from napari_unmix.cube import Cube, UnmixError
 from napari_unmix.output.export.contents import Contents, of_cube, of_result, of_run
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_unmix.answer import Unmixing
     from napari_unmix.output.run_folder import Run
 
-    Subject = Cube | Run | tuple[Cube, Unmixing] | Contents
+    Subject: TypeAlias = Cube | Run | tuple[Cube, Unmixing] | Contents
 
 __all__ = ["EXPORTS", "AlreadyThere", "Contents", "Export", "contents_of", "export", "format_for", "titles"]
 

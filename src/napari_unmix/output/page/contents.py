@@ -24,7 +24,7 @@ class Page:
     spec : of the run
     names : (P,) of the endmembers
     endmembers : (P, B), NaN in excluded bands
-    axis : (B,) wavelengths in nm or band numbers; ``axis_name`` says which
+    axis : (B,) where the bands lie; ``axis_name`` says in what
     abundances : (H, W, P), NaN in invalid pixels
     spread : (H, W, P) or None
     illumination : (H, W) or None
@@ -75,7 +75,7 @@ def page_of(cube: Cube, result: Unmixing) -> Page:
         result.names,
         result.endmembers,
         cube.axis,
-        axis_name(cube.wavelengths),
+        cube.spectral_axis.title,
         result.abundances,
         result.abundance_std,
         result.illumination,
@@ -83,11 +83,6 @@ def page_of(cube: Cube, result: Unmixing) -> Page:
         composite_name(cube),
         (*cube.repairs, *map(str, result.notes)),
     )
-
-
-def axis_name(wavelengths: FloatArray | None) -> str:
-    """The name of the curves' horizontal axis."""
-    return "band" if wavelengths is None else "wavelength (nm)"
 
 
 def scene_maps(page: Page) -> list[Map]:

@@ -1,4 +1,4 @@
-"""Excluded bands as text, such as ``1350–1450, 1800–1950``, and back. In nm, or band numbers from 1. Pure."""
+"""Excluded bands as text, such as ``1350–1450, 1800–1950``, and back. In the unit of the cube's axis, or band numbers from 1. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import numpy as np
 from napari_unmix.cube import BoolArray, Cube, UnmixError
 
 FEWEST_GOOD = 2
-_RANGE = re.compile(r"(\d+(?:\.\d+)?)(?:\s*(?:-|–|—|to)\s*(\d+(?:\.\d+)?))?(?:\s*nm)?", re.IGNORECASE)
+_RANGE = re.compile(
+    r"(\d+(?:\.\d+)?)(?:\s*(?:-|–|—|to)\s*(\d+(?:\.\d+)?))?(?:\s*(?:nm|cm-1|cm⁻¹|eV|THz))?", re.IGNORECASE
+)
 
 
 def good_bands_of(cube: Cube, written: str) -> BoolArray:
@@ -25,7 +27,7 @@ def good_bands_of(cube: Cube, written: str) -> BoolArray:
         start, end = sorted((float(found[1]), float(found[2] or found[1])))
         inside = (cube.axis >= start) & (cube.axis <= end)
         if not inside.any():
-            unit = "" if cube.wavelengths is None else " nm"
+            unit = f" {cube.spectral_axis.unit}".rstrip()
             raise UnmixError(f"No band lies in {part}: the cube's bands lie in {low:g}–{high:g}{unit}.")
         good &= ~inside
     if good.sum() < FEWEST_GOOD:

@@ -69,6 +69,14 @@ class Adopted:
     cube: Cube
 
 
+@dataclass(frozen=True, eq=False)
+class Reread:
+    """A file was read in another way: the cube that stands in the place of the one before."""
+
+    before: Cube
+    after: Cube
+
+
 @dataclass(frozen=True)
 class Trouble:
     """A sentence that belongs to one step: what went wrong, the number, the remedy."""
@@ -110,7 +118,8 @@ class Session:
 
     ``names`` and ``hidden`` are the user's wishes for the endmembers of the answer, or before that of the preview;
     ``label`` is what the brush paints; ``pixel`` and ``pins`` are (row, column); ``chore`` is what is made in the background;
-    ``exported`` is the folder that was written last, ``page`` the report page, ``adopted`` the cube that was last made of an open array.
+    ``exported`` is the folder that was written last, ``page`` the report page, ``adopted`` the cube that was last made of an open array,
+    ``reread`` the one that was last read in another way.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -118,6 +127,7 @@ class Session:
     cubes: tuple[Cube, ...] = ()
     cube: Cube | None = None
     adopted: Adopted | None = None
+    reread: Reread | None = None
     composite: str = COMPOSITES[0]
     survey: Survey | None = None
     annotation: Annotation | None = None
@@ -206,8 +216,11 @@ def out_of_date(session: Session) -> str:
     answer = session.answer
     if answer is None:
         return ""
-    if session.cube is None or not same_image(answer.cube, session.cube):
+    if session.cube is None:
         return "another cube since"
+    if not same_image(answer.cube, session.cube):
+        same_file = answer.cube.source is not None and answer.cube.source == session.cube.source
+        return "read in another way since" if same_file else "another cube since"
     if not np.array_equal(answer.cube.good_bands, session.cube.good_bands):
         return "bands changed since"
     if answer.spec.method != session.spec.method:

@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from napari_unmix.answer import Fit, Preview, Progress, Unmixing
-from napari_unmix.cube import Annotation, Cube, IntArray, Meaning, UnmixError
+from napari_unmix.cube import Annotation, Cube, IntArray, Meaning, Reading, UnmixError
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import method_specs, spec_class
 from napari_unmix.plugin.facts.band_ranges import good_bands_of
 from napari_unmix.plugin.facts.by_image import ByImage
 from napari_unmix.plugin.facts.naming import carried_names, distinct
+from napari_unmix.plugin.facts.remedies import in_window
 from napari_unmix.plugin.facts.session import (
     Adopted,
     Answer,
     Chore,
     Doing,
+    Reread,
     Session,
     Stage,
     Step,
@@ -36,6 +38,7 @@ from napari_unmix.plugin.verbs.chores import Chores
 from napari_unmix.plugin.verbs.engine import Engine
 from napari_unmix.plugin.verbs.jobs import Handlers, Job, Runner
 from napari_unmix.plugin.verbs.one_run import OneRun
+from napari_unmix.plugin.verbs.readings import Readings
 from napari_unmix.plugin.verbs.wishes import Wishes
 
 if TYPE_CHECKING:
@@ -60,15 +63,56 @@ class Controller:
         self._wishes = Wishes(session)
         self._opened: ByImage[Cube] = ByImage()  # the cube as it was opened, where its bands were changed since
         self._advice: ByImage[Mapping[str, Any]] = ByImage()  # settings that suit a cube, until it is first worked on
+        self._readings = Readings()
         self._adopting: list[Any] = []  # open arrays that are being copied
         self._warm = False
 
     # --- cubes
 
-    def open(self, path: str | Path) -> None:
+    def open(self, path: str | Path, reading: Reading | None = None) -> None:
         """Read a file in the background and make it the cube."""
-        name = Path(path).name
-        self._chore(lambda: self._engine.read(Path(path)), self.add_cube, "cube", Chore(Doing.READING, name))
+        self._read(Path(path), reading or Reading(), self.add_cube)
+
+    def _read(self, path: Path, reading: Reading, done: Callable[[Cube], None]) -> None:
+        self._chore(lambda: self._engine.read(path, reading), done, "cube", Chore(Doing.READING, path.name))
+
+    def read_again(self, written: Mapping[str, str]) -> None:
+        """Read the cube's file as the user writes it (field of ``Reading`` -> text, "" is found out); painting of the same size stays."""
+        cube = self.session.cube
+        if cube is None:
+            return
+        try:
+            wanted = self._readings.wanted(cube, written)
+        except UnmixError as error:
+            self._trouble("cube", str(error))
+            return
+        self._settle("cube")
+        if wanted is not None:
+            self._read(wanted.path, wanted.reading, lambda read: self._replace(cube, read))
+
+    def undo_reading(self) -> None:
+        """Read the cube's file as it was read before."""
+        cube = self.session.cube
+        last = None if cube is None else self._readings.last(cube)
+        if cube is not None and last is not None:
+            self._settle("cube")
+            self._read(last.path, last.reading, lambda read: self._replace(cube, read, undone=True))
+
+    def can_undo_reading(self) -> bool:
+        """Whether the cube was read in another way before."""
+        return self.session.cube is not None and self._readings.last(self.session.cube) is not None
+
+    def _replace(self, before: Cube, after: Cube, *, undone: bool = False) -> None:
+        """The same file, read in another way, takes the cube's place; one that was closed meanwhile stays closed."""
+        session = self.session
+        if not any(same_image(before, known) for known in session.cubes):
+            return
+        self._readings.changed(before, undone=undone)
+        session.reread = Reread(before, after)
+        session.cubes = tuple(after if same_image(before, known) else known for known in session.cubes)
+        if same_image(before, session.cube):
+            self.set_cube(after)
+        self._opened.keep_only(session.cubes)
 
     def open_sample(self) -> None:
         """Make the sample scene in the background and open it with its painting."""
@@ -398,6 +442,10 @@ class Controller:
         """Write the last result with its report and pictures to a new folder in ``parent``; nothing is ever replaced."""
         self._write(lambda *what: self._engine.export(Path(parent), *what), self._exported, Doing.WRITING)
 
+    def save_as(self, path: str | Path, form: str) -> None:
+        """Write the maps and endmembers of the last result in a format (a key of ``output.export.EXPORTS``)."""
+        self._write(lambda *what: self._engine.save(Path(path), form, *what), self._exported, Doing.WRITING)
+
     def open_report(self) -> None:
         """Write the report page of the last result to a temporary folder; whoever shows pages opens it."""
         self._write(lambda *what: self._engine.page(*what), self._paged, Doing.PAGING)
@@ -450,7 +498,7 @@ class Controller:
         self._chores.do(make, done, lambda error: self._trouble(step, str(error)), chore)
 
     def _trouble(self, step: Step, sentence: str) -> None:
-        self.session.trouble = Trouble(step, sentence)
+        self.session.trouble = Trouble(step, in_window(sentence))
 
     def _settle(self, step: Step) -> None:
         """The user changed a step: what was wrong with it is past."""

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unmix.answer import Fit, Progress, Unmixing
-from napari_unmix.cube import Annotation, BoolArray, Cube, UnmixError
+from napari_unmix.cube import Annotation, BoolArray, Cube, Reading, UnmixError
 from napari_unmix.identifiability.report import Report
 from napari_unmix.plugin.facts.session import Answer, Stage, Survey
+from napari_unmix.reading import exactly
 from napari_unmix.spec import MethodSpec
 
 if TYPE_CHECKING:
@@ -67,14 +68,14 @@ def _survey(cube: Cube) -> Fit[Survey]:
 def _rebanded(cube: Cube, good_bands: BoolArray) -> Fit[Cube]:
     """The same cube with other bands excluded; the spectra are shared."""
     yield Progress("excluding bands", 0, 1, 0.0)
-    return replace(cube, good_bands=good_bands)
+    return replace(cube, good_bands=good_bands, reading=replace(cube.reading, bands=exactly(good_bands)))
 
 
-def _read(path: Path) -> Fit[Cube]:
+def _read(path: Path, reading: Reading) -> Fit[Cube]:
     yield Progress(f"reading {path.name}", 0, 1, 0.0)
-    from napari_unmix.io import read_cube
+    from napari_unmix.io import read_as
 
-    return read_cube(path)
+    return read_as(path, reading)
 
 
 def _copy(data: Any, name: str) -> Fit[Cube]:
@@ -123,6 +124,18 @@ def _export(parent: Path, answer: Answer, report: Report, names: tuple[str, ...]
         raise UnmixError(f"{parent} cannot be written ({reason}): choose another folder.") from error
 
 
+def _save(path: Path, form: str, answer: Answer, report: Report, names: tuple[str, ...]) -> Fit[Path]:
+    """Write the maps and endmembers in a format of other programs; a file that is there was the user's to replace."""
+    yield Progress(f"writing {path.name}", 0, 1, 0.0)
+    from napari_unmix.output.export import export
+
+    try:
+        return export((answer.cube, replace(answer.unmixing, names=names)), path, form, overwrite=path.exists())[0]
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UnmixError(f"{path} cannot be written ({reason}): choose another place.") from error
+
+
 def _page(answer: Answer, report: Report, names: tuple[str, ...]) -> Fit[Path]:
     """Write the report page to a new temporary folder, which stays for the browser."""
     yield Progress("writing the report page", 0, 1, 0.0)
@@ -157,10 +170,11 @@ class Engine:
     suggest: Callable[[Cube], Fit[int]] = _suggest
     rebanded: Callable[[Cube, BoolArray], Fit[Cube]] = _rebanded
     survey: Callable[[Cube], Fit[Survey]] = _survey
-    read: Callable[[Path], Fit[Cube]] = _read
+    read: Callable[[Path, Reading], Fit[Cube]] = _read
     copy: Callable[[Any, str], Fit[Cube]] = _copy
     join: Callable[[Sequence[Cube]], Fit[Cube]] = _join
     sample: Callable[[], Fit[Scene]] = _sample
     export: Callable[[Path, Answer, Report, tuple[str, ...]], Fit[Path]] = _export
+    save: Callable[[Path, str, Answer, Report, tuple[str, ...]], Fit[Path]] = _save
     page: Callable[[Answer, Report, tuple[str, ...]], Fit[Path]] = _page
     warm_up: Callable[[], Fit[None]] = _warm_up

@@ -39,7 +39,12 @@ def cube_layers(cube: Cube, advice: Mapping[str, Any] | None = None) -> list[Lay
         "rgb": True,
         "metadata": {**carried, ROLE: "composite"},
     }
-    return [(np.moveaxis(cube.spectra, 2, 0), bands, "image"), (composite(cube), composite_options, "image")]
+    return [(planes(cube), bands, "image"), (composite(cube), composite_options, "image")]
+
+
+def planes(cube: Cube) -> FloatArray:
+    """(B, H, W) the bands as napari shows them; the spectra themselves, not a copy."""
+    return np.moveaxis(cube.spectra, 2, 0)
 
 
 def annotation_layer(annotation: Annotation, cube: Cube) -> LayerData:

@@ -18,7 +18,7 @@ from napari_unmix.cube import Annotation, Cube, IntArray
 from napari_unmix.output.composite import composite
 from napari_unmix.plugin.facts.colours import annotation_row_colours
 from napari_unmix.plugin.facts.notices import notice
-from napari_unmix.plugin.facts.session import Adopted, Session, Theme, same_image
+from napari_unmix.plugin.facts.session import Adopted, Reread, Session, Theme, same_image
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.viewer import layers as kinds
 from napari_unmix.plugin.viewer.adoption import could_be_cube
@@ -60,6 +60,7 @@ class ViewerLink:
         self._listen(viewer.events.theme, self._theme_changed)
         for signal, slot in (
             (events.adopted, self._adopted),
+            (events.reread, self._reread),
             (events.cubes, self._show_cubes),
             (events.cube, self._show_cube),
             (events.composite, self._show_composite),
@@ -146,6 +147,23 @@ class ViewerLink:
         ]
 
     # --- cubes
+
+    def _reread(self, reread: Reread | None) -> None:
+        """A file was read in another way: its layers show the new cube, a painting of its size goes with them."""
+        if reread is None:
+            return
+        cube = reread.after
+        for layer in self._viewer.layers:
+            role = kinds.layer_role(layer)
+            if not same_image(kinds.layer_cube(layer), reread.before):
+                continue
+            if role in ("composite", "bands"):
+                layer.metadata["cube"] = cube
+                layer.data = composite(cube, self._session.composite) if role == "composite" else kinds.planes(cube)
+            if role == "bands":
+                layer.contrast_limits_range = layer.contrast_limits = kinds.band_limits(cube)
+            if isinstance(layer, Labels) and layer.data.shape == cube.shape[:2]:
+                layer.metadata["cube"] = cube
 
     def _show_cubes(self, cubes: tuple[Cube, ...]) -> None:
         for cube in cubes:

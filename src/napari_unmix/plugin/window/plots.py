@@ -20,7 +20,7 @@ RECONSTRUCTION = {True: "#ff5fa8", False: "#c2185b"}  # by theme, dark or light;
 
 
 class SpectrumPlot(pg.PlotWidget):
-    """Spectra over wavelength or band number. A double click goes back to the fixed ranges."""
+    """Spectra over wavelength, wavenumber, or what else the cube was measured in. A double click goes back to the fixed ranges."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,7 +63,8 @@ class SpectrumPlot(pg.PlotWidget):
 
     def set_cube(self, cube: Cube, survey: Survey | None) -> None:
         """Fix the ranges by a cube."""
-        self.setLabel("bottom", "Band" if cube.wavelengths is None else "Wavelength (nm)")
+        title = cube.spectral_axis.title
+        self.setLabel("bottom", title[:1].upper() + title[1:])
         self.setLabel("left", "Value" if cube.scale == 1 else "Reflectance")
         low, high = (0.0, 1.0) if survey is None else (survey.low, survey.high)
         axis = cube.axis

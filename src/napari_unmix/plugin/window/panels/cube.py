@@ -9,9 +9,11 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QLineEdit, QSizePolic
 from napari_unmix.cube import Cube
 from napari_unmix.output.composite import COMPOSITES, has_colours
 from napari_unmix.plugin.facts.band_ranges import excluded_text, says
+from napari_unmix.plugin.facts.remedies import in_window, names_option
 from napari_unmix.plugin.facts.session import Doing, Session, doing, joinable, same_image
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.join import JoinEditor
+from napari_unmix.plugin.window.panels.reading import ReadingEditor
 from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_property, text
 
 FILES = "Hyperspectral cubes (*.hdr *.img *.raw *.dat *.bil *.bip *.bsq *.mat *.npz *.npy *.zarr);;All files (*)"
@@ -51,6 +53,12 @@ class CubePanel(Step):
         self._bands.setCheckable(True)
         self._bands.toggled.connect(self._edit_bands)
         self._editor = BandsEditor(controller)
+        self._reading = button(
+            "Reading…", "Correct how the file is read: scale, no data, the order of the axes, references.", lambda: None
+        )
+        self._reading.setCheckable(True)
+        self._reading.toggled.connect(self._edit_reading)
+        self._reader = ReadingEditor(controller)
         self._join = button(
             "Join…", "Choose open cubes of the same bands and unmix them together, as acquisitions.", lambda: None
         )
@@ -63,7 +71,8 @@ class CubePanel(Step):
             self._card,
             self._repairs,
             self._composite_row,
-            row(self._open, self._sample, self._bands, self._join, stretch=-2),
+            row(self._open, self._sample, self._reading, self._bands, self._join, stretch=-2),
+            self._reader,
             self._editor,
             self._joiner,
             self._chore,
@@ -83,9 +92,16 @@ class CubePanel(Step):
         self._cubes.clear()
         self._cubes.addItems([known.name for known in session.cubes])
         if cube is not None:
-            self._cubes.setCurrentIndex(next(k for k, known in enumerate(session.cubes) if same_image(known, cube)))
+            # A cube that is read again stands in the list a turn before it is the current one.
+            place = next((k for k, known in enumerate(session.cubes) if same_image(known, cube)), -1)
+            self._cubes.setCurrentIndex(place)
         say(self._card, "" if cube is None else card(cube))
-        say(self._repairs, "" if cube is None else "\n".join(cube.repairs))
+        say(self._repairs, "" if cube is None else remarks(cube))
+        from_file = cube is not None and cube.source is not None
+        self._reading.setVisible(from_file)
+        self._reader.setVisible(from_file and self._reading.isChecked())
+        if cube is not None:
+            self._reader.show_cube(cube)
         self._bands.setVisible(cube is not None)
         self._editor.setVisible(cube is not None and self._bands.isChecked())
         if cube is not None:
@@ -113,6 +129,11 @@ class CubePanel(Step):
         if not has_colours(cube, COMPOSITES[0]):
             self._composite.setItemText(0, "three bands")
         self._composite.setCurrentIndex(max(0, self._composite.findText(self.session.composite)))
+
+    def _edit_reading(self, unfolded: bool) -> None:
+        self._reader.setVisible(unfolded)
+        if unfolded:
+            self._reader.begin()
 
     def _edit_bands(self, unfolded: bool) -> None:
         self._editor.setVisible(unfolded)
@@ -151,11 +172,11 @@ class BandsEditor(QWidget):
         if cube is self._cube:
             return
         self._cube = cube
-        numbered = cube.wavelengths is None
-        what = "Excluded bands, by number from 1" if numbered else "Excluded bands, in nm"
+        unit = cube.spectral_axis.unit
+        what = f"Excluded bands, in {unit}" if unit else "Excluded bands, by number from 1"
         say(self._say, what)
         self._line.setAccessibleName(what)
-        self._line.setPlaceholderText("103–113, 148–166" if numbered else "1350–1450, 1800–1950")
+        self._line.setPlaceholderText("1350–1450, 1800–1950" if unit in ("nm", "cm⁻¹") else "103–113, 148–166")
         self._line.setToolTip(f"{what}: ranges with commas between them. Empty: all bands take part.")
         if not says(self._line.text(), cube):  # what the user wrote stays where it says the same
             self._line.setText(excluded_text(cube))
@@ -169,15 +190,27 @@ class BandsEditor(QWidget):
         self._controller.exclude_bands(self._line.text())
 
 
+def remarks(cube: Cube) -> str:
+    """What was repaired, left out or assumed, a line each, and where to change it."""
+    lines = [in_window(f"{repair[:1].upper()}{repair[1:]}") for repair in cube.repairs]
+    where = ["Change what is named in quotes under Reading… or Bands…."] if any(map(names_option, cube.repairs)) else []
+    return "\n".join([*lines, *where])
+
+
+def axis_text(cube: Cube) -> str:
+    """Where the bands lie: 400–1000 nm, or Raman shift 200–3200 cm⁻¹."""
+    axis = cube.spectral_axis
+    if axis.kind == "wavelength":
+        return axis.span
+    return f"{axis.kind} {axis.span}" if axis.unit else "no wavelengths: bands are numbered"
+
+
 def card(cube: Cube) -> str:
     """What was read, in two short lines."""
     height, width, bands = cube.shape
     size = f"{height}×{width} pixels, {bands} bands"
     parts = []
-    if cube.wavelengths is None:
-        parts.append("no wavelengths: bands are numbered")
-    else:
-        parts.append(f"{cube.wavelengths.min():.0f}–{cube.wavelengths.max():.0f} nm")
+    parts.append(axis_text(cube))
     if cube.acquisitions is not None:
         parts.append(f"{int(cube.acquisitions.max())} acquisitions")
     excluded = int((~cube.good_bands).sum())

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices, QKeyEvent, QMouseEvent
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from napari_unmix.cube import FloatArray
 from napari_unmix.identifiability.report import Check, Report
+from napari_unmix.output.export import EXPORTS
 from napari_unmix.plugin.facts.colours import endmember_palette
 from napari_unmix.plugin.facts.session import Doing, Session, doing, out_of_date, running, shown, shown_names
 from napari_unmix.plugin.verbs.controller import Controller
@@ -53,10 +55,9 @@ class ResultPanel(Step):
         self._checks_layout.setContentsMargins(0, 0, 0, 0)
         self._notes = text("note")
         self._export = button(
-            "Export…",
-            "Write maps, endmembers, report and pictures to a new folder; nothing is ever replaced.",
-            self._choose_folder,
+            "Export…", "Write the whole run to a new folder, or maps and endmembers for other programs.", lambda: None
         )
+        self._export.setMenu(self._formats())
         self._page = button(
             "Open report",
             "Write the checks with their numbers and pictures as a page, and open it in the browser.",
@@ -150,6 +151,32 @@ class ResultPanel(Step):
     def _open_page(self, page: Path | None) -> None:
         if page is not None and not QDesktopServices.openUrl(QUrl.fromLocalFile(str(page))):
             say(self._written, f"no browser was found; the report is {breakable(str(page))}")
+
+    def _formats(self) -> QMenu:
+        """The run's folder, and every format that a run is written to."""
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+        whole = menu.addAction("Folder of the run…", self._choose_folder)
+        whole.setToolTip("Maps, endmembers, report and pictures in a new folder; nothing is ever replaced.")
+        menu.addSeparator()
+        for key, form in EXPORTS.items():
+            if form.of_runs:
+                menu.addAction(
+                    f"{form.title[:1].upper()}{form.title[1:]} ({form.suffixes[0]})…", partial(self._choose_file, key)
+                )
+        return menu
+
+    def _choose_file(self, key: str) -> None:
+        answer = self.session.answer
+        if answer is None:
+            return
+        form = EXPORTS[key]
+        name = f"{answer.cube.name}-{answer.spec.method}{form.suffixes[0]}"
+        path, _ = QFileDialog.getSaveFileName(
+            self, f"Save as {form.title}", name, f"{form.title} (*{form.suffixes[0]})"
+        )
+        if path:
+            self.controller.save_as(path, key)
 
     def _choose_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Choose where to make the folder of this result")

@@ -1,0 +1,36 @@
+"""Cubes whose numbers are too small or too large to compute with, as currents of picoamperes are: scaled by a power of ten, and said."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from napari_unmix.cube import Cube
+
+# Between these a cube times a constant gives the same abundances (``preconditions``).
+_SMALLEST, _LARGEST = 1e-6, 1e15
+
+
+def in_range(cube: Cube) -> Cube:
+    """The cube with its largest number between 0.1 and 1 where it was below 1e-6 or above 1e15, unless its user set a scale."""
+    if cube.reading.scale is not None:
+        return cube
+    largest = _largest(cube)
+    if not 0 < largest < _SMALLEST and not _LARGEST < largest < math.inf:
+        return cube
+    power = -math.floor(math.log10(largest)) - 1
+    spectra = np.multiply(cube.spectra, 10.0**power, dtype=np.float64).astype(np.float32)
+    what = "at most" if power > 0 else "as large as"
+    said = f"values are {what} {largest:.3g}: multiplied by 1e{power}, which changes no abundance (--scale 1 keeps them as they are)"
+    return replace(cube, spectra=spectra, scale=cube.scale * 10.0**-power, repairs=(*cube.repairs, said))
+
+
+def _largest(cube: Cube) -> float:
+    """The largest absolute number of the valid pixels in the good bands; line by line, so that a big cube needs no copy of itself."""
+    largest = 0.0
+    for line, valid in zip(cube.spectra, cube.valid_pixels, strict=True):
+        if valid.any():
+            largest = max(largest, float(np.abs(line[valid][:, cube.good_bands]).max()))
+    return largest
