@@ -113,3 +113,9 @@ def test_widths_beside_and_in_attributes():
     assert find_widths(one, tree(one), 8) == ([5.0] * 8, "nm")
     assert find_widths(one, tree(one, listed("group/FWHM", NM, units="um")), 8) == (NM.tolist(), "um")
     assert find_widths(one, tree(one), 7) is None
+
+
+def test_widths_in_the_unit_of_the_places_are_no_places():
+    assert is_spectral("wavenumber", "cm-1")
+    assert is_spectral("axis", "cm-1")
+    assert not is_spectral("scene/fwhm", "cm-1")

@@ -181,6 +181,7 @@ def test_provenance_names_the_run_the_cube_and_what_is_missing(small_cube: Cube,
         "good_bands": 22,
         "valid_pixels": 191,
         "acquisitions": 2,
+        "georeference": None,
     }
     assert set(meta["missing"]) == {"abundance_std", "illumination"}
     assert "gives no spread of the abundances." in meta["missing"]["abundance_std"]

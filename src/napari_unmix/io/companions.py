@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.cube import BoolArray
+from napari_unmix.cube import BoolArray, Georeference
 from napari_unmix.io.choosing import Entry
 from napari_unmix.io.units import understood
 from napari_unmix.io.wavelengths import implied_unit, names_axis
@@ -30,6 +30,8 @@ _WIDTH = re.compile(r"fwhms?|band_?widths?")
 _UNIT = re.compile(r"(wave(length|number)s?_?)?units?|axis_?units?|wl_?units?")
 
 _TAKEN = re.compile("|".join(f"(?:{pattern.pattern})" for pattern in (_GOOD, _BAD, _CHOSEN, _WIDTH)))
+_TRANSFORMS = {"transform": (0, 1, 2, 3, 4, 5), "geotransform": (1, 2, 0, 4, 5, 3)}
+_SYSTEMS = ("crs", "crs_wkt", "spatial_ref", "projection")
 
 Load = Callable[[Sequence[str]], dict[str, NDArray[Any]]]
 
@@ -46,6 +48,7 @@ class Companions:
     no_data: tuple[float, ...] = ()
     good_bands: BoolArray | None = None
     valid_pixels: BoolArray | None = None
+    georeference: Georeference | None = None
     repairs: tuple[str, ...] = ()
 
 
@@ -97,6 +100,7 @@ def find_companions(
         no_data=tuple(value for value in [beside.scalar(_NO_DATA)] if value is not None),
         good_bands=flags,
         valid_pixels=valid,
+        georeference=beside.georeference(),
         repairs=tuple(said),
     )
 
@@ -152,6 +156,19 @@ class _Beside:
                 if understood(written).kind:
                     return written
         return ""
+
+    def georeference(self) -> Georeference | None:
+        """Six numbers ``transform`` (a … f), or GDAL's ``geotransform`` (c, a, b, f, d, e), and a text ``crs``."""
+        for entry in self._entries:
+            order = _TRANSFORMS.get(entry.leaf.replace("_", ""))
+            if order is None or entry.size != 6 or entry.kind not in "uif":
+                continue
+            numbers = [float(number) for number in self._read(entry).ravel()[list(order)]]
+            texts = [one for one in self._entries if one.kind == "U" and one.leaf in _SYSTEMS]
+            crs = str(self._read(texts[0]).ravel()[0]) if texts else ""
+            a, b, c, d, e, f = numbers
+            return Georeference((a, b, c, d, e, f), crs) if np.isfinite(numbers).all() else None
+        return None
 
     def scalar(self, pattern: re.Pattern[str]) -> float | None:
         """A single number of this name."""

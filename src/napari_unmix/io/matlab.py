@@ -52,6 +52,7 @@ def read_matlab(path: Path, reading: Reading) -> Stored:
         no_data=found.no_data,
         good_bands=found.good_bands,
         valid_pixels=found.valid_pixels,
+        georeference=found.georeference,
         repairs=(*among, *turned, *scaled, *found.repairs),
     )
 

@@ -74,6 +74,7 @@ def read_npz(path: Path, reading: Reading) -> Stored:
         no_data=found.no_data,
         good_bands=found.good_bands,
         valid_pixels=found.valid_pixels,
+        georeference=found.georeference,
         repairs=(*among, *said, *found.repairs),
     )
 

@@ -142,6 +142,8 @@ def unit_of(attributes: Attributes, name: str = "") -> str:
 
 def is_spectral(name: str, unit: str, attributes: Attributes | None = None) -> bool:
     """Whether a list of this name and unit tells where bands lie; lengths alone may be places on a stage."""
+    if plain_name(name) in _WIDTHS:  # in the same unit as the places
+        return False
     standard = str((attributes or {}).get("standard_name", ""))
     if standard in _STANDARD or (names_list(name) and plain_name(name) not in _ANYTHING):
         return True

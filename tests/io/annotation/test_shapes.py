@@ -6,6 +6,7 @@ import importlib.util
 import json
 import sqlite3
 import struct
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -193,6 +194,7 @@ def test_geojson_of_any_outer_form(tmp_path, wrap):
 @pytest.mark.parametrize(
     "text",
     ["{", "[1, 2]", '{"type": "FeatureCollection", "features": 3}', '{"type": "Curve", "coordinates": [1]}', "[" * 100_000,
+     '{"type": "Polygon", "coordinates": []}',
      '{"type": "Polygon", "coordinates": [[[1, "a"]]]}', '{"type": "Polygon", "coordinates": [[]]}', '{"features": [{"geometry": 4}]}',
      '{"type": "Polygon", "coordinates": [[[1, 1e999], [2, 2]]]}', '{"type": "FeatureCollection", "features": [], "crs": 3}'],
 )  # fmt: skip
@@ -278,6 +280,19 @@ def test_geopackages(tmp_path, order, height, envelope):
     check_painted(read_annotation(tmp_path / "a.gpkg", SIZE, UTM))
     assert [path.name for path in tmp_path.iterdir()] == ["a.gpkg"]  # no journal beside it
     assert (tmp_path / "a.gpkg").read_bytes() == before
+
+
+def test_libraries_that_are_missing_are_named(tmp_path, monkeypatch):
+    (tmp_path / "a.shp").write_bytes(b"\x00\x00\x27\x0a" + bytes(96))
+    monkeypatch.setitem(sys.modules, "shapefile", None)
+    with pytest.raises(UnmixError, match=r'a\.shp is read by pyshp, .*: install "napari-unmix\[geo\]"'):
+        read_annotation(tmp_path / "a.shp", SIZE, UTM)
+    monkeypatch.setitem(sys.modules, "rasterio.crs", None)
+    elsewhere = polygon(square(13.0, 48.0, 13.1, 48.1), label=1)
+    with pytest.raises(
+        UnmixError, match=r'Points in EPSG:4326 have to be brought to EPSG:32633, .*"napari-unmix\[geo\]"'
+    ):
+        read_annotation(geojson(tmp_path, elsewhere, crs="EPSG:4326"), SIZE, UTM)
 
 
 def test_a_layer_of_several_is_named(tmp_path):

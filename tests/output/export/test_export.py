@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -216,6 +217,21 @@ def test_an_interrupted_write_leaves_what_was_there(tmp_path, cube, overwrite, m
     with pytest.raises(OSError, match="No space left"):
         export(make_cube((3, 3, 4)), tmp_path / "a.hdr", overwrite=overwrite)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("library", "out", "sentence"),
+    [
+        ("rasterio", "a.tif", r'is written by rasterio: install "napari-unmix\[geo\]", or write \.hdr'),
+        ("xarray", "a.nc", r'to_xarray needs xarray: install "napari-unmix\[netcdf\]"'),
+        ("h5netcdf", "a.nc", r"needs xarray|is written by h5netcdf"),
+    ],
+)
+def test_libraries_that_are_missing_are_named(tmp_path, cube, library, out, sentence, monkeypatch):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(UnmixError, match=sentence):
+        export(cube, tmp_path / out)
+    assert names_in(tmp_path) == []
 
 
 def test_arrays_beyond_a_matlab_file_are_refused(tmp_path, cube, monkeypatch):

@@ -268,7 +268,7 @@ def _damage(path: Path, *errors: type[Exception]) -> Iterator[None]:
         yield
     except UnmixError:
         raise
-    except errors as error:
+    except (ArithmeticError, *errors) as error:  # type: ignore[misc]
         reason = str(error).splitlines()[0] if str(error) else "it ends early"
         raise UnmixError(
             f"{path.name} could not be read ({reason}): save the annotation again without compression."

@@ -127,7 +127,7 @@ def _check_whole(path: Path) -> None:
 
 def features_of(listed: Iterable[Mapping[str, Any]]) -> tuple[Feature, ...]:
     """Features of GeoJSON, those without a geometry left out. Raises what a damaged one leads to."""
-    return tuple(feature for one in listed if (feature := _feature(one)).parts)
+    return tuple(feature for feature in map(_feature, listed) if any(part.rings for part in feature.parts))
 
 
 def read_napari_shapes(path: Path, key: str | None) -> Shapes:

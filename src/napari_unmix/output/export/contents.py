@@ -153,9 +153,6 @@ def of_result(cube: Cube, result: Unmixing) -> Contents:
 
 def of_run(run: Run) -> Contents:
     """What a run's folder holds."""
-    bands = run.endmembers.shape[1]
-    numbered = SpectralAxis("index", np.arange(1.0, bands + 1))
-    axis = numbered if run.wavelengths is None else SpectralAxis("wavelength", run.wavelengths)
     return _of_answer(
         str(run.meta["cube"]["name"]),
         run.names,
@@ -163,7 +160,7 @@ def of_run(run: Run) -> Contents:
         run.abundance_std,
         run.illumination,
         run.endmembers,
-        axis,
+        run.axis,
         run.georeference,
         run.spec.method,
     )

@@ -64,5 +64,8 @@ def _write(path: Path, rows: object) -> None:
 
 def _library(contents: Contents) -> SpectralLibrary:
     assert contents.endmembers is not None
-    wavelengths = contents.axis.values if contents.axis.kind == "wavelength" else None
-    return SpectralLibrary(contents.endmembers, wavelengths, contents.main.names, name=contents.name)
+    axis = contents.axis
+    measured = None if axis.kind in ("wavelength", "index") else axis
+    return SpectralLibrary(
+        contents.endmembers, axis.nanometres, contents.main.names, name=contents.name, measured_axis=measured
+    )

@@ -18,6 +18,6 @@ LISTS: dict[AxisKind, tuple[str, str]] = {
     "wavelength": ("wavelengths", "nm"),
     "wavenumber": ("wavenumbers", "cm-1"),
     "Raman shift": ("raman_shift", "Raman shift (cm-1)"),
-    "energy": ("energy", "eV"),
-    "frequency": ("frequency", "THz"),
+    "energy": ("photon_energy", "eV"),
+    "frequency": ("band_frequency", "THz"),
 }
