@@ -90,6 +90,8 @@ WHOLE: dict[str, Callable[[], np.ndarray]] = {
     "per cent": lambda: scene() * 100,
     "tiny": lambda: scene() * 1e-12,
     "every pixel four times": lambda: np.repeat(np.repeat(scene(30, 30), 2, axis=0), 2, axis=1),
+    "every pixel four times, another scene": lambda: np.repeat(np.repeat(scene(30, 30, seed=3), 2, axis=0), 2, axis=1),
+    "every column four times": lambda: np.repeat(scene(60, 15, seed=2), 4, axis=1),
     "every line three times": lambda: np.repeat(scene(20, 60), 3, axis=0),
     "without noise": lambda: scene(noise=0),
     "zero in half of the bands over dark water": dark_water,

@@ -24,7 +24,7 @@ Spectra = NDArray[np.float32]
 Fault = Callable[[FloatArray, np.random.Generator], BoolArray | None]
 MEDIAN_GOAL, WORST_GOAL = 1.2, 2.0
 _SIZE = 40
-_SHARES = 4  # each fault is put into every fourth scene
+_SHARES = 8  # each fault is put into every eighth scene
 
 
 @dataclass(frozen=True)

@@ -150,8 +150,9 @@ def search(some: Float32, low: Float32, high: Float32, usual: Usual) -> Elements
         return Elements(nothing, dead)
     most = max(1, int(_STRIPED * bands))
     striped = dead | jumping_elements(off, least)
-    whole = (striped.sum(axis=1) > most) & ~outshone((off**2).sum(axis=1))
-    for column in np.flatnonzero(whole & (dead.sum(axis=1) <= most)):
+    dying = dead.sum(axis=1) > most
+    whole = dying | ((striped.sum(axis=1) > most) & ~outshone((off**2).sum(axis=1)))
+    for column in np.flatnonzero(whole & ~dying):
         whole[column] = not is_mixture(off[column], _some_spectra(some, ~whole))
     harmful = np.maximum(np.maximum(_LONE_NOISES / _NOISES * least, _LONE * spread), _SHARPER * usual.sharpness)
     elsewhere = np.quantile(np.abs(off), 0.9, axis=1, keepdims=True)
