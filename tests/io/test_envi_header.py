@@ -204,7 +204,9 @@ def test_a_few_bad_entries_cost_their_bands_and_not_the_list(write_envi, small):
     assert cube.repairs == (said,)
 
 
-@pytest.mark.parametrize(("written", "scale"), [("10000,0", 10000), ("10,000", 10000), ("1e4", 10000), ("0,5", 0.5)])
+@pytest.mark.parametrize(
+    ("written", "scale"), [("10000,0", 10000), ("1D4", 10000), ("10,000", 10000), ("1e4", 10000), ("0,5", 0.5)]
+)
 def test_a_scale_with_a_comma(written, scale):
     assert interpret(plain(reflectance_scale_factor=written), "x.hdr").scale == scale
 

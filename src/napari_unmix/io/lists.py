@@ -44,7 +44,7 @@ def number(text: str) -> float | None:
         return float(word)
     except ValueError:
         found = _WITH_UNIT.fullmatch(word)
-        return float(found[1]) if found else None
+        return _float(found[1]) if found else None
 
 
 def numbers(text: str, expected: int | None = None) -> Listed | None:
