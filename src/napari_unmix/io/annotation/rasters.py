@@ -269,7 +269,7 @@ def _damage(path: Path, *errors: type[Exception]) -> Iterator[None]:
     except UnmixError:
         raise
     except (ArithmeticError, *errors) as error:  # type: ignore[misc]
-        reason = str(error).splitlines()[0] if str(error) else "it ends early"
+        reason = str(error).splitlines()[0][:200] if str(error) else "it ends early"
         raise UnmixError(
             f"{path.name} could not be read ({reason}): save the annotation again without compression."
         ) from error

@@ -55,8 +55,7 @@ def _write(image: Image, path: Path, contents: Contents) -> None:
 
 def attributes_of(image: Image, contents: Contents) -> dict[str, Any]:
     """The metadata of an image: multiscales and channels as OME has them; beside them the lists that it has no place for."""
-    finite = image.values[np.isfinite(image.values)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    low, high = _limits(image)
     window = {"min": low, "max": high, "start": low, "end": high}
     scale = [1.0, 1.0, 1.0]
     datasets = [{"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}]
@@ -71,6 +70,13 @@ def attributes_of(image: Image, contents: Contents) -> dict[str, Any]:
         "omero": {"name": contents.name, "channels": channels},
     }
     return {"ome": ome, **lists_of(image), **place_of(contents.georeference)}
+
+
+def _limits(image: Image) -> tuple[float, float]:
+    """The lowest and highest number of an image, read block by block."""
+    finite = (block[np.isfinite(block)] for _, block in image.blocks())
+    ends = [(float(values.min()), float(values.max())) for values in finite if values.size]
+    return (min(low for low, _ in ends), max(high for _, high in ends)) if ends else (0.0, 1.0)
 
 
 def labels(image: Image) -> tuple[str, ...]:
