@@ -165,7 +165,7 @@ def test_what_xarray_writes(tmp_path, spectra, engine):
 def test_a_key_leads_inside_and_a_choice_is_said(tmp_path, spectra):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["one/cube"], file["two/other"], file["two/std"] = spectra, spectra[:4] + 1, spectra
-        file["two/list"] = NM
+        file["one/wavelength"] = file["two/list"] = NM
     cube = read_cube(tmp_path / "a.h5")
     np.testing.assert_array_equal(cube.spectra, spectra)
     assert (
