@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_unmix.cube import Cube, UnmixError
+from napari_unmix.cube import Cube, SpectralAxis, UnmixError
 from napari_unmix.joining import join_cubes, join_labels, mosaic
 
 WAVELENGTHS = np.linspace(500, 590, 10)
@@ -102,3 +102,14 @@ def test_what_cannot_be_joined_is_one_sentence() -> None:
         join_cubes([made(2, 2, good_bands=half), made(2, 2, good_bands=~half)])
     with pytest.raises(UnmixError, match="acquisitions are 3×3 but the cube is 2×2"):
         made(2, 2, acquisitions=np.ones((3, 3), int))
+
+
+def test_cubes_of_shifts_keep_them_and_join_only_their_like() -> None:
+    shifts = SpectralAxis("Raman shift", np.array([-10.0, 0, 10]))
+    first = Cube(np.ones((2, 3, 3)), measured_axis=shifts)
+    assert join_cubes([first, first]).spectral_axis is shifts
+    with pytest.raises(UnmixError, match=r"lies by Raman shift \(cm⁻¹\) but cube by energy \(eV\)"):
+        join_cubes([first, Cube(np.ones((2, 3, 3)), measured_axis=SpectralAxis("energy", shifts.values))])
+    moved = SpectralAxis("Raman shift", shifts.values + 5)
+    with pytest.raises(UnmixError, match=r"at -10\.0 cm⁻¹ in cube but at -5\.0 cm⁻¹"):
+        join_cubes([first, Cube(np.ones((2, 3, 3)), measured_axis=moved)])

@@ -66,7 +66,7 @@ def test_values_out_of_range_are_refused_with_their_size(scene: Scene) -> None:
     huge, tiny = scene.cube.spectra * np.float32(1e30), scene.cube.spectra * np.float32(1e-12)
     assert re.match(r"Values are as large as \d.*e\+\d\d, more than 1e\+15", refusal(huge))
     assert "mark them as no data" in refusal(-huge)
-    assert "less than 1e-06 can't be told from rounding: multiply" in refusal(tiny)
+    assert "less than 1e-06 can't be told from rounding: give a smaller --scale" in refusal(tiny)
     spectra = scene.cube.spectra.copy()
     spectra[3, 4, 5] = 1e31  # a value that means no data
     assert "Values are as large as 1e+31" in refusal(spectra)

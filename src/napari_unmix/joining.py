@@ -32,7 +32,9 @@ def join_cubes(cubes: Sequence[Cube]) -> Cube:
         _check_bands(first, other)
     good = np.logical_and.reduce([cube.good_bands for cube in cubes])
     if not good.any():
-        raise UnmixError(f"No band is good in all {len(cubes)} cubes: exclude fewer bands, or join others.")
+        raise UnmixError(
+            f"No band is good in all {len(cubes)} cubes: exclude fewer bands (--bands all), or join others."
+        )
     (height, width), places = mosaic([cube.shape[:2] for cube in cubes])
     spectra = np.zeros((height, width, first.shape[2]), np.float32)
     valid = np.zeros((height, width), bool)

@@ -23,17 +23,17 @@ def check_values(spectra: FloatArray) -> None:
     if largest > LARGEST:
         raise UnmixError(
             f"Values are as large as {largest:.3g}, more than {LARGEST:g} can't be computed with: "
-            "mark them as no data if they mean that, or divide the cube."
+            "mark them as no data if they mean that (--no-data VALUE), or divide the cube (--scale)."
         )
     if 0 < largest < SMALLEST:
         raise UnmixError(
-            f"No value is larger than {largest:.3g}, less than {SMALLEST:g} can't be told from rounding: multiply the cube."
+            f"No value is larger than {largest:.3g}, less than {SMALLEST:g} can't be told from rounding: give a smaller --scale."
         )
     negative = float(np.mean(spectra < 0)) if low < 0 else 0.0
     if negative > MOST_NEGATIVE:
         raise UnmixError(
             f"{100 * negative:.0f} % of the values are negative, up to {100 * MOST_NEGATIVE:.0f} % may be: "
-            "give reflectance or radiance, neither centred nor logarithms, or exclude the negative bands."
+            "give reflectance or radiance, neither centred nor logarithms, or exclude the negative bands (--bands)."
         )
 
 
@@ -44,13 +44,16 @@ def check_size(spectra: FloatArray, count: int, illumination: bool) -> int:
     if bands <= count:
         raise UnmixError(
             f"{asked} need more than {count} bands, the cube has {bands} good one{'' if bands == 1 else 's'}: "
-            + _instead(count, bands - 1, FEWEST_ENDMEMBERS + 1, "exclude fewer bands, or take a cube of more")
+            + _instead(count, bands - 1, FEWEST_ENDMEMBERS + 1, "exclude fewer bands (--bands), or take a cube of more")
         )
     if pixels < 3 * count:
         raise UnmixError(
             f"{asked} need at least {3 * count} valid pixels, the cube has {pixels}: "
             + _instead(
-                count, pixels // 3, 3 * FEWEST_ENDMEMBERS, "check its mask and what is ignored, or take a larger cube"
+                count,
+                pixels // 3,
+                3 * FEWEST_ENDMEMBERS,
+                "check its mask and what is ignored (--no-data none), or take a larger cube",
             )
         )
     affine, linear = directions(spectra)

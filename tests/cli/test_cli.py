@@ -509,7 +509,23 @@ def test_info_describes_a_file(capsys: Capture, cube_file: Path) -> None:
     values = json.loads(capsys.readouterr().out)
     assert (values["rows"], values["columns"], values["bands"]) == (16, 12, 24)
     assert values["wavelength_nm"] == [450.0, 910.0]
+    assert values["axis"] == {"kind": "wavelength", "unit": "nm", "range": [450.0, 910.0]}
     assert values["suggested_endmembers"] == 3
+
+
+def test_info_says_what_the_bands_lie_by_and_its_notes_before_its_suggestion(capsys: Capture, tmp_path: Path) -> None:
+    cube = np.random.default_rng(0).uniform(0.1, 1, (12, 12, 5)).astype("f4") * np.float32(1e-9)
+    np.savez(tmp_path / "a.npz", cube=cube, raman_shift=np.linspace(-100, 3100, 5))
+    assert main(["info", str(tmp_path / "a.npz")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    begun = [line.split()[0] for line in lines]
+    assert begun[2:5] == ["size", "Raman", "values"]
+    assert lines[3].split(maxsplit=2)[2] == "-100–3100 cm⁻¹"
+    assert begun.index("Note:") < begun.index("endmembers")
+    assert main(["info", str(tmp_path / "a.npz"), "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values["axis"] == {"kind": "Raman shift", "unit": "cm⁻¹", "range": [-100.0, 3100.0]}
+    assert values["wavelength_nm"] is None
 
 
 def test_info_of_a_cube_without_wavelengths(capsys: Capture, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_every_storage_comes_back_as_the_same_cube(cube, interleave, order, offs
             f"header offset={offset}\ninterleave={interleave}\n"
             f"data type={CODES[cube.dtype.str[1:]]}\nbyte order={int(order == '>')}\n"
         )
-        read = read_cube(header)
+        read = read_cube(header, scale=1)  # as stored, however small or large
     np.testing.assert_array_equal(read.spectra, cube.astype(np.float32))
     assert read.repairs == ()
     assert read.valid_pixels.all()
@@ -256,6 +256,11 @@ def test_a_text_beside_a_header_is_called_one(write_envi, small, tmp_path):
     (tmp_path / "scene.dat").write_text("x y 400 410\n" + "1 2 0.5 0.6\n" * 40)
     with pytest.raises(UnmixError, match=r"scene\.dat is a text, not the bare numbers of an image"):
         read_cube(header)
+
+
+def test_a_header_offset_that_the_file_does_not_have(write_envi, small):
+    with pytest.raises(UnmixError, match=r"need 160: .* \(a header offset of 0 would fit\)"):
+        read_cube(write_envi(small, header_offset=40))
 
 
 # --- what the header says about the numbers

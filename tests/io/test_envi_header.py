@@ -91,7 +91,7 @@ def test_what_cannot_be_read(changes, sentence):
         ),
         ({"bbl": "1,1,x,1,1"}, "'bbl' holds words that are no numbers: not applied"),
         ({"data_gain_values": "1,1,nan,1,1"}, "'data gain values' holds words that are no numbers: not applied"),
-        ({"data_offset_values": "1"}, "'data offset values' has 1 entries for 5 bands: not applied"),
+        ({"data_offset_values": "1, 2"}, "'data offset values' has 2 entries for 5 bands: not applied"),
         ({"wavelength": "blue, green"}, "wavelengths were not numbers: left out, bands are numbered"),
     ],
 )
@@ -120,6 +120,7 @@ PLACES = (400.0, 410.17, 420.34, 430.5, 440.75)
         "wavelength = {400.0 nm, 410.17 nm, 420.34 nm, 430.5 nm, 440.75 nm}",
         "wavelength = {400.0, ; the first\n410.17, 420.34, 430.5, 440.75}",
         "wavelength = {np.float64(400.0), np.float64(410.17), np.float64(420.34), np.float64(430.5), np.float64(440.75)}",
+        "wavelength = 400.0/410.17/420.34/430.5/440.75",
         "wavelength = {'400.0', '410.17', '420.34', '430.5', '440.75'}",
         "wavelength = {400.0, 410.17, 420.34, 430.5, 440.75\nfwhm = {1,1,1,1,1}",
         "wavelength = {\n400.0,\n410.17,\n420.34,\n430.5,\n440.75",
@@ -203,7 +204,9 @@ def test_a_few_bad_entries_cost_their_bands_and_not_the_list(write_envi, small):
     assert cube.repairs == (said,)
 
 
-@pytest.mark.parametrize(("written", "scale"), [("10000,0", 10000), ("10,000", 10000), ("1e4", 10000), ("0,5", 0.5)])
+@pytest.mark.parametrize(
+    ("written", "scale"), [("10000,0", 10000), ("1D4", 10000), ("10,000", 10000), ("1e4", 10000), ("0,5", 0.5)]
+)
 def test_a_scale_with_a_comma(written, scale):
     assert interpret(plain(reflectance_scale_factor=written), "x.hdr").scale == scale
 
@@ -242,3 +245,22 @@ def test_wavelengths_come_in_nm(write_envi, small):
     cube = read_cube(write_envi(small, wavelength="{0.4, 0.5, 0.6, 0.7, 2.5}", wavelength_units="Micrometers"))
     np.testing.assert_allclose(cube.wavelengths, [400, 500, 600, 700, 2500])
     assert cube.repairs == ("wavelengths were in µm: shown in nm",)
+
+
+def test_one_gain_is_that_of_all_bands():
+    assert interpret(plain(data_gain_values="0.001"), "x.hdr").gains == (0.001,) * 5
+
+
+@pytest.mark.parametrize(
+    ("written", "order"),
+    [
+        ("Intel", "<"),
+        ("Host (Intel)", "<"),
+        ("little-endian", "<"),
+        ("Network (IEEE)", ">"),
+        ("big endian", ">"),
+        ("'1'", ">"),
+    ],
+)
+def test_byte_orders_in_words(written, order):
+    assert interpret(plain(byte_order=written), "x.hdr").layout.dtype == np.dtype(order + "u2")

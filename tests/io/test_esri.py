@@ -85,6 +85,7 @@ def test_no_data_map_and_wavelengths(tmp_path):
     ("changes", "sentence"),
     [
         ({"NROWS": "four"}, r"'NROWS four' in scene\.hdr is no whole number: correct it"),
+        ({"NBANDS": 0}, r"'NBANDS 0' in scene\.hdr is no whole number: correct it"),
         ({"LAYOUT": "BIX"}, r"The LAYOUT 'bix' in scene\.hdr is unknown"),
         ({"NBITS": 4}, r"scene\.hdr has numbers of 4 bits"),
         ({"BANDROWBYTES": 2}, r"are less than a row of 3 columns needs"),

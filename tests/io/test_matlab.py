@@ -415,3 +415,13 @@ def test_the_only_array_of_three_axes_is_none_where_it_is_called_an_annotation(w
     with pytest.raises(UnmixError, match=r"if gt is the scene, say so with --key gt"):
         read_cube(write(gt=FRACTIONS))
     assert read_cube(write(gt=FRACTIONS, X=FRACTIONS / 2)).spectra.max() < 0.51
+
+
+def test_a_structure_that_claims_billions_of_names_is_no_work(tmp_path):
+    """Found by mutation: the names' element claimed four gigabytes."""
+    scipy.io.savemat(tmp_path / "a.mat", {"Y": FRACTIONS, "hsi": {"other": 1.0}}, do_compression=False)
+    content = bytearray((tmp_path / "a.mat").read_bytes())
+    at = content.index(b"other") - 4
+    content[at : at + 4] = struct.pack("<I", 2**32 - 8)
+    (tmp_path / "a.mat").write_bytes(content)
+    np.testing.assert_array_equal(read_cube(tmp_path / "a.mat").spectra, FRACTIONS.astype(np.float32))

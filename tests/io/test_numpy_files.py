@@ -251,3 +251,16 @@ def test_pixels_in_the_other_order_are_found_by_their_neighbours(tmp_path):
     found = read_cube(tmp_path / "a.npz", size=(20, 12), repair="none")
     np.testing.assert_allclose(found.spectra, cube, rtol=1e-6)
     assert found.repairs == ("the pixels of the matrix run down the columns of the image: neighbours are alike so",)
+
+
+def test_a_list_under_any_name_is_taken_where_it_is_the_only_one_that_rises(tmp_path, small):
+    np.savez(tmp_path / "a.npz", small, [400.0, 450, 520, 600, 700], np.ones(5), np.arange(4.0))
+    cube = read_cube(tmp_path / "a.npz")
+    assert cube.wavelengths.tolist() == [400, 450, 520, 600, 700]
+    assert "wavelengths were taken from 'arr_1', the only list of 5 rising or falling numbers" in cube.repairs
+
+
+def test_every_array_that_could_be_the_scene_is_named(tmp_path, small):
+    np.savez(tmp_path / "a.npz", a=small, b=small + 1)
+    cube = read_cube(tmp_path / "a.npz")
+    assert cube.repairs == ("2 arrays could be the cube (b 4×3×5, a 4×3×5): b was taken (--key NAME takes another)",)

@@ -46,7 +46,7 @@ def test_can_read_asks_suffix_and_content(tmp_path, write_envi, small):
 
 
 def test_can_read_declines_the_header_of_another_program(tmp_path):
-    (tmp_path / "scene.hdr").write_text("NROWS 3\nNCOLS 4\n")
+    (tmp_path / "scene.hdr").write_text("ROWS 3\nCOLUMNS 4\n")
     (tmp_path / "scene.bil").write_bytes(b"123")
     assert not can_read(tmp_path / "scene.bil")
     with pytest.raises(UnmixError, match=r"scene\.hdr is no ENVI header"):

@@ -46,7 +46,7 @@ def test_jasper_ridge_lies_as_its_reference_and_not_transposed(scenes):
     cube = read_cube(path)
     assert (cube.shape, cube.scale, cube.wavelengths) == ((100, 100, 198), 5437, None)
     assert cube.spectra.max() == 1
-    assert cube.repairs == ("whole numbers without a scale: divided by their maximum 5437",)
+    assert cube.repairs == ("whole numbers without a scale: divided by their maximum 5437 (--scale 1 keeps them)",)
     found, picked = scaled_abundances(cube, reference["E"])
     upright, turned = (maps.reshape(-1, 4)[picked] for maps in (reference["A"], reference["A"].transpose(1, 0, 2)))
     assert min(correlations(found, upright)) > 0.9

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from napari_unmix.cube import UnmixError
+from napari_unmix.cube import SpectralAxis, UnmixError
 from napari_unmix.library import SpectralLibrary
 from napari_unmix.synthetic import measured_spectra
 
@@ -188,3 +188,24 @@ def test_continua_of_dark_negative_missing_and_flat_values() -> None:
 def test_a_continuum_needs_three_bands() -> None:
     with pytest.raises(UnmixError, match="needs three bands, lib has 2"):
         SpectralLibrary(np.ones((1, 2)), None, ("a",), name="lib").continua()
+
+
+def raman(places: np.ndarray, kind: str = "Raman shift") -> SpectralLibrary:
+    axis = SpectralAxis(kind, places)  # type: ignore[arg-type]
+    return SpectralLibrary(np.stack([places, places**2]), None, ("line", "square"), name="raman", measured_axis=axis)
+
+
+def test_a_library_of_shifts_is_interpolated_to_other_shifts_and_to_nothing_else() -> None:
+    target = SpectralAxis("Raman shift", np.array([-50.0, 100, 250, 990, 1200]))
+    found = raman(np.linspace(1000, 0, 101)).interpolated(target)
+    np.testing.assert_allclose(found.spectra[0], [np.nan, 100, 250, 990, np.nan])
+    assert found.spectral_axis is target
+    assert "was interpolated to the bands at -50–1200 cm⁻¹" in found.repairs[-1]
+    with pytest.raises(
+        UnmixError, match=r"lies by Raman shift .* asked for by energy .*: give a library of the same kind"
+    ):
+        raman(np.linspace(0, 1000, 101)).interpolated(SpectralAxis("energy", target.values))
+    with pytest.raises(UnmixError, match="covers 2000–3000 cm⁻¹, the bands asked for -50–1200 cm⁻¹"):
+        raman(np.linspace(2000, 3000, 101)).interpolated(target)
+    with pytest.raises(UnmixError, match="has 2 bands but 3 places on its axis"):
+        SpectralLibrary(np.ones((1, 2)), None, ("a",), measured_axis=SpectralAxis("energy", np.ones(3)))

@@ -17,9 +17,12 @@ import pytest
 
 from napari_unmix import __version__
 from napari_unmix.answer import Contribution, Note, NoteKind, Unmixing
-from napari_unmix.cube import Annotation, Cube, Meaning, Reading, UnmixError
+from napari_unmix.cli.report_command import page_of_run
+from napari_unmix.cube import Annotation, AxisKind, Cube, Meaning, Reading, SpectralAxis, UnmixError
 from napari_unmix.identifiability.report import Report
+from napari_unmix.library import read_library
 from napari_unmix.methods.registry import spec_class
+from napari_unmix.output.page.contents import page_of
 from napari_unmix.output.run_folder import (
     FORMAT,
     annotation_hash,
@@ -218,6 +221,35 @@ def test_endmembers_are_a_row_a_band(small_cube: Cube, tmp_path: Path) -> None:
     bands = read_run(write_run(tmp_path / "bands", plain, result_of(plain), REPORT))
     assert bands.wavelengths is None
     assert (bands.folder / "endmembers.csv").read_text().splitlines()[1].split(",")[0] == "1"
+
+
+@pytest.mark.parametrize(
+    ("kind", "column", "unit"),
+    [
+        ("wavenumber", "wavenumber_cm-1", "Wavenumber"),
+        ("Raman shift", "raman_shift_cm-1", "Raman shift (cm-1)"),
+        ("energy", "energy_eV", "eV"),
+        ("frequency", "frequency_THz", "THz"),
+    ],
+)
+def test_an_axis_that_is_no_wavelength_comes_back_from_every_file_of_a_run(
+    small_cube: Cube, tmp_path: Path, kind: AxisKind, column: str, unit: str
+) -> None:
+    axis = SpectralAxis(kind, np.linspace(700.0, 300.0, 24))
+    cube = replace(small_cube, wavelengths=axis.nanometres, measured_axis=axis)
+    run = read_run(write_run(tmp_path / "run", cube, result_of(cube), REPORT))
+    assert (run.folder / "endmembers.csv").read_text().startswith(f"{column},")
+    assert f"wavelength units = {unit}\n" in (run.folder / "endmembers.hdr").read_text()
+    for found in (
+        run.axis,
+        read_library(run.folder).spectral_axis,
+        read_library(run.folder / "endmembers.sli").spectral_axis,
+    ):
+        assert found.kind == kind
+        np.testing.assert_allclose(found.values, axis.values)
+    assert page_of(cube, result_of(cube)).axis_name == page_of_run(run).axis_name == axis.title
+    shifted = replace(cube, measured_axis=SpectralAxis(kind, axis.values + 1))
+    assert cube_hash(shifted) != cube_hash(cube)
 
 
 def test_endmembers_of_other_bands_than_the_cubes_are_not_written(small_cube: Cube, tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ def choose(
             f"{path.name} has no cube, it holds {listing(named)}{_size_said(size)}: {_remedy(candidates, numeric)}."
         )
     ranked = sorted(scenes, key=lambda entry: (_rank(entry.leaf), -entry.size))
+    ranked += [entry for entry in candidates if entry not in scenes]
     several = f"{len(ranked)} arrays could be the cube ({listing(ranked)}): {ranked[0].name} was taken (--key NAME takes another)"
     return ranked[0], (several,) * (len(ranked) > 1)
 

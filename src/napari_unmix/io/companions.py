@@ -29,6 +29,8 @@ _SCALE = re.compile(r"scale|scale_?factor|reflectance_?scale(_?factor)?")
 _WIDTH = re.compile(r"fwhms?|band_?widths?")
 _UNIT = re.compile(r"(wave(length|number)s?_?)?units?|axis_?units?|wl_?units?")
 
+_TAKEN = re.compile("|".join(f"(?:{pattern.pattern})" for pattern in (_GOOD, _BAD, _CHOSEN, _WIDTH)))
+
 Load = Callable[[Sequence[str]], dict[str, NDArray[Any]]]
 
 
@@ -77,6 +79,8 @@ def find_companions(
     mask, said_mask = beside.mask(array.shape)
     bands = _bands_axis(array.shape, axis, places, flags, mask)
     said = [*said_flags, *said_mask]
+    if places is not None and not names_axis(name):
+        said.append(f"wavelengths were taken from {name!r}, the only list of {places.size} rising or falling numbers")
     valid = None
     if mask is not None and bands is not None and mask.shape == _without(array.shape, bands):
         valid, more = as_valid(mask, array, bands)
@@ -115,7 +119,7 @@ class _Beside:
         ]
         lists.sort(key=lambda entry: entry.size not in shape)
         if not lists:
-            return None, ""
+            return self._only_list(shape)
         chosen = lists[0]
         places = self._read(chosen).ravel()
         numbers = next(
@@ -126,6 +130,19 @@ class _Beside:
             if index.min() >= 0 and index.max() < places.size:
                 return places[index], chosen.leaf
         return places, chosen.leaf
+
+    def _only_list(self, shape: tuple[int, ...]) -> tuple[NDArray[Any] | None, str]:
+        """The one rising or falling list of as many numbers as the last axis has, under a name that says nothing."""
+        if shape[2] in (*shape[:2], 1, 2):
+            return None, ""
+        found = []
+        for entry in self._entries:
+            if entry.size == shape[2] and entry.kind in "uif" and _is_list(entry) and not _TAKEN.fullmatch(entry.leaf):
+                values = self._read(entry).ravel()
+                steps = np.diff(values.astype(float))
+                if (steps > 0).all() or (steps < 0).all():
+                    found.append((values, entry.leaf))
+        return found[0] if len(found) == 1 else (None, "")
 
     def text(self, pattern: re.Pattern[str]) -> str:
         """A text of this name that is a unit, or ""."""
@@ -166,8 +183,12 @@ class _Beside:
         """An image of two values of this name, True where it says that pixels hold data."""
         images = {_without(shape, axis) for axis in range(3)}
         for entry in self._entries:
-            if names_mask(entry.leaf) and entry.kind in "buif" and entry.shape in images:
+            if not names_mask(entry.leaf) or entry.kind not in "buif":
+                continue
+            if entry.shape in images:
                 return pixel_mask(entry.name, self._read(entry))
+            if entry.size > 1:
+                return None, [f"'{entry.name}' is no image of the cube's size: not taken for a mask"]
         return None, []
 
 

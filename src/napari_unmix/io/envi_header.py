@@ -27,6 +27,9 @@ _NOT_CUBES = {_LIBRARY: "a spectral library", "classification": "a classificatio
 _NAMED_PLACE = re.compile(
     r"[-+]?(?:\d+\.?\d*|\.\d+)\s*(?:nm|nanomet\w*|[µμu]m|micro\w*|cm-1|cm⁻¹|eV|Å)\b", re.IGNORECASE
 )
+_ORDERS = dict.fromkeys(("intel", "host", "little", "lsf", "i"), "0") | dict.fromkeys(
+    ("network", "big", "ieee", "msf", "m"), "1"
+)
 _IN_BRACKETS = re.compile(r"\(\s*([-+]?\d+\.\d+)\s*\)")
 
 
@@ -104,7 +107,7 @@ def _layout(fields: dict[str, str], name: str, repairs: list[str]) -> Layout:
     order = _byte_order(fields, name)
     if order is None:
         repairs.append("the header names no byte order: read as little-endian")
-    interleave = fields.get("interleave", "").strip().lower()
+    interleave = fields.get("interleave", "").strip(" \"'").lower()
     if not interleave and "interleave" not in fields:
         interleave = "bsq"
         repairs.append("the header names no interleave: read as BSQ")
@@ -163,7 +166,8 @@ def _whole_number(fields: dict[str, str], key: str, name: str, *, lowest: int, d
 
 
 def _byte_order(fields: dict[str, str], name: str) -> Literal["<", ">"] | None:
-    text = fields.get("byte order", "").strip()
+    text = fields.get("byte order", "").strip(" \"'").lower()
+    text = _ORDERS.get(text.split("(")[0].strip().split("-")[0].split(" ")[0], text)
     if text not in ("", "0", "1"):
         raise UnmixError(f"'byte order = {text[:40]}' in {name} is unknown: write 0 (little-endian) or 1 (big-endian).")
     orders: dict[str, Literal["<", ">"]] = {"0": "<", "1": ">"}
@@ -236,6 +240,8 @@ def _per_band(fields: dict[str, str], key: str, bands: int, repairs: list[str]) 
     if found is None or found.missing:
         repairs.append(f"'{key}' holds words that are no numbers: not applied")
         return None
+    if len(found.values) == 1 and key.endswith("values"):
+        return found.values * bands
     if len(found.values) != bands:
         repairs.append(f"'{key}' has {len(found.values)} entries for {bands} bands: not applied")
         return None

@@ -94,7 +94,7 @@ def _fields(text: str) -> dict[str, str]:
 
 def _layout(fields: dict[str, str], name: str) -> tuple[Layout, tuple[str, ...]]:
     rows, columns = (_whole(fields, key, name, None) for key in ("nrows", "ncols"))
-    bands = _whole(fields, "nbands", name, 1)
+    bands = _whole(fields, "nbands", name, None) if fields.get("nbands") else 1
     interleave = fields.get("layout", "bil").lower()
     if interleave not in INTERLEAVES:
         raise UnmixError(f"The LAYOUT {interleave!r} in {name} is unknown: write BSQ, BIL or BIP.")

@@ -95,7 +95,8 @@ def fitted(path: Path, layout: Layout) -> tuple[Layout, tuple[str, ...]]:
     if held < needed:
         layout, said = _cut(path, layout, held)
     elif held > needed:
-        if held - needed > max(layout.frames[0], _SPARE * needed):
+        line = layout.frames[1 if layout.interleave == "bsq" else 0]
+        if held - needed > max(line, _SPARE * needed):
             raise UnmixError(
                 f"{path.name} holds {held} bytes but its header's {layout.described} end at {needed}: correct the header"
                 f"{_instead(layout, held)}."
@@ -108,7 +109,8 @@ def fitted(path: Path, layout: Layout) -> tuple[Layout, tuple[str, ...]]:
 def _cut(path: Path, layout: Layout, held: int) -> tuple[Layout, tuple[str, ...]]:
     """A recording that ended early: its whole lines, or its whole bands. A file that another type would fit is none."""
     whole = max(held - layout.offset, 0) // layout.frames[0]
-    if whole < 1 or _fitting_types(layout, held):
+    without = held == layout.data_bytes - layout.offset
+    if whole < 1 or without or _fitting_types(layout, held):
         raise UnmixError(
             f"{path.name} holds {held} bytes but its header's {layout.described} need {layout.data_bytes}:"
             f" copy the whole file again or correct the header{_instead(layout, held)}."
@@ -131,7 +133,7 @@ def _instead(layout: Layout, held: int) -> str:
     """What would fit."""
     fits = [f"{name} numbers" for name in _fitting_types(layout, held)]
     frames, left = divmod(held - layout.offset, layout.frames[0])
-    if held > layout.data_bytes:
+    if held > layout.data_bytes or (layout.offset and held == layout.data_bytes - layout.offset):
         fits.append(f"a header offset of {held - layout.data_bytes + layout.offset}")
     if not left and frames > layout.counts[0]:
         fits.append(f"{frames} {'bands' if layout.interleave == 'bsq' else 'lines'}")

@@ -44,7 +44,7 @@ def number(text: str) -> float | None:
         return float(word)
     except ValueError:
         found = _WITH_UNIT.fullmatch(word)
-        return float(found[1]) if found else None
+        return _float(found[1]) if found else None
 
 
 def numbers(text: str, expected: int | None = None) -> Listed | None:
@@ -52,7 +52,9 @@ def numbers(text: str, expected: int | None = None) -> Listed | None:
 
     Where a comma may be a separator or a decimal one, that reading is taken that has ``expected`` entries.
     """
-    plain = _PRINTED.sub("", _COMMENT.sub("", text)).translate(_BRACKETS).strip()
+    plain = (
+        re.sub(r"(?<=\d)\s*/\s*(?=[\d.])", ", ", _PRINTED.sub("", _COMMENT.sub("", text))).translate(_BRACKETS).strip()
+    )
     if not plain:
         return None
     found = [Listed(*_read(entries)) for entries in _readings(plain)]

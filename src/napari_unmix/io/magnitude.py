@@ -21,7 +21,10 @@ def in_range(cube: Cube) -> Cube:
     if not 0 < largest < _SMALLEST and not _LARGEST < largest < math.inf:
         return cube
     power = -math.floor(math.log10(largest)) - 1
-    spectra = np.multiply(cube.spectra, 10.0**power, dtype=np.float64).astype(np.float32)
+    spectra = np.empty_like(cube.spectra)
+    with np.errstate(over="ignore"):  # of pixels without data
+        for row, line in enumerate(cube.spectra):
+            spectra[row] = np.multiply(line, 10.0**power, dtype=np.float64)
     what = "at most" if power > 0 else "as large as"
     said = f"values are {what} {largest:.3g}: multiplied by 1e{power}, which changes no abundance (--scale 1 keeps them as they are)"
     return replace(cube, spectra=spectra, scale=cube.scale * 10.0**-power, repairs=(*cube.repairs, said))

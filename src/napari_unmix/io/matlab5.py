@@ -172,7 +172,7 @@ def _fields(content: bytes, head: _Head, name: str, place: _Place, depth: int) -
     _, at, _, offset = _element(content, head.following, order)
     longest = struct.unpack_from(order + "i", content, at)[0]
     _, at, count, offset = _element(content, offset, order)
-    if not 0 < longest <= count:
+    if not 0 < longest <= count or at + count > len(content):
         return
     names = [content[at + k : at + k + longest].split(b"\0")[0] for k in range(0, count - longest + 1, longest)]
     for field in names:

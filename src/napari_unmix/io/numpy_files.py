@@ -21,6 +21,8 @@ from napari_unmix.io.stored import Stored, three_axes
 
 _DAMAGED = (ValueError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError)
 
+_LONGEST_REASON = 120  # letters: zipfile quotes what it found
+
 
 class ArrayHeader(NamedTuple):
     """What the header of a NumPy array claims."""
@@ -150,9 +152,8 @@ def _counting(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _explained(error: Exception, label: str) -> UnmixError:
-    return UnmixError(
-        f"{label} is damaged ({str(error).splitlines()[0] if str(error) else 'it ends early'}): save it again."
-    )
+    reason = str(error).splitlines()[0][:_LONGEST_REASON] if str(error) else "it ends early"
+    return UnmixError(f"{label} is damaged ({reason}): save it again.")
 
 
 def _entries(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> list[Entry]:

@@ -56,7 +56,8 @@ def check(subject: Subject, refits: Refits) -> Check:
     remedy = (
         ""
         if status == "pass"
-        else "Try one endmember more, or free the illumination; exclude noisy bands; strokes of pure material anchor endmembers under variability."
+        else "Try one endmember more, or free the illumination; exclude noisy bands (--bands); "
+        "strokes of pure material anchor endmembers under variability."
     )
     return CONDITION.check(
         status,
