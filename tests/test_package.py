@@ -16,7 +16,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "napari_unmix"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-MODULES = {"scikit-image": "skimage", "pillow": "PIL", "pyshp": "shapefile"}  # where a package's module has another name
+MODULES = {
+    "scikit-image": "skimage",
+    "pillow": "PIL",
+    "pyshp": "shapefile",
+}  # where a package's module has another name
 THROUGH = {"PyQt6", "imagecodecs"}  # imported through qtpy, and through tifffile and czifile, which find them
 FORMATS = ("geo", "netcdf", "fits", "microscopy")  # extras of the core: libraries of file formats
 TOOLS = {"docs"}  # extras that are run, not imported

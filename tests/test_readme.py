@@ -35,6 +35,7 @@ def test_tables_are_those_that_the_benchmarks_printed(tables: Any) -> None:
     assert re.findall(r"<!-- table (\w+)", BENCHMARKS) == [
         "accuracy",
         "calibration",
+        "screening",
         "noise",
         "stability",
         "regions",
@@ -81,7 +82,11 @@ def test_links_lead_to_files(page: str) -> None:
 
 def test_named_benchmarks_exist() -> None:
     named = set(re.findall(r"napari-unmix benchmark (\w+)", README + BENCHMARKS)) - {"NAME"}
-    assert named == {"accuracy", "calibration", "noise", "regions", "sample", "stability"} == set(benchmark_names())
+    assert (
+        named
+        == {"accuracy", "calibration", "noise", "regions", "sample", "screening", "stability"}
+        == set(benchmark_names())
+    )
 
 
 def test_the_page_of_files_lists_all_that_a_run_may_hold() -> None:

@@ -83,7 +83,7 @@ def test_another_axis_a_table_of_wavelengths_and_none_at_all(tmp_path, spectra):
     plain = read_cube(tmp_path / "c.fits")
     np.testing.assert_array_equal(plain.spectra, spectra)
     assert any(
-        "the third axis of FITS was read as bands (--bands-axis takes another)" in said for said in plain.repairs
+        "the third axis of FITS was read as bands (--bands-axis reads another)" in said for said in plain.repairs
     )
 
 

@@ -211,7 +211,7 @@ def test_axes_that_are_an_images_leave_the_third(tmp_path, spectra):
     cube = read_cube(tmp_path / "a.nc")
     np.testing.assert_array_equal(cube.spectra, spectra)
     assert (
-        "the axis 'time' was read as bands: the others are those of the image (--bands-axis takes another)"
+        "the axis 'time' was read as bands: the others are those of the image (--bands-axis reads another)"
         in cube.repairs
     )
 

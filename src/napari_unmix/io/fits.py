@@ -97,7 +97,7 @@ def spectral(header: Mapping[str, Any], axes: int) -> tuple[int, Any, str, tuple
                 return axes - number_of_axis, None, "", (said,)
             values, unit = _places(header, number_of_axis, _SPECTRAL[kind], algorithm == "LOG")
             return axes - number_of_axis, values, unit, ()
-    said = "no CTYPE of the header is spectral: the third axis of FITS was read as bands (--bands-axis takes another)"
+    said = "no CTYPE of the header is spectral: the third axis of FITS was read as bands (--bands-axis reads another)"
     return max(axes - 3, 0), None, "", (said,)
 
 

@@ -306,4 +306,4 @@ def _other_axis(cube: Variable, spectral: Spectral) -> tuple[str, ...]:
     name = "" if spectral.axis is None else cube.axis_name(spectral.axis)
     if not name or spectral.values is not None or names_bands(name):
         return ()
-    return (f"the axis {name!r} was read as bands: the others are those of the image (--bands-axis takes another)",)
+    return (f"the axis {name!r} was read as bands: the others are those of the image (--bands-axis reads another)",)
