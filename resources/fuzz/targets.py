@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -192,6 +193,55 @@ def geojson(folder: Path) -> None:
     (folder / "painted.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [shape]}))
 
 
+def napari_shapes(folder: Path) -> None:
+    """Shapes as napari saves them."""
+    corners = [(1, 1), (1, 4), (5, 4), (5, 1)]
+    rows = [
+        f"{shape},polygon,{k},{row + shape},{column}" for shape in (0, 1) for k, (row, column) in enumerate(corners)
+    ]
+    (folder / "painted.csv").write_text("\n".join(["index,shape-type,vertex-index,axis-0,axis-1", *rows]))
+
+
+def erdas(folder: Path) -> None:
+    """An image of ERDAS 7."""
+    header = bytearray(128)
+    header[:6] = b"HEAD74"
+    header[6:10] = struct.pack("<HH", 2, SHAPE[2])
+    header[16:24] = struct.pack("<II", SHAPE[1], SHAPE[0])
+    (folder / "scene.lan").write_bytes(bytes(header) + (spectra().transpose(0, 2, 1) * 10000).astype("<i2").tobytes())
+
+
+def hyperspy(folder: Path) -> None:
+    """A signal as HyperSpy stores it."""
+    import h5py
+
+    with h5py.File(folder / "scene.hspy", "w") as file:
+        file.attrs["file_format"], file.attrs["file_format_version"] = "HyperSpy", "3.1"
+        group = file.create_group("Experiments/scene")
+        group.create_dataset("data", data=spectra(), chunks=(4, 4, 12))
+        for number, (name, unit, scale) in enumerate((("y", "µm", 1.0), ("x", "µm", 1.0), ("Energy", "eV", 0.1))):
+            axis = group.create_group(f"axis-{number}")
+            axis.attrs.update(
+                {
+                    "name": name,
+                    "units": unit,
+                    "scale": scale,
+                    "offset": 1.0,
+                    "size": SHAPE[number],
+                    "navigate": number < 2,
+                }
+            )
+
+
+def fits(folder: Path) -> None:
+    """A FITS cube."""
+    from astropy.io.fits import PrimaryHDU
+
+    hdu = PrimaryHDU(np.moveaxis(spectra(), 2, 0))
+    hdu.header.update({"CTYPE3": "WAVE", "CUNIT3": "nm", "CRVAL3": 400.0, "CDELT3": 50.0, "CRPIX3": 1.0})
+    hdu.writeto(folder / "scene.fits")
+
+
 def npz(folder: Path) -> None:
     """Arrays with everything beside the cube."""
     np.savez_compressed(
@@ -263,6 +313,11 @@ TARGETS: dict[str, Target] = {
         (partial(image, name="painted.tif", dtype="int32"), partial(image, name="painted.tif", dtype="float32")),
         _painting,
     ),
+    "geojson": Target("painted.geojson", (geojson,), _painting),
+    "shapes": Target("painted.csv", (napari_shapes,), _painting),
+    "erdas": Target("scene.lan", (erdas,)),
+    "hspy": Target("scene.hspy", (hyperspy,)),
+    "fits": Target("scene.fits", (fits,)),
     "sli": Target("lib.hdr", (sli,), read_library),
     "csv": Target("lib.csv", (table,), read_library),
 }
