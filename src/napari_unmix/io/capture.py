@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from napari_unmix.cube import Reading, UnmixError
-from napari_unmix.io.envi import find_header
-from napari_unmix.io.envi_fields import is_envi_header
-from napari_unmix.io.envi_header import read_header
+from napari_unmix.io.bare.envi import find_header
+from napari_unmix.io.bare.envi_fields import is_envi_header
+from napari_unmix.io.bare.envi_header import read_header
 from napari_unmix.io.formats import format_of, titles
 from napari_unmix.io.marks import PICTURES, container
 from napari_unmix.io.stored import Stored

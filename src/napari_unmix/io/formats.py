@@ -66,27 +66,29 @@ FORMATS = (
     Format(
         "Zarr (.zarr)",
         (".zip",),
-        "napari_unmix.io.zarr_folder",
+        "napari_unmix.io.groups.zarr_folder",
         "is_zarr_zip",
         "zarr_holds_cube",
         "read_zarr",
         holds_several=True,
     ),
-    Format("NumPy (.npy, .npz)", (".npy",), "napari_unmix.io.numpy_files", "is_npy", "npy_holds_cube", "read_npy"),
+    Format(
+        "NumPy (.npy, .npz)", (".npy",), "napari_unmix.io.arrays.numpy_files", "is_npy", "npy_holds_cube", "read_npy"
+    ),
     Format(
         "NumPy (.npy, .npz)",
         (".npz",),
-        "napari_unmix.io.numpy_files",
+        "napari_unmix.io.arrays.numpy_files",
         "is_npz",
         "npz_holds_cube",
         "read_npz",
         holds_several=True,
     ),
-    Format("ERDAS (.lan)", (".lan", ".gis"), "napari_unmix.io.erdas", "is_lan", "lan_holds_cube", "read_lan"),
+    Format("ERDAS (.lan)", (".lan", ".gis"), "napari_unmix.io.bare.erdas", "is_lan", "lan_holds_cube", "read_lan"),
     Format(
         "ESRI (.hdr with .bil, .bip, .bsq)",
         (),
-        "napari_unmix.io.esri",
+        "napari_unmix.io.bare.esri",
         "is_esri",
         "esri_holds_cube",
         "read_esri",
@@ -94,7 +96,7 @@ FORMATS = (
     Format(
         "ENVI (.hdr with its data file)",
         (".hdr",),
-        "napari_unmix.io.envi",
+        "napari_unmix.io.bare.envi",
         "is_header",
         "has_header",
         "read_envi",
@@ -102,7 +104,7 @@ FORMATS = (
     Format(
         "MATLAB (.mat)",
         (".mat",),
-        "napari_unmix.io.matlab",
+        "napari_unmix.io.arrays.matlab",
         "is_mat_file",
         "mat_holds_cube",
         "read_matlab",
@@ -111,7 +113,7 @@ FORMATS = (
     Format(
         "TIFF and GeoTIFF (.tif)",
         (),
-        "napari_unmix.io.mission_xml",
+        "napari_unmix.io.raster.mission_xml",
         "is_metadata",
         "image_of",
         "read_metadata",
@@ -119,7 +121,7 @@ FORMATS = (
     Format(
         "TIFF and GeoTIFF (.tif)",
         (".tif", ".tiff", ".geotiff", ".btf"),
-        "napari_unmix.io.tiff",
+        "napari_unmix.io.raster.tiff",
         "is_tiff",
         "tiff_holds_cube",
         "read_tiff",
@@ -127,7 +129,7 @@ FORMATS = (
     Format(
         "TIFF and GeoTIFF (.tif)",
         (),
-        "napari_unmix.io.band_folder",
+        "napari_unmix.io.raster.band_folder",
         "is_band_folder",
         "is_band_folder",
         "read_band_folder",
@@ -136,7 +138,7 @@ FORMATS = (
     Format(
         "FITS (.fits)",
         (".fits", ".fit", ".fts"),
-        "napari_unmix.io.fits",
+        "napari_unmix.io.raster.fits",
         "is_fits",
         "fits_holds_cube",
         "read_fits",
@@ -145,7 +147,7 @@ FORMATS = (
     Format(
         "stacks of microscopes (.czi, .nd2, .lif)",
         (".czi",),
-        "napari_unmix.io.microscopy",
+        "napari_unmix.io.raster.microscopy",
         "is_czi",
         "stack_holds_cube",
         "read_stack",
@@ -153,7 +155,7 @@ FORMATS = (
     Format(
         "stacks of microscopes (.czi, .nd2, .lif)",
         (".nd2",),
-        "napari_unmix.io.microscopy",
+        "napari_unmix.io.raster.microscopy",
         "is_nd2",
         "stack_holds_cube",
         "read_stack",
@@ -161,7 +163,7 @@ FORMATS = (
     Format(
         "stacks of microscopes (.czi, .nd2, .lif)",
         (".lif",),
-        "napari_unmix.io.microscopy",
+        "napari_unmix.io.raster.microscopy",
         "is_lif",
         "stack_holds_cube",
         "read_stack",
@@ -169,7 +171,7 @@ FORMATS = (
     Format(
         "JPEG 2000, ERDAS Imagine, NITF, PDS and ISIS",
         (".jp2", ".j2k", ".ntf", ".nitf", ".cub", ".vic", ".pix"),
-        "napari_unmix.io.raster",
+        "napari_unmix.io.raster.raster",
         "is_raster",
         "raster_holds_cube",
         "read_raster",
@@ -177,7 +179,7 @@ FORMATS = (
     Format(
         "HDF5 and NetCDF (.h5, .nc, .he5, .hspy)",
         (".h5", ".hdf5", ".he5", ".nc", ".nc4", ".hspy", ".hdf"),
-        "napari_unmix.io.hdf5_file",
+        "napari_unmix.io.groups.hdf5_file",
         "is_hdf5_file",
         "hdf5_holds_cube",
         "read_hdf5",
@@ -186,7 +188,7 @@ FORMATS = (
     Format(
         "HDF5 and NetCDF (.h5, .nc, .he5, .hspy)",
         (".cdf",),
-        "napari_unmix.io.netcdf3",
+        "napari_unmix.io.groups.netcdf3",
         "is_netcdf3",
         "netcdf3_holds_cube",
         "read_netcdf3",
@@ -195,7 +197,7 @@ FORMATS = (
     Format(
         "Zarr (.zarr)",
         (".zarr", ".zspy"),
-        "napari_unmix.io.zarr_folder",
+        "napari_unmix.io.groups.zarr_folder",
         "is_zarr",
         "zarr_holds_cube",
         "read_zarr",
@@ -205,7 +207,7 @@ FORMATS = (
     Format(
         "ENVI (.hdr with its data file)",
         (".img", ".raw", ".dat", ".bil", ".bip", ".bsq", ".hyspex", ".cube", ".ref", ".rad", ".cub", ".pix", ".bin"),
-        "napari_unmix.io.envi",
+        "napari_unmix.io.bare.envi",
         "is_data",
         "has_header",
         "read_envi",

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from napari_unmix.cube import FloatArray, SpectralAxis, UnmixError
+from napari_unmix.io.axis.wavelengths import read_wavelengths
 from napari_unmix.io.spy import quiet, spectral_python
-from napari_unmix.io.wavelengths import read_wavelengths
 from napari_unmix.library.files import read_library
 from napari_unmix.library.spectra import SpectralLibrary
 

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from napari_unmix.cube import FloatArray, UnmixError
+from napari_unmix.io.axis.units import understood
+from napari_unmix.io.axis.wavelengths import read_axis
+from napari_unmix.io.bare.envi import LIBRARY_SUFFIXES, checked, find_data, find_header
+from napari_unmix.io.bare.envi_fields import is_envi_header
+from napari_unmix.io.bare.envi_header import EnviHeader, read_header
+from napari_unmix.io.bare.layout import map_array
 from napari_unmix.io.budget import check_budget
-from napari_unmix.io.envi import LIBRARY_SUFFIXES, checked, find_data, find_header
-from napari_unmix.io.envi_fields import is_envi_header
-from napari_unmix.io.envi_header import EnviHeader, read_header
-from napari_unmix.io.layout import map_array
 from napari_unmix.io.spy import envi_data_types, spectral_python
-from napari_unmix.io.units import understood
-from napari_unmix.io.wavelengths import read_axis
 from napari_unmix.library.spectra import SpectralLibrary
 
 KNOWN = "ENVI (.sli with its .hdr), a table (.csv) with a column of wavelengths and one column a spectrum, or a run's folder"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from napari_unmix.cube import Cube, Georeference, UnmixError
 from napari_unmix.io import read_cube
-from napari_unmix.io.georeference import epsg
+from napari_unmix.io.place.georeference import epsg
 from napari_unmix.io.spy import spectral_python
 from napari_unmix.output.export import export
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_unmix.cube import BoolArray, Georeference, IntArray, UnmixError
 from napari_unmix.io.budget import check_budget, readable_shape
-from napari_unmix.io.georeference import epsg, pixel_of
+from napari_unmix.io.place.georeference import epsg, pixel_of
 from napari_unmix.io.stored import equals
 
 _HIGHEST = int(np.iinfo(np.int32).max)

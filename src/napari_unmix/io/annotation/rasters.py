@@ -17,20 +17,20 @@ from numpy.typing import NDArray
 
 from napari_unmix.cube import Reading, UnmixError
 from napari_unmix.io.annotation.labels import Raster, check
+from napari_unmix.io.arrays.matlab import is_hdf5, is_matlab
+from napari_unmix.io.arrays.numpy_files import read_array_header
+from napari_unmix.io.bare.envi import checked, find_data, find_header
+from napari_unmix.io.bare.envi_fields import is_envi_header, parse_fields, text_of
+from napari_unmix.io.bare.envi_header import interpret
+from napari_unmix.io.bare.layout import map_array
 from napari_unmix.io.budget import readable_shape
-from napari_unmix.io.conventions import meaning
-from napari_unmix.io.envi import checked, find_data, find_header
-from napari_unmix.io.envi_fields import is_envi_header, parse_fields, text_of
-from napari_unmix.io.envi_header import interpret
 from napari_unmix.io.formats import format_of
-from napari_unmix.io.hdf5_file import read_tree
-from napari_unmix.io.layout import map_array
-from napari_unmix.io.map_position import of_geotiff
+from napari_unmix.io.groups.conventions import meaning
+from napari_unmix.io.groups.hdf5_file import read_tree
+from napari_unmix.io.groups.tree import DAMAGED, numbers
+from napari_unmix.io.groups.zarr_folder import is_zarr, is_zarr_zip, open_tree
 from napari_unmix.io.marks import container
-from napari_unmix.io.matlab import is_hdf5, is_matlab
-from napari_unmix.io.numpy_files import read_array_header
-from napari_unmix.io.tree import DAMAGED, numbers
-from napari_unmix.io.zarr_folder import is_zarr, is_zarr_zip, open_tree
+from napari_unmix.io.place.map_position import of_geotiff
 
 Reader = Callable[[Path, tuple[int, int], int | None, str | None], Raster]
 Size = tuple[int, int]
@@ -146,8 +146,8 @@ def _decoded(series: Any, path: Path) -> NDArray[Any]:
 
 def read_mat_labels(path: Path, size: Size, bands: int | None, key: str | None) -> Raster:
     """One array of a MATLAB file."""
-    from napari_unmix.io.matlab5 import list_version_5, load_version_5
-    from napari_unmix.io.matlab73 import list_hdf5, load_hdf5
+    from napari_unmix.io.arrays.matlab5 import list_version_5, load_version_5
+    from napari_unmix.io.arrays.matlab73 import list_hdf5, load_hdf5
 
     listed, load = (list_hdf5, load_hdf5) if is_hdf5(path) else (list_version_5, load_version_5)
     shapes = {entry[0]: (entry[1], "f") for entry in listed(path)}

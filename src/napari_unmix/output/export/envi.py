@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_unmix.cube import Georeference, UnmixError
-from napari_unmix.io.georeference import epsg
+from napari_unmix.io.place.georeference import epsg
 from napari_unmix.io.spy import envi_data_types, spectral_python
 from napari_unmix.library.files import plain_name
 from napari_unmix.output.export.contents import CLASSES, Contents, Image

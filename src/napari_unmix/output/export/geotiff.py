@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_unmix.cube import Georeference, UnmixError
-from napari_unmix.io.georeference import epsg
+from napari_unmix.io.place.georeference import epsg
 from napari_unmix.output.export.contents import CLASSES, Contents, Image
 from napari_unmix.output.export.tables import write_endmember_library
 from napari_unmix.output.export.units import ENVI_UNITS

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_unmix.cube import Georeference
-from napari_unmix.io.georeference import epsg
+from napari_unmix.io.place.georeference import epsg
 from napari_unmix.output.export.contents import CLASSES, Contents, Image
 from napari_unmix.output.export.tables import write_endmember_table
 from napari_unmix.output.export.units import LISTS

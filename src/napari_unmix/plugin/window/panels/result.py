@@ -15,6 +15,7 @@ from napari_unmix.cube import FloatArray
 from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.output.export import EXPORTS
 from napari_unmix.plugin.facts.colours import endmember_palette
+from napari_unmix.plugin.facts.remedies import in_window
 from napari_unmix.plugin.facts.session import Doing, Session, doing, out_of_date, running, shown, shown_names
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.icons import eye_icon
@@ -94,7 +95,7 @@ class ResultPanel(Step):
             state = "preview: it still changes"
         say(self._state, state)
         notes = session.answer.unmixing.notes if session.answer is not None else ()
-        say(self._notes, "\n".join(f"• {note}" for note in notes) if session.preview is None else "")
+        say(self._notes, "\n".join(f"• {in_window(str(note))}" for note in notes) if session.preview is None else "")
         self.set_mark("empty" if session.answer is None else "half" if stale or session.preview is not None else "done")
 
     def _show_rows(self, names: tuple[str, ...], shares: FloatArray | None) -> None:
@@ -214,7 +215,7 @@ class CheckRow(QWidget):
         words = QVBoxLayout()
         words.setSpacing(1)
         title = f"{check.name[:1].upper()}{check.name[1:]}{numbers(check)}"
-        remedy = f"→ {check.remedy}" if check.remedy else ""
+        remedy = f"→ {in_window(check.remedy)}" if check.remedy else ""
         for name, content in (("checkTitle", title), ("note", check.sentence), ("remedy", remedy)):
             if content:
                 line = text(name, content)

@@ -1,0 +1,1 @@
+"""Files of a few named arrays: NumPy and MATLAB."""

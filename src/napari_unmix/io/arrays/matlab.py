@@ -1,0 +1,129 @@
+"""MATLAB files of this field, of version 5 and 7.3: which array is the scene, and how it lies.
+
+The literature stores a scene as a matrix of bands × pixels with the pixels in MATLAB's column-major order (down
+the first column of the image, then the second), and the image's size beside it (``nRow``, ``nCol``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unmix.cube import Reading, UnmixError
+from napari_unmix.io.arrays.choosing import Entry, choose
+from napari_unmix.io.arrays.companions import find_companions
+from napari_unmix.io.arrays.matlab5 import list_version_5, load_version_5
+from napari_unmix.io.arrays.matlab73 import by_matlab, list_hdf5, load_hdf5
+from napari_unmix.io.arrays.matrix import as_image
+from napari_unmix.io.budget import check_budget, readable_shape
+from napari_unmix.io.stored import Stored, three_axes
+
+_ROWS = ("nrow", "nrows", "rows", "row", "h", "height", "lines", "nlines", "num_rows")
+_COLUMNS = ("ncol", "ncols", "cols", "col", "columns", "w", "width", "samples", "nsamples", "num_cols")
+
+Loader = Callable[[Path, Iterable[str]], dict[str, NDArray[Any]]]
+
+
+def read_matlab(path: Path, reading: Reading) -> Stored:
+    """Read the scene, or the array that is named. Raises UnmixError that lists what the file holds, OSError."""
+    hdf5 = is_hdf5(path)
+    entries = [Entry(*entry) for entry in (list_hdf5(path) if hdf5 else list_version_5(path))]
+    load: Loader = load_hdf5 if hdf5 else load_version_5
+    size = reading.size or _image_size(path, entries, load)
+    chosen, among = choose(entries, size, reading.key, path)
+    check_budget(chosen.size, chosen.itemsize, f"{chosen.name!r} in {path.name} ({readable_shape(chosen.shape)})")
+    stored = load(path, [chosen.name])[chosen.name]
+    array, turned = _as_image(stored, size, by_matlab(path) if hdf5 else True, f"{chosen.name!r} in {path.name}")
+    known = 2 if array.ndim != stored.ndim else None
+    found = find_companions(entries, chosen, array, known, lambda names: load(path, names))
+    scale, scaled = (found.scale, ()) if _is_scale(found.scale) else _largest(array)
+    return Stored(
+        array=array,
+        bands_axis=known if known is not None else found.axis,
+        wavelengths=found.wavelengths,
+        unit=found.unit,
+        fwhm=found.fwhm,
+        scale=scale or 1.0,
+        no_data=found.no_data,
+        good_bands=found.good_bands,
+        valid_pixels=found.valid_pixels,
+        georeference=found.georeference,
+        repairs=(*among, *turned, *scaled, *found.repairs),
+    )
+
+
+def is_mat_file(path: Path, start: bytes) -> bool:
+    """Whether a file is MATLAB's, or is called so: HDF5 of other programs has no mark of MATLAB. Raises OSError."""
+    return is_matlab(path) or path.suffix.lower() == ".mat"
+
+
+def mat_holds_cube(path: Path) -> bool:
+    """Whether a file that may be called MATLAB's is one. Raises OSError."""
+    return is_matlab(path) or is_hdf5(path)
+
+
+def is_matlab(path: Path) -> bool:
+    """Whether the file begins as a MATLAB file of version 5 or 7.3 does. Raises OSError."""
+    with path.open("rb") as stream:
+        start = stream.read(128)
+    return start.startswith(b"MATLAB ") or start[124:128] in (b"\x00\x01IM", b"\x01\x00MI")
+
+
+def is_hdf5(path: Path) -> bool:
+    """Whether the file is HDF5, with or without MATLAB's 512 bytes of text before. Raises OSError."""
+    with path.open("rb") as stream:
+        start = stream.read(520)
+    return b"\x89HDF\r\n\x1a\n" in (start[:8], start[512:])
+
+
+def _image_size(path: Path, entries: list[Entry], load: Loader) -> tuple[int, int] | None:
+    """(rows, columns) from the file's own numbers, or None where they are not there."""
+    sides = []
+    for names in (_ROWS, _COLUMNS):
+        scalars = [entry.name for entry in entries if entry.leaf in names and entry.size == 1 and entry.kind in "uif"]
+        values = {float(value.item()) for value in load(path, scalars).values()} if scalars else set()
+        if len(values) != 1:
+            return None
+        side = values.pop()
+        if not (side >= 1 and side.is_integer()):
+            return None
+        sides.append(int(side))
+    return sides[0], sides[1]
+
+
+def _as_image(
+    array: NDArray[Any], size: tuple[int, int] | None, by_columns: bool, label: str
+) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Three axes as they are, without further ones of length 1; a matrix as the image of its size."""
+    if array.ndim != 2:
+        kept = three_axes(array.shape)
+        return array.reshape([array.shape[axis] for axis in kept]) if array.ndim > 3 else array, ()
+    if size is None:
+        raise UnmixError(f"{label} is a matrix: give the image's rows and columns with --size ROWSxCOLUMNS.")
+    return as_image(array, size, "F" if by_columns else "C", label)
+
+
+def _is_scale(scale: float | None) -> bool:
+    return scale is not None and math.isfinite(scale) and scale > 1
+
+
+def _largest(array: NDArray[Any]) -> tuple[float, tuple[str, ...]]:
+    """What whole numbers without a scale are divided by: their maximum, as papers do with these scenes."""
+    if not _whole(array):
+        return 1.0, ()
+    highest = float(array.max())
+    if highest <= 1:
+        return 1.0, ()
+    return highest, (f"whole numbers without a scale: divided by their maximum {highest:g} (--scale 1 keeps them)",)
+
+
+def _whole(array: NDArray[Any]) -> bool:
+    """MATLAB keeps whole numbers as double, so the type alone does not tell."""
+    if array.dtype.kind in "ui":
+        return True
+    return all(bool(np.array_equal(part, np.rint(part))) for part in array)

@@ -1,0 +1,1 @@
+"""The spectral axis: lists of numbers, units, and what they are called."""

@@ -1,0 +1,1 @@
+"""Bare numbers with a header of text or bytes: ENVI, ESRI, ERDAS 7."""

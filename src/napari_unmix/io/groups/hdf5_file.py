@@ -1,0 +1,149 @@
+"""HDF5 and NetCDF-4: missions (EMIT, AVIRIS-3, Tanager, PRISMA, NEON), HyperSpy's files, and any other file with a cube in it.
+
+HDF5 lets an array take its numbers from any other file of the machine (external storage, virtual arrays, links). No mission delivers such
+a thing, so links are not followed and such arrays are refused.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_unmix.cube import Reading, UnmixError
+from napari_unmix.io.budget import check_budget
+from napari_unmix.io.groups.conventions import is_usual_fill
+from napari_unmix.io.groups.hyperspy_axes import with_hyperspy_axes
+from napari_unmix.io.groups.prisma import is_prisma, read_prisma
+from napari_unmix.io.groups.tree import DAMAGED, LONGEST_LIST, Attributes, Axis, Tree, Variable, plain_value
+from napari_unmix.io.groups.tree_cube import looks_spectral, read_tree_cube
+from napari_unmix.io.stored import Stored
+
+_MARK = b"\x89HDF\r\n\x1a\n"
+_MARK_PLACES = (0, 512, 1024, 2048)  # a program's own block may stand before
+_MOST = 20_000  # arrays and groups
+_NO_VALUES = "This is a netCDF dimension but not a netCDF variable"
+
+
+def is_hdf5_file(path: Path, start: bytes) -> bool:
+    """Whether a file has HDF5's mark. Raises OSError."""
+    if start.startswith(_MARK):
+        return True
+    with path.open("rb") as stream:
+        head = stream.read(_MARK_PLACES[-1] + len(_MARK))
+    return any(head[place : place + len(_MARK)] == _MARK for place in _MARK_PLACES)
+
+
+def hdf5_holds_cube(path: Path) -> bool:
+    """Whether one of its arrays has three axes, one of them spectral. Raises OSError."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            tree = read_tree(file, path)
+            return is_prisma(tree) or looks_spectral(tree)
+    except (UnmixError, *DAMAGED):
+        return False
+
+
+def read_hdf5(path: Path, reading: Reading) -> Stored:
+    """Read the array that is named, or the cube that the file holds; the file stays open until its numbers are read. Raises UnmixError."""
+    import h5py
+
+    def failed(error: Exception) -> UnmixError:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if "required filter" in reason or "plugin" in reason:
+            return UnmixError(
+                f"{path.name} is compressed in a way that this h5py cannot unpack ({reason}): save it with gzip."
+            )
+        return UnmixError(f"{path.name} is damaged or no HDF5 file ({reason[:200]}): copy the whole file again.")
+
+    try:
+        with ExitStack() as stack:
+            tree = read_tree(stack.enter_context(h5py.File(path, "r")), path)
+            if reading.key is None and is_prisma(tree):
+                stored = read_prisma(tree, path, failed)
+            else:
+                stored = read_tree_cube(tree, reading.key, path, failed, fill=_own_fill)
+            return replace(stored, close=stack.pop_all().close)
+    except UnmixError:
+        raise
+    except DAMAGED as error:
+        raise failed(error) from error
+
+
+def read_tree(file: Any, path: Path) -> Tree:
+    """The arrays and groups of an open HDF5 file. Raises UnmixError, and what HDF5 raises on damage."""
+    import h5py
+
+    variables: dict[str, Variable] = {}
+    groups: dict[str, Attributes] = {"": _attributes(file)}
+    places: dict[Any, Axis] = {}
+
+    def visit(name: str, node: Any) -> None:
+        if len(variables) + len(groups) > _MOST:
+            raise UnmixError(f"{path.name} holds more than {_MOST} arrays and groups: save the cube alone.")
+        if isinstance(node, h5py.Group):
+            groups[name] = _attributes(node)
+        elif isinstance(node, h5py.Dataset) and node.shape is not None:
+            if node.external or node.is_virtual:
+                raise UnmixError(
+                    f"{name!r} in {path.name} takes its numbers from other files, which is not safe: save them in one file."
+                )
+            attributes = _attributes(node)
+            if not str(attributes.get("NAME", "")).startswith(_NO_VALUES):
+                variables[name] = Variable(name, node, attributes, _axes(node, places))
+
+    file.visititems(visit)  # each object once, hard links only: no link is followed, and no circle
+    return with_hyperspy_axes(Tree(variables, groups))
+
+
+def _attributes(node: Any) -> Attributes:
+    found = {}
+    for name in node.attrs:
+        try:
+            value = node.attrs[name]
+        except DAMAGED:  # of a type that h5py cannot read: nothing that a cube needs
+            continue
+        if np.size(value) <= LONGEST_LIST and getattr(value, "dtype", np.dtype(object)).kind != "V":
+            found[str(name)] = plain_value(value)
+    return found
+
+
+def _axes(dataset: Any, places: dict[Any, Axis]) -> tuple[Axis, ...]:
+    """The axes by HDF5's dimension scales, or by their labels."""
+    axes = []
+    for dimension in dataset.dims:
+        try:
+            scale = dimension[0] if len(dimension) else None
+            described = Axis() if scale is None else _described(scale, places)
+            axes.append(replace(described, name=str(dimension.label)) if dimension.label else described)
+        except DAMAGED:  # a scale that is gone
+            axes.append(Axis())
+    return tuple(axes)
+
+
+def _described(scale: Any, places: dict[Any, Axis]) -> Axis:
+    known: Axis | None = places.get(scale.id)
+    if known is None:
+        attributes = _attributes(scale)
+        name = str(scale.name).rpartition("/")[2]
+        missing = str(attributes.get("NAME", "")).startswith(_NO_VALUES)
+        short = scale.dtype.kind in "uif" and len(scale.shape) == 1 and scale.shape[0] < LONGEST_LIST
+        if short and not missing:
+            check_budget(
+                int(np.prod(scale.chunks or scale.shape, dtype=object)), scale.dtype.itemsize, f"The axis {name}"
+            )
+        unit = next((str(attributes[key]) for key in ("units", "unit", "UNIT", "Units") if key in attributes), "")
+        known = Axis(name, unit, np.asarray(scale[()]) if short and not missing else None)
+        places[scale.id] = known
+    return known
+
+
+def _own_fill(dataset: Any) -> float | None:
+    """HDF5's own fill value, which is 0 unless somebody chose another."""
+    value = plain_value(np.asarray(getattr(dataset, "fillvalue", 0)))  # bands that were joined have none
+    return float(value) if isinstance(value, int | float) and is_usual_fill(float(value)) else None
