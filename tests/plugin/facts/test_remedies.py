@@ -19,6 +19,10 @@ from napari_unmix.reading import OPTIONS
             "leave them out with “Bands”, or use “Bands axis: first”",
         ),
         ("ask with --endmembers 2", "ask with “Endmembers: 2”"),
+        (
+            "not calibrated: --dark 'my scans/DARK 1.hdr' --white scans/WHITE.hdr does",
+            "not calibrated: “Dark reference: 'my scans/DARK 1.hdr'” “White reference: scans/WHITE.hdr” does",
+        ),
         ("nothing --nodata to say", "nothing --nodata to say"),
     ],
 )

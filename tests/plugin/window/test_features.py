@@ -22,7 +22,7 @@ def test_an_array_that_a_user_added_can_be_chosen(window: Any) -> None:
     window.qtbot.keyClick(box, Qt.Key.Key_Down)
     window.wait_for(lambda: window.session.cube.name == "by hand")
     assert "60×70 pixels, 30 bands\nno wavelengths: bands are numbered" in window.texts()
-    assert "Taken from the layer by hand: its first axis holds the 30 bands." in window.texts()
+    assert "• Taken from the layer by hand: its first axis holds the 30 bands." in window.texts()
     assert window.viewer.layers["by hand composite"].visible
     window.settle()
 

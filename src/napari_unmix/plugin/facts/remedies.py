@@ -14,7 +14,7 @@ _SETTINGS = {
     for name, field in spec.model_fields.items()
 }
 _TITLES = {**_SETTINGS, **_READING}
-_VALUES = r"none|all|first|middle|last|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
+_VALUES = r"none|all|first|middle|last|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|'[^']+'|[^\s'(]*[^\s'(.]\.\w{2,4}"  # words, numbers, files
 _OPTION = re.compile(
     rf"({'|'.join(map(re.escape, sorted(_TITLES, key=len, reverse=True)))})(?![\w-])(?: ({_VALUES})(?!\w))?"
 )

@@ -197,8 +197,10 @@ class BandsEditor(QWidget):
 
 def remarks(cube: Cube) -> str:
     """What was repaired, left out or assumed, a line each, and where to change it."""
-    lines = [in_window(f"{repair[:1].upper()}{repair[1:]}") for repair in cube.repairs]
-    where = ["Change what is named in quotes under Reading… or Bands…."] if any(map(names_option, cube.repairs)) else []
+    lines = [in_window(f"• {repair[:1].upper()}{repair[1:]}") for repair in cube.repairs]
+    where = (
+        ["What stands in quotes is changed under Reading… or Bands…"] if any(map(names_option, cube.repairs)) else []
+    )
     return "\n".join([*lines, *where])
 
 
