@@ -357,3 +357,10 @@ def test_napari_shapes_are_labels_as_napari_itself_makes_them(tmp_path):
     (tmp_path / "c.csv").write_text("index,shape-type,vertex-index,axis-0,axis-1\n0,polygon,0,x,1\n")
     with pytest.raises(UnmixError, match="holds a word in place of a number"):
         read_annotation(tmp_path / "c.csv", SIZE)
+
+
+def test_a_place_at_infinity_is_a_sentence(tmp_path):
+    rows = ["index,shape-type,vertex-index,axis-0,axis-1", "0,polygon,0,1e400,1", "0,polygon,1,2,5", "0,polygon,2,6,5"]
+    (tmp_path / "painted.csv").write_text("\n".join(rows))
+    with pytest.raises(UnmixError, match=r"painted\.csv"):
+        read_annotation(tmp_path / "painted.csv", (9, 8))

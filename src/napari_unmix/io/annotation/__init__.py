@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from napari_unmix.io.annotation.vectors import vector_reader
 
 __all__ = ["AnnotationReading", "ReadAnnotation", "read_annotation"]
 
+_log = logging.getLogger(__name__)
+_LONGEST_REASON = 200  # letters of what a library says
 _START = 16  # bytes by which content is told
 _KNOWN = "a label image (.npy, .npz, .tif, .png, .mat, .h5, .zarr, ENVI), or shapes (.geojson, .shp, .gpkg, or .csv of napari)"
 
@@ -59,6 +62,12 @@ def read_annotation(
         ) from error
     except MemoryError as error:
         raise UnmixError(f"{path.name} does not fit into this machine's memory: save it in the cube's size.") from error
+    except (UnmixError, AssertionError):
+        raise
+    except Exception as error:  # whatever a library raises over a damaged file
+        _log.warning("reading %s", path, exc_info=True)
+        reason = " ".join(str(error).split())[:_LONGEST_REASON] or type(error).__name__
+        raise UnmixError(f"{path.name} could not be read ({reason}): it is damaged, save it again.") from error
 
 
 def _first_bytes(path: Path) -> bytes:
