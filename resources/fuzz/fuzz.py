@@ -168,7 +168,7 @@ def _added(count: Count, outcome: str) -> Count:
 def execute(target: Target, path: Path, finds: Path, name: str) -> str:
     """Read one input: read, refused, caught, or find."""
     from napari_unmix import UnmixError
-    from napari_unmix.io import Unreadable
+    from napari_unmix.io.boundary import Unreadable
 
     try:
         with _seconds(MOST_SECONDS):

@@ -5,7 +5,6 @@ Importing this package loads NumPy only; h5py, Zarr, tifffile and Pillow are loa
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from napari_unmix.cube import BoolArray, Cube, Reading, UnmixError
 from napari_unmix.io.annotation import read_annotation
 from napari_unmix.io.assemble import build_cube
+from napari_unmix.io.boundary import explained
 from napari_unmix.io.budget import byte_budget
 from napari_unmix.io.capture import holds_cube, refusal, remarks, within
 from napari_unmix.io.formats import FORMATS, SUFFIXES, format_of
@@ -25,13 +25,6 @@ from napari_unmix.io.stored import Stored
 from napari_unmix.reading import parse_bands, parse_repair
 
 __all__ = ["FORMATS", "SUFFIXES", "byte_budget", "can_read", "read_annotation", "read_as", "read_cube"]
-
-_LONGEST_REASON = 200  # letters of what a library says
-_log = logging.getLogger(__name__)
-
-
-class Unreadable(UnmixError):
-    """What a library raised over a damaged file that its reader did not foresee; the log has it whole."""
 
 
 def read_cube(
@@ -90,7 +83,7 @@ def read_as(path: str | Path, reading: Reading) -> Cube:
     path = path if path.name else path.resolve()  # "." has no name to call the cube by
     if not path.exists():
         raise UnmixError(f"There is no file {path}: check the path.")
-    with _explained(path):
+    with explained(path):
         path, found = within(path)
         with _opened(path, reading) as stored:
             cube = build_cube(stored, path, reading, _reference)
@@ -124,28 +117,9 @@ def _reference(path: Path) -> tuple[NDArray[np.float32], BoolArray]:
     if not path.exists():
         raise UnmixError(f"There is no reference {path}: check the path.")
     plain = Reading(repair="none")
-    with _explained(path), _opened(path, plain) as stored:
+    with explained(path), _opened(path, plain) as stored:
         cube = build_cube(replace(stored, scale=1.0), path, plain)
     return cube.spectra, cube.valid_pixels
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """What the machine refuses, in a sentence of ours."""
-    try:
-        yield
-    except MemoryError as error:
-        raise UnmixError(
-            f"{path.name} does not fit into this machine's memory: crop it or close other programs."
-        ) from error
-    except OSError as error:
-        raise UnmixError(f"{path.name} could not be read ({error.strerror or error}): check the file.") from error
-    except (UnmixError, AssertionError):
-        raise
-    except Exception as error:
-        _log.warning("reading %s", path, exc_info=True)
-        reason = " ".join(str(error).split())[:_LONGEST_REASON] or type(error).__name__
-        raise Unreadable(f"{path.name} could not be read ({reason}): it is damaged, save or copy it again.") from error
 
 
 def can_read(path: str | Path) -> bool:

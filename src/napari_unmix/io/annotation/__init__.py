@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,11 +10,10 @@ from napari_unmix.io.annotation.labels import AnnotationReading, ReadAnnotation,
 from napari_unmix.io.annotation.rasters import raster_reader
 from napari_unmix.io.annotation.shapes import painted
 from napari_unmix.io.annotation.vectors import vector_reader
+from napari_unmix.io.boundary import explained
 
 __all__ = ["AnnotationReading", "ReadAnnotation", "read_annotation"]
 
-_log = logging.getLogger(__name__)
-_LONGEST_REASON = 200  # letters of what a library says
 _START = 16  # bytes by which content is told
 _KNOWN = "a label image (.npy, .npz, .tif, .png, .mat, .h5, .zarr, ENVI), or shapes (.geojson, .shp, .gpkg, or .csv of napari)"
 
@@ -47,7 +45,7 @@ def read_annotation(
     size = (int(shape[0]), int(shape[1]))
     bands = int(shape[2]) if len(shape) > 2 else None
     reading = reading or AnnotationReading()
-    try:
+    with explained(path):
         start = _first_bytes(path)
         vector = vector_reader(start, path)
         if vector is not None:
@@ -56,18 +54,6 @@ def read_annotation(
         if raster is None:
             raise UnmixError(f"{path.name} is no annotation that can be read: give {_KNOWN}.")
         return to_labels(raster(path, size, bands, reading.key), size, georeference, path.name, reading.unpainted)
-    except OSError as error:
-        raise UnmixError(
-            f"{path.name} could not be read ({error.strerror or error}): check the annotation file."
-        ) from error
-    except MemoryError as error:
-        raise UnmixError(f"{path.name} does not fit into this machine's memory: save it in the cube's size.") from error
-    except (UnmixError, AssertionError):
-        raise
-    except Exception as error:  # whatever a library raises over a damaged file
-        _log.warning("reading %s", path, exc_info=True)
-        reason = " ".join(str(error).split())[:_LONGEST_REASON] or type(error).__name__
-        raise UnmixError(f"{path.name} could not be read ({reason}): it is damaged, save it again.") from error
 
 
 def _first_bytes(path: Path) -> bytes:
