@@ -99,9 +99,7 @@ def test_pickled_objects_are_refused(tmp_path):
 
 
 def test_missing_unknown_and_damaged_files(tmp_path):
-    with pytest.raises(
-        UnmixError, match=r"nope\.png could not be read \(No such file or directory\): check the file"
-    ):
+    with pytest.raises(UnmixError, match=r"nope\.png could not be read \(No such file or directory\): check the file"):
         read_annotation(tmp_path / "nope.png", (3, 4))
     (tmp_path / "a.txt").write_text("0 1 2")
     with pytest.raises(UnmixError, match=r"a\.txt is no annotation that can be read: give a label image"):
