@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_unmix.cube import Annotation, Cube, Meaning, UnmixError
+from napari_unmix.cube import Annotation, Cube, Meaning
+from napari_unmix.sentences import UnmixError
 
 
 def test_invalid_values_in_good_bands_make_invalid_pixels() -> None:

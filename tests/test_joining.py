@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_unmix.cube import Cube, SpectralAxis, UnmixError
+from napari_unmix.cube import Cube, SpectralAxis
 from napari_unmix.joining import join_cubes, join_labels, mosaic
+from napari_unmix.sentences import UnmixError
 
 WAVELENGTHS = np.linspace(500, 590, 10)
 

@@ -9,10 +9,11 @@ import pytest
 
 from napari_unmix import pipeline
 from napari_unmix.answer import Contribution, Findings, drain
-from napari_unmix.cube import Annotation, Cube, Meaning, UnmixError
+from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.methods.contract import Problem, Solution
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.pipeline import make_problem, unmix
+from napari_unmix.sentences import UnmixError
 
 error_of = pipeline._reconstruction_error
 SHAPE = (16, 12)

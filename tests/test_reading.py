@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_unmix import read_cube
-from napari_unmix.cube import Cube, Reading, SpectralAxis, UnmixError
+from napari_unmix.cube import Cube, Reading, SpectralAxis
 from napari_unmix.reading import (
     OPTIONS,
     REPAIRS,
@@ -20,6 +20,7 @@ from napari_unmix.reading import (
     repairs_wanted,
     written_as,
 )
+from napari_unmix.sentences import UnmixError
 
 sizes = st.tuples(st.integers(1, 9999), st.integers(1, 9999))
 readings = st.builds(

@@ -14,7 +14,7 @@ _PUBLIC = {
     "Annotation": "cube",
     "Cube": "cube",
     "Meaning": "cube",
-    "UnmixError": "cube",
+    "UnmixError": "sentences",
     "join_cubes": "joining",
     "Progress": "answer",
     "Unmixing": "answer",
@@ -35,7 +35,7 @@ _PUBLIC = {
 
 if TYPE_CHECKING:
     from napari_unmix.answer import Progress, Unmixing, drain
-    from napari_unmix.cube import Annotation, Cube, Meaning, UnmixError
+    from napari_unmix.cube import Annotation, Cube, Meaning
     from napari_unmix.io import read_cube
     from napari_unmix.joining import join_cubes
     from napari_unmix.library import SpectralLibrary, read_library, write_library
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from napari_unmix.output.export.dataset import to_xarray
     from napari_unmix.output.run_folder import read_run, write_run
     from napari_unmix.pipeline import assess, unmix
+    from napari_unmix.sentences import UnmixError
     from napari_unmix.synthetic import sample_scene
 
 __all__ = [

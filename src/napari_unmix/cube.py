@@ -13,13 +13,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_unmix.sentences import UnmixError
+
 FloatArray = NDArray[np.floating]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.integer]
-
-
-class UnmixError(ValueError):
-    """Bad input, in one sentence for the user: the cause, the numbers, and the remedy."""
 
 
 AxisKind = Literal["wavelength", "wavenumber", "Raman shift", "energy", "frequency", "index"]

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from napari_unmix.cube import Cube, IntArray, UnmixError
+from napari_unmix.cube import Cube, IntArray
+from napari_unmix.sentences import UnmixError
 
 Place = tuple[slice, slice]
 

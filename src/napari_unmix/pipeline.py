@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_unmix.answer import Contribution, Fit, Note, NoteKind, Progress, Unmixing, mixed
 from napari_unmix.auxiliary import make_side_information
-from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray, UnmixError
+from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray
 from napari_unmix.geometry.counting import suggest_endmembers
 from napari_unmix.identifiability.assess import assess_solution
 from napari_unmix.identifiability.report import Report
@@ -18,6 +18,7 @@ from napari_unmix.methods.one_material import one_material_solution
 from napari_unmix.model.threads import steps_on_one_thread
 from napari_unmix.preconditions import FEWEST_ENDMEMBERS, check_size, check_values
 from napari_unmix.rows.subspace import said_of_noise
+from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec
 
 _CHUNK = 50_000

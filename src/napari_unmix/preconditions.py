@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_unmix.cube import FloatArray, UnmixError
+from napari_unmix.cube import FloatArray
 from napari_unmix.rows.subspace import directions
+from napari_unmix.sentences import UnmixError
 
 FEWEST_ENDMEMBERS = 2
 # Between these, a cube times a constant gave the same abundances with vca-fcls, sisal and ivae; a thousand times further out it did not.

@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from napari_unmix.cube import BoolArray, Cube, Reading, SpectralAxis, UnmixError
+from napari_unmix.cube import BoolArray, Cube, Reading, SpectralAxis
+from napari_unmix.sentences import UnmixError
 
 FEWEST_BANDS = 2
 # What may be repaired or left out on reading, beside what a file itself declares.

@@ -13,9 +13,10 @@ from napari_unmix.auxiliary import GENERATORS, blocks, position, side_informatio
 from napari_unmix.auxiliary.labelling import crossed
 from napari_unmix.auxiliary.names import ALONE, GENERATOR_NAMES, SOURCES, Source, combinable, generator_names
 from napari_unmix.auxiliary.quantised import quantise
-from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray, Meaning, UnmixError
+from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray, Meaning
 from napari_unmix.joining import join_cubes
 from napari_unmix.methods.ivae.spec import IvaeSpec
+from napari_unmix.sentences import UnmixError
 from napari_unmix.synthetic import region_scene
 
 NAMES = list(GENERATORS)

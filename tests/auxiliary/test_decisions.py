@@ -14,7 +14,8 @@ from napari_unmix.auxiliary.labelling import crossed, numbered
 from napari_unmix.auxiliary.names import generator_names
 from napari_unmix.auxiliary.quantised import quantise
 from napari_unmix.auxiliary.segments import principal_scores, second_half, superpixels
-from napari_unmix.cube import Annotation, Cube, Meaning, UnmixError
+from napari_unmix.cube import Annotation, Cube, Meaning
+from napari_unmix.sentences import UnmixError
 
 
 def flat(height: int, width: int, **more: np.ndarray) -> Cube:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import unmix_benchmarks
-from napari_unmix.cube import UnmixError
+from napari_unmix.sentences import UnmixError
 from napari_unmix.synthetic import blind_scene, measured_spectra, region_scene, sample_scene
 from unmix_benchmarks import benchmark_names, run
 from unmix_benchmarks.common.scores import Score, means

@@ -19,9 +19,10 @@ from napari_unmix.cli.benchmark_command import from_checkout
 from napari_unmix.cli.parsing import explain_validation
 from napari_unmix.cli.unmix_command import parse_meanings
 from napari_unmix.cli.window import why_no_window
-from napari_unmix.cube import Cube, Meaning, UnmixError
+from napari_unmix.cube import Cube, Meaning
 from napari_unmix.methods.registry import method_specs
 from napari_unmix.output.run_folder import read_run
+from napari_unmix.sentences import UnmixError
 
 Capture = pytest.CaptureFixture[str]
 

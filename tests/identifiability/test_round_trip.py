@@ -188,7 +188,7 @@ def test_every_field_of_an_answer_is_kept(tmp_path: Path) -> None:
 def test_a_recipe_of_another_version_is_one_sentence(tmp_path: Path) -> None:
     import json
 
-    from napari_unmix.cube import UnmixError
+    from napari_unmix.sentences import UnmixError
 
     cube, result, _ = run("vca-fcls, regions, light")
     write_run(tmp_path / "run", cube, result, Report("partly", "Partly: a test.", ()))

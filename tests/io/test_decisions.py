@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_unmix.cube import Reading, UnmixError
+from napari_unmix.cube import Reading
 from napari_unmix.io import read_annotation
 from napari_unmix.io.arrays.matlab73 import load_hdf5
 from napari_unmix.io.assemble import bands_axis, build_cube, short_name
 from napari_unmix.io.bare.envi_header import interpret
 from napari_unmix.io.stored import Stored
+from napari_unmix.sentences import UnmixError
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from napari_unmix.cube import UnmixError
 from napari_unmix.io import FORMATS, SUFFIXES, byte_budget, can_read, read_cube
 from napari_unmix.io.budget import _cgroup_headroom, readable_size
+from napari_unmix.sentences import UnmixError
 
 
 def test_can_read_asks_suffix_and_content(tmp_path, write_envi, small):

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_unmix.cube import UnmixError
 from napari_unmix.library import read_database
 from napari_unmix.library.databases import is_database
+from napari_unmix.sentences import UnmixError
 
 BANDS = np.arange(0.4, 2.5, 0.01)  # µm
 TARGET = np.arange(500.0, 2400.0, 20.0)  # nm

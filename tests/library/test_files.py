@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from napari_unmix.cube import UnmixError
 from napari_unmix.library import SpectralLibrary, read_library, write_library
+from napari_unmix.sentences import UnmixError
 from napari_unmix.synthetic import measured_spectra
 
 HEADER = {

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_unmix.cube import FloatArray, UnmixError
+from napari_unmix.cube import FloatArray
 from napari_unmix.library import SpectralLibrary, match
+from napari_unmix.sentences import UnmixError
 from napari_unmix.synthetic import measured_spectra
 
 VISIBLE_TO_SHORTWAVE = np.arange(405.0, 2440.0, 9.7)

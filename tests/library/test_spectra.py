@@ -7,8 +7,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from napari_unmix.cube import SpectralAxis, UnmixError
+from napari_unmix.cube import SpectralAxis
 from napari_unmix.library import SpectralLibrary
+from napari_unmix.sentences import UnmixError
 from napari_unmix.synthetic import measured_spectra
 
 

@@ -11,13 +11,14 @@ import pytest
 from napari_unmix.answer import Unmixing, drain
 from napari_unmix.cli import main
 from napari_unmix.cli.info_command import describe
-from napari_unmix.cube import Annotation, Cube, Meaning, UnmixError
+from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.methods.registry import method_specs, spec_class
 from napari_unmix.output.page.contents import page_of
 from napari_unmix.output.page.render import page_html
 from napari_unmix.output.pictures import draw_run
 from napari_unmix.output.run_folder import read_run, write_run
 from napari_unmix.pipeline import assess, unmix
+from napari_unmix.sentences import UnmixError
 
 BANDS = 30
 SPECTRUM = 0.2 + 0.5 * np.exp(-(((np.linspace(0, 1, BANDS) - 0.3) / 0.2) ** 2))

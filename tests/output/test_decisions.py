@@ -18,7 +18,7 @@ import pytest
 from napari_unmix import __version__
 from napari_unmix.answer import Contribution, Note, NoteKind, Unmixing
 from napari_unmix.cli.report_command import page_of_run
-from napari_unmix.cube import Annotation, AxisKind, Cube, Meaning, Reading, SpectralAxis, UnmixError
+from napari_unmix.cube import Annotation, AxisKind, Cube, Meaning, Reading, SpectralAxis
 from napari_unmix.identifiability.report import Report
 from napari_unmix.library import read_library
 from napari_unmix.methods.registry import spec_class
@@ -35,6 +35,7 @@ from napari_unmix.output.run_folder import (
     write_json,
     write_run,
 )
+from napari_unmix.sentences import UnmixError
 
 REPORT = Report("partly", "Partly: a test.", ())
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from napari_unmix.answer import Note, NoteKind, Unmixing
-from napari_unmix.cube import Annotation, Cube, Meaning, UnmixError
+from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.output.run_folder import (
@@ -24,6 +24,7 @@ from napari_unmix.output.run_folder import (
     read_run,
     write_run,
 )
+from napari_unmix.sentences import UnmixError
 
 REPORT = Report(
     "partly", "Partly: a test.", (Check("regions", "doubtful", 2.0, 3.0, "Two.", "Paint one more.", role="required"),)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_unmix.answer import drain
-from napari_unmix.cube import Annotation, UnmixError
+from napari_unmix.cube import Annotation
 from napari_unmix.geometry.picks import vertex_components
 from napari_unmix.methods.mae import fit as mae
 from napari_unmix.methods.registry import spec_class
@@ -18,6 +18,7 @@ from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.metrics import mean_correlation, rmse, spectral_angle
 from napari_unmix.rows.simplex import fully_constrained
 from napari_unmix.rows.subspace import affine_subspace, noise_level
+from napari_unmix.sentences import UnmixError
 from napari_unmix.synthetic import Scene, blind_scene, region_scene, sample_scene
 from unmix_benchmarks.common.scores import run_method, score
 

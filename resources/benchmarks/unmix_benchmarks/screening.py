@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.cube import BoolArray, Cube, FloatArray, UnmixError
+from napari_unmix.cube import BoolArray, Cube, FloatArray
 from napari_unmix.reading import REPAIRS
 from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.metrics import rmse
 from napari_unmix.screening.screen import screen
+from napari_unmix.sentences import UnmixError
 from napari_unmix.synthetic import Scene, blind_scene
 from unmix_benchmarks.common.scores import parser, run_method, write_rows
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from napari_unmix.auxiliary.labelling import FEWEST_SEGMENTS, MOST_SEGMENTS, PIXELS_PER_SEGMENT, numbered
-from napari_unmix.cube import Cube, IntArray, UnmixError
+from napari_unmix.cube import Cube, IntArray
+from napari_unmix.sentences import UnmixError
 
 STRATA = 4  # of each axis
 SHORTEST_STRATUM = 4  # pixels

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 from napari_unmix import __version__
 from napari_unmix.cli.parsing import Parser, close_match, explain_validation
-from napari_unmix.cube import UnmixError
+from napari_unmix.sentences import UnmixError
 
 COMMANDS = {
     "unmix": "unmix a cube and write the run's folder",

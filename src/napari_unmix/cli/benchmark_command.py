@@ -10,7 +10,7 @@ from types import ModuleType
 
 import napari_unmix
 from napari_unmix.cli.parsing import close_match
-from napari_unmix.cube import UnmixError
+from napari_unmix.sentences import UnmixError
 
 PLACE = Path("resources", "benchmarks")  # in a checkout
 PACKAGE = "unmix_benchmarks"

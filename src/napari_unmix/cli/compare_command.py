@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unmix.cli.parsing import add_reading_options, reading_from
-from napari_unmix.cube import Cube, FloatArray, UnmixError
+from napari_unmix.cube import Cube, FloatArray
+from napari_unmix.sentences import UnmixError
 
 if TYPE_CHECKING:
     from napari_unmix.output.run_folder import Run

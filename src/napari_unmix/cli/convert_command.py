@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_unmix.cli.parsing import READING, add_reading_options, reading_from
-from napari_unmix.cube import Cube, UnmixError
+from napari_unmix.cube import Cube
+from napari_unmix.sentences import UnmixError
 
 if TYPE_CHECKING:
     from napari_unmix.output.run_folder import Run

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from napari_unmix.cli.window import open_window, why_no_window
-from napari_unmix.cube import UnmixError
+from napari_unmix.sentences import UnmixError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

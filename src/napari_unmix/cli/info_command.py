@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from napari_unmix.cli.parsing import add_reading_options, reading_from
-from napari_unmix.cube import Cube, FloatArray, SpectralAxis, UnmixError
+from napari_unmix.cube import Cube, FloatArray, SpectralAxis
+from napari_unmix.sentences import UnmixError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

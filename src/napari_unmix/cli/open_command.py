@@ -7,7 +7,7 @@ from pathlib import Path
 
 from napari_unmix.cli.parsing import add_reading_options, reading_from
 from napari_unmix.cli.window import open_window, why_no_window
-from napari_unmix.cube import UnmixError
+from napari_unmix.sentences import UnmixError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ import types
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Union, get_args, get_origin
 
-from napari_unmix.cube import UnmixError
+from napari_unmix.sentences import UnmixError
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_unmix.cli.parsing import add_annotation_options, add_reading_options, annotation_reading_from, reading_from
-from napari_unmix.cube import Meaning, UnmixError
+from napari_unmix.cube import Meaning
+from napari_unmix.sentences import UnmixError
 
 if TYPE_CHECKING:
     from napari_unmix.answer import Unmixing

@@ -19,7 +19,8 @@ from napari_unmix.cli.parsing import (
     make_spec,
     reading_from,
 )
-from napari_unmix.cube import Annotation, Cube, IntArray, Meaning, Reading, UnmixError
+from napari_unmix.cube import Annotation, Cube, IntArray, Meaning, Reading
+from napari_unmix.sentences import UnmixError
 
 if TYPE_CHECKING:
     from napari_unmix.answer import Unmixing

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.cube import BoolArray, Cube, Reading, UnmixError
+from napari_unmix.cube import BoolArray, Cube, Reading
 from napari_unmix.io.annotation import read_annotation
 from napari_unmix.io.assemble import build_cube
 from napari_unmix.io.boundary import explained
@@ -23,6 +23,7 @@ from napari_unmix.io.capture import holds_cube, refusal, remarks, within
 from napari_unmix.io.formats import FORMATS, SUFFIXES, format_of
 from napari_unmix.io.stored import Stored
 from napari_unmix.reading import parse_bands, parse_repair
+from napari_unmix.sentences import UnmixError
 
 __all__ = ["FORMATS", "SUFFIXES", "byte_budget", "can_read", "read_annotation", "read_as", "read_cube"]
 

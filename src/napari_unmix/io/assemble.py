@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.cube import BoolArray, Cube, Reading, UnmixError
+from napari_unmix.cube import BoolArray, Cube, Reading
 from napari_unmix.io.axis.wavelengths import read_axis
 from napari_unmix.io.budget import readable_shape
 from napari_unmix.io.formats import SUFFIXES
@@ -18,6 +18,7 @@ from napari_unmix.io.stored import Stored, three_axes, to_spectra
 from napari_unmix.reading import chosen_bands, repairs_wanted, takes_all
 from napari_unmix.screening.axes import LAST, PLACES, axis_of_bands
 from napari_unmix.screening.screen import screen
+from napari_unmix.sentences import UnmixError
 
 Spectra = NDArray[np.float32]
 Reference = Callable[[Path], tuple[Spectra, BoolArray]]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from napari_unmix.cube import UnmixError
+from napari_unmix.sentences import UnmixError
 
 _LONGEST_REASON = 200  # letters of what a library says
 _log = logging.getLogger(__name__)

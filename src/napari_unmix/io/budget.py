@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from napari_unmix.cube import UnmixError
+from napari_unmix.sentences import UnmixError
 
 _FLOAT32 = 4
 _CGROUP = Path("/sys/fs/cgroup")

@@ -7,13 +7,14 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from napari_unmix.cube import Reading, UnmixError
+from napari_unmix.cube import Reading
 from napari_unmix.io.bare.envi import find_header
 from napari_unmix.io.bare.envi_fields import is_envi_header
 from napari_unmix.io.bare.envi_header import read_header
 from napari_unmix.io.formats import format_of, titles
 from napari_unmix.io.marks import PICTURES, container
 from napari_unmix.io.stored import Stored
+from napari_unmix.sentences import UnmixError
 
 _MOST_FILES = 400  # of a folder that are looked at
 _DEPTH = 2  # folders of a recording lie at most so deep: 007/results/REFLECTANCE_007.dat

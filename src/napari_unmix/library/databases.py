@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from napari_unmix.cube import FloatArray, SpectralAxis, UnmixError
+from napari_unmix.cube import FloatArray, SpectralAxis
 from napari_unmix.io.axis.wavelengths import read_wavelengths
 from napari_unmix.io.spy import quiet, spectral_python
 from napari_unmix.library.files import read_library
 from napari_unmix.library.spectra import SpectralLibrary
+from napari_unmix.sentences import UnmixError
 
 _SQLITE = b"SQLite format 3\x00"
 _DELETED = -1.0e30  # splib07 writes −1.23e34 where a channel was deleted

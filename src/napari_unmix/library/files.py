@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_unmix.cube import FloatArray, UnmixError
+from napari_unmix.cube import FloatArray
 from napari_unmix.io.axis.units import understood
 from napari_unmix.io.axis.wavelengths import read_axis
 from napari_unmix.io.bare.envi import LIBRARY_SUFFIXES, checked, find_data, find_header
@@ -22,6 +22,7 @@ from napari_unmix.io.bare.layout import map_array
 from napari_unmix.io.budget import check_budget
 from napari_unmix.io.spy import envi_data_types, spectral_python
 from napari_unmix.library.spectra import SpectralLibrary
+from napari_unmix.sentences import UnmixError
 
 KNOWN = "ENVI (.sli with its .hdr), a table (.csv) with a column of wavelengths and one column a spectrum, or a run's folder"
 _TABLES = (".csv", ".txt", ".tsv")

@@ -12,9 +12,10 @@ from typing import Literal
 
 import numpy as np
 
-from napari_unmix.cube import BoolArray, FloatArray, IntArray, UnmixError
+from napari_unmix.cube import BoolArray, FloatArray, IntArray
 from napari_unmix.library.spectra import SpectralLibrary, lifted
 from napari_unmix.rows.metrics import spectral_angle
+from napari_unmix.sentences import UnmixError
 
 # Degrees. Each of the 23 measured spectra that come with the package, on five other sets of bands with 30 dB of noise (20 draws), is
 # within 2.7° of itself by both angles. That leaves 3° for an endmember's own error, and up to 4° no more spectra whose own entry is

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_unmix.cube import BoolArray, FloatArray, SpectralAxis, UnmixError
+from napari_unmix.cube import BoolArray, FloatArray, SpectralAxis
 from napari_unmix.io.spy import quiet, spectral_python
+from napari_unmix.sentences import UnmixError
 
 _COVERED = 0.5  # share of a new band's response that finite values must fill
 _GAP = 3.0  # times the step on a band's other side: a wider one is a gap, which stays empty

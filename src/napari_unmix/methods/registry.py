@@ -7,7 +7,7 @@ import pkgutil
 from functools import cache
 
 from napari_unmix import methods
-from napari_unmix.cube import UnmixError
+from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec
 
 

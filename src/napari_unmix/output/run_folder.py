@@ -34,20 +34,11 @@ from pydantic import ValidationError
 
 from napari_unmix import __version__
 from napari_unmix.answer import Contribution, Findings, Note, NoteKind, Unmixing
-from napari_unmix.cube import (
-    Annotation,
-    Cube,
-    FloatArray,
-    Georeference,
-    IntArray,
-    Reading,
-    SpectralAxis,
-    UnmixError,
-    axis_of,
-)
+from napari_unmix.cube import Annotation, Cube, FloatArray, Georeference, IntArray, Reading, SpectralAxis, axis_of
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.reading import reading_of, written_as
+from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec
 
 FORMAT = "napari-unmix run 2"

@@ -22,9 +22,10 @@ from torch import Tensor
 
 from napari_unmix.answer import ContrastFound, Recipe, Redraw
 from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION
-from napari_unmix.cube import FloatArray, IntArray, UnmixError
+from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.regions.acceptance import without_brightness
 from napari_unmix.rows.subspace import Subspace, affine_subspace
+from napari_unmix.sentences import UnmixError
 
 # Beyond this many pixels the classifier changes by less than the noise, and a step would be slow.
 MOST_PIXELS = 20_000

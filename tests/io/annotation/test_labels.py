@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from napari_unmix.cube import Georeference, UnmixError
+from napari_unmix.cube import Georeference
 from napari_unmix.io.annotation.labels import Raster, check, to_labels
+from napari_unmix.sentences import UnmixError
 
 LABELS = np.array([[0, 1, 2, 9], [3, 0, 0, 1], [7, 7, 0, 0]])
 

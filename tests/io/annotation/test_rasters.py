@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from napari_unmix.cube import Georeference, UnmixError
+from napari_unmix.cube import Georeference
 from napari_unmix.io import read_annotation
 from napari_unmix.io.annotation import AnnotationReading
+from napari_unmix.sentences import UnmixError
 
 LABELS = np.array([[0, 1, 2, 200], [3, 0, 0, 1], [7, 7, 0, 0]])
 

@@ -15,11 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_unmix.cube import Georeference, UnmixError
+from napari_unmix.cube import Georeference
 from napari_unmix.io import read_annotation
 from napari_unmix.io.annotation import AnnotationReading, ReadAnnotation
 from napari_unmix.io.annotation.shapes import numbers_of, pixels_of
 from napari_unmix.io.annotation.vectors import Feature, Part
+from napari_unmix.sentences import UnmixError
 
 UTM = Georeference((20.0, 0.0, 500_000.0, 0.0, -20.0, 5_400_000.0), "EPSG:32633")
 SIZE = (6, 8)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_unmix.cube import UnmixError
 from napari_unmix.io import read_cube
 from napari_unmix.io.bare.envi_header import interpret, is_envi_header, parse_fields, read_header
 from napari_unmix.io.bare.layout import Layout
+from napari_unmix.sentences import UnmixError
 
 PLAIN = {"samples": "3", "lines": "4", "bands": "5", "data type": "12", "interleave": "bil", "byte order": "0"}
 

@@ -7,9 +7,9 @@ import struct
 import numpy as np
 import pytest
 
-from napari_unmix.cube import UnmixError
 from napari_unmix.io import can_read, read_cube
 from napari_unmix.io.spy import spectral_python
+from napari_unmix.sentences import UnmixError
 
 SMALL = (np.arange(60) * 4 + 1).reshape(4, 3, 5)
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_unmix.cube import UnmixError
 from napari_unmix.io import can_read, read_cube
+from napari_unmix.sentences import UnmixError
 
 SMALL = (np.arange(60) * 7 + 1).reshape(4, 3, 5)
 TYPES = {

@@ -9,8 +9,8 @@ import h5py
 import numpy as np
 import pytest
 
-from napari_unmix.cube import UnmixError
 from napari_unmix.io import can_read, read_cube
+from napari_unmix.sentences import UnmixError
 
 NM = np.linspace(450.0, 800.0, 8)
 

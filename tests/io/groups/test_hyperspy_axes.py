@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import zarr
 
-from napari_unmix.cube import UnmixError
 from napari_unmix.io import can_read, read_cube
+from napari_unmix.sentences import UnmixError
 
 IMAGE = [{"name": name, "units": "µm", "scale": 0.5, "offset": 0.0, "navigate": True} for name in "yx"]
 SIGNAL = {"name": "Wavelength", "units": "nm", "scale": 2.5, "offset": 500.0, "navigate": False}

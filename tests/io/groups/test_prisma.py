@@ -6,8 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from napari_unmix.cube import UnmixError
 from napari_unmix.io import can_read, read_cube
+from napari_unmix.sentences import UnmixError
 
 VNIR, SWIR = np.array([800.0, 700, 600, 500]), np.array([1000.0, 950, 780, 0])  # descending; 0 is flagged out
 

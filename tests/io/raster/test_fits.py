@@ -8,9 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-from napari_unmix.cube import UnmixError
 from napari_unmix.io import can_read, read_cube
 from napari_unmix.io.raster.fits import spectral
+from napari_unmix.sentences import UnmixError
 
 fits = pytest.importorskip("astropy.io.fits", reason="astropy is not installed: pip install astropy")
 NM = np.linspace(450.0, 800.0, 8)

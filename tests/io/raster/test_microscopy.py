@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from napari_unmix.cube import UnmixError
 from napari_unmix.io.assemble import build_cube
 from napari_unmix.io.raster.microscopy import czi_stack, is_czi, is_lif, is_nd2, lif_stack, nd2_stack, stored_of
+from napari_unmix.sentences import UnmixError
 
 NM = np.linspace(450.0, 800.0, 8)
 PATH = Path("stack.czi")

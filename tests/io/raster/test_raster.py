@@ -9,8 +9,8 @@ import warnings
 import numpy as np
 import pytest
 
-from napari_unmix.cube import UnmixError
 from napari_unmix.io import can_read, read_cube
+from napari_unmix.sentences import UnmixError
 
 JP2 = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 

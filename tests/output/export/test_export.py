@@ -13,12 +13,12 @@ import tifffile
 import zarr
 
 from napari_unmix import read_run, to_xarray, write_run
-from napari_unmix.cube import UnmixError
 from napari_unmix.identifiability.report import Report
 from napari_unmix.io import read_annotation, read_cube
 from napari_unmix.library import read_library
 from napari_unmix.output.export import EXPORTS, AlreadyThere, contents_of, export, format_for
 from napari_unmix.output.export.contents import ABUNDANCES, CLASSES, ILLUMINATION, SPREAD
+from napari_unmix.sentences import UnmixError
 
 from .conftest import make_cube, needs_geo, needs_netcdf, unplaced
 

@@ -13,11 +13,12 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_unmix.cube import Cube, Georeference, UnmixError
+from napari_unmix.cube import Cube, Georeference
 from napari_unmix.io import read_cube
 from napari_unmix.io.place.georeference import epsg
 from napari_unmix.io.spy import spectral_python
 from napari_unmix.output.export import export
+from napari_unmix.sentences import UnmixError
 
 from .conftest import GEO, UTM, cubes, make_cube, needs_geo, needs_netcdf
 

@@ -11,10 +11,11 @@ from typing import Literal
 import numpy as np
 
 from napari_unmix.answer import Unmixing
-from napari_unmix.cube import Cube, FloatArray, IntArray, UnmixError
+from napari_unmix.cube import Cube, FloatArray, IntArray
 from napari_unmix.io import read_cube
 from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.metrics import rmse, spectral_angle
+from napari_unmix.sentences import UnmixError
 
 # DLR HySU (Cerra et al. 2021, doi 10.3390/rs13132559): areas of the five targets of each material, and of a pixel, in m².
 TARGET_AREAS = np.array([9.0, 4.0, 1.0, 0.25, 0.0625])

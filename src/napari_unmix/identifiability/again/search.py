@@ -8,11 +8,12 @@ import numpy as np
 import torch
 
 from napari_unmix.answer import Redraw
-from napari_unmix.cube import FloatArray, IntArray, UnmixError
+from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.geometry.search import find_endmembers
 from napari_unmix.identifiability.again.refits import Refits, Steps, like_the_result, silently, some_rows
 from napari_unmix.identifiability.subject import Subject
 from napari_unmix.rows.alignment import match_endmembers
+from napari_unmix.sentences import UnmixError
 
 # Regions that nothing tells apart, or that are told apart without error; or too few pixels of too few of them.
 UNSOLVABLE = (np.linalg.LinAlgError, torch.linalg.LinAlgError, UnmixError)  # type: ignore[attr-defined]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from napari_unmix.cube import Georeference, UnmixError
+from napari_unmix.cube import Georeference
 from napari_unmix.io.annotation.labels import AnnotationReading, ReadAnnotation, to_labels
 from napari_unmix.io.annotation.rasters import raster_reader
 from napari_unmix.io.annotation.shapes import painted
 from napari_unmix.io.annotation.vectors import vector_reader
 from napari_unmix.io.boundary import explained
+from napari_unmix.sentences import UnmixError
 
 __all__ = ["AnnotationReading", "ReadAnnotation", "read_annotation"]
 

@@ -12,9 +12,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from napari_unmix.cube import UnmixError
 from napari_unmix.io.annotation.vectors import Shapes, features_of
 from napari_unmix.io.budget import check_budget
+from napari_unmix.sentences import UnmixError
 
 _STEPS = 20_000_000  # of SQLite's machine: beyond it a file asks for more than to be read
 _ENVELOPES = (0, 32, 48, 48, 64)  # bytes

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.cube import BoolArray, Georeference, IntArray, UnmixError
+from napari_unmix.cube import BoolArray, Georeference, IntArray
 from napari_unmix.io.budget import check_budget, readable_shape
 from napari_unmix.io.place.georeference import epsg, pixel_of
 from napari_unmix.io.stored import equals
+from napari_unmix.sentences import UnmixError
 
 _HIGHEST = int(np.iinfo(np.int32).max)
 _COLOURS = (3, 4)  # channels of a picture: colours, colours and opacity

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.cube import Reading, UnmixError
+from napari_unmix.cube import Reading
 from napari_unmix.io.annotation.labels import Raster, check
 from napari_unmix.io.arrays.matlab import is_hdf5, is_matlab
 from napari_unmix.io.arrays.numpy_files import read_array_header
@@ -31,6 +31,7 @@ from napari_unmix.io.groups.tree import DAMAGED, numbers
 from napari_unmix.io.groups.zarr_folder import is_zarr, is_zarr_zip, open_tree
 from napari_unmix.io.marks import container
 from napari_unmix.io.place.map_position import of_geotiff
+from napari_unmix.sentences import UnmixError
 
 Reader = Callable[[Path, tuple[int, int], int | None, str | None], Raster]
 Size = tuple[int, int]

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from napari_unmix.cube import BoolArray, FloatArray, Georeference, UnmixError
+from napari_unmix.cube import BoolArray, FloatArray, Georeference
 from napari_unmix.io.annotation.labels import ReadAnnotation
 from napari_unmix.io.annotation.vectors import Feature, Part, Shapes
 from napari_unmix.io.place.georeference import LONGITUDE_LATITUDE, epsg, pixel_of, reprojected
+from napari_unmix.sentences import UnmixError
 
 # Properties, in the order in which they are believed; ``id`` last, since many programs number every shape.
 _NUMBERS = ("label", "class", "class_id", "classid", "c_id", "code", "category", "value", "dn", "gridcode", "id", "fid")

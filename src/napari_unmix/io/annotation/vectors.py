@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from napari_unmix.cube import FloatArray, UnmixError
+from napari_unmix.cube import FloatArray
 from napari_unmix.io.budget import check_budget
+from napari_unmix.sentences import UnmixError
 
 _SHAPEFILE, _SQLITE = b"\x00\x00\x27\x0a", b"SQLite format 3\x00"
 _JSON_SUFFIXES = (".geojson", ".json")

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from napari_unmix.cube import UnmixError
 from napari_unmix.io.axis.wavelengths import names_axis
 from napari_unmix.io.budget import readable_shape
+from napari_unmix.sentences import UnmixError
 
 # The usual names of a scene, of what literature stores beside it (whose matrices may be bigger), and of what is never one.
 _SCENES = {

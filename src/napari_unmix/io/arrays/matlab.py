@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.cube import Reading, UnmixError
+from napari_unmix.cube import Reading
 from napari_unmix.io.arrays.choosing import Entry, choose
 from napari_unmix.io.arrays.companions import find_companions
 from napari_unmix.io.arrays.matlab5 import list_version_5, load_version_5
@@ -22,6 +22,7 @@ from napari_unmix.io.arrays.matlab73 import by_matlab, list_hdf5, load_hdf5
 from napari_unmix.io.arrays.matrix import as_image
 from napari_unmix.io.budget import check_budget, readable_shape
 from napari_unmix.io.stored import Stored, three_axes
+from napari_unmix.sentences import UnmixError
 
 _ROWS = ("nrow", "nrows", "rows", "row", "h", "height", "lines", "nlines", "num_rows")
 _COLUMNS = ("ncol", "ncols", "cols", "col", "columns", "w", "width", "samples", "nsamples", "num_cols")

@@ -17,8 +17,8 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.cube import UnmixError
 from napari_unmix.io.budget import check_budget
+from napari_unmix.sentences import UnmixError
 
 _MATRIX, _COMPRESSED = 14, 15
 _STORED = {

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.cube import UnmixError
 from napari_unmix.io.budget import check_budget
+from napari_unmix.sentences import UnmixError
 
 _DAMAGED = (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError)
 _LONGEST_TEXT = 1000  # letters

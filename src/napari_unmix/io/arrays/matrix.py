@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.cube import UnmixError
 from napari_unmix.io.budget import readable_shape
+from napari_unmix.sentences import UnmixError
 
 _SMOOTHER = 0.8  # times the step between neighbours: the other order is taken where it is so much smoother
 _FEWEST = 8  # rows and columns: a smaller image tells nothing

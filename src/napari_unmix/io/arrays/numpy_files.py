@@ -12,12 +12,13 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.cube import Reading, UnmixError
+from napari_unmix.cube import Reading
 from napari_unmix.io.arrays.choosing import Entry, choose
 from napari_unmix.io.arrays.companions import find_companions
 from napari_unmix.io.arrays.matrix import as_image
 from napari_unmix.io.budget import check_array, readable_shape, readable_size
 from napari_unmix.io.stored import Stored, three_axes
+from napari_unmix.sentences import UnmixError
 
 _DAMAGED = (ValueError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError)
 

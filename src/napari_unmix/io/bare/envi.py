@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_unmix.cube import BoolArray, Reading, UnmixError
+from napari_unmix.cube import BoolArray, Reading
 from napari_unmix.io.bare.envi_fields import is_envi_header
 from napari_unmix.io.bare.envi_header import EnviHeader, read_header
 from napari_unmix.io.bare.layout import Layout, fitted, map_array
 from napari_unmix.io.marks import container, is_text
 from napari_unmix.io.stored import Stored
+from napari_unmix.sentences import UnmixError
 
 LIBRARY_SUFFIXES = (".sli", ".slb", "", ".dat", ".img")
 DATA_SUFFIXES = ("", ".img", ".raw", ".dat", ".bil", ".bip", ".bsq", ".bin")

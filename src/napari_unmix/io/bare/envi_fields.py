@@ -9,8 +9,8 @@ import codecs
 import re
 from pathlib import Path
 
-from napari_unmix.cube import UnmixError
 from napari_unmix.io.axis.wavelengths import names_axis
+from napari_unmix.sentences import UnmixError
 
 _LONGEST = 16_000_000  # bytes; real headers are kilobytes
 _OPENING = {"{": "}", "[": "]", "(": ")"}

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from napari_unmix.cube import Georeference, UnmixError
+from napari_unmix.cube import Georeference
 from napari_unmix.io.axis.lists import Listed, number, numbers
 from napari_unmix.io.axis.units import understood
 from napari_unmix.io.axis.wavelengths import names_axis
@@ -18,6 +18,7 @@ from napari_unmix.io.bare.envi_fields import HARMLESS_LISTS, KNOWN, is_envi_head
 from napari_unmix.io.bare.envi_map import georeference
 from napari_unmix.io.bare.layout import INTERLEAVES, Layout
 from napari_unmix.io.spy import envi_data_types
+from napari_unmix.sentences import UnmixError
 
 __all__ = ["EnviHeader", "interpret", "is_envi_header", "parse_fields", "read_header"]
 

@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.cube import Georeference, Reading, UnmixError
+from napari_unmix.cube import Georeference, Reading
 from napari_unmix.io.axis.lists import numbers
 from napari_unmix.io.bare.envi import beside, checked
 from napari_unmix.io.bare.layout import Layout, map_array
 from napari_unmix.io.budget import check_budget
 from napari_unmix.io.stored import Stored
+from napari_unmix.sentences import UnmixError
 
 _HEADER = 128
 _TYPES = {0: "u1", 2: "i2"}  # 4-bit numbers are unpacked

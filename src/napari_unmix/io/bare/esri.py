@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_unmix.cube import Georeference, Reading, UnmixError
+from napari_unmix.cube import Georeference, Reading
 from napari_unmix.io.axis.lists import number, numbers
 from napari_unmix.io.bare.envi import checked, find_data, find_header
 from napari_unmix.io.bare.envi_fields import text_of
 from napari_unmix.io.bare.layout import INTERLEAVES, Layout, map_array
 from napari_unmix.io.marks import container
 from napari_unmix.io.stored import Stored
+from napari_unmix.sentences import UnmixError
 
 _WORDS = {"nrows", "ncols", "nbands", "nbits", "byteorder", "layout", "pixeltype"}
 _FEWEST = 2  # of these make a header

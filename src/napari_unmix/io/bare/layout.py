@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.cube import UnmixError
 from napari_unmix.io.budget import check_budget
+from napari_unmix.sentences import UnmixError
 
 INTERLEAVES = ("bsq", "bil", "bip")
 _CHECKS = 4  # bytes per number that masks and checks take beside the float32 cube; the file itself is only mapped

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_unmix.cube import Reading, UnmixError
+from napari_unmix.cube import Reading
 from napari_unmix.io.budget import check_budget
 from napari_unmix.io.groups.conventions import is_usual_fill
 from napari_unmix.io.groups.hyperspy_axes import with_hyperspy_axes
@@ -21,6 +21,7 @@ from napari_unmix.io.groups.prisma import is_prisma, read_prisma
 from napari_unmix.io.groups.tree import DAMAGED, LONGEST_LIST, Attributes, Axis, Tree, Variable, plain_value
 from napari_unmix.io.groups.tree_cube import looks_spectral, read_tree_cube
 from napari_unmix.io.stored import Stored
+from napari_unmix.sentences import UnmixError
 
 _MARK = b"\x89HDF\r\n\x1a\n"
 _MARK_PLACES = (0, 512, 1024, 2048)  # a program's own block may stand before

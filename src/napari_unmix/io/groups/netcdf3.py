@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from napari_unmix.cube import Reading, UnmixError
+from napari_unmix.cube import Reading
 from napari_unmix.io.groups.tree import DAMAGED, LONGEST_LIST, Attributes, Axis, Tree, Variable, plain_value
 from napari_unmix.io.groups.tree_cube import looks_spectral, read_tree_cube
 from napari_unmix.io.stored import Stored
+from napari_unmix.sentences import UnmixError
 
 _MARKS = (b"CDF\x01", b"CDF\x02")
 

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.cube import Georeference, UnmixError
+from napari_unmix.cube import Georeference
 from napari_unmix.io.groups.conventions import number, numbers_of
 from napari_unmix.io.groups.tree import Attributes, Guarded, Joined, Tree, Variable
 from napari_unmix.io.groups.tree_cube import check_cube
 from napari_unmix.io.stored import Stored
+from napari_unmix.sentences import UnmixError
 
 _DETECTORS = ("Vnir", "Swir")
 _FULL = 65535.0  # the stored number of the highest reflectance

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.cube import UnmixError
 from napari_unmix.io.budget import check_budget
 from napari_unmix.io.stored import ArrayLike
+from napari_unmix.sentences import UnmixError
 
 # What libraries raise on damaged files.
 DAMAGED = (

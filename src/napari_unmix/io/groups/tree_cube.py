@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_unmix.cube import BoolArray, UnmixError
+from napari_unmix.cube import BoolArray
 from napari_unmix.io.arrays.companions import as_valid, band_flags, names_flags, names_mask, pixel_mask
 from napari_unmix.io.axis.units import understood
 from napari_unmix.io.budget import check_array, readable_shape
@@ -19,6 +19,7 @@ from napari_unmix.io.groups.spectral_axis import Spectral, find_spectral, find_w
 from napari_unmix.io.groups.tree import Guarded, Tree, Variable, numbers, plain_name
 from napari_unmix.io.place.map_position import position
 from napari_unmix.io.stored import Stored, three_axes
+from napari_unmix.sentences import UnmixError
 
 _CUBES = {
     "cube",

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from napari_unmix.cube import Reading, UnmixError
+from napari_unmix.cube import Reading
 from napari_unmix.io.budget import check_budget
 from napari_unmix.io.groups.conventions import is_usual_fill
 from napari_unmix.io.groups.hyperspy_axes import with_hyperspy_axes
@@ -18,6 +18,7 @@ from napari_unmix.io.groups.ome_zarr import with_ome_axes
 from napari_unmix.io.groups.tree import DAMAGED, LONGEST_LIST, Attributes, Axis, Tree, Variable, plain_name
 from napari_unmix.io.groups.tree_cube import looks_spectral, read_tree_cube
 from napari_unmix.io.stored import Stored
+from napari_unmix.sentences import UnmixError
 
 METADATA_FILES = (".zarray", ".zgroup", "zarr.json")
 _MOST = 20_000  # arrays and groups

@@ -6,7 +6,8 @@ import re
 
 import numpy as np
 
-from napari_unmix.cube import FloatArray, Georeference, UnmixError
+from napari_unmix.cube import FloatArray, Georeference
+from napari_unmix.sentences import UnmixError
 
 LONGITUDE_LATITUDE = "EPSG:4326"
 _CODE = re.compile(

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_unmix.cube import Reading, UnmixError
+from napari_unmix.cube import Reading
 from napari_unmix.io.budget import check_array
 from napari_unmix.io.groups.conventions import as_scale
 from napari_unmix.io.groups.tree import Joined, Plane
 from napari_unmix.io.raster.band_names import series_of, wavelengths_of_names
 from napari_unmix.io.raster.tiff import OneBand, has_one_band, one_band
 from napari_unmix.io.stored import Stored
+from napari_unmix.sentences import UnmixError
 
 _SUFFIXES = (".tif", ".tiff")
 _FEWEST = 3

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_unmix.cube import UnmixError
 from napari_unmix.io.bare.envi import find_header
 from napari_unmix.io.bare.envi_header import EnviHeader, is_envi_header, read_header
 from napari_unmix.io.raster.mission_xml import product_of
 from napari_unmix.io.raster.raster_metadata import BandFacts
+from napari_unmix.sentences import UnmixError
 
 
 def with_product(found: BandFacts, path: Path, bands: int) -> BandFacts:

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from napari_unmix.cube import Reading, UnmixError
+from napari_unmix.cube import Reading
 from napari_unmix.io.budget import check_array, readable_shape
 from napari_unmix.io.groups.conventions import as_scale, number
 from napari_unmix.io.groups.spectral_axis import is_spectral
 from napari_unmix.io.groups.tree import DAMAGED, Guarded
 from napari_unmix.io.stored import Stored, three_axes
+from napari_unmix.sentences import UnmixError
 
 _SPECTRAL = {
     "WAVE": "m",

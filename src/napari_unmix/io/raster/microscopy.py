@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.cube import Reading, UnmixError
+from napari_unmix.cube import Reading
 from napari_unmix.io.budget import check_array
 from napari_unmix.io.groups.conventions import number
 from napari_unmix.io.groups.tree import DAMAGED
 from napari_unmix.io.raster.band_names import wavelengths_of_names
 from napari_unmix.io.raster.xml_text import local_name, parse_xml
 from napari_unmix.io.stored import Stored
+from napari_unmix.sentences import UnmixError
 
 _BANDS = ("λ", "C")  # emission wavelength first: a stack of them may have one channel
 _NAMES = {

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from napari_unmix.cube import Reading, UnmixError
+from napari_unmix.cube import Reading
 from napari_unmix.io.groups.conventions import number
 from napari_unmix.io.raster.xml_text import local_name, read_xml
 from napari_unmix.io.stored import Stored
+from napari_unmix.sentences import UnmixError
 
 _IMAGE = re.compile(r"[-_]SPECTRAL_IMAGE(_VNIR|_SWIR)?(_COG)?\.\w+$", re.IGNORECASE)
 _METADATA = re.compile(r"[-_]METADATA\.xml$", re.IGNORECASE)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.cube import Georeference, Reading, UnmixError
+from napari_unmix.cube import Georeference, Reading
 from napari_unmix.io.budget import check_array, check_budget
 from napari_unmix.io.groups.conventions import as_scale
 from napari_unmix.io.groups.tree import plain_name
@@ -19,6 +19,7 @@ from napari_unmix.io.groups.tree_cube import is_picture
 from napari_unmix.io.raster.beside_image import with_header, with_product
 from napari_unmix.io.raster.raster_metadata import Item, facts, items_beside
 from napari_unmix.io.stored import Stored
+from napari_unmix.sentences import UnmixError
 
 # First bytes and GDAL's driver, which is named, so that no other follows a description to other files.
 _DRIVERS = (

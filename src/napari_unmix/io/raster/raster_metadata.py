@@ -15,12 +15,13 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from napari_unmix.cube import BoolArray, UnmixError
+from napari_unmix.cube import BoolArray
 from napari_unmix.io.groups.conventions import number, numbers_of
 from napari_unmix.io.groups.spectral_axis import is_unit
 from napari_unmix.io.groups.tree import plain_name
 from napari_unmix.io.raster.band_names import wavelengths_of_names
 from napari_unmix.io.raster.xml_text import local_name, parse_xml, read_xml
+from napari_unmix.sentences import UnmixError
 
 _WAVELENGTH = {"wavelength", "wavelengths", "center_wavelength", "central_wavelength", "central_wavelength_nm"}
 _IN_MICROMETRES = {"central_wavelength_um", "fwhm_um"}

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from napari_unmix.cube import Georeference, Reading, UnmixError
+from napari_unmix.cube import Georeference, Reading
 from napari_unmix.io.budget import check_array, check_budget, readable_shape
 from napari_unmix.io.groups.conventions import as_scale, numbers_of
 from napari_unmix.io.groups.spectral_axis import unit_of
@@ -21,6 +21,7 @@ from napari_unmix.io.raster.beside_image import no_data_beside, with_header, wit
 from napari_unmix.io.raster.raster_metadata import BandFacts, facts, items_beside, items_of_tag
 from napari_unmix.io.raster.tiff_stacks import channel_facts
 from napari_unmix.io.stored import ArrayLike, Stored
+from napari_unmix.sentences import UnmixError
 
 _MARKS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _FEWEST = 4  # bands that a file needs for napari to ask us: its own reader opens pictures

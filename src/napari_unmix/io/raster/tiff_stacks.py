@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from napari_unmix.cube import UnmixError
 from napari_unmix.io.groups.conventions import number
 from napari_unmix.io.raster.band_names import wavelengths_of_names
 from napari_unmix.io.raster.raster_metadata import BandFacts
 from napari_unmix.io.raster.xml_text import local_name, parse_xml
+from napari_unmix.sentences import UnmixError
 
 
 def channel_facts(tiff: Any, bands: int, found: BandFacts) -> BandFacts:

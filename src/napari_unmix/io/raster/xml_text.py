@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree
 
-from napari_unmix.cube import UnmixError
+from napari_unmix.sentences import UnmixError
 
 _LONGEST = 64_000_000  # bytes; EnMAP's are 2 MB
 

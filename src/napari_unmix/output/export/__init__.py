@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from napari_unmix.cube import Cube, UnmixError
+from napari_unmix.cube import Cube
 from napari_unmix.output.export.contents import Contents, of_cube, of_result, of_run
+from napari_unmix.sentences import UnmixError
 
 if TYPE_CHECKING:
     from napari_unmix.answer import Unmixing

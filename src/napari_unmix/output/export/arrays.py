@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.cube import UnmixError
 from napari_unmix.io.budget import readable_size
 from napari_unmix.output.export.contents import CLASSES, CUBE, ILLUMINATION, Contents
 from napari_unmix.output.export.units import LISTS
+from napari_unmix.sentences import UnmixError
 
 _MOST = 2**31 - 1  # bytes of an array in a MATLAB 5 file
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unmix.cube import Georeference, UnmixError
+from napari_unmix.cube import Georeference
 from napari_unmix.output.export import contents_of
 from napari_unmix.output.export.contents import CLASSES, CUBE, ILLUMINATION, Contents
 from napari_unmix.output.export.ome_zarr import place_of
 from napari_unmix.output.export.units import LISTS
+from napari_unmix.sentences import UnmixError
 
 if TYPE_CHECKING:
     import xarray

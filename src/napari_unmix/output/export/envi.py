@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from napari_unmix.cube import Georeference, UnmixError
+from napari_unmix.cube import Georeference
 from napari_unmix.io.place.georeference import epsg
 from napari_unmix.io.spy import envi_data_types, spectral_python
 from napari_unmix.library.files import plain_name
 from napari_unmix.output.export.contents import CLASSES, Contents, Image
 from napari_unmix.output.export.tables import write_endmember_library
 from napari_unmix.output.export.units import ENVI_UNITS
+from napari_unmix.sentences import UnmixError
 
 _DATA = ".img"  # beside a header; a suffix that names the interleave keeps it
 _ORDERS = {

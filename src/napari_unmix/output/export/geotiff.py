@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_unmix.cube import Georeference, UnmixError
+from napari_unmix.cube import Georeference
 from napari_unmix.io.place.georeference import epsg
 from napari_unmix.output.export.contents import CLASSES, Contents, Image
 from napari_unmix.output.export.tables import write_endmember_library
 from napari_unmix.output.export.units import ENVI_UNITS
+from napari_unmix.sentences import UnmixError
 
 _MOST = 65_535  # samples of a pixel
 _METADATA, _NO_DATA = 42112, 42113  # GDAL's tags

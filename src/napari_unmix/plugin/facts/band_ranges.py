@@ -6,7 +6,8 @@ import re
 
 import numpy as np
 
-from napari_unmix.cube import BoolArray, Cube, UnmixError
+from napari_unmix.cube import BoolArray, Cube
+from napari_unmix.sentences import UnmixError
 
 FEWEST_GOOD = 2
 _RANGE = re.compile(

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from napari_unmix.cube import UnmixError
+from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec
 
 

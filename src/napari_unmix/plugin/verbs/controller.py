@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from napari_unmix.answer import Fit, Preview, Progress, Unmixing
-from napari_unmix.cube import Annotation, Cube, IntArray, Meaning, Reading, UnmixError
+from napari_unmix.cube import Annotation, Cube, IntArray, Meaning, Reading
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import method_specs, spec_class
 from napari_unmix.plugin.facts.band_ranges import good_bands_of
@@ -40,6 +40,7 @@ from napari_unmix.plugin.verbs.jobs import Handlers, Job, Runner
 from napari_unmix.plugin.verbs.one_run import OneRun
 from napari_unmix.plugin.verbs.readings import Readings
 from napari_unmix.plugin.verbs.wishes import Wishes
+from napari_unmix.sentences import UnmixError
 
 if TYPE_CHECKING:
     from napari_unmix.synthetic import Scene

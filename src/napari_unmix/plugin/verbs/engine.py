@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unmix.answer import Fit, Progress, Unmixing
-from napari_unmix.cube import Annotation, BoolArray, Cube, Reading, UnmixError
+from napari_unmix.cube import Annotation, BoolArray, Cube, Reading
 from napari_unmix.identifiability.report import Report
 from napari_unmix.plugin.facts.session import Answer, Stage, Survey
 from napari_unmix.reading import exactly
+from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from napari_unmix.cube import Cube, Reading, UnmixError
+from napari_unmix.cube import Cube, Reading
 from napari_unmix.reading import reading_of, written_as
+from napari_unmix.sentences import UnmixError
 
 
 class Wanted(NamedTuple):

@@ -13,8 +13,8 @@ from qtpy.QtCore import QTimer
 from superqt.utils import GeneratorWorker
 
 from napari_unmix.answer import Fit, Preview, Progress
-from napari_unmix.cube import UnmixError
 from napari_unmix.plugin.verbs.jobs import Handlers, RunFailed
+from napari_unmix.sentences import UnmixError
 
 NUMBERS_MS = 50  # at most 20 numbers a second reach the window
 PREVIEW_SECONDS = 0.5  # at most 2 maps a second
