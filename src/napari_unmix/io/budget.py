@@ -9,6 +9,8 @@ from pathlib import Path
 from napari_unmix.sentences import UnmixError
 
 _FLOAT32 = 4
+_ENDLESS = 10**20
+_MOST_AXES = 8  # in a sentence
 _CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -41,17 +43,25 @@ def check_array(shape: Sequence[int], kind: str, itemsize: int, label: str) -> N
     check_budget(math.prod(shape), itemsize, label)
 
 
-def readable_size(size: float) -> str:
-    """A number of bytes for people: 12 GB, 400 TB."""
+def readable_size(size: int) -> str:
+    """A number of bytes for people, whatever a header claims: 12 GB, 400 TB, 10^40 B."""
     units = ["B", "kB", "MB", "GB", "TB", "PB"]
     step = min(int(math.log10(size) // 3), len(units) - 1) if size >= 1 else 0
+    if size >= _ENDLESS:
+        return f"{readable_count(size)} B"
     number = size / 1000**step
     return f"{number:.3g} {units[step]}" if number < 1000 else f"{number:,.0f} {units[step]}"
 
 
+def readable_count(count: int) -> str:
+    """A whole number for people; of one that no file can hold, which Python may refuse to write out, the power of ten."""
+    return str(int(count)) if abs(count) < _ENDLESS else f"{'-' * (count < 0)}10^{int(math.log10(abs(count)))}"
+
+
 def readable_shape(shape: Sequence[int]) -> str:
     """A shape for people: 95×95×156."""
-    return "×".join(str(int(length)) for length in shape) or "a single number"
+    kept = "×".join(readable_count(length) for length in shape[:_MOST_AXES]) or "a single number"
+    return kept + "×…" * (len(shape) > _MOST_AXES)
 
 
 def _available_memory() -> int:

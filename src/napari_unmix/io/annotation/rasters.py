@@ -22,7 +22,7 @@ from napari_unmix.io.arrays.numpy_files import read_array_header
 from napari_unmix.io.bare.envi import checked, find_data, find_header
 from napari_unmix.io.bare.envi_fields import is_envi_header, parse_fields, text_of
 from napari_unmix.io.bare.envi_header import interpret
-from napari_unmix.io.bare.layout import map_array
+from napari_unmix.io.bare.lines import all_lines
 from napari_unmix.io.budget import readable_shape
 from napari_unmix.io.formats import format_of
 from napari_unmix.io.groups.conventions import meaning
@@ -190,7 +190,7 @@ def read_envi_labels(path: Path, size: Size, bands: int | None, key: str | None)
     check(layout.shape, layout.dtype.kind, size, bands, data_path.name)
     names = dict(enumerate(" ".join(word.split()) for word in fields.get("class names", "").split(",") if word.strip()))
     return Raster(
-        array=np.asarray(map_array(data_path, layout)),
+        array=all_lines(data_path, layout),
         names=names,
         no_data=header.ignore,
         georeference=header.georeference,

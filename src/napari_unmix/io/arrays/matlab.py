@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unmix.cube import Reading
+from napari_unmix.files.opened import first_bytes
 from napari_unmix.io.arrays.choosing import Entry, choose
 from napari_unmix.io.arrays.companions import find_companions
 from napari_unmix.io.arrays.matlab5 import list_version_5, load_version_5
@@ -70,15 +71,13 @@ def mat_holds_cube(path: Path) -> bool:
 
 def is_matlab(path: Path) -> bool:
     """Whether the file begins as a MATLAB file of version 5 or 7.3 does. Raises OSError."""
-    with path.open("rb") as stream:
-        start = stream.read(128)
+    start = first_bytes(path, 128)
     return start.startswith(b"MATLAB ") or start[124:128] in (b"\x00\x01IM", b"\x01\x00MI")
 
 
 def is_hdf5(path: Path) -> bool:
     """Whether the file is HDF5, with or without MATLAB's 512 bytes of text before. Raises OSError."""
-    with path.open("rb") as stream:
-        start = stream.read(520)
+    start = first_bytes(path, 520)
     return b"\x89HDF\r\n\x1a\n" in (start[:8], start[512:])
 
 

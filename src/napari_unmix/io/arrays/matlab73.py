@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_unmix.files.opened import first_bytes, regular
 from napari_unmix.io.budget import check_budget
 from napari_unmix.sentences import UnmixError
 
@@ -27,11 +28,10 @@ def by_matlab(path: Path) -> bool:
     """Whether MATLAB wrote the file, whose axes are then reversed: Python's own HDF5 files have neither its text nor its attributes."""
     import h5py
 
-    with path.open("rb") as stream:
-        if stream.read(10) == b"MATLAB 7.3":
-            return True
+    if first_bytes(path, 10) == b"MATLAB 7.3":
+        return True
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(regular(path), "r") as file:
             return any("MATLAB_class" in file[name].attrs for name in file if _is_hard(file, name))
     except _DAMAGED as error:
         raise _explained(path, error) from error
@@ -43,7 +43,7 @@ def list_hdf5(path: Path) -> list[tuple[str, tuple[int, ...], int, str]]:
 
     turned = by_matlab(path)
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(regular(path), "r") as file:
             return [
                 (name, _shape(dataset, turned), int(dataset.dtype.itemsize), _kind(dataset))
                 for name, dataset in _datasets(file, path)
@@ -61,7 +61,7 @@ def load_hdf5(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
 
     turned, wanted = by_matlab(path), set(names)
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(regular(path), "r") as file:
             found = [(name, dataset) for name, dataset in _datasets(file, path) if name in wanted]
             return {name: _load(dataset, name, path, turned) for name, dataset in found}
     except UnmixError:
