@@ -132,7 +132,7 @@ def _library_reference(path: Path, cube: Cube) -> Reference:
 
 def _read_arrays(path: Path, names: set[str]) -> dict[str, FloatArray]:
     """The arrays of these names. Sizes are checked before a number is read: a small archive may claim any size."""
-    from napari_unmix.io.arrays.numpy_files import read_array_header
+    from napari_unmix.io.arrays.npy import read_array_header
     from napari_unmix.io.budget import check_budget
 
     if not path.is_file():

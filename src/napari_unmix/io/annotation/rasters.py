@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from napari_unmix.cube import Reading
 from napari_unmix.io.annotation.labels import Raster, check
 from napari_unmix.io.arrays.matlab import is_hdf5, is_matlab
-from napari_unmix.io.arrays.numpy_files import read_array_header
+from napari_unmix.io.arrays.npy import read_array_header
 from napari_unmix.io.bare.envi import checked, find_data, find_header
 from napari_unmix.io.bare.envi_fields import is_envi_header, parse_fields, text_of
 from napari_unmix.io.bare.envi_header import interpret

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +67,15 @@ class Lines:
         return np.ndarray((count, samples, bands), layout.dtype, content, start, strides[layout.interleave])
 
     def _fill(self, piece: NDArray[np.uint8], place: int) -> None:
-        self._stream.seek(place)
-        held = self._stream.readinto(memoryview(piece))  # type: ignore[attr-defined] # (a buffered reader has it)
+        """Past Python's own buffer, which would give what a file no longer holds."""
+        raw: io.RawIOBase = self._stream.raw  # type: ignore[attr-defined] # (BinaryIO does not tell that it is buffered)
+        raw.seek(place)
+        view, held = memoryview(piece), 0
+        while held < piece.size and (count := raw.readinto(view[held:])):
+            held += count
         if held < piece.size:
             raise UnmixError(
-                f"{shown(self._name)} became shorter while it was read ({place + held} of {place + piece.size} bytes):"
+                f"{shown(self._name)} became shorter while it was read ({place + held} of {self._layout.data_bytes} bytes):"
                 " wait until nothing writes it, and read it again."
             )
 
