@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from napari_unmix.sentences import UnmixError, shown
 
@@ -77,7 +78,7 @@ class _Warnings:
 
     def __init__(self) -> None:
         self._lock, self._readers = threading.Lock(), 0
-        self._before: Callable[..., object] = warnings.showwarning
+        self._before = warnings.showwarning
 
     def hush(self) -> None:
         with self._lock:
@@ -92,7 +93,7 @@ class _Warnings:
                 warnings.showwarning = self._before
 
 
-def _logged(message: object, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
+def _logged(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any) -> None:
     _log.info("%s:%s: %s: %s", filename, lineno, category.__name__, message)
 
 

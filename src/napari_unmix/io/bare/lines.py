@@ -70,7 +70,7 @@ class Lines:
         """Past Python's own buffer, which would give what a file no longer holds."""
         raw: io.RawIOBase = self._stream.raw  # type: ignore[attr-defined] # (BinaryIO does not tell that it is buffered)
         raw.seek(place)
-        view, held = memoryview(piece), 0
+        view, held = piece.data, 0
         while held < piece.size and (count := raw.readinto(view[held:])):
             held += count
         if held < piece.size:
