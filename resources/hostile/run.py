@@ -9,7 +9,9 @@ table that the documentation shows. Exit code 1 where a case ends otherwise.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
+import io
 import shutil
 import stat
 import sys
@@ -137,7 +139,8 @@ def main(argv: list[str] | None = None) -> int:
     found = []
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        good.beside(folder / "good")
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            good.beside(folder / "good")
         chosen = [case for case in corpus.cases(folder / "good") if arguments.only in f"{case.door}: {case.name}"]
         for one in results(chosen[:: arguments.every], folder):
             found.append(one)

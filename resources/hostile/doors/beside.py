@@ -60,8 +60,10 @@ def _libraries() -> Iterator[Case]:
         "a view without end": f"{samples} CREATE VIEW Spectra AS {endless} SELECT i AS SpectrumID, 1 AS SampleID, 'nm' AS XUnit, 'p' AS YUnit FROM n",
         "a view in place of samples": f"CREATE TABLE Spectra (SpectrumID); CREATE VIEW Samples AS {endless} SELECT i AS SampleID FROM n",
         "spectra of texts": f"{samples} CREATE TABLE Spectra ({columns}, YData BLOB); INSERT INTO Spectra VALUES (1, 1, 'nm', 'p', 'x', 'y')",
-        "a column of 900 MB": f"{samples} CREATE TABLE Spectra ({columns}, YData BLOB AS (zeroblob(900000000))); INSERT INTO Spectra VALUES (1, 1, 'nm', 'p', zeroblob(80))",
-        "a name that rings": f"{samples.replace(chr(39) + 'a' + chr(39), chr(39) + _ESCAPE + chr(39))} CREATE TABLE Spectra ({columns}, YData BLOB); INSERT INTO Spectra VALUES (1, 1, 'nm', 'p', zeroblob(80), zeroblob(80))",
+        "a column of 900 MB": f"{samples} CREATE TABLE Spectra ({columns}, YData BLOB AS (zeroblob(900000000)));"
+        " INSERT INTO Spectra VALUES (1, 1, 'nm', 'p', zeroblob(80))",
+        "a name that rings": f"{samples} UPDATE Samples SET Name = '{_ESCAPE}'; CREATE TABLE Spectra ({columns}, YData BLOB);"
+        " INSERT INTO Spectra VALUES (1, 1, 'nm', 'p', zeroblob(80), zeroblob(80))",
         "null everywhere": f"{samples} CREATE TABLE Spectra ({columns}, YData BLOB); INSERT INTO Spectra VALUES (1, 1, NULL, NULL, NULL, NULL)",
     }
     for name, script in databases.items():

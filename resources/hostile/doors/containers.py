@@ -71,7 +71,8 @@ def _hdf5() -> dict[str, tuple[Callable[[Any], object], str]]:
         h5py.h5d.create(file.id, b"Y", h5py.h5t.NATIVE_FLOAT, space, settings).write_direct_chunk((0, 0, 0), b"xxxx")
 
     def loop(file: Any) -> None:
-        file.create_group("g")["g"] = file["g"]
+        group = file.create_group("g")
+        group["g"] = group
 
     def deep(file: Any) -> None:
         group = file
