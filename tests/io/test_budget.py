@@ -18,7 +18,7 @@ from napari_unmix.io.budget import check_ratio, readable_shape, readable_size
 from napari_unmix.sentences import UnmixError
 
 WIDTH, BANDS = 150, 100
-FEW, MANY = 120, 320  # lines of two cubes: what is taken for any cube falls out of the difference
+FEW, MANY = 60, 180  # lines of two cubes: what is taken for any cube falls out of the difference
 LARGEST = 1.2  # times what is said
 
 
@@ -58,9 +58,9 @@ def write_lan(folder: Path, array: np.ndarray) -> Path:
 def write_envi(folder: Path, array: np.ndarray) -> Path:
     (folder / "a.img").write_bytes(array.transpose(2, 0, 1).tobytes())
     lines = {
-        "lines": SHAPE[0],
-        "samples": SHAPE[1],
-        "bands": SHAPE[2],
+        "lines": len(array),
+        "samples": WIDTH,
+        "bands": BANDS,
         "data type": {"f4": 4, "u2": 12}[array.dtype.str[1:]],
     }
     text = "".join(f"{key} = {value}\n" for key, value in lines.items())
