@@ -1,6 +1,6 @@
 """Hostile files through the command line: whether each ends in an answer, or in one sentence and exit code 2, in time and in memory.
 
-    python resources/hostile/run.py [--only TEXT] [--every N] [--table]
+    python resources/hostile/run.py [--only PATTERN] [--every N] [--table]
 
 Each case is written into a fresh folder and read in a fork of a warm process. ``--every 10`` takes each tenth case, ``--table`` writes the
 table that the documentation shows. Exit code 1 where a case ends otherwise.
@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import hashlib
 import io
+import re
 import shutil
 import stat
 import sys
@@ -132,7 +133,9 @@ def put(name: str, text: str) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run the chosen cases and print what is wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help="cases with this text in their door or name")
+    parser.add_argument(
+        "--only", default="", help="cases in whose door and name (door: name) this regular expression is found"
+    )
     parser.add_argument("--every", type=int, default=1, help="each n-th case")
     parser.add_argument("--table", action="store_true", help="write the table")
     arguments = parser.parse_args(argv)
@@ -141,7 +144,9 @@ def main(argv: list[str] | None = None) -> int:
         folder = Path(place)
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             good.beside(folder / "good")
-        chosen = [case for case in corpus.cases(folder / "good") if arguments.only in f"{case.door}: {case.name}"]
+        chosen = [
+            case for case in corpus.cases(folder / "good") if re.search(arguments.only, f"{case.door}: {case.name}")
+        ]
         for one in results(chosen[:: arguments.every], folder):
             found.append(one)
             if one.faults:

@@ -30,6 +30,7 @@ from napari_unmix.sentences import UnmixError, shown
 
 KNOWN = "ENVI (.sli with its .hdr), a table (.csv) with a column of wavelengths and one column a spectrum, or a run's folder"
 _SHORTEST_CELL = 2  # bytes: a digit and a comma
+_MOST_ROWS = 100_000
 _LONGEST_ROW = 1_000_000  # letters that are looked at
 _TABLES = (".csv", ".txt", ".tsv")
 _HEADERS = (".hdr", *LIBRARY_SUFFIXES)
@@ -157,6 +158,8 @@ def _cells(stream: TextIO, path: Path) -> tuple[list[str], FloatArray]:
         for row in csv.reader(stream, delimiter=delimiter):
             if not any(cell.strip() for cell in row):
                 continue
+            if len(found) == _MOST_ROWS:
+                raise UnmixError(f"{path.name} has more than {_MOST_ROWS:,} rows, one a band: give a table of spectra.")
             if titles:
                 found.append(np.array(_numbers(row, len(found) + 2, len(titles), path)))
             titles = titles or row
