@@ -21,8 +21,8 @@ _PUBLIC = {
     "drain": "answer",
     "assess": "pipeline",
     "unmix": "pipeline",
-    "read_run": "output.run_folder",
-    "write_run": "output.run_folder",
+    "read_run": "output.run",
+    "write_run": "output.run",
     "export": "output.export",
     "to_xarray": "output.export.dataset",
     "read_cube": "io",
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from napari_unmix.methods.registry import method_specs
     from napari_unmix.output.export import export
     from napari_unmix.output.export.dataset import to_xarray
-    from napari_unmix.output.run_folder import read_run, write_run
+    from napari_unmix.output.run import read_run, write_run
     from napari_unmix.pipeline import assess, unmix
     from napari_unmix.sentences import UnmixError
     from napari_unmix.synthetic import sample_scene

@@ -21,7 +21,7 @@ from napari_unmix.cli.unmix_command import parse_meanings
 from napari_unmix.cli.window import why_no_window
 from napari_unmix.cube import Cube, Meaning
 from napari_unmix.methods.registry import method_specs
-from napari_unmix.output.run_folder import read_run
+from napari_unmix.output.run import read_run
 from napari_unmix.sentences import UnmixError
 
 Capture = pytest.CaptureFixture[str]
