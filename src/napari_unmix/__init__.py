@@ -6,7 +6,6 @@ Public names are resolved on first use, so that ``import napari_unmix`` loads no
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
@@ -33,7 +32,10 @@ _PUBLIC = {
     "sample_scene": "synthetic",
 }
 
+TYPE_CHECKING = False  # importing typing takes longer than all else here, and the command line begins here
 if TYPE_CHECKING:
+    from typing import Any
+
     from napari_unmix.answer import Progress, Unmixing, drain
     from napari_unmix.cube import Annotation, Cube, Meaning
     from napari_unmix.io import read_cube

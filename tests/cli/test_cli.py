@@ -388,7 +388,7 @@ def test_a_wrong_place_is_refused_before_the_cube_is_read(capsys: Capture, tmp_p
     [
         (KeyboardInterrupt(), 130, "cancelled, nothing written."),
         (MemoryError("Unable to allocate 9 TiB"), 2, "not enough memory (Unable to allocate 9 TiB)"),
-        (OSError(28, "No space left on device", "x.npy"), 2, "x.npy failed (no space left on device)"),
+        (OSError(28, "No space left on device", "x.npy"), 2, "x.npy failed, the disk is full: make room"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory\nmore"), 2, "use a smaller --batch"),
         (np.linalg.LinAlgError("Singular matrix"), 2, "can't be solved (Singular matrix)"),
     ],
