@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_unmix.identifiability.report import Report
     from napari_unmix.io.annotation import AnnotationReading
     from napari_unmix.output.page.contents import Page
-    from napari_unmix.output.run_folder import Run
+    from napari_unmix.output.run import Run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     from napari_unmix.output.page.contents import page_of
     from napari_unmix.output.page.render import page_html
     from napari_unmix.output.page.text import report_text
-    from napari_unmix.output.run_folder import json_text, read_run
+    from napari_unmix.output.run import json_text, read_run
 
     if arguments.annotation and not arguments.cube:
         raise UnmixError("--annotation is read beside the cube that it was painted on: give that with --cube.")
@@ -106,7 +106,7 @@ def again(
 
 
 def _check_cube(stored: Run, cube: Cube) -> None:
-    from napari_unmix.output.run_folder import cube_hash
+    from napari_unmix.output.run import cube_hash
 
     if cube_hash(cube) != stored.meta["cube"]["sha256"]:
         rows, columns, bands = stored.meta["cube"]["shape"]
@@ -124,7 +124,7 @@ def _check_cube(stored: Run, cube: Cube) -> None:
 
 def _check_annotation(stored: Run, annotation: Annotation | None) -> None:
     """Only the painting that the run used: another one would be taken for what the answer rests on."""
-    from napari_unmix.output.run_folder import annotation_hash
+    from napari_unmix.output.run import annotation_hash
 
     said = stored.meta.get("annotation")
     if annotation is None:

@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command. All that can be refused is refused before the fit."""
-    from napari_unmix.output.run_folder import check_destination
+    from napari_unmix.output.run import check_destination
 
     spec = make_spec(arguments)
     reading = reading_from(arguments)
@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
 @contextmanager
 def naming_options() -> Iterator[None]:
     """Where a run cannot be written, say which options help."""
-    from napari_unmix.output.run_folder import DestinationTaken
+    from napari_unmix.output.run import DestinationTaken
 
     try:
         yield
@@ -219,7 +219,7 @@ def fit(cube: Cube, spec: MethodSpec, annotation: Annotation | None) -> tuple[Un
 
 def summary(cube: Cube, result: Unmixing, report: Report, annotation: Annotation | None = None) -> list[str]:
     """Lines for people."""
-    from napari_unmix.output.run_folder import mean_abundances
+    from napari_unmix.output.run import mean_abundances
 
     height, width, bands = cube.shape
     count, width_of_names = len(result.names), max(map(len, result.names))
@@ -244,7 +244,7 @@ def _repairs(cube: Cube, annotation: Annotation | None) -> tuple[str, ...]:
 
 
 def _as_json(cube: Cube, result: Unmixing, report: Report, folder: Path, annotation: Annotation | None) -> str:
-    from napari_unmix.output.run_folder import json_text, mean_abundances
+    from napari_unmix.output.run import json_text, mean_abundances
 
     values: dict[str, Any] = {
         "out": folder,
@@ -264,7 +264,7 @@ def _as_json(cube: Cube, result: Unmixing, report: Report, folder: Path, annotat
 
 
 def _new_folder(cube: Cube, spec: MethodSpec) -> Path:
-    from napari_unmix.output.run_folder import free_folder
+    from napari_unmix.output.run import free_folder
 
     name = re.sub(r"[^\w.-]+", "_", cube.name).strip("._") or "cube"
     return free_folder(Path.cwd(), f"{name}-{spec.method}")
@@ -273,7 +273,7 @@ def _new_folder(cube: Cube, spec: MethodSpec) -> Path:
 def _write(
     arguments: argparse.Namespace, cube: Cube, result: Unmixing, report: Report, annotation: Annotation | None
 ) -> Path:
-    from napari_unmix.output.run_folder import write_run
+    from napari_unmix.output.run import write_run
 
     if arguments.out is not None:
         return write_run(arguments.out, cube, result, report, annotation=annotation, overwrite=arguments.overwrite)

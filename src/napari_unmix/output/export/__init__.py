@@ -16,7 +16,7 @@ from napari_unmix.sentences import UnmixError
 
 if TYPE_CHECKING:
     from napari_unmix.answer import Unmixing
-    from napari_unmix.output.run_folder import Run
+    from napari_unmix.output.run import Run
 
     Subject: TypeAlias = Cube | Run | tuple[Cube, Unmixing] | Contents
 
