@@ -111,9 +111,10 @@ class Controller:
         self._readings.changed(before, undone=undone)
         session.reread = Reread(before, after)
         session.cubes = tuple(after if same_image(before, known) else known for known in session.cubes)
+        session.reread = None  # it was told: nobody holds the cube before for it
         if same_image(before, session.cube):
             self.set_cube(after)
-        self._opened.keep_only(session.cubes)
+        self._forget_closed()
 
     def open_sample(self) -> None:
         """Make the sample scene in the background and open it with its painting."""
@@ -173,16 +174,30 @@ class Controller:
             self.set_cube(cube)
 
     def remove_cube(self, cube: Cube) -> None:
-        """A cube was closed: the next one that is open takes its place."""
+        """A cube was closed: the next one that is open takes its place. The last good result stays, and can be written: it holds its cube."""
         left = tuple(known for known in self.session.cubes if not same_image(known, cube))
         if same_image(self.session.cube, cube):
             self.set_cube(left[-1] if left else None)
         self.session.cubes = left
-        self._advice.keep_only(left)
-        self._opened.keep_only(left)
-        self._wishes.forget_closed()
         if self.session.adopted is not None and same_image(self.session.adopted.cube, cube):
             self.session.adopted = None  # with it goes the last hold on somebody's array
+        self._forget_closed()
+
+    def drop_result(self, cube: Cube) -> None:
+        """A cube is closed, and so is the last map of its result: let go of it, where it is the last good one."""
+        session = self.session
+        if session.answer is None or not same_image(session.answer.cube, cube):
+            return
+        session.report, session.answer, session.exported, session.page = None, None, None, None
+        if session.state == "idle":
+            session.progress = None
+        self._forget_closed()
+
+    def _forget_closed(self) -> None:
+        """Keep nothing for cubes that are closed, but for that of the last good result."""
+        self._advice.keep_only(self.session.cubes)
+        self._opened.keep_only(self.session.cubes)
+        self._wishes.forget_closed()
 
     def set_cube(self, cube: Cube | None) -> None:
         """Work on this cube; a run on another one is cancelled, the last good result stays."""
