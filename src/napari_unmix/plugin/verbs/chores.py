@@ -47,9 +47,11 @@ class Chores:
                 done(value)
 
         def broke(error: Exception) -> None:
-            ended()
-            if number > self._cancelled:
-                failed(error)
+            try:
+                if number > self._cancelled:
+                    failed(error)  # which may ask what was being done
+            finally:
+                ended()
 
         if chore is not None:
             self._session.chore = chore

@@ -15,6 +15,7 @@ from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import method_specs, spec_class
 from napari_unmix.plugin.facts.band_ranges import good_bands_of
 from napari_unmix.plugin.facts.by_image import ByImage
+from napari_unmix.plugin.facts.fault import fault_report
 from napari_unmix.plugin.facts.naming import carried_names, distinct
 from napari_unmix.plugin.facts.remedies import in_window
 from napari_unmix.plugin.facts.session import (
@@ -36,7 +37,7 @@ from napari_unmix.plugin.facts.session import (
 from napari_unmix.plugin.facts.settings import carried_settings, with_setting
 from napari_unmix.plugin.verbs.chores import Chores
 from napari_unmix.plugin.verbs.engine import Engine
-from napari_unmix.plugin.verbs.jobs import Handlers, Job, Runner
+from napari_unmix.plugin.verbs.jobs import Handlers, Job, RunFailed, Runner
 from napari_unmix.plugin.verbs.one_run import OneRun
 from napari_unmix.plugin.verbs.readings import Readings
 from napari_unmix.plugin.verbs.wishes import Wishes
@@ -145,7 +146,7 @@ class Controller:
 
         def failed(error: Exception) -> None:
             if self._drop_adopting(data):
-                self._trouble("cube", str(error))
+                self.session.trouble = self._trouble_of("cube", error)
 
         self._adopting.append(data)
         self._chores.do(lambda: self._engine.copy(data, name), made, failed, Chore(Doing.READING, name))
@@ -219,7 +220,7 @@ class Controller:
         self._look_at(cube)
         if not self._warm:
             self._warm = True
-            self._chores.do(self._engine.warm_up, lambda _: None, lambda _: None)
+            self._chore(self._engine.warm_up, lambda _: None, "train")
 
     def _look_at(self, cube: Cube) -> None:
         self._chore(lambda: self._engine.survey(cube), lambda survey: self._surveyed(cube, survey), "cube")
@@ -378,9 +379,10 @@ class Controller:
 
     def _failed(self, error: Exception) -> None:
         step: Step = "result" if self.session.state == "checking" else "train"
+        trouble = self._trouble_of(step, error)
         self._finish(None)
         self._give_back()
-        self._trouble(step, str(error))
+        self.session.trouble = trouble
 
     def _stopped(self) -> None:
         self._finish(None)
@@ -511,7 +513,17 @@ class Controller:
         self, make: Callable[[], Fit[T]], done: Callable[[T], None], step: Step, chore: Chore | None = None
     ) -> None:
         """Small work in the background; what goes wrong is a sentence in a step."""
-        self._chores.do(make, done, lambda error: self._trouble(step, str(error)), chore)
+
+        def failed(error: Exception) -> None:
+            self.session.trouble = self._trouble_of(step, error)
+
+        self._chores.do(make, done, failed, chore)
+
+    def _trouble_of(self, step: Step, error: Exception) -> Trouble:
+        """Work in the background failed; what nobody expected comes with a report."""
+        unexpected = isinstance(error, RunFailed)
+        report = fault_report(error.__cause__ or error, step, self.session) if unexpected else ""
+        return Trouble(step, in_window(str(error)), report)
 
     def _trouble(self, step: Step, sentence: str) -> None:
         self.session.trouble = Trouble(step, in_window(sentence))

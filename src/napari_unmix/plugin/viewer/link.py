@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_info
 from napari.utils.theme import get_theme
 from psygnal import SignalInstance
 from qtpy.QtCore import QTimer
@@ -17,13 +17,13 @@ from qtpy.QtCore import QTimer
 from napari_unmix.cube import Annotation, Cube, IntArray
 from napari_unmix.output.composite import composite
 from napari_unmix.plugin.facts.colours import annotation_row_colours
-from napari_unmix.plugin.facts.notices import notice
 from napari_unmix.plugin.facts.session import Adopted, Reread, Session, Theme, same_image
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.viewer import layers as kinds
 from napari_unmix.plugin.viewer.adoption import could_be_cube
 from napari_unmix.plugin.viewer.map_layers import MapLayers
 from napari_unmix.plugin.viewer.marks import Marks
+from napari_unmix.plugin.viewer.told import tell
 
 FIT_MS = 100  # without a change of the canvas: docks that open with the cube take from it first
 CLICK_PIXELS = 4  # a press that moves further is a drag
@@ -418,7 +418,7 @@ class ViewerLink:
 
     def _notify(self, trouble: Any) -> None:
         if trouble is not None:
-            show_error(notice(trouble))
+            tell(trouble)
 
     def _notify_written(self, folder: Path | None) -> None:
         if folder is not None:
