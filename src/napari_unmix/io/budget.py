@@ -5,10 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 from napari_unmix.sentences import UnmixError
 
 _FLOAT32 = 4
+_SMALL = 50_000_000  # bytes
+_HIGHEST_RATIO = 200
 _ENDLESS = 10**20
 _MOST_AXES = 8  # in a sentence
 _CGROUP = Path("/sys/fs/cgroup")
@@ -26,6 +34,15 @@ def check_budget(elements: int, itemsize: int, label: str) -> None:
         raise UnmixError(
             f"{label} needs {readable_size(needed)}, this machine can give {readable_size(budget)}:"
             " crop it, bin it, or use a machine with more memory."
+        )
+
+
+def check_ratio(packed: int, unpacked: int, label: str) -> None:
+    """Raise UnmixError where so many bytes come out of so few as no measured numbers do, before they are unpacked: a bomb, or zeros."""
+    if unpacked > _SMALL and unpacked > _HIGHEST_RATIO * packed:
+        raise UnmixError(
+            f"{label} unpacks {readable_size(packed)} to {readable_size(unpacked)}, which no measured cube does:"
+            " save it again without compression if it is one."
         )
 
 
@@ -68,8 +85,16 @@ def _available_memory() -> int:
     import psutil  # here, so that --help does not load it
 
     free = int(psutil.virtual_memory().available)
-    headroom = _cgroup_headroom(_CGROUP)
-    return free if headroom is None else min(free, headroom)
+    limits = (_cgroup_headroom(_CGROUP), _own_headroom(psutil.Process()))
+    return min(free, *(limit for limit in limits if limit is not None), free)
+
+
+def _own_headroom(process: Any) -> int | None:
+    """Bytes left below the process's own limit of memory (``ulimit -v``); None where there is none, as on Windows."""
+    if resource is None:
+        return None
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return None if limit == resource.RLIM_INFINITY else max(limit - int(process.memory_info().vms), 0)
 
 
 def _cgroup_headroom(folder: Path) -> int | None:

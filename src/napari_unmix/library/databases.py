@@ -145,7 +145,12 @@ def _opened(path: Path) -> Iterator[tuple[Any, str]]:
         _check_files(path)
         with quiet(), warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)  # SPy leaves the files open
-            database = kinds[kind].create(":memory:", str(path))
+            try:
+                database = kinds[kind].create(":memory:", str(path))
+            except Exception as error:  # whatever SPy raises over a text that is none of its spectra
+                raise UnmixError(
+                    f"A spectrum of {path.name} could not be read ({shown(error)}): unpack the {kind} database again."
+                ) from error
         with contextlib.closing(database.db):
             yield database, kind
         return

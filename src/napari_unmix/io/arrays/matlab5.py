@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unmix.files.opened import open_regular
-from napari_unmix.io.budget import check_budget, readable_size
+from napari_unmix.io.budget import check_budget, check_ratio, readable_size
 from napari_unmix.sentences import UnmixError, shown
 
 _MATRIX, _COMPRESSED = 14, 15
@@ -57,6 +57,7 @@ _COMPLEX, _LOGICAL = 0x0800, 0x0200
 _MOST_ELEMENTS = 10_000
 _LARGEST_STRUCTURES = 1 << 30  # bytes
 _PIECE = 1 << 20
+_TAG = 8  # bytes of an element's type and length
 _HEADER = 4096  # bytes that hold the flags, dimensions and name (63 letters at most) of every real matrix
 
 
@@ -176,6 +177,8 @@ def _describe(
         if head.flags & 0xFF == _STRUCTURE and math.prod(head.shape) == 1:
             whole = struct.unpack_from(order + "I", content, 4)[0] + 8 if packed else length
             structures.take(whole, head.name)
+            if packed:
+                check_ratio(length, whole, f"the structure {shown(head.name)!r} in {path.name}")
             content = _content(stream, start, length, packed, whole, path)
             yield from _fields(content, head, head.name, place, 1)
         else:
@@ -276,15 +279,19 @@ def _numbers(stream: BinaryIO, matrix: Matrix, path: Path) -> NDArray[Any]:
     order = _order(stream, path)
     # MATLAB keeps whole numbers in the smallest type that holds them, never in more bytes than their class has.
     count = math.prod(matrix.shape)
-    limit = matrix.numbers + 16 + count * matrix.itemsize
-    content = _content(stream, matrix.start, matrix.length, matrix.packed, limit, path)
+    head = _content(stream, matrix.start, matrix.length, matrix.packed, matrix.numbers + _TAG, path)
     try:
-        kind, at, length, _ = _element(content, matrix.numbers, order)
+        kind, at, length, _ = _element(head, matrix.numbers, order)
     except struct.error as error:
         raise _damaged(path, f"{shown(matrix.name)!r} ends early") from error
     if kind not in _STORED:
         raise _damaged(path, f"{shown(matrix.name)!r} has numbers of unknown type {kind}")
     dtype = np.dtype(order + _STORED[kind])
+    content: bytes | bytearray = b""
+    if length == count * dtype.itemsize <= count * matrix.itemsize:
+        if matrix.packed:
+            check_ratio(matrix.length, length, f"{shown(matrix.name)!r} in {path.name}")
+        content = _content(stream, matrix.start, matrix.length, matrix.packed, at + length, path)
     if length != count * dtype.itemsize or at + length > len(content):
         raise _damaged(path, f"{shown(matrix.name)!r} holds {length} bytes for {count} numbers of {dtype.itemsize}")
     found = np.frombuffer(content, dtype, count, at)

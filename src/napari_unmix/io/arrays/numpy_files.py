@@ -18,7 +18,7 @@ from napari_unmix.io.arrays.choosing import Entry, choose
 from napari_unmix.io.arrays.companions import find_companions
 from napari_unmix.io.arrays.matrix import as_image
 from napari_unmix.io.arrays.npy import read_array, read_array_header, read_numbers
-from napari_unmix.io.budget import check_array, readable_shape, readable_size
+from napari_unmix.io.budget import check_array, check_ratio, readable_shape, readable_size
 from napari_unmix.io.stored import Stored, three_axes
 from napari_unmix.sentences import UnmixError, shown
 
@@ -141,6 +141,7 @@ def _entries(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> l
 
 
 def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, path: Path, matrix: bool) -> NDArray[Any]:
+    check_ratio(info.compress_size, info.file_size, f"{name!r} in {path.name}")
     with archive.open(info) as stream:
         return _checked_array(stream, info.file_size, f"{name!r} in {path.name}", matrix=matrix)
 

@@ -13,7 +13,7 @@ from napari_unmix.files.opened import first_bytes, read_regular
 from napari_unmix.io.axis.wavelengths import names_axis
 from napari_unmix.sentences import UnmixError
 
-_LONGEST = 16_000_000  # bytes; real headers are kilobytes
+_LONGEST = 2_000_000  # bytes; real headers are kilobytes
 _OPENING = {"{": "}", "[": "]", "(": ")"}
 # Lists of one number per band that are applied, or that are known not to change the numbers.
 APPLIED_LISTS = (
