@@ -16,7 +16,7 @@ from napari_unmix.io.groups.conventions import is_usual_fill
 from napari_unmix.io.groups.hyperspy_axes import with_hyperspy_axes
 from napari_unmix.io.groups.ome_zarr import with_ome_axes
 from napari_unmix.io.groups.tree import DAMAGED, LONGEST_LIST, Attributes, Axis, Tree, Variable, plain_name
-from napari_unmix.io.groups.tree_cube import looks_spectral, read_tree_cube
+from napari_unmix.io.groups.tree_cube import looks_spectral, read_tree_cube, with_unwritten
 from napari_unmix.io.stored import Stored
 from napari_unmix.sentences import UnmixError
 
@@ -39,7 +39,7 @@ def read_zarr(path: Path, reading: Reading) -> Stored:
         with ExitStack() as stack:
             tree = open_tree(path, stack)
             stored = read_tree_cube(tree, reading.key, path, failed, fill=_own_fill)
-            return replace(stored, close=stack.pop_all().close)
+            return replace(with_unwritten(stored, path, reading), close=stack.pop_all().close)
     except UnmixError:
         raise
     except DAMAGED as error:
