@@ -43,7 +43,7 @@ def limited(array: Any, label: str) -> Any:
     )
 
 
-class Limited(Codec):
+class Limited(Codec):  # type: ignore[misc]
     """A codec of version 2 that gives at most ``most`` bytes."""
 
     codec_id = "limited"
