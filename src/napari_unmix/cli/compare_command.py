@@ -68,7 +68,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _sorted_out(words: list[str]) -> tuple[list[str], list[str]]:
     """Further cubes, and runs: what stands before the first run is a cube. Without any run, none is."""
-    first = next((k for k, word in enumerate(words) if (Path(word).expanduser() / "run.json").is_file()), 0)
+    from napari_unmix.output.run import holds_run
+
+    first = next((k for k, word in enumerate(words) if holds_run(Path(word).expanduser())), 0)
     return words[:first], words[first:]
 
 

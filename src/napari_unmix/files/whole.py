@@ -45,16 +45,17 @@ def placed_whole(parent: Path, allow: Callable[[Path], None] | None = None) -> I
         with _explained(new, parent):
             yield new
             _sync(new)
-        names = sorted(os.listdir(new))
-        for name in names:
-            _check(parent / name, allow)
+        before = {name: identity(parent / name) for name in sorted(os.listdir(new))}
+        for name, there in before.items():
+            if there is not None:
+                _check(parent / name, allow)
         with uninterrupted():
             try:
-                put_in_place(folder, {name: identity(parent / name) for name in names})
+                put_in_place(folder, before)
             except FileExistsError as error:  # taken meanwhile, and maybe by what may not be replaced
                 _check(Path(error.filename), allow)
                 raise
-            WRITTEN.extend(parent / name for name in names)
+            WRITTEN.extend(parent / name for name in before)
 
 
 @contextmanager
@@ -74,8 +75,6 @@ def write_whole(path: Path, content: bytes | str, allow: Callable[[Path], None] 
 
 
 def _check(place: Path, allow: Callable[[Path], None] | None) -> None:
-    if not os.path.lexists(place):
-        return
     if allow is not None:
         allow(place)
     elif place.is_dir() and not place.is_symlink():

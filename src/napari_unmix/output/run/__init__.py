@@ -19,7 +19,7 @@ model.safetensors         the fitted parameters
 
 from napari_unmix.output.run.folder import Run
 from napari_unmix.output.run.identity import annotation_hash, cube_hash
-from napari_unmix.output.run.place import OURS, DestinationTaken, check_destination, free_folder
+from napari_unmix.output.run.place import OURS, DestinationTaken, check_destination, free_folder, holds_run
 from napari_unmix.output.run.plain import json_text, write_json
 from napari_unmix.output.run.read import read_run
 from napari_unmix.output.run.schema import FORMAT
@@ -34,6 +34,7 @@ __all__ = [
     "check_destination",
     "cube_hash",
     "free_folder",
+    "holds_run",
     "json_text",
     "mean_abundances",
     "read_run",

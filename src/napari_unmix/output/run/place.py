@@ -70,6 +70,12 @@ def recover(folder: Path) -> None:
         _put_back(folder)
 
 
+def holds_run(folder: Path) -> bool:
+    """Whether a folder holds a run, once what a killed command left is finished; whether it can be read is seen when it is."""
+    recover(folder)
+    return (folder / "run.json").is_file()
+
+
 def _put_back(folder: Path) -> None:
     """Version 0.1 moved an old run aside before it had the new one in its place."""
     pattern = re.compile(rf"\.{re.escape(folder.name)}-[0-9a-f]{{8}}\.old")
