@@ -51,8 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _silence_stdout()
         return BROKEN_PIPE
-    except KeyboardInterrupt:
-        return _complain("cancelled, nothing written.", CANCELLED)
+    except KeyboardInterrupt as interrupt:
+        return _complain(str(interrupt) or "cancelled, nothing written.", CANCELLED)
     except (*_CIRCUMSTANCES, *_MISTAKES) as error:
         if debug:
             traceback.print_exc()

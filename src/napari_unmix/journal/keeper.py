@@ -1,0 +1,58 @@
+"""Who writes the checkpoints of one fit, and takes them away when it ends."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from napari_unmix.journal.checkpoint import Checkpoint, Task, write_checkpoint
+from napari_unmix.journal.circumstances import circumstances
+from napari_unmix.journal.loops import EVERY, Journal, Kept
+from napari_unmix.journal.trees import Tree
+
+
+class Keeper:
+    """Keeps the checkpoint of a fit at ``path``.
+
+    A checkpoint that can't be written ends no training: ``failed`` is told why, once. ``task`` and ``owner`` are asked when the first one is
+    written, so that a short fit pays nothing.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        task: Callable[[], Task],
+        owner: Callable[[], Tree],
+        *,
+        failed: Callable[[OSError], None] = lambda _: None,
+        first: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.path = path
+        self._task, self._owner, self._failed, self._first = task, owner, failed, first
+        self._known: tuple[Task, Tree, Mapping[str, str]] | None = None
+        self._told = False
+
+    def journal(self, kept: Mapping[str, Kept] | None = None, *, every: float = EVERY) -> Journal:
+        """Where the fit's loops keep their places, from those that were ``kept`` on."""
+        return Journal(self._write, kept or {}, every=every)
+
+    def _write(self, kept: Mapping[str, Kept], fraction: float) -> None:
+        try:
+            begun = self._known is None
+            task, owner, facts = self._known = self._known or (self._task(), self._owner(), circumstances())
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            write_checkpoint(self.path, Checkpoint(task, owner, kept, fraction, circumstances=facts))
+        except OSError as error:
+            if not self._told:
+                self._told = True
+                self._failed(error)
+            return
+        if begun:
+            self._first()
+
+    def remove(self) -> None:
+        """Take the checkpoint away, and what a killed process left of writing one. Raises OSError."""
+        self.path.unlink(missing_ok=True)
+        for left in self.path.parent.glob(f".{glob.escape(self.path.name)}-*.part"):
+            left.unlink(missing_ok=True)
