@@ -149,7 +149,7 @@ def keeper_of(target: Path, order: Order, cube: Cube, annotation: Annotation | N
             _say(f"a checkpoint is kept; where this is interrupted, {way_on(target)}")
 
     return Keeper(
-        checkpoint_of(target),
+        lambda: checkpoint_of(target),
         lambda: task_of(cube, order.made_spec(), annotation),
         order.model_dump_json,
         failed=failed,
