@@ -158,5 +158,7 @@ def tiff(strip: bytes, **claims: Any) -> bytes:
         tags[273] = (4, 1, behind + len(description))
     out = b"II*\0" + struct.pack("<IH", 8, len(tags))
     for tag, (kind, count, value) in sorted(tags.items()):
-        out += struct.pack("<HHI", tag, kind, count) + struct.pack("<HH" if kind == 3 else "<I", *((value, 0) if kind == 3 else (value,)))
+        out += struct.pack("<HHI", tag, kind, count) + struct.pack(
+            "<HH" if kind == 3 else "<I", *((value, 0) if kind == 3 else (value,))
+        )
     return out + struct.pack("<I", claims.get("following", 0)) + description + strip

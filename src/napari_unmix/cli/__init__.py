@@ -29,7 +29,7 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. ``--debug``, anywhere, shows the traceback of whatever ends it."""
     try:
-        from napari_unmix.cli.ending import Signals
+        from napari_unmix.cli.ending import Signals, remedy_of
 
         with Signals(last=argv is None) as signals:
             try:
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             except BaseException as error:  # what a signal interrupts in a library may end in anything
                 if signals.received is None and not isinstance(error, KeyboardInterrupt):
                     raise
-                return signals.complain()
+                return signals.complain(remedy_of(error))
     except KeyboardInterrupt:  # before there were handlers, or while they were taken away
         print("napari-unmix: cancelled, nothing written.", file=sys.stderr)
         return 130

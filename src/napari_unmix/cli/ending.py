@@ -66,16 +66,22 @@ class Signals:
         else:
             self._hook(lost)
 
-    def complain(self) -> int:
-        """Say what ended the command and what it has written; the exit code that a shell expects."""
+    def complain(self, remedy: str = "") -> int:
+        """Say what ended the command and what it has written, or how to go on; the exit code that a shell expects."""
         number = self.received or signal.SIGINT
         for taken in self._before:  # a second signal ends at once
             signal.signal(taken, signal.SIG_DFL)
         what = "cancelled" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
         places = written()
-        return complain(
-            f"{what}; {places} is written and whole." if places else f"{what}, nothing written.", _OF_A_SHELL + number
-        )
+        if places:
+            return complain(f"{what}; {places} is written and whole.", _OF_A_SHELL + number)
+        return complain(f"{what}: {remedy}" if remedy else f"{what}, nothing written.", _OF_A_SHELL + number)
+
+
+def remedy_of(error: BaseException) -> str:
+    """What a command says of its interrupt, the end of a sentence; "" where it says nothing."""
+    said = error.args[0] if isinstance(error, KeyboardInterrupt) and error.args else ""
+    return said if isinstance(said, str) else ""
 
 
 def default_signals() -> None:
@@ -111,7 +117,8 @@ def written() -> str:
         return ""
     from napari_unmix.sentences import listed
 
-    return listed(whole.WRITTEN, 3)
+    results = [path for path in whole.WRITTEN if not path.name.startswith(".")]  # the others are our own notes
+    return listed(results, 3)
 
 
 def forget_written() -> None:

@@ -95,6 +95,17 @@ class Survey:
     high: float
 
 
+@dataclass(frozen=True, eq=False)
+class Unfinished:
+    """A training of a cube that was interrupted: its settings and painting, when it was last kept (seconds since 1970), the share that is done."""
+
+    cube: Cube
+    spec: MethodSpec
+    annotation: Annotation | None
+    kept: float
+    fraction: float
+
+
 @dataclass(frozen=True)
 class Theme:
     """The colours of the viewer's theme, as hex strings."""
@@ -120,7 +131,7 @@ class Session:
     ``names`` and ``hidden`` are the user's wishes for the endmembers of the answer, or before that of the preview;
     ``label`` is what the brush paints; ``pixel`` and ``pins`` are (row, column); ``chore`` is what is made in the background;
     ``exported`` is the folder that was written last, ``page`` the report page, ``adopted`` the cube that was last made of an open array,
-    ``reread`` the one that was last read in another way.
+    ``reread`` the one that was last read in another way, ``unfinished`` an interrupted training of the cube.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -144,6 +155,7 @@ class Session:
     hidden: frozenset[int] = frozenset()
     pixel: tuple[int, int] | None = None
     pins: tuple[tuple[int, int], ...] = ()
+    unfinished: Unfinished | None = None
     trouble: Trouble | None = None
     chore: Chore | None = None
     exported: Path | None = None

@@ -30,6 +30,7 @@ from napari_unmix.plugin.facts.session import (
     Survey,
     Theme,
     Trouble,
+    Unfinished,
     running,
     same_image,
     shown_names,
@@ -208,7 +209,7 @@ class Controller:
         if session.state != "idle":
             self.cancel()
         session.preview, session.pixel, session.survey, session.suggested = None, None, None, None
-        session.annotation, session.trouble, session.pins = None, None, ()
+        session.annotation, session.trouble, session.pins, session.unfinished = None, None, (), None
         if session.answer is None or not same_image(session.answer.cube, cube):
             session.progress = None
         before, session.cube = session.cube, cube
@@ -223,7 +224,11 @@ class Controller:
             self._chore(self._engine.warm_up, lambda _: None, "train")
 
     def _look_at(self, cube: Cube) -> None:
-        self._chore(lambda: self._engine.survey(cube), lambda survey: self._surveyed(cube, survey), "cube")
+        def first_look() -> Fit[tuple[Survey, Unfinished | None]]:
+            survey = yield from self._engine.survey(cube)
+            return survey, (yield from self._engine.unfinished(cube))
+
+        self._chore(first_look, lambda found: self._surveyed(cube, *found), "cube")
         self.suggest()
 
     def exclude_bands(self, written: str) -> None:
@@ -249,9 +254,11 @@ class Controller:
             session.cube = cube
             self._look_at(cube)
 
-    def _surveyed(self, cube: Cube, survey: Survey) -> None:
+    def _surveyed(self, cube: Cube, survey: Survey, unfinished: Unfinished | None) -> None:
         if cube is self.session.cube:
             self.session.survey = survey
+            if self.session.state == "idle":
+                self.session.unfinished = unfinished
 
     def set_composite(self, composite: str) -> None:
         """Which three bands the composite shows."""
@@ -344,7 +351,7 @@ class Controller:
         self._run.drop()
         spec, painted = session.spec, session.annotation
         annotation = painted if painted is not None and painted.labels.any() else None
-        session.trouble = None
+        session.trouble = session.unfinished = None
         session.progress = Progress(Stage.STARTING, 0, 1, 0.0)
         session.state = "training"
 
@@ -352,6 +359,14 @@ class Controller:
             self._trained(Answer(unmixing, cube, painted, spec))
 
         self._launch(lambda: self._engine.unmix(cube, spec, annotation), done)
+
+    def take_up(self) -> None:
+        """Go on with the interrupted training of the cube, with the settings and the painting that it had."""
+        unfinished = self.session.unfinished
+        if unfinished is not None and unfinished.cube is self.session.cube:
+            self.session.spec = unfinished.spec
+            self.set_annotation(unfinished.annotation)
+            self.start()
 
     def _launch(self, make: Callable[[], Fit[T]], done: Callable[[T], None]) -> None:
         self._run.launch(make, Handlers(self._progressed, self._previewed, done, self._failed, self._stopped))
