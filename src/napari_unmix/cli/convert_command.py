@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from napari_unmix.cli.parsing import READING, add_reading_options, reading_from
 from napari_unmix.cube import Cube
-from napari_unmix.sentences import UnmixError
+from napari_unmix.sentences import LONGEST_SENTENCE, UnmixError, shown
 
 if TYPE_CHECKING:
     from napari_unmix.output.run_folder import Run
@@ -56,7 +56,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json_text({"in": source, "format": form.title, "files": files, "repairs": notes}, ascii_only=True))
     else:
-        print("\n".join([*(f"Note: {note}" for note in notes), *(f"Written: {file}" for file in files)]))
+        print(
+            "\n".join(
+                [*(f"Note: {note}" for note in notes), *(f"Written: {shown(file, LONGEST_SENTENCE)}" for file in files)]
+            )
+        )
     return 0
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from napari_unmix.cube import Reading
+from napari_unmix.files.opened import regular
 from napari_unmix.io.budget import check_array, readable_shape
 from napari_unmix.io.groups.conventions import as_scale, number
 from napari_unmix.io.groups.spectral_axis import is_spectral
@@ -123,7 +124,7 @@ def _open(path: Path, stack: ExitStack) -> Any:
     stack.enter_context(warnings.catch_warnings())
     warnings.simplefilter("ignore")  # of headers that are not quite to the standard
     try:
-        return stack.enter_context(fits.open(path, memmap=True, do_not_scale_image_data=True))
+        return stack.enter_context(fits.open(regular(path), memmap=True, do_not_scale_image_data=True))
     except DAMAGED as error:
         raise _damaged(path, error) from error
 

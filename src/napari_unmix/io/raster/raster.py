@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unmix.cube import Georeference, Reading
+from napari_unmix.files.opened import first_bytes, regular
 from napari_unmix.io.budget import check_array, check_budget
 from napari_unmix.io.groups.conventions import as_scale
 from napari_unmix.io.groups.tree import plain_name
@@ -67,7 +68,7 @@ def read_raster(path: Path, reading: Reading) -> Stored:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # that there is no map
-                source = stack.enter_context(rasterio.open(path, driver=_driver(path) or "GTiff"))
+                source = stack.enter_context(rasterio.open(regular(path), driver=_driver(path) or "GTiff"))
             _check_files(source, path)
             array = Bands(source, path)
             check_array(array.shape, array.dtype.kind, array.dtype.itemsize, path.name)
@@ -102,8 +103,7 @@ def read_raster(path: Path, reading: Reading) -> Stored:
 
 
 def _driver(path: Path) -> str | None:
-    with path.open("rb") as stream:
-        start = stream.read(_LONGEST_MARK)
+    start = first_bytes(path, _LONGEST_MARK)
     return next((driver for mark, driver in _DRIVERS if start.startswith(mark)), None)
 
 
