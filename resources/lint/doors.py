@@ -68,7 +68,12 @@ DOORS: dict[str, dict[str, str]] = {
     "files/database.py": {"sqlite3.connect": "the door for SQLite: opens by name, after `regular`"},
     "io/groups/hdf5_door.py": {"h5py.File": "the door for HDF5: opens by name, after `regular` and the process apart"},
     "io/groups/hdf5_file.py": {"h5py.File": "called in the process apart only"},
-    "io/walks.py": {"h5py.File": "the process apart", "os.fdopen": "its own stream of answers"},
+    "io/walks.py": {
+        "h5py.File": "the process apart",
+        "os.fdopen": "its own stream of answers",
+        "read_text": "a file of the kernel",
+    },
+    "io/groups/zarr_store.py": {"open": "a part of an archive that `files.archive` has looked at"},
     "io/groups/zarr_folder.py": {
         "zarr.open": "the door for Zarr: gets a store of `zarr_store`, which opens regular files"
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import warnings
 from contextlib import ExitStack
@@ -64,7 +65,7 @@ def read_raster(path: Path, reading: Reading) -> Stored:
             f'{path.name} is {_kind(path)}, which needs rasterio: pip install "napari-unmix[geo]", or {_converted(path)}.'
         ) from error
     with ExitStack() as stack:
-        stack.enter_context(rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"))
+        stack.enter_context(rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR", CPL_LOG=os.devnull, GDAL_NUM_THREADS="1"))
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # that there is no map
