@@ -38,6 +38,7 @@ LONGEST_SENTENCE = 500
 MOST_SECONDS = 10
 MEMORY = 3 << 30  # bytes of address space that an execution may claim beside what the libraries take
 BUDGET = 200 << 20  # what the machine is said to have
+_ENDED = "(its library "  # of the sentence on a file that ended the process apart
 _THOROUGH = 8  # every so many executions a cube is screened as well, which takes longer than reading it
 _STAY = 40  # executions of one target after the other
 _EVERY = 200  # executions between two counts
@@ -70,6 +71,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.repeat is not None:
         return repeat(options.repeat)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that workers and scratch go with it
     counts = hunt(options)
     for target in sorted(counts):
         print(f"{target:<14}{_line(counts[target])}")
@@ -152,6 +154,7 @@ def work(
     scratch: Path,
 ) -> None:
     """Execute until killed, and tell of it now and then."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _limit()
     scratch.mkdir(parents=True)
     targets, generator, place = list(seeds), random.Random(seed), Workplace(scratch / "input")
@@ -190,6 +193,8 @@ def execute(target: Target, path: Path, finds: Path, name: str, thorough: bool =
         if len(str(error)) > LONGEST_SENTENCE or "\n" in str(error):
             _keep(path, name, finds, f"a sentence of {len(str(error))} letters: {str(error)[:200]!r}")
             return "find"
+        if _ENDED in str(error):  # no find: the process apart is there for it; but a sample to keep
+            _keep(path, name, finds / "ended", str(error))
         return "caught" if isinstance(error, Unreadable) else "refused"
     except TooSlow:
         _keep(path, name, finds, f"more than {MOST_SECONDS} s")

@@ -79,6 +79,7 @@ DOORS: dict[str, dict[str, str]] = {
     },
     "io/raster/tiff_file.py": {"tifffile.TiffFile": "the door for TIFF: opens by name, after `regular`"},
     "io/raster/fits.py": {"fits.open": "the door for FITS: opens by name, after `regular`"},
+    "io/raster/fits_tiles.py": {"fits.open": "the same file once more, as tables"},
     "io/raster/raster.py": {"rasterio.open": "the door for GDAL: opens by name, after `regular`"},
     "io/raster/microscopy.py": {
         "czifile.CziFile": "the door for CZI: opens by name, after `regular`",
