@@ -60,7 +60,7 @@ class Blocks:
         )
 
     def __getitem__(self, index: Any) -> NDArray[Any]:
-        wanted, dropped = _slices(index, self.shape)
+        wanted, dropped = slices(index, self.shape)
         out = np.empty([len(one) for one in wanted], self.dtype)
         pieces = [list(_pieces(one, chunk)) for one, chunk in zip(wanted, self.chunks, strict=True)]
         for combined in itertools.product(*pieces):
@@ -78,7 +78,7 @@ class _Piece(NamedTuple):
     target: slice
 
 
-def _slices(index: Any, shape: tuple[int, ...]) -> tuple[list[range], set[int]]:
+def slices(index: Any, shape: tuple[int, ...]) -> tuple[list[range], set[int]]:
     """Numbers along each axis, and the axes of which one is taken."""
     given = index if isinstance(index, tuple) else (index,)
     if Ellipsis in given:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_unmix.cube import Reading
-from napari_unmix.files.opened import open_regular
+from napari_unmix.files.archive import opened_archive
 from napari_unmix.io.groups.blocks import check_blocks
 from napari_unmix.io.groups.conventions import is_usual_fill, number
 from napari_unmix.io.groups.hyperspy_axes import with_hyperspy_axes
@@ -84,9 +83,9 @@ def open_tree(path: Path, stack: ExitStack) -> Tree:
 def _prefix(path: Path) -> str | None:
     """Where in an archive the Zarr lies: "" at its top, or the only folder there; None where it is none. Raises OSError."""
     try:
-        with open_regular(path) as stream, zipfile.ZipFile(stream) as archive:
+        with opened_archive(path) as archive:
             names = [name for name in archive.namelist() if name.rpartition("/")[2] in METADATA_FILES]
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+    except UnmixError:  # said by who reads it
         return None
     shortest = min(names, key=lambda name: name.count("/"), default=None)
     return shortest.rpartition("/")[0] if shortest is not None and shortest.count("/") < 2 else None

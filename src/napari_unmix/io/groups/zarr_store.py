@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteReques
 from zarr.core.buffer import default_buffer_prototype
 from zarr.storage import LocalStore, ZipStore
 
+from napari_unmix.files.archive import opened_archive
 from napari_unmix.files.opened import open_regular, regular
 from napari_unmix.io.budget import byte_budget, check_budget, readable_size
 from napari_unmix.sentences import UnmixError, shown
@@ -76,14 +76,10 @@ def checked_folder(path: Path) -> None:
 
 
 def checked_archive(path: Path) -> None:
-    """Raise UnmixError where a part of an archive is encrypted, packed as Zarr never does, or claims more than the memory."""
-    with open_regular(path) as stream, zipfile.ZipFile(stream) as archive:
-        for info in archive.infolist():
-            if info.flag_bits & 1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise UnmixError(
-                    f"{shown(info.filename)} in {shown(path.name)} is encrypted or packed as Zarr never does: save it with deflate."
-                )
-            check_budget(info.file_size, 1, f"The largest part of {shown(path.name)}")
+    """Raise UnmixError where an archive is damaged, packed as Zarr never does, or has a part that claims more than the memory."""
+    with opened_archive(path) as archive:
+        largest = max((info.file_size for info in archive.infolist()), default=0)
+    check_budget(largest, 1, f"The largest part of {shown(path.name)}")
 
 
 def _file(path: Path, byte_range: Any) -> bytes | None:
