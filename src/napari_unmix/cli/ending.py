@@ -105,13 +105,14 @@ def silence(number: int) -> None:
 
 
 def written() -> str:
-    """What this command has put in place, for a sentence; "" for nothing."""
+    """What this command has put in place, for a sentence that goes on in the singular; "" for nothing."""
     whole = sys.modules.get("napari_unmix.files.whole")
     if whole is None or not whole.WRITTEN:
         return ""
-    from napari_unmix.sentences import listed
+    from napari_unmix.sentences import shown
 
-    return listed(whole.WRITTEN, 3)
+    others = len(whole.WRITTEN) - 1
+    return f"{shown(whole.WRITTEN[0], 200)}{f' with {others} more' if others else ''}"
 
 
 def forget_written() -> None:
