@@ -3,7 +3,7 @@
 #
 #     sh setup.sh demo    opens napari with the sample scene; without a display, runs the same job and writes pictures
 #     sh setup.sh test    passes the tests, the window's under a virtual display included
-#     sh setup.sh lint    ruff, mypy and the import contracts
+#     sh setup.sh lint    ruff, mypy, the import contracts, and who opens files
 #     sh setup.sh docs    builds the documentation into site/; a warning is an error
 #
 # On Debian and its relatives it installs what is missing with apt-get (as root or through sudo); elsewhere it says what to
@@ -109,6 +109,7 @@ lint() {
   .venv/bin/ruff format --check . || status=1
   .venv/bin/mypy || status=1
   .venv/bin/lint-imports || status=1
+  .venv/bin/python resources/lint/doors.py || status=1
   return $status
 }
 

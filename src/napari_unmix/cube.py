@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.sentences import UnmixError
+from napari_unmix.sentences import UnmixError, printable, shown
 
 FloatArray = NDArray[np.floating]
 BoolArray = NDArray[np.bool_]
@@ -40,6 +40,7 @@ _COLUMNS: dict[AxisKind, str] = {
 }
 
 
+_LONGEST_NAME = 200  # letters
 _COARSE = 20.0  # an axis that spans less is written with decimals
 _TO_NANOMETRES = {
     "wavenumber": 1e7,
@@ -150,7 +151,7 @@ class Cube:
     good_bands : (B,) bool; excluded bands are gaps in every plot and take no part in any fit
     valid_pixels : (H, W) bool; pixels of no data are excluded from every fit
     scale : the number that stored values were divided by (10000 for most reflectance products)
-    name : a short name for the user
+    name : a short name for the user, made printable as the repairs are
     source : the file it was read from, or None
     repairs : sentences on what the reader repaired, for the user
     acquisitions : (H, W) int, which of the joined cubes a pixel comes from (0 = none), or None for a single acquisition
@@ -184,6 +185,8 @@ class Cube:
             raise UnmixError(f"The cube is empty ({height}×{width}×{bands}): check the file.")
         spectra = np.ascontiguousarray(self.spectra, dtype=np.float32)
         object.__setattr__(self, "spectra", spectra)
+        object.__setattr__(self, "name", shown(self.name, _LONGEST_NAME))
+        object.__setattr__(self, "repairs", printable(self.repairs))
         if self.wavelengths is not None:
             wavelengths = np.asarray(self.wavelengths, dtype=np.float64)
             if wavelengths.shape != (bands,):
@@ -275,6 +278,9 @@ class Meaning:
     kind: Literal["region", "material", "ignore"] = "region"
     name: str = ""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", shown(self.name, _LONGEST_NAME))
+
 
 @dataclass(frozen=True, eq=False)
 class Annotation:
@@ -302,6 +308,7 @@ class Annotation:
                 f"An annotation's labels start at 0 (unpainted), the lowest here is {labels.min()}: renumber them."
             )
         object.__setattr__(self, "labels", labels.astype(np.int32))
+        object.__setattr__(self, "repairs", printable(self.repairs))
 
     def meaning(self, label: int) -> Meaning:
         """What this label says."""

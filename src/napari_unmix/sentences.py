@@ -41,3 +41,8 @@ def listed(names: Iterable[object], most: int = _MOST_LISTED) -> str:
     kept = [shown(name) for name in every[:most]]
     others = len(every) - len(kept)
     return ", ".join(kept) + (f" and {others:,} others" if others > 1 else f" and {shown(every[-1])}" if others else "")
+
+
+def printable(sentences: Iterable[object]) -> tuple[str, ...]:
+    """Sentences on what a file holds, each as ``shown`` and no longer than one of ours; kept so where they enter, anyone may print them."""
+    return tuple(shown(sentence, LONGEST_SENTENCE) for sentence in sentences)

@@ -10,7 +10,7 @@ import pytest
 
 from napari_unmix.cli import main
 from napari_unmix.identifiability.report import Report
-from napari_unmix.output.run_folder import read_run
+from napari_unmix.output.run import read_run
 from napari_unmix.synthetic import blind_scene, region_scene
 
 Capture = pytest.CaptureFixture[str]

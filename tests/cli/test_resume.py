@@ -17,7 +17,7 @@ import pytest
 from napari_unmix.cli import main
 from napari_unmix.cli.resuming import SECONDS_VARIABLE, checkpoint_of
 from napari_unmix.journal.checkpoint import read_checkpoint
-from napari_unmix.output.run_folder import read_run
+from napari_unmix.output.run import read_run
 
 Capture = pytest.CaptureFixture[str]
 QUICK = ("--method", "vae", "--endmembers", "3", "--epochs", "30", "--batch", "16", "--seed", "3")

@@ -103,7 +103,7 @@ def test_what_is_no_database(tmp_path: Path, splib07: Path, ecostress: Path) -> 
     other = sqlite3.connect(tmp_path / "other.db")
     other.execute("CREATE TABLE Recipes (Name TEXT)")
     other.close()
-    with pytest.raises(UnmixError, match=r"other\.db is no database that SPy made \(no such table"):
+    with pytest.raises(UnmixError, match=r"other\.db lacks the table Samples"):
         read_database(tmp_path / "other.db", TARGET)
     with pytest.raises(UnmixError, match=r"usgs has no spectrum between 8000 and 9000 nm \(3 of other bands\)"):
         read_database(splib07, np.linspace(8000, 9000, 50))

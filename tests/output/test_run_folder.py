@@ -15,7 +15,7 @@ from napari_unmix.answer import Note, NoteKind, Unmixing
 from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.methods.registry import spec_class
-from napari_unmix.output.run_folder import (
+from napari_unmix.output.run import (
     DestinationTaken,
     check_destination,
     cube_hash,
@@ -239,7 +239,7 @@ def test_other_folders_are_no_runs(tmp_path: Path) -> None:
     with pytest.raises(UnmixError, match=r"is no run, it has no run.json"):
         read_run(tmp_path)
     (tmp_path / "run.json").write_text('{"format": "something else"}')
-    with pytest.raises(UnmixError, match="was not written by this version"):
+    with pytest.raises(UnmixError, match="was written by an unknown version, as 'something else'; this one, "):
         read_run(tmp_path)
 
 

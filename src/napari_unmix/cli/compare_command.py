@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,13 +11,17 @@ import numpy as np
 
 from napari_unmix.cli.parsing import add_reading_options, reading_from
 from napari_unmix.cube import Cube, FloatArray
-from napari_unmix.sentences import UnmixError
+from napari_unmix.files.opened import first_bytes
+from napari_unmix.io.boundary import existing, explained
+from napari_unmix.sentences import UnmixError, listed, printable, shown
 
 if TYPE_CHECKING:
-    from napari_unmix.output.run_folder import Run
+    from napari_unmix.output.run import Run
 
 _COVERING = 0.5  # share of the good bands
 _FEWEST_BANDS = 3
+_ARCHIVE = b"PK\x03\x04"
+_DOUBLE = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from napari_unmix.cli.unmix_command import load
-    from napari_unmix.output.run_folder import json_text, read_run
+    from napari_unmix.output.run import json_text, read_run
 
     further, folders = _sorted_out(arguments.runs)
     runs = [read_run(folder) for folder in folders]
@@ -65,7 +68,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _sorted_out(words: list[str]) -> tuple[list[str], list[str]]:
     """Further cubes, and runs: what stands before the first run is a cube. Without any run, none is."""
-    first = next((k for k, word in enumerate(words) if (Path(word).expanduser() / "run.json").is_file()), 0)
+    from napari_unmix.output.run import holds_run
+
+    first = next((k for k, word in enumerate(words) if holds_run(Path(word).expanduser())), 0)
     return words[:first], words[first:]
 
 
@@ -82,10 +87,12 @@ class Reference:
 
 def read_reference(path: str, suffix: str, cube: Cube) -> Reference:
     """Read what there is of E and A, or the spectra of a library on the cube's bands, checked against the cube."""
-    file = Path(path).expanduser()
-    if file.exists() and file.suffix.lower() != ".npz" and not zipfile.is_zipfile(file):
-        return _library_reference(file, cube)
-    stored = _read_arrays(file, {"E" + suffix, "A" + suffix})
+    file = Path(path)
+    with explained(file):
+        file = existing(file, "reference")
+        if file.is_dir() or (file.suffix.lower() != ".npz" and first_bytes(file, len(_ARCHIVE)) != _ARCHIVE):
+            return _library_reference(file, cube)
+        stored = _read_arrays(file, {"E" + suffix, "A" + suffix})
     endmembers, abundances = stored.get("E" + suffix), stored.get("A" + suffix)
     height, width, bands = cube.shape
     if endmembers is not None and (endmembers.ndim != 2 or endmembers.shape[1] != bands):
@@ -132,38 +139,41 @@ def _library_reference(path: Path, cube: Cube) -> Reference:
 
 def _read_arrays(path: Path, names: set[str]) -> dict[str, FloatArray]:
     """The arrays of these names. Sizes are checked before a number is read: a small archive may claim any size."""
-    from napari_unmix.io.arrays.numpy_files import read_array_header
+    from napari_unmix.files.archive import opened_archive
+    from napari_unmix.io.arrays.npy import read_array_header, read_numbers
+    from napari_unmix.io.arrays.numpy_files import members_of
     from napari_unmix.io.budget import check_budget
 
-    if not path.is_file():
-        raise UnmixError(f"there is no reference {path}: check the path.")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            there = {name.removesuffix(".npy") for name in archive.namelist()}
-            for name in sorted(names & there):
-                with archive.open(name + ".npy") as stream:
-                    header = read_array_header(stream)
-                check_budget(
-                    header.data_bytes // header.dtype.itemsize, header.dtype.itemsize, f"{name} of {path.name}"
+    found: dict[str, FloatArray] = {}
+    with opened_archive(path) as archive:
+        members = members_of(archive)
+        for name in sorted(names & members.keys()):
+            label = f"{name} of {path.name}"
+            with archive.open(members[name]) as stream:
+                header = read_array_header(stream)
+                if header.dtype.kind not in "uif" or not header.size:
+                    raise UnmixError(
+                        f"{label} holds no real numbers ({_size(header.shape)} of {shown(header.dtype)}):"
+                        " save E and A as numbers with numpy.savez."
+                    )
+                check_budget(header.size, header.dtype.itemsize + _DOUBLE, label)
+                found[name] = np.asarray(read_numbers(stream, header), dtype=np.float64)
+            if name.startswith("E") and not np.isfinite(found[name]).all():
+                raise UnmixError(
+                    f"{label} holds numbers that are not finite: leave these bands out of the reference's cube."
                 )
-        if not names & there:
-            missing, found = " and no ".join(sorted(names, reverse=True)), ", ".join(sorted(there)) or "nothing"
-            raise UnmixError(
-                f"{path.name} has no {missing}, it holds {found}: choose with --reference-suffix, or add them."
-            )
-        with np.load(path, allow_pickle=False) as stored:
-            return {name: np.asarray(stored[name], dtype=np.float64) for name in names & there}
-    except UnmixError:
-        raise
-    except (zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError) as error:
+    if not found:
+        missing = " and no ".join(sorted(names, reverse=True))
         raise UnmixError(
-            f"{path.name} is no readable .npz reference ({error}): save E and A with numpy.savez."
-        ) from error
+            f"{path.name} has no {missing}, it holds {listed(sorted(members)) or 'nothing'}:"
+            " choose with --reference-suffix, or add them."
+        )
+    return found
 
 
 def compare(run: Run, cube: Cube, reference: Reference) -> dict[str, Any]:
     """The figures of one run of the cube, None where the reference has nothing to compare with."""
-    from napari_unmix.output.run_folder import cube_hash
+    from napari_unmix.output.run import cube_hash
     from napari_unmix.rows.metrics import angle_table, mean_correlation, rmse
 
     order = _match(run, reference)
@@ -227,20 +237,23 @@ def _notes(run: Run, reference: Reference, same_cube: bool) -> list[str]:
 
 
 def _size(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape)) or "a single number"
+    from napari_unmix.io.budget import readable_shape
+
+    return readable_shape(shape)
 
 
 def _table(rows: list[dict[str, Any]]) -> list[str]:
-    width = max(3, *(len(row["run"].name) for row in rows))
+    names = [shown(row["run"].name) for row in rows]
+    width = max(3, *map(len, names))
     lines = [f"{'run':<{width}}  {'method':<10}  {'P':>2}  {'angle (°)':>9}  {'abundance RMSE':>14}  {'MCC':>6}"]
-    for row in rows:
+    for name, row in zip(names, rows, strict=True):
         angle, error, mcc = row["mean_spectral_angle_degrees"], row["abundance_rmse"], row["mcc"]
         lines.append(
-            f"{row['run'].name:<{width}}  {row['method']:<10}  {row['endmembers']:>2}  {_number(angle, 2):>9}"
+            f"{name:<{width}}  {row['method']:<10}  {row['endmembers']:>2}  {_number(angle, 2):>9}"
             f"  {_number(error, 4):>14}  {_number(mcc, 3):>6}"
         )
     lines += [line for row in rows for line in _named(row)]
-    return lines + [f"Note: {note}" for note in dict.fromkeys(note for row in rows for note in row["notes"])]
+    return lines + [f"Note: {note}" for note in dict.fromkeys(printable(note for row in rows for note in row["notes"]))]
 
 
 def _named(row: dict[str, Any]) -> list[str]:
@@ -249,7 +262,8 @@ def _named(row: dict[str, Any]) -> list[str]:
         return []
     matched = [(mine, its) for mine, its in zip(row["matched_names"], row["reference_names"], strict=True) if mine]
     pairs = zip(matched, row["spectral_angles_degrees"], strict=True)
-    return [f"{row['run'].name}: {mine} beside {its}, {angle:.2f}°" for (mine, its), angle in pairs]
+    run = shown(row["run"].name)
+    return [f"{run}: {shown(mine)} beside {its}, {angle:.2f}°" for (mine, its), angle in pairs]
 
 
 def _number(value: float | None, digits: int) -> str:

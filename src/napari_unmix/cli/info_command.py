@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_unmix.cli.parsing import add_reading_options, reading_from
 from napari_unmix.cube import Cube, FloatArray, SpectralAxis
-from napari_unmix.sentences import UnmixError
+from napari_unmix.sentences import LONGEST_SENTENCE, UnmixError, shown
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from napari_unmix.io import read_as
-    from napari_unmix.output.run_folder import json_text
+    from napari_unmix.output.run import json_text
 
     values = describe(read_as(arguments.cube, reading_from(arguments)))
     print(json_text(values, ascii_only=True) if arguments.json else "\n".join(_lines(values)))
@@ -79,7 +79,7 @@ def _lines(values: dict[str, Any]) -> list[str]:
     limits = values["value_range"]
     facts = {
         "cube": values["name"],
-        "file": values["source"] or "none",
+        "file": shown(values["source"] or "none", LONGEST_SENTENCE),
         "size": f"{rows}×{columns} pixels, {bands} bands",
         **_axis_line(values["axis"]),
         "values": f"{limits[0]:.4g} to {limits[1]:.4g}" if limits else "no valid pixel",

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from napari_unmix.cli.parsing import READING, SPEC, Parser, option_name
 from napari_unmix.cube import Annotation, Cube, Meaning
+from napari_unmix.files.whole import WRITTEN
 from napari_unmix.reading import reading_of
 from napari_unmix.sentences import UnmixError, shown
 
@@ -183,9 +184,12 @@ def said_how_to_go_on(keeper: Keeper, target: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as end:
+        if target in WRITTEN:
+            keeper.remove()
+            raise
         if not keeper.path.exists():
             raise
-        raise KeyboardInterrupt(f"cancelled: {way_on(target)}") from end
+        raise KeyboardInterrupt(way_on(target)) from end
     except BaseException:
         if keeper.path.exists():
             _say(f"a checkpoint is kept: {way_on(target)}")

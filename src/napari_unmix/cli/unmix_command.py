@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -87,7 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command. All that can be refused is refused before the fit."""
-    from napari_unmix.output.run_folder import check_destination
+    from napari_unmix.output.run import check_destination
 
     if arguments.resume is not None:
         return _resume(arguments)
@@ -117,7 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _resume(arguments: argparse.Namespace) -> int:
     """Go on with an interrupted training; the files are read again, and have to be what they were."""
-    from napari_unmix.output.run_folder import check_destination
+    from napari_unmix.output.run import check_destination
 
     refuse_others(arguments)
     before = interrupted(arguments.resume)
@@ -165,7 +166,7 @@ def _order(arguments: argparse.Namespace, spec: MethodSpec, reading: Reading, me
 @contextmanager
 def naming_options() -> Iterator[None]:
     """Where a run cannot be written, say which options help."""
-    from napari_unmix.output.run_folder import DestinationTaken
+    from napari_unmix.output.run import DestinationTaken
 
     try:
         yield
@@ -293,7 +294,7 @@ def fit(
 
 def summary(cube: Cube, result: Unmixing, report: Report, annotation: Annotation | None = None) -> list[str]:
     """Lines for people."""
-    from napari_unmix.output.run_folder import mean_abundances
+    from napari_unmix.output.run import mean_abundances
 
     height, width, bands = cube.shape
     count, width_of_names = len(result.names), max(map(len, result.names))
@@ -318,7 +319,7 @@ def _repairs(cube: Cube, annotation: Annotation | None) -> tuple[str, ...]:
 
 
 def _as_json(cube: Cube, result: Unmixing, report: Report, folder: Path, annotation: Annotation | None) -> str:
-    from napari_unmix.output.run_folder import json_text, mean_abundances
+    from napari_unmix.output.run import json_text, mean_abundances
 
     values: dict[str, Any] = {
         "out": folder,
@@ -341,11 +342,11 @@ def _new_folder(cube: Cube, spec: MethodSpec) -> Path:
     """A folder here that is neither there nor waited for by an interrupted training."""
     name = re.sub(r"[^\w.-]+", "_", cube.name).strip("._") or "cube"
     numbered = (Path.cwd() / f"{name}-{spec.method}-{number}" for number in count(1))
-    return next(folder for folder in numbered if not folder.exists() and not checkpoint_of(folder).exists())
+    return next(folder for folder in numbered if not os.path.lexists(folder) and not checkpoint_of(folder).exists())
 
 
 def _write(asked: Training, cube: Cube, result: Unmixing, report: Report, annotation: Annotation | None) -> Path:
-    from napari_unmix.output.run_folder import write_run
+    from napari_unmix.output.run import write_run
 
     folder, overwrite = asked.target, asked.order.overwrite
     if asked.order.named:

@@ -6,10 +6,11 @@ gets one that ``regular`` has looked at.
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from napari_unmix.sentences import UnmixError, shown
 
@@ -48,6 +49,11 @@ def open_regular(path: Path, *, follow: bool = True) -> BinaryIO:
     except BaseException:
         os.close(number)
         raise
+
+
+def open_text(path: Path) -> TextIO:
+    """Open a regular file for reading text: UTF-8, with or without its mark, every other byte as �. Raises as ``open_regular``."""
+    return io.TextIOWrapper(open_regular(path), "utf-8-sig", errors="replace", newline="")
 
 
 def regular(path: Path) -> Path:

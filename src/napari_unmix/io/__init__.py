@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from napari_unmix.cube import BoolArray, Cube, Reading
 from napari_unmix.io.annotation import read_annotation
 from napari_unmix.io.assemble import build_cube
-from napari_unmix.io.boundary import explained
+from napari_unmix.io.boundary import answered, existing, explained
 from napari_unmix.io.budget import byte_budget
 from napari_unmix.io.capture import holds_cube, refusal, remarks, within
 from napari_unmix.io.formats import FORMATS, SUFFIXES, format_of
@@ -63,7 +63,7 @@ def read_cube(
     ------
     UnmixError : no such file, unknown or damaged content, more than this machine's memory, or an unsafe file
     """
-    dark, white = (None if file is None else Path(file).expanduser() for file in (dark, white))
+    dark, white = (None if file is None else Path(file) for file in (dark, white))
     reading = Reading(
         key,
         size,
@@ -80,34 +80,27 @@ def read_cube(
 
 def read_as(path: str | Path, reading: Reading) -> Cube:
     """``read_cube`` with all its options in one value. Raises UnmixError."""
-    path = Path(path).expanduser()
-    path = path if path.name else path.resolve()  # "." has no name to call the cube by
-    if not path.exists():
-        raise UnmixError(f"There is no file {path}: check the path.")
+    path = Path(path)
     with explained(path):
+        path = existing(path, "file")
+        path = path if path.name else path.resolve()  # "." has no name to call the cube by
         path, found = within(path)
         with _opened(path, reading) as stored:
             cube = build_cube(stored, path, reading, _reference)
     return replace(cube, repairs=(*found, *cube.repairs))
 
 
-def _stored(path: Path, reading: Reading) -> Stored:
-    """What the file holds, by the format that its content shows. Raises UnmixError, OSError, MemoryError."""
+@contextmanager
+def _opened(path: Path, reading: Reading) -> Iterator[Stored]:
+    """What the file holds, by the format that its content shows; the file is closed at the end. Raises UnmixError, OSError, MemoryError."""
     form = format_of(path)
     if form is None:
         raise refusal(path)
     if reading.key is not None and not form.holds_several:
         raise UnmixError(f"{path.name} holds one array, so it has no {reading.key!r}: leave the name out.")
     stored = form.stored(path, reading)
-    return replace(stored, repairs=(*stored.repairs, *remarks(stored, path, reading)))
-
-
-@contextmanager
-def _opened(path: Path, reading: Reading) -> Iterator[Stored]:
-    """What the file holds; the file is closed at the end."""
-    stored = _stored(path, reading)
     try:
-        yield stored
+        yield replace(stored, repairs=(*stored.repairs, *remarks(stored, path, reading)))
     finally:
         if stored.close is not None:
             stored.close()
@@ -115,21 +108,20 @@ def _opened(path: Path, reading: Reading) -> Iterator[Stored]:
 
 def _reference(path: Path) -> tuple[NDArray[np.float32], BoolArray]:
     """The numbers (H, W, B) of a dark or white reference, and which of its pixels (H, W) hold data. Raises UnmixError."""
-    if not path.exists():
-        raise UnmixError(f"There is no reference {path}: check the path.")
     plain = Reading(repair="none")
-    with explained(path), _opened(path, plain) as stored:
-        cube = build_cube(replace(stored, scale=1.0), path, plain)
+    with explained(path):
+        path = existing(path, "reference")
+        with _opened(path, plain) as stored:
+            cube = build_cube(replace(stored, scale=1.0), path, plain)
     return cube.spectra, cube.valid_pixels
 
 
 def can_read(path: str | Path) -> bool:
     """Whether ``read_cube`` is for this path: suffix and first bytes, the array itself is not read. Never raises."""
-    path = Path(path).expanduser()
-    try:
-        if path.suffix.lower() not in (*SUFFIXES, "") or not path.exists():
-            return False
-        form = format_of(path)
-        return holds_cube(path) if form is None else form.has_cube(path)
-    except OSError:
-        return False
+    path = Path(path)
+    return path.suffix.lower() in (*SUFFIXES, "") and answered(path, lambda: _holds_cube(path.expanduser()))
+
+
+def _holds_cube(path: Path) -> bool:
+    form = format_of(path)
+    return holds_cube(path) if form is None else form.has_cube(path)

@@ -5,10 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 from napari_unmix.sentences import UnmixError
 
 _FLOAT32 = 4
+_SMALL = 50_000_000  # bytes
+_HIGHEST_RATIO = 200
+_ENDLESS = 10**20
+_MOST_AXES = 8  # in a sentence
 _CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -27,6 +37,15 @@ def check_budget(elements: int, itemsize: int, label: str) -> None:
         )
 
 
+def check_ratio(packed: int, unpacked: int, label: str) -> None:
+    """Raise UnmixError where so many bytes come out of so few as no measured numbers do, before they are unpacked: a bomb, or zeros."""
+    if unpacked > _SMALL and unpacked > _HIGHEST_RATIO * packed:
+        raise UnmixError(
+            f"{label} unpacks {readable_size(packed)} to {readable_size(unpacked)}, which no measured cube does:"
+            " save it again without compression if it is one."
+        )
+
+
 def check_array(shape: Sequence[int], kind: str, itemsize: int, label: str) -> None:
     """Raise UnmixError unless a stored array (its shape, NumPy kind letter and item size) can be a cube (H, W, B)."""
     if kind not in "uif":
@@ -41,25 +60,41 @@ def check_array(shape: Sequence[int], kind: str, itemsize: int, label: str) -> N
     check_budget(math.prod(shape), itemsize, label)
 
 
-def readable_size(size: float) -> str:
-    """A number of bytes for people: 12 GB, 400 TB."""
+def readable_size(size: int) -> str:
+    """A number of bytes for people, whatever a header claims: 12 GB, 400 TB, 10^40 B."""
     units = ["B", "kB", "MB", "GB", "TB", "PB"]
     step = min(int(math.log10(size) // 3), len(units) - 1) if size >= 1 else 0
+    if size >= _ENDLESS:
+        return f"{readable_count(size)} B"
     number = size / 1000**step
     return f"{number:.3g} {units[step]}" if number < 1000 else f"{number:,.0f} {units[step]}"
 
 
+def readable_count(count: int) -> str:
+    """A whole number for people; of one that no file can hold, which Python may refuse to write out, the power of ten."""
+    return str(int(count)) if abs(count) < _ENDLESS else f"{'-' * (count < 0)}10^{int(math.log10(abs(count)))}"
+
+
 def readable_shape(shape: Sequence[int]) -> str:
     """A shape for people: 95×95×156."""
-    return "×".join(str(int(length)) for length in shape) or "a single number"
+    kept = "×".join(readable_count(length) for length in shape[:_MOST_AXES]) or "a single number"
+    return kept + "×…" * (len(shape) > _MOST_AXES)
 
 
 def _available_memory() -> int:
     import psutil  # here, so that --help does not load it
 
     free = int(psutil.virtual_memory().available)
-    headroom = _cgroup_headroom(_CGROUP)
-    return free if headroom is None else min(free, headroom)
+    limits = (_cgroup_headroom(_CGROUP), _own_headroom(psutil.Process()))
+    return min(free, *(limit for limit in limits if limit is not None), free)
+
+
+def _own_headroom(process: Any) -> int | None:
+    """Bytes left below the process's own limit of memory (``ulimit -v``); None where there is none, as on Windows."""
+    if resource is None:
+        return None
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return None if limit == resource.RLIM_INFINITY else max(limit - int(process.memory_info().vms), 0)
 
 
 def _cgroup_headroom(folder: Path) -> int | None:

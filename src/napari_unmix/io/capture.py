@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from napari_unmix.cube import Reading
 from napari_unmix.io.bare.envi import find_header
 from napari_unmix.io.bare.envi_fields import is_envi_header
 from napari_unmix.io.bare.envi_header import read_header
+from napari_unmix.io.boundary import answered
 from napari_unmix.io.formats import format_of, titles
 from napari_unmix.io.marks import PICTURES, container
 from napari_unmix.io.stored import Stored
 from napari_unmix.sentences import UnmixError
 
+_MOST_ENTRIES = 100_000  # of a folder that are listed
 _MOST_FILES = 400  # of a folder that are looked at
 _DEPTH = 2  # folders of a recording lie at most so deep: 007/results/REFLECTANCE_007.dat
 _NAMED = 6  # files in a sentence
@@ -63,7 +66,7 @@ def cubes_in(folder: Path, depth: int = _DEPTH) -> list[Path]:
 
 def _files(folder: Path, depth: int) -> Iterator[Path]:
     """At most ``_MOST_FILES`` of them, those higher up first."""
-    entries = sorted(folder.iterdir())[:_MOST_FILES]
+    entries = sorted(islice(folder.iterdir(), _MOST_ENTRIES))[:_MOST_FILES]
     yield from (entry for entry in entries if entry.is_file() and not entry.name.startswith("."))
     if depth:
         for entry in entries:
@@ -72,11 +75,11 @@ def _files(folder: Path, depth: int) -> Iterator[Path]:
 
 
 def _is_cube(path: Path) -> bool:
-    try:
+    def told() -> bool:
         form = format_of(path)
         return form is not None and container(path) not in PICTURES and form.has_cube(path)
-    except OSError:
-        return False
+
+    return answered(path, told)
 
 
 def refusal(path: Path) -> UnmixError:
@@ -122,7 +125,7 @@ def _references(header: Path) -> dict[str, Path]:
     """Dark and white references beside a header, by their names and sizes; of several that with the scene's own name in it."""
     _, samples, bands = read_header(header).shape
     found: dict[str, list[Path]] = {"dark": [], "white": []}
-    for path in sorted(header.parent.iterdir())[:_MOST_FILES]:
+    for path in sorted(islice(header.parent.iterdir(), _MOST_ENTRIES))[:_MOST_FILES]:
         named = _REFERENCE.search(path.stem) if path.suffix.lower() == ".hdr" and path != header else None
         if named and _fits(path, samples, bands):
             found[next(group for group in named.groups() if group).lower()].append(path)
@@ -131,8 +134,8 @@ def _references(header: Path) -> dict[str, Path]:
 
 
 def _fits(path: Path, samples: int, bands: int) -> bool:
-    try:
+    def told() -> bool:
         shape = read_header(path).shape
-    except (UnmixError, OSError):
-        return False
-    return shape[2] == bands and shape[1] in (1, samples)
+        return shape[2] == bands and shape[1] in (1, samples)
+
+    return answered(path, told)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_unmix.cube import Reading
+from napari_unmix.files.opened import first_bytes
 from napari_unmix.io.stored import Stored
 
 _START = 8  # bytes that ``recognises`` is given: longer marks it reads itself
@@ -225,8 +226,5 @@ def titles() -> str:
 
 def format_of(path: Path) -> Format | None:
     """The format of a file or folder, by its content; None where it is none of them. Raises OSError."""
-    start = b""
-    if not path.is_dir():
-        with path.open("rb") as stream:
-            start = stream.read(_START)
+    start = b"" if path.is_dir() else first_bytes(path, _START)
     return next((form for form in FORMATS if form.fits(path, start)), None)

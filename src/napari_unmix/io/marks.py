@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+from napari_unmix.files.opened import first_bytes
+
 _START = 600
 PICTURES = ("PNG", "JPEG", "JPEG 2000", "GIF", "BMP", "WebP")
 _MARKS = (
@@ -53,8 +55,7 @@ _MARKS = (
 
 def container(path: Path) -> str:
     """What kind of file this is by its own mark, "" where it has none, as bare numbers and texts. Raises OSError."""
-    with path.open("rb") as stream:
-        start = stream.read(_START)
+    start = first_bytes(path, _START)
     for mark, kind in _MARKS:
         if start.startswith(mark):
             return kind
@@ -80,7 +81,6 @@ def _short_marks(start: bytes, path: Path) -> str:
 
 def is_text(path: Path) -> bool:
     """Whether a file begins with readable text. Raises OSError."""
-    with path.open("rb") as stream:
-        start = stream.read(_START)
+    start = first_bytes(path, _START)
     printable = sum(32 <= byte < 127 or byte in b"\t\r\n" for byte in start)
     return bool(start) and b"\x00" not in start and printable > 0.97 * len(start)

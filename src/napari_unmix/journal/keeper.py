@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 
+from napari_unmix.files.whole import sweep
 from napari_unmix.journal.checkpoint import Checkpoint, Task, write_checkpoint
 from napari_unmix.journal.circumstances import circumstances
 from napari_unmix.journal.loops import EVERY, Journal, Kept
@@ -60,5 +60,4 @@ class Keeper:
     def remove(self) -> None:
         """Take the checkpoint away, and what a killed process left of writing one. Raises OSError."""
         self.path.unlink(missing_ok=True)
-        for left in self.path.parent.glob(f".{glob.escape(self.path.name)}-*.part"):
-            left.unlink(missing_ok=True)
+        sweep(self.path.parent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sqlite3
 import warnings
 from collections.abc import Iterator
@@ -13,15 +14,22 @@ from typing import Any
 import numpy as np
 
 from napari_unmix.cube import FloatArray, SpectralAxis
+from napari_unmix.files.database import opened_database
+from napari_unmix.files.opened import first_bytes, regular
 from napari_unmix.io.axis.wavelengths import read_wavelengths
+from napari_unmix.io.boundary import answered, explained
+from napari_unmix.io.budget import check_budget
 from napari_unmix.io.spy import quiet, spectral_python
 from napari_unmix.library.files import read_library
 from napari_unmix.library.spectra import SpectralLibrary
-from napari_unmix.sentences import UnmixError
+from napari_unmix.sentences import UnmixError, shown
 
 _SQLITE = b"SQLite format 3\x00"
 _DELETED = -1.0e30  # splib07 writes −1.23e34 where a channel was deleted
 _PER_CENT = "percent"
+_TEXTS = ("*spectrum.txt", "*/*.txt", "*/*/*.txt")  # that SPy may open
+_MOST_TEXTS = 100_000
+_BYTES_A_LETTER = 20  # of memory: a text of short numbers becomes a list of floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,14 +44,13 @@ class _Measured:
 
 def is_database(path: str | Path) -> bool:
     """Whether a path is a folder of spectra's text files, or an SQLite file. Never raises."""
-    path = Path(path).expanduser()
-    try:
-        if path.is_dir():
-            return _kind_of_folder(path) is not None
-        with path.open("rb") as stream:
-            return stream.read(len(_SQLITE)) == _SQLITE
-    except OSError:
-        return False
+    path = Path(path)
+
+    def told() -> bool:
+        place = path.expanduser()
+        return _kind_of_folder(place) is not None if place.is_dir() else first_bytes(place, len(_SQLITE)) == _SQLITE
+
+    return answered(path, told)
 
 
 def read_database(path: str | Path, wavelengths: FloatArray, fwhm: FloatArray | None = None) -> SpectralLibrary:
@@ -52,11 +59,17 @@ def read_database(path: str | Path, wavelengths: FloatArray, fwhm: FloatArray | 
     Spectra without a band in the cube's range are left out, and counted in ``repairs``.
     Raises UnmixError where it is no database, or no spectrum remains.
     """
-    path = Path(path).expanduser()
-    if not is_database(path):
-        raise UnmixError(
-            f"{path.name} is no database of spectra: give the folder of splib07 or ECOSTRESS, or SPy's file."
-        )
+    path = Path(path)
+    with explained(path):
+        path = path.expanduser()
+        if not is_database(path):
+            raise UnmixError(
+                f"{path.name} is no database of spectra: give the folder of splib07 or ECOSTRESS, or SPy's file."
+            )
+        return _on_bands(path, wavelengths, fwhm)
+
+
+def _on_bands(path: Path, wavelengths: FloatArray, fwhm: FloatArray | None) -> SpectralLibrary:
     groups: dict[bytes, list[_Measured]] = {}
     for one in _measured(path):
         groups.setdefault(one.wavelengths.tobytes(), []).append(one)
@@ -113,34 +126,54 @@ def _kind_of_folder(folder: Path) -> str | None:
 
 def _measured(path: Path) -> Iterator[_Measured]:
     try:
-        database, kind = _opened(path)
-        with contextlib.closing(database.db):
+        with _opened(path) as (database, kind):
             yield from _usgs(database) if kind == "usgs" else _ecostress(database)
     except sqlite3.Error as error:
         raise UnmixError(
-            f"{path.name} is no database that SPy made ({error}): make it anew from the folder."
+            f"{path.name} is no database that SPy made ({shown(error)}): make it anew from the folder."
         ) from error
 
 
-def _opened(path: Path) -> tuple[Any, str]:
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, str]]:
     """SPy's database and its kind; a folder is read into memory. SPy logs and prints what it does: unheard here."""
     spy = spectral_python()
     kinds = {"usgs": spy.database.USGSDatabase, "ecostress": spy.database.EcostressDatabase}
     if path.is_dir():
         kind = _kind_of_folder(path)
         assert kind is not None
+        _check_files(path)
         with quiet(), warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)  # SPy leaves the files open
             try:
-                return kinds[kind].create(":memory:", str(path)), kind
-            except (KeyError, IndexError, ValueError, UnicodeDecodeError) as error:
+                database = kinds[kind].create(":memory:", str(path))
+            except Exception as error:  # whatever SPy raises over a text that is none of its spectra
                 raise UnmixError(
-                    f"A spectrum of {path.name} could not be read ({error}): unpack the {kind} database again."
+                    f"A spectrum of {path.name} could not be read ({shown(error)}): unpack the {kind} database again."
                 ) from error
-    with contextlib.closing(sqlite3.connect(path)) as connection:
+        with contextlib.closing(database.db):
+            yield database, kind
+        return
+    check_budget(regular(path).stat().st_size, 8, path.name)
+    with opened_database(path) as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    kind = "usgs" if "SpectrometerData" in tables else "ecostress"
-    return kinds[kind](str(path.resolve())), kind
+        kind = "usgs" if "SpectrometerData" in tables else "ecostress"
+        missing = {"Samples", "SpectrometerData" if kind == "usgs" else "Spectra"} - tables
+        if missing:  # a view of that name would be a query of the file's own
+            raise UnmixError(f"{path.name} lacks the table {min(missing)}: make the database anew from the folder.")
+        database = kinds[kind]()  # which opens nothing
+        database.db, database.cursor = connection, connection.cursor()
+        yield database, kind
+
+
+def _check_files(folder: Path) -> None:
+    """Raise UnmixError unless the texts of a folder, which SPy opens by their names, are regular files that memory can hold."""
+    size = count = 0
+    for text in itertools.chain(*(folder.glob(pattern) for pattern in _TEXTS)):
+        count, size = count + 1, size + regular(text).stat().st_size
+        if count > _MOST_TEXTS:
+            raise UnmixError(f"{folder.name} holds more than {_MOST_TEXTS:,} texts: give a folder of spectra.")
+        check_budget(size, _BYTES_A_LETTER, folder.name)
 
 
 def _usgs(database: Any) -> Iterator[_Measured]:

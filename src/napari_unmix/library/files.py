@@ -9,22 +9,28 @@ import csv
 import locale
 import re
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
 from napari_unmix.cube import FloatArray
+from napari_unmix.files.opened import open_text, regular
+from napari_unmix.files.whole import write_whole
 from napari_unmix.io.axis.units import understood
 from napari_unmix.io.axis.wavelengths import read_axis
 from napari_unmix.io.bare.envi import LIBRARY_SUFFIXES, checked, find_data, find_header
 from napari_unmix.io.bare.envi_fields import is_envi_header
 from napari_unmix.io.bare.envi_header import EnviHeader, read_header
-from napari_unmix.io.bare.layout import map_array
+from napari_unmix.io.bare.lines import all_lines
+from napari_unmix.io.boundary import existing, explained
 from napari_unmix.io.budget import check_budget
 from napari_unmix.io.spy import envi_data_types, spectral_python
 from napari_unmix.library.spectra import SpectralLibrary
-from napari_unmix.sentences import UnmixError
+from napari_unmix.sentences import UnmixError, shown
 
 KNOWN = "ENVI (.sli with its .hdr), a table (.csv) with a column of wavelengths and one column a spectrum, or a run's folder"
+_SHORTEST_CELL = 2  # bytes: a digit and a comma
+_LONGEST_ROW = 1_000_000  # letters that are looked at
 _TABLES = (".csv", ".txt", ".tsv")
 _HEADERS = (".hdr", *LIBRARY_SUFFIXES)
 # How ENVI spells the units of a library's axis; it knows neither shifts nor energies.
@@ -43,18 +49,15 @@ def read_library(path: str | Path) -> SpectralLibrary:
 
     Raises UnmixError: no such file, unknown or damaged content, or more than this machine's memory.
     """
-    path = Path(path).expanduser()
-    if not path.exists():
-        raise UnmixError(f"There is no library {path}: check the path.")
-    table = path / "endmembers.csv" if path.is_dir() else path
-    try:
-        if table.suffix.lower() in _TABLES and table.is_file():
+    path = Path(path)
+    with explained(path):
+        path = existing(path, "library")
+        table = path / "endmembers.csv" if path.is_dir() else path
+        if table.suffix.lower() in _TABLES and table.exists():
             return _read_table(table, path.name)
-        if path.is_file() and (is_envi_header(path) or find_header(path) is not None):
-            return _read_envi(path)
-    except OSError as error:
-        raise UnmixError(f"{path.name} could not be read ({error.strerror or error}): check the file.") from error
-    raise UnmixError(f"{path.name} is no spectral library that can be read: give {KNOWN}.")
+        if path.is_dir() or not (is_envi_header(path) or find_header(path) is not None):
+            raise UnmixError(f"{path.name} is no spectral library that can be read: give {KNOWN}.")
+        return _read_envi(path)
 
 
 def write_library(library: SpectralLibrary, path: str | Path) -> tuple[Path, Path]:
@@ -86,7 +89,7 @@ def write_library(library: SpectralLibrary, path: str | Path) -> tuple[Path, Pat
     if empty.any():
         fields |= {"data ignore value": "NaN", "bbl": (~empty).astype(int).tolist()}
     spectral_python().io.envi.write_envi_header(str(header), fields, is_library=True)
-    data.write_bytes(np.ascontiguousarray(library.spectra, dtype="<f8").tobytes())
+    write_whole(data, np.ascontiguousarray(library.spectra, dtype="<f8").tobytes())
     return data, header
 
 
@@ -106,7 +109,7 @@ def _read_envi(path: Path) -> SpectralLibrary:
     count, bands, _ = layout.shape
     axis = read_axis(header.wavelengths, bands, header.unit)
     return SpectralLibrary(
-        spectra=_scaled(map_array(data_path, layout)[:, :, 0], header),
+        spectra=_scaled(all_lines(data_path, layout)[:, :, 0], header),
         wavelengths=axis.wavelengths,
         names=(header.names or tuple(f"spectrum {row + 1}" for row in range(count)))[:count],
         fwhm=axis.widths(header.fwhm),
@@ -129,29 +132,41 @@ def _scaled(stored: FloatArray, header: EnviHeader) -> FloatArray:
 
 def _read_table(path: Path, name: str) -> SpectralLibrary:
     """A first row of names, a first column of wavelengths or band numbers, one column a spectrum; an empty cell has no value."""
-    check_budget(path.stat().st_size, np.dtype(np.float64).itemsize, path.name)
-    try:
-        with path.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
-            first = stream.readline()
-            stream.seek(0)
-            rows = [row for row in csv.reader(stream, delimiter=_delimiter(first)) if any(cell.strip() for cell in row)]
-    except csv.Error as error:
-        raise UnmixError(f"{path.name} is no table ({error}): save the spectra as comma-separated values.") from error
-    if len(rows) < 2 or len(rows[0]) < 2:
-        raise UnmixError(
-            f"{path.name} is no table of spectra: give a row of names, a column of wavelengths and one column a spectrum."
-        )
-    table = np.array([_numbers(row, number, len(rows[0]), path) for number, row in enumerate(rows[1:], start=2)])
-    title = rows[0][0].strip().lower()
+    check_budget(regular(path).stat().st_size // _SHORTEST_CELL, 2 * np.dtype(np.float64).itemsize, path.name)
+    with open_text(path) as stream:
+        titles, table = _cells(stream, path)
+    title = titles[0].strip().lower()
     axis = read_axis(None if title in _NUMBERED else table[:, 0], len(table), _unit(title))
     return SpectralLibrary(
         spectra=table[:, 1:].T,
         wavelengths=axis.wavelengths,
-        names=tuple(title.strip() or f"spectrum {column + 1}" for column, title in enumerate(rows[0][1:])),
+        names=tuple(title.strip() or f"spectrum {column + 1}" for column, title in enumerate(titles[1:])),
         name=Path(name).stem,
         repairs=axis.repairs,
         measured_axis=axis.measured,
     )
+
+
+def _cells(stream: TextIO, path: Path) -> tuple[list[str], FloatArray]:
+    """The first row, and the numbers below it (rows, columns); row by row, as words take ten times as much memory as numbers."""
+    delimiter = _delimiter(stream.readline(_LONGEST_ROW))
+    stream.seek(0)
+    titles: list[str] = []
+    found: list[FloatArray] = []
+    try:
+        for row in csv.reader(stream, delimiter=delimiter):
+            if not any(cell.strip() for cell in row):
+                continue
+            if titles:
+                found.append(np.array(_numbers(row, len(found) + 2, len(titles), path)))
+            titles = titles or row
+    except csv.Error as error:
+        raise UnmixError(f"{path.name} is no table ({error}): save the spectra as comma-separated values.") from error
+    if not found or len(titles) < 2:
+        raise UnmixError(
+            f"{path.name} is no table of spectra: give a row of names, a column of wavelengths and one column a spectrum."
+        )
+    return titles, np.array(found)
 
 
 def _unit(title: str) -> str:
@@ -173,5 +188,5 @@ def _numbers(row: list[str], number: int, columns: int, path: Path) -> list[floa
         return [float(cell) if cell.strip() else float("nan") for cell in row]
     except ValueError as error:
         raise UnmixError(
-            f"Row {number} of {path.name} holds a word ({error}): give numbers below the names."
+            f"Row {number} of {path.name} holds a word ({shown(error)}): give numbers below the names."
         ) from error

@@ -8,8 +8,9 @@ import numpy as np
 
 from napari_unmix.cube import BoolArray, FloatArray, SpectralAxis
 from napari_unmix.io.spy import quiet, spectral_python
-from napari_unmix.sentences import UnmixError
+from napari_unmix.sentences import UnmixError, printable, shown
 
+_LONGEST_NAME = 200  # letters
 _COVERED = 0.5  # share of a new band's response that finite values must fill
 _GAP = 3.0  # times the step on a band's other side: a wider one is a gap, which stays empty
 _COARSER = 2.0  # times wider than the bands asked for: the values are steps
@@ -47,6 +48,9 @@ class SpectralLibrary:
         if len(self.names) != count:
             raise UnmixError(f"The library {self.name} has {count} spectra but {len(self.names)} names: give one each.")
         object.__setattr__(self, "spectra", spectra)
+        object.__setattr__(self, "name", shown(self.name, _LONGEST_NAME))
+        object.__setattr__(self, "names", tuple(shown(name, _LONGEST_NAME) for name in self.names))
+        object.__setattr__(self, "repairs", printable(self.repairs))
         for field in ("wavelengths", "fwhm"):
             values = getattr(self, field)
             if values is None:

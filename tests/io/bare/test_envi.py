@@ -195,12 +195,6 @@ def test_a_file_beyond_the_memory_names_what_it_needs(write_envi, small, monkeyp
         read_cube(write_envi(small))
 
 
-def test_a_file_that_cannot_be_mapped_is_a_sentence(write_envi, small, monkeypatch):
-    monkeypatch.setattr("numpy.memmap", lambda *_, **__: (_ for _ in ()).throw(OSError("no such device")))
-    with pytest.raises(UnmixError, match=r"could not be read \(it cannot be mapped into memory\): check the file"):
-        read_cube(write_envi(small))
-
-
 def test_files_are_closed_and_spy_stays_quiet(write_envi, small):
     """In a fresh interpreter: the first import of SPy is the one that would set up its logger."""
     code = (

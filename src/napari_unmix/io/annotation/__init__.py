@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from napari_unmix.cube import Georeference
+from napari_unmix.files.opened import first_bytes
 from napari_unmix.io.annotation.labels import AnnotationReading, ReadAnnotation, to_labels
 from napari_unmix.io.annotation.rasters import raster_reader
 from napari_unmix.io.annotation.shapes import painted
@@ -42,12 +43,13 @@ def read_annotation(
     ------
     UnmixError : no such file, another format, colours, fractions, labels below 0 of several kinds, another size, or another place
     """
-    path = Path(path).expanduser()
+    path = Path(path)
     size = (int(shape[0]), int(shape[1]))
     bands = int(shape[2]) if len(shape) > 2 else None
     reading = reading or AnnotationReading()
     with explained(path):
-        start = _first_bytes(path)
+        path = path.expanduser()
+        start = b"" if path.is_dir() else first_bytes(path, _START)
         vector = vector_reader(start, path)
         if vector is not None:
             return painted(vector(path, reading.key), size, georeference, path.name)
@@ -55,10 +57,3 @@ def read_annotation(
         if raster is None:
             raise UnmixError(f"{path.name} is no annotation that can be read: give {_KNOWN}.")
         return to_labels(raster(path, size, bands, reading.key), size, georeference, path.name, reading.unpainted)
-
-
-def _first_bytes(path: Path) -> bytes:
-    if path.is_dir():
-        return b""
-    with path.open("rb") as stream:
-        return stream.read(_START)

@@ -8,15 +8,15 @@ from __future__ import annotations
 import sqlite3
 import struct
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from napari_unmix.io.annotation.vectors import Shapes, features_of
+from napari_unmix.files.database import opened_database
+from napari_unmix.files.opened import regular
+from napari_unmix.io.annotation.vectors import BYTES_A_LETTER, Shapes, features_of
 from napari_unmix.io.budget import check_budget
-from napari_unmix.sentences import UnmixError
+from napari_unmix.sentences import UnmixError, listed, shown
 
-_STEPS = 20_000_000  # of SQLite's machine: beyond it a file asks for more than to be read
 _ENVELOPES = (0, 32, 48, 48, 64)  # bytes
 _KINDS = {
     1: "Point", 2: "LineString", 3: "Polygon", 4: "MultiPoint", 5: "MultiLineString", 6: "MultiPolygon", 7: "GeometryCollection",
@@ -26,23 +26,21 @@ _DEEPEST = 8  # collections within collections
 
 def read_geopackage(path: Path, key: str | None) -> Shapes:
     """The shapes of a layer. Raises UnmixError with the names of the layers where there are several."""
-    check_budget(path.stat().st_size, 8, path.name)
+    check_budget(regular(path).stat().st_size, BYTES_A_LETTER, path.name)
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as file:
-            file.execute("PRAGMA trusted_schema = OFF")
-            file.set_progress_handler(lambda: 1, _STEPS)
+        with opened_database(path) as file:
             layers = _layers(file)
             if (key is not None and key not in layers) or (key is None and len(layers) != 1):
-                listing = ", ".join(layers)[:200] or "none"
+                listing = listed(layers) or "none"
                 raise UnmixError(f"{path.name} holds the layers {listing}: name one with --annotation-key NAME.")
             name = key or next(iter(layers))
             column, system = layers[name]
             return Shapes(features_of(_rows(file, name, column)), _crs(file, system))
     except UnmixError:
         raise
-    except (sqlite3.Error, struct.error, ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
+    except Exception as error:  # of SQLite, or of a geometry that is none
         raise UnmixError(
-            f"{path.name} is no GeoPackage that can be read ({' '.join(str(error).split())[:120]}): export it again."
+            f"{path.name} is no GeoPackage that can be read ({shown(error, 120)}): export it again."
         ) from error
 
 

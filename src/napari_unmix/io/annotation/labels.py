@@ -14,9 +14,10 @@ from napari_unmix.cube import BoolArray, Georeference, IntArray
 from napari_unmix.io.budget import check_budget, readable_shape
 from napari_unmix.io.place.georeference import epsg, pixel_of
 from napari_unmix.io.stored import equals
-from napari_unmix.sentences import UnmixError
+from napari_unmix.sentences import UnmixError, printable, shown
 
 _HIGHEST = int(np.iinfo(np.int32).max)
+_LONGEST_NAME = 200  # letters
 _COLOURS = (3, 4)  # channels of a picture: colours, colours and opacity
 _OFF = 0.5  # pixels that two images of the same place may lie apart on the map
 
@@ -38,6 +39,10 @@ class ReadAnnotation:
     labels: IntArray
     names: Mapping[int, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", {label: shown(name, _LONGEST_NAME) for label, name in self.names.items()})
+        object.__setattr__(self, "remarks", printable(self.remarks))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -18,14 +18,15 @@ from numpy.typing import NDArray
 from napari_unmix.cube import Reading
 from napari_unmix.io.annotation.labels import Raster, check
 from napari_unmix.io.arrays.matlab import is_hdf5, is_matlab
-from napari_unmix.io.arrays.numpy_files import read_array_header
+from napari_unmix.io.arrays.npy import read_array_header
 from napari_unmix.io.bare.envi import checked, find_data, find_header
 from napari_unmix.io.bare.envi_fields import is_envi_header, parse_fields, text_of
 from napari_unmix.io.bare.envi_header import interpret
-from napari_unmix.io.bare.layout import map_array
+from napari_unmix.io.bare.lines import all_lines
 from napari_unmix.io.budget import readable_shape
 from napari_unmix.io.formats import format_of
 from napari_unmix.io.groups.conventions import meaning
+from napari_unmix.io.groups.hdf5_door import opened_hdf5
 from napari_unmix.io.groups.hdf5_file import read_tree
 from napari_unmix.io.groups.tree import DAMAGED, numbers
 from napari_unmix.io.groups.zarr_folder import is_zarr, is_zarr_zip, open_tree
@@ -160,12 +161,8 @@ def read_mat_labels(path: Path, size: Size, bands: int | None, key: str | None) 
 def read_tree_labels(path: Path, size: Size, bands: int | None, key: str | None) -> Raster:
     """One array of a Zarr folder or archive, or of HDF5 that is not MATLAB's."""
     with _damage(path, *DAMAGED, zipfile.BadZipFile), ExitStack() as stack:
-        if not path.is_dir() and is_hdf5(path):
-            import h5py
-
-            tree = read_tree(stack.enter_context(h5py.File(path, "r")), path)
-        else:
-            tree = open_tree(path, stack)
+        packed = not path.is_dir() and is_hdf5(path)
+        tree = read_tree(stack.enter_context(opened_hdf5(path)), path) if packed else open_tree(path, stack)
         shapes = {name: (found.shape, found.array.dtype.kind) for name, found in tree.variables.items()}
         name = _choose(shapes, key, size, path)
         label = f"{name or 'the array'} in {path.name}"
@@ -190,7 +187,7 @@ def read_envi_labels(path: Path, size: Size, bands: int | None, key: str | None)
     check(layout.shape, layout.dtype.kind, size, bands, data_path.name)
     names = dict(enumerate(" ".join(word.split()) for word in fields.get("class names", "").split(",") if word.strip()))
     return Raster(
-        array=np.asarray(map_array(data_path, layout)),
+        array=all_lines(data_path, layout),
         names=names,
         no_data=header.ignore,
         georeference=header.georeference,

@@ -13,7 +13,7 @@ from napari_unmix.cube import BoolArray, FloatArray, Georeference
 from napari_unmix.io.annotation.labels import ReadAnnotation
 from napari_unmix.io.annotation.vectors import Feature, Part, Shapes
 from napari_unmix.io.place.georeference import LONGITUDE_LATITUDE, epsg, pixel_of, reprojected
-from napari_unmix.sentences import UnmixError
+from napari_unmix.sentences import UnmixError, listed
 
 # Properties, in the order in which they are believed; ``id`` last, since many programs number every shape.
 _NUMBERS = ("label", "class", "class_id", "classid", "c_id", "code", "category", "value", "dn", "gridcode", "id", "fid")
@@ -90,7 +90,7 @@ def numbers_of(features: Sequence[Feature]) -> Numbered:
             return Numbered(tuple(numbers), named)
     if names is not None:
         known = {text: place for place, text in enumerate(dict.fromkeys(names), start=1)}
-        listing = ", ".join(f"{place} = {text}" for text, place in list(known.items())[:12])
+        listing = listed(f"{place} = {text}" for text, place in known.items())
         return Numbered(
             tuple(known[text] for text in names),
             {place: text for text, place in known.items()},

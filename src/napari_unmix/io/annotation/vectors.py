@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
-import struct
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,17 +13,15 @@ from typing import Any, Literal
 import numpy as np
 
 from napari_unmix.cube import FloatArray
+from napari_unmix.files.opened import first_bytes, open_regular, open_text, regular
 from napari_unmix.io.budget import check_budget
-from napari_unmix.sentences import UnmixError
+from napari_unmix.sentences import UnmixError, shown
 
 _SHAPEFILE, _SQLITE = b"\x00\x00\x27\x0a", b"SQLite format 3\x00"
 _JSON_SUFFIXES = (".geojson", ".json")
-_BYTES_A_NUMBER = 4  # of text, at least: what a table may claim when it is read
+BYTES_A_LETTER = 24  # of memory that a file of shapes takes as Python's lists and dictionaries
 _ELLIPSE = 64  # corners
 _LONGEST_CRS = 20_000  # letters
-_DAMAGED = (
-    ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError, OverflowError, AssertionError, EOFError, struct.error,
-)  # fmt: skip
 
 Kind = Literal["area", "line", "point"]
 
@@ -82,13 +79,14 @@ def vector_reader(start: bytes, path: Path) -> Reader | None:
 
 def read_geojson(path: Path, key: str | None) -> Shapes:
     """GeoJSON (RFC 7946, with the ``crs`` of its draft): a collection, a feature, a list of features, or a geometry. Raises UnmixError."""
-    check_budget(path.stat().st_size // _BYTES_A_NUMBER, 32, path.name)
+    check_budget(regular(path).stat().st_size, BYTES_A_LETTER, path.name)
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        with open_regular(path) as stream:
+            content = json.loads(stream.read().decode("utf-8-sig"))
         listed = content if isinstance(content, list) else content.get("features", [content])
         features = features_of(listed)
         crs = "" if isinstance(content, list) else (content.get("crs") or {}).get("properties", {}).get("name", "")
-    except _DAMAGED as error:
+    except Exception as error:  # of the parser, or of a geometry that is none
         raise UnmixError(f"{path.name} is no GeoJSON that can be read ({_reason(error)}): export it again.") from error
     return Shapes(features, str(crs))
 
@@ -101,26 +99,32 @@ def read_shapefile(path: Path, key: str | None) -> Shapes:
         raise UnmixError(
             f'{path.name} is read by pyshp, which is not installed: install "napari-unmix[geo]".'
         ) from error
-    check_budget(path.stat().st_size, 8, path.name)
     _check_whole(path)
-    system = next((found for end in (".prj", ".PRJ") if (found := path.with_suffix(end)).is_file()), None)
+    parts = {end: found for end in ("shp", "shx", "dbf") if (found := _part(path, end)) is not None}
+    check_budget(sum(part.stat().st_size for part in parts.values()), BYTES_A_LETTER, path.name)
+    system = _part(path, "prj")
     try:
-        with warnings.catch_warnings(), shapefile.Reader(str(path), encodingErrors="replace") as reader:
-            warnings.simplefilter("ignore")
+        with contextlib.ExitStack() as stack:
+            streams = {end: stack.enter_context(open_regular(part)) for end, part in parts.items()}
+            reader = stack.enter_context(shapefile.Reader(**streams, encodingErrors="replace"))
             features = features_of(one.__geo_interface__ for one in reader.iterShapeRecords())
-    except (shapefile.ShapefileException, *_DAMAGED) as error:
+    except UnmixError:
+        raise
+    except Exception as error:  # of pyshp, or of a geometry that is none
         raise UnmixError(
             f"{path.name} could not be read ({_reason(error)}): give it with all files that belong to it."
         ) from error
-    return Shapes(
-        features, "" if system is None else system.read_text(encoding="utf-8", errors="replace")[:_LONGEST_CRS]
-    )
+    return Shapes(features, "" if system is None else first_bytes(system, _LONGEST_CRS).decode("utf-8", "replace"))
+
+
+def _part(path: Path, end: str) -> Path | None:
+    """A file of a shapefile, by its suffix in small or capital letters."""
+    return next((found for suffix in (end, end.upper()) if (found := path.with_suffix(f".{suffix}")).exists()), None)
 
 
 def _check_whole(path: Path) -> None:
     """Raise UnmixError where a shapefile is shorter than its header says (in words of two bytes): pyshp would read a part of it."""
-    with path.open("rb") as stream:
-        declared = 2 * int.from_bytes(stream.read(28)[24:], "big")
+    declared = 2 * int.from_bytes(first_bytes(path, 28)[24:], "big")
     held = path.stat().st_size
     if held < declared:
         raise UnmixError(f"{path.name} holds {held} bytes of {declared}: copy the whole file again.")
@@ -133,8 +137,8 @@ def features_of(listed: Iterable[Mapping[str, Any]]) -> tuple[Feature, ...]:
 
 def read_napari_shapes(path: Path, key: str | None) -> Shapes:
     """napari's table of shapes: index, shape-type, vertex-index, axis-0, axis-1 (row, column of pixel centres). Raises UnmixError."""
-    check_budget(path.stat().st_size // _BYTES_A_NUMBER, 32, path.name)
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
+    check_budget(regular(path).stat().st_size, 2 * BYTES_A_LETTER, path.name)
+    with open_text(path) as stream:
         rows = list(csv.DictReader(stream))
     titles = list(rows[0]) if rows else []
     axes = sorted(
@@ -155,7 +159,7 @@ def read_napari_shapes(path: Path, key: str | None) -> Shapes:
             Feature((_napari_part(kinds[index], np.array(points)),), {"label": int(float(index)) + 1})
             for index, points in corners.items()
         ]
-    except (ValueError, TypeError, AttributeError, IndexError) as error:
+    except Exception as error:
         raise UnmixError(
             f"{path.name} holds a word in place of a number ({_reason(error)}): save the shapes again."
         ) from error
@@ -207,4 +211,4 @@ def _points(listed: Any) -> FloatArray:
 
 
 def _reason(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:120]
+    return shown(error, 120) or type(error).__name__

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from napari_unmix.io.axis.wavelengths import names_axis
 from napari_unmix.io.budget import readable_shape
-from napari_unmix.sentences import UnmixError
+from napari_unmix.sentences import UnmixError, shown
 
 # The usual names of a scene, of what literature stores beside it (whose matrices may be bigger), and of what is never one.
 _SCENES = {
@@ -77,15 +77,15 @@ def choose(
         )
     ranked = sorted(scenes, key=lambda entry: (_rank(entry.leaf), -entry.size))
     ranked += [entry for entry in candidates if entry not in scenes]
-    several = f"{len(ranked)} arrays could be the cube ({listing(ranked)}): {ranked[0].name} was taken (--key NAME takes another)"
+    several = f"{len(ranked)} arrays could be the cube ({listing(ranked)}): {shown(ranked[0].name)} was taken (--key NAME takes another)"
     return ranked[0], (several,) * (len(ranked) > 1)
 
 
 def listing(entries: Sequence[Entry]) -> str:
     """Names and shapes, for a sentence."""
     numeric = sorted((entry for entry in entries if entry.kind not in "Ub"), key=lambda entry: "/" in entry.name)
-    shown = ", ".join(f"{entry.name} {readable_shape(entry.shape)}" for entry in numeric[:_LISTED])
-    return f"{shown or 'no numeric array'}{', …' * (len(numeric) > _LISTED)}"
+    said = ", ".join(f"{shown(entry.name)} {readable_shape(entry.shape)}" for entry in numeric[:_LISTED])
+    return f"{said or 'no numeric array'}{', …' * (len(numeric) > _LISTED)}"
 
 
 def _named(entries: Sequence[Entry], key: str | None) -> list[Entry]:
@@ -113,7 +113,7 @@ def _size_said(size: tuple[int, int] | None) -> str:
 
 def _remedy(candidates: Sequence[Entry], numeric: Sequence[Entry]) -> str:
     if candidates:
-        return f"if {candidates[0].name} is the scene, say so with --key {candidates[0].name}"
+        return f"if {shown(candidates[0].name)} is the scene, say so with --key {shown(candidates[0].name)}"
     matrices = [entry for entry in numeric if len(entry.shape) == 2 and min(entry.shape) > 1]
     if matrices:
         return "give the image's rows and columns with --size ROWSxCOLUMNS where a matrix is bands × pixels, or store the scene with three axes"

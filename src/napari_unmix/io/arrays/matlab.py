@@ -7,7 +7,7 @@ the first column of the image, then the second), and the image's size beside it 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,35 +15,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unmix.cube import Reading
+from napari_unmix.files.opened import first_bytes
 from napari_unmix.io.arrays.choosing import Entry, choose
 from napari_unmix.io.arrays.companions import find_companions
-from napari_unmix.io.arrays.matlab5 import list_version_5, load_version_5
-from napari_unmix.io.arrays.matlab73 import by_matlab, list_hdf5, load_hdf5
+from napari_unmix.io.arrays.matlab5 import Load, read_version_5
+from napari_unmix.io.arrays.matlab73 import by_matlab, list_hdf5, load_hdf5, unwritten_hdf5
 from napari_unmix.io.arrays.matrix import as_image
 from napari_unmix.io.budget import check_budget, readable_shape
+from napari_unmix.io.groups.tree_cube import with_unwritten
 from napari_unmix.io.stored import Stored, three_axes
 from napari_unmix.sentences import UnmixError
 
 _ROWS = ("nrow", "nrows", "rows", "row", "h", "height", "lines", "nlines", "num_rows")
 _COLUMNS = ("ncol", "ncols", "cols", "col", "columns", "w", "width", "samples", "nsamples", "num_cols")
 
-Loader = Callable[[Path, Iterable[str]], dict[str, NDArray[Any]]]
-
 
 def read_matlab(path: Path, reading: Reading) -> Stored:
     """Read the scene, or the array that is named. Raises UnmixError that lists what the file holds, OSError."""
     hdf5 = is_hdf5(path)
-    entries = [Entry(*entry) for entry in (list_hdf5(path) if hdf5 else list_version_5(path))]
-    load: Loader = load_hdf5 if hdf5 else load_version_5
-    size = reading.size or _image_size(path, entries, load)
+    listed, load = (list_hdf5(path), partial(load_hdf5, path)) if hdf5 else read_version_5(path)
+    entries = [Entry(*entry) for entry in listed]
+    size = reading.size or _image_size(entries, load)
     chosen, among = choose(entries, size, reading.key, path)
     check_budget(chosen.size, chosen.itemsize, f"{chosen.name!r} in {path.name} ({readable_shape(chosen.shape)})")
-    stored = load(path, [chosen.name])[chosen.name]
+    stored = load([chosen.name])[chosen.name]
     array, turned = _as_image(stored, size, by_matlab(path) if hdf5 else True, f"{chosen.name!r} in {path.name}")
     known = 2 if array.ndim != stored.ndim else None
-    found = find_companions(entries, chosen, array, known, lambda names: load(path, names))
+    found = find_companions(entries, chosen, array, known, load)
     scale, scaled = (found.scale, ()) if _is_scale(found.scale) else _largest(array)
-    return Stored(
+    read = Stored(
         array=array,
         bands_axis=known if known is not None else found.axis,
         wavelengths=found.wavelengths,
@@ -56,6 +56,7 @@ def read_matlab(path: Path, reading: Reading) -> Stored:
         georeference=found.georeference,
         repairs=(*among, *turned, *scaled, *found.repairs),
     )
+    return with_unwritten(read, path, reading, unwritten_hdf5(path, chosen.name)) if hdf5 else read
 
 
 def is_mat_file(path: Path, start: bytes) -> bool:
@@ -70,24 +71,22 @@ def mat_holds_cube(path: Path) -> bool:
 
 def is_matlab(path: Path) -> bool:
     """Whether the file begins as a MATLAB file of version 5 or 7.3 does. Raises OSError."""
-    with path.open("rb") as stream:
-        start = stream.read(128)
+    start = first_bytes(path, 128)
     return start.startswith(b"MATLAB ") or start[124:128] in (b"\x00\x01IM", b"\x01\x00MI")
 
 
 def is_hdf5(path: Path) -> bool:
     """Whether the file is HDF5, with or without MATLAB's 512 bytes of text before. Raises OSError."""
-    with path.open("rb") as stream:
-        start = stream.read(520)
+    start = first_bytes(path, 520)
     return b"\x89HDF\r\n\x1a\n" in (start[:8], start[512:])
 
 
-def _image_size(path: Path, entries: list[Entry], load: Loader) -> tuple[int, int] | None:
+def _image_size(entries: list[Entry], load: Load) -> tuple[int, int] | None:
     """(rows, columns) from the file's own numbers, or None where they are not there."""
     sides = []
     for names in (_ROWS, _COLUMNS):
         scalars = [entry.name for entry in entries if entry.leaf in names and entry.size == 1 and entry.kind in "uif"]
-        values = {float(value.item()) for value in load(path, scalars).values()} if scalars else set()
+        values = {float(value.item()) for value in load(scalars).values()} if scalars else set()
         if len(values) != 1:
             return None
         side = values.pop()

@@ -8,17 +8,19 @@ length and content; a matrix holds its flags, dimensions, name and numbers as el
 from __future__ import annotations
 
 import math
+import os
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.io.budget import check_budget
-from napari_unmix.sentences import UnmixError
+from napari_unmix.files.opened import open_regular
+from napari_unmix.io.budget import check_budget, check_ratio, readable_size
+from napari_unmix.sentences import UnmixError, shown
 
 _MATRIX, _COMPRESSED = 14, 15
 _STORED = {
@@ -52,6 +54,10 @@ _CLASSES = {
     15: 8,
 }  # double, single, int8 … uint64 -> bytes
 _COMPLEX, _LOGICAL = 0x0800, 0x0200
+_MOST_ELEMENTS = 10_000
+_LARGEST_STRUCTURES = 1 << 30  # bytes
+_PIECE = 1 << 20
+_TAG = 8  # bytes of an element's type and length
 _HEADER = 4096  # bytes that hold the flags, dimensions and name (63 letters at most) of every real matrix
 
 
@@ -69,46 +75,98 @@ class Matrix(NamedTuple):
     kind: str = "f"  # f: numbers of any type, b: logic, U: text
 
 
-def list_version_5(path: Path) -> list[tuple[str, tuple[int, ...], int, str]]:
+Listed = list[tuple[str, tuple[int, ...], int, str]]
+Load = Callable[[Iterable[str]], dict[str, NDArray[Any]]]
+
+
+def read_version_5(path: Path) -> tuple[Listed, Load]:
+    """What ``list_version_5`` lists, and how those of some names are read, without looking through the file again. Raises UnmixError, OSError."""
+    with open_regular(path) as stream:
+        matrices = _matrices(stream, path)
+
+    def load(names: Iterable[str]) -> dict[str, NDArray[Any]]:
+        with open_regular(path) as stream:
+            return {name: _numbers(stream, matrices[name], path) for name in dict.fromkeys(names) if name in matrices}
+
+    listed = [
+        (matrix.name, (1,) if matrix.kind == "U" else matrix.shape, matrix.itemsize, matrix.kind)
+        for matrix in matrices.values()
+    ]
+    return listed, load
+
+
+def list_version_5(path: Path) -> Listed:
     """Name (``structure/field``), shape, item size and kind of every array of numbers, logic or text. Raises UnmixError, OSError."""
-    with path.open("rb") as stream:
-        return [
-            (matrix.name, (1,) if matrix.kind == "U" else matrix.shape, matrix.itemsize, matrix.kind)
-            for matrix in _matrices(stream, path)
-        ]
+    return read_version_5(path)[0]
 
 
 def load_version_5(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
     """Arrays by name, in MATLAB's axes, of the type that they are stored as. Raises UnmixError, OSError."""
-    wanted = set(names)
-    with path.open("rb") as stream:
-        found = {matrix.name: matrix for matrix in _matrices(stream, path) if matrix.name in wanted}
-        return {name: _numbers(stream, matrix, path) for name, matrix in found.items()}
+    return read_version_5(path)[1](names)
 
 
-def _matrices(stream: IO[bytes], path: Path) -> Iterator[Matrix]:
-    """The arrays of the file and of its structures; cells, objects and sparse arrays are passed over."""
+def _matrices(stream: BinaryIO, path: Path) -> dict[str, Matrix]:
+    """The arrays of the file and of its structures by name; cells, objects and sparse arrays are passed over.
+
+    Raises UnmixError where two have one name: MATLAB writes none such, and who lists one and reads the other is led astray.
+    """
+    found: dict[str, Matrix] = {}
+    for matrix in _described(stream, path):
+        if matrix.name in found:
+            raise _damaged(path, f"it holds two arrays called {shown(matrix.name)}")
+        if len(found) == _MOST_ELEMENTS:
+            raise _damaged(path, f"it holds more than {_MOST_ELEMENTS:,} arrays")
+        found[matrix.name] = matrix
+    return found
+
+
+def _described(stream: BinaryIO, path: Path) -> Iterator[Matrix]:
     order = _order(stream, path)
-    size = path.stat().st_size
-    start = 128
-    while start + 8 <= size:
+    size = os.fstat(stream.fileno()).st_size
+    start, structures = 128, _Structures(path)
+    for _ in range(_MOST_ELEMENTS):
+        if start + 8 > size:
+            return
         stream.seek(start)
         kind, length = struct.unpack(order + "II", stream.read(8))
+        if not kind or not length:
+            raise _damaged(path, f"what stands at byte {start:,} has no type or no length")
         if start + 8 + length > size:
             raise _damaged(path, f"an array of {length} bytes ends after the end of the file")
         if kind in (_MATRIX, _COMPRESSED):
-            yield from _describe(stream, order, start + 8, length, kind == _COMPRESSED, path)
+            yield from _describe(stream, order, start + 8, length, kind == _COMPRESSED, structures)
         start += 8 + length
+    raise _damaged(path, f"it has more than {_MOST_ELEMENTS:,} elements")
 
 
-def _order(stream: IO[bytes], path: Path) -> str:
+class _Structures:
+    """What the structures of a file may take in memory and time, all of them together, as each is unpacked whole to be looked at."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self._bytes = path, 0
+
+    def take(self, count: int, name: str) -> None:
+        """Raise UnmixError where ``count`` bytes more are too many."""
+        self._bytes += count
+        check_budget(count // 8, 8, f"the structure {shown(name)!r} in {self.path.name}")  # most of it doubles
+        if self._bytes > _LARGEST_STRUCTURES:
+            raise UnmixError(
+                f"The structures of {self.path.name} have {readable_size(self._bytes)}, more than {readable_size(_LARGEST_STRUCTURES)}:"
+                " save the cube as an array of its own."
+            )
+
+
+def _order(stream: BinaryIO, path: Path) -> str:
     mark = stream.read(128)[126:]
     if mark not in (b"IM", b"MI"):
         raise _damaged(path, "it lacks the mark of MATLAB 5")
     return "<" if mark == b"IM" else ">"
 
 
-def _describe(stream: IO[bytes], order: str, start: int, length: int, packed: bool, path: Path) -> Iterator[Matrix]:
+def _describe(
+    stream: BinaryIO, order: str, start: int, length: int, packed: bool, structures: _Structures
+) -> Iterator[Matrix]:
+    path = structures.path
     content = _content(stream, start, length, packed, _HEADER, path)
     offset = 8 if packed else 0  # a compressed element holds the tag of the matrix as well
     if packed and content[:4] != struct.pack(order + "I", _MATRIX):
@@ -118,7 +176,9 @@ def _describe(stream: IO[bytes], order: str, start: int, length: int, packed: bo
         head = _head(content, offset, order)
         if head.flags & 0xFF == _STRUCTURE and math.prod(head.shape) == 1:
             whole = struct.unpack_from(order + "I", content, 4)[0] + 8 if packed else length
-            check_budget(whole // 8, 4, f"the structure {head.name!r} in {path.name}")  # most of it doubles, twice
+            structures.take(whole, head.name)
+            if packed:
+                check_ratio(length, whole, f"the structure {shown(head.name)!r} in {path.name}")
             content = _content(stream, start, length, packed, whole, path)
             yield from _fields(content, head, head.name, place, 1)
         else:
@@ -145,7 +205,7 @@ class _Place(NamedTuple):
     packed: bool
 
 
-def _head(content: bytes, offset: int, order: str) -> _Head:
+def _head(content: bytes | bytearray, offset: int, order: str) -> _Head:
     """Raises struct.error where the content ends early."""
     _, at, count, offset = _element(content, offset, order)
     flags = struct.unpack_from(order + "I", content, at)[0] if count else 0
@@ -166,7 +226,7 @@ def _matrix(head: _Head, name: str, place: _Place) -> Iterator[Matrix]:
         yield Matrix(name, head.shape, itemsize, is_complex, *place[1:], head.following, kind)
 
 
-def _fields(content: bytes, head: _Head, name: str, place: _Place, depth: int) -> Iterator[Matrix]:
+def _fields(content: bytes | bytearray, head: _Head, name: str, place: _Place, depth: int) -> Iterator[Matrix]:
     """The arrays of a structure of one element: after its head come the length of a name, all names, and one matrix for each."""
     order = place.order
     _, at, _, offset = _element(content, head.following, order)
@@ -186,7 +246,7 @@ def _fields(content: bytes, head: _Head, name: str, place: _Place, depth: int) -
             yield from _matrix(inner, path, place)
 
 
-def _element(content: bytes, offset: int, order: str) -> tuple[int, int, int, int]:
+def _element(content: bytes | bytearray, offset: int, order: str) -> tuple[int, int, int, int]:
     """Type, first byte and length of an element, and the offset of the next; up to four bytes lie within its tag."""
     first, length = struct.unpack_from(order + "II", content, offset)
     if first >> 16:
@@ -194,36 +254,46 @@ def _element(content: bytes, offset: int, order: str) -> tuple[int, int, int, in
     return first, offset + 8, length, offset + 8 + length + -length % 8
 
 
-def _content(stream: IO[bytes], start: int, length: int, packed: bool, limit: int, path: Path) -> bytes:
+def _content(stream: BinaryIO, start: int, length: int, packed: bool, limit: int, path: Path) -> bytes | bytearray:
     """At most ``limit`` bytes of an element, unpacked."""
     stream.seek(start)
     if not packed:
         return stream.read(min(length, limit))
-    try:
-        enough = limit + limit // 8 + 1024  # zlib makes nothing longer than this, so the rest need not be read
-        return zlib.decompressobj().decompress(stream.read(min(length, enough)), limit)
+    unpacker, found, left = zlib.decompressobj(), bytearray(), length
+    try:  # piece by piece, for what zlib hands out at once it holds twice
+        while len(found) < limit and not unpacker.eof:
+            packed_piece = unpacker.unconsumed_tail or stream.read(min(_PIECE, left))
+            left -= 0 if unpacker.unconsumed_tail else len(packed_piece)
+            if not packed_piece:
+                break
+            found += unpacker.decompress(packed_piece, min(_PIECE, limit - len(found)))
     except zlib.error as error:
         raise _damaged(path, str(error)) from error
+    return found
 
 
-def _numbers(stream: IO[bytes], matrix: Matrix, path: Path) -> NDArray[Any]:
+def _numbers(stream: BinaryIO, matrix: Matrix, path: Path) -> NDArray[Any]:
     if matrix.is_complex:
-        raise UnmixError(f"{matrix.name!r} in {path.name} holds complex numbers: save their magnitude.")
+        raise UnmixError(f"{shown(matrix.name)!r} in {path.name} holds complex numbers: save their magnitude.")
     stream.seek(0)
     order = _order(stream, path)
     # MATLAB keeps whole numbers in the smallest type that holds them, never in more bytes than their class has.
     count = math.prod(matrix.shape)
-    limit = matrix.numbers + 16 + count * matrix.itemsize
-    content = _content(stream, matrix.start, matrix.length, matrix.packed, limit, path)
+    head = _content(stream, matrix.start, matrix.length, matrix.packed, matrix.numbers + _TAG, path)
     try:
-        kind, at, length, _ = _element(content, matrix.numbers, order)
+        kind, at, length, _ = _element(head, matrix.numbers, order)
     except struct.error as error:
-        raise _damaged(path, f"{matrix.name!r} ends early") from error
+        raise _damaged(path, f"{shown(matrix.name)!r} ends early") from error
     if kind not in _STORED:
-        raise _damaged(path, f"{matrix.name!r} has numbers of unknown type {kind}")
+        raise _damaged(path, f"{shown(matrix.name)!r} has numbers of unknown type {kind}")
     dtype = np.dtype(order + _STORED[kind])
+    content: bytes | bytearray = b""
+    if length == count * dtype.itemsize <= count * matrix.itemsize:
+        if matrix.packed:
+            check_ratio(matrix.length, length, f"{shown(matrix.name)!r} in {path.name}")
+        content = _content(stream, matrix.start, matrix.length, matrix.packed, at + length, path)
     if length != count * dtype.itemsize or at + length > len(content):
-        raise _damaged(path, f"{matrix.name!r} holds {length} bytes for {count} numbers of {dtype.itemsize}")
+        raise _damaged(path, f"{shown(matrix.name)!r} holds {length} bytes for {count} numbers of {dtype.itemsize}")
     found = np.frombuffer(content, dtype, count, at)
     if matrix.kind == "U":
         return np.array(["".join(map(chr, found.tolist()))])

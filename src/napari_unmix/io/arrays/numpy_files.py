@@ -3,44 +3,33 @@
 from __future__ import annotations
 
 import math
-import tokenize
+import os
 import zipfile
 import zlib
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from napari_unmix.cube import Reading
+from napari_unmix.files.archive import opened_archive
+from napari_unmix.files.opened import open_regular
 from napari_unmix.io.arrays.choosing import Entry, choose
 from napari_unmix.io.arrays.companions import find_companions
 from napari_unmix.io.arrays.matrix import as_image
-from napari_unmix.io.budget import check_array, readable_shape, readable_size
+from napari_unmix.io.arrays.npy import read_array, read_array_header, read_numbers
+from napari_unmix.io.budget import check_array, check_ratio, readable_shape, readable_size
 from napari_unmix.io.stored import Stored, three_axes
-from napari_unmix.sentences import UnmixError
+from napari_unmix.sentences import UnmixError, shown
 
-_DAMAGED = (ValueError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError)
-
-_LONGEST_REASON = 120  # letters: zipfile quotes what it found
-
-
-class ArrayHeader(NamedTuple):
-    """What the header of a NumPy array claims."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-
-    @property
-    def data_bytes(self) -> int:
-        """Bytes of its numbers."""
-        return math.prod(self.shape) * self.dtype.itemsize
+_DAMAGED = (ValueError, EOFError, zlib.error, zipfile.BadZipFile)
 
 
 def read_npy(path: Path, reading: Reading) -> Stored:
     """Read a three-axis array, or a matrix of pixels whose image size is given. Raises UnmixError, and OSError where the file cannot be read."""
-    with path.open("rb") as stream:
-        array = _checked_array(stream, path.stat().st_size, path.name, matrix=reading.size is not None)
+    with open_regular(path) as stream:
+        held = os.fstat(stream.fileno()).st_size
+        array = _checked_array(stream, held, path.name, matrix=reading.size is not None)
     image, said = _as_image(array, reading, path.name)
     return Stored(array=image, bands_axis=2 if array.ndim == 2 else None, repairs=said)
 
@@ -48,8 +37,8 @@ def read_npy(path: Path, reading: Reading) -> Stored:
 def read_npz(path: Path, reading: Reading) -> Stored:
     """Read the array that is named, else the one that is called or shaped as a scene, and what lies beside it. Raises UnmixError, OSError."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        with opened_archive(path) as archive:
+            members = members_of(archive)
             entries = _entries(archive, members)
             chosen, among = choose(entries, reading.size, reading.key, path)
             array = _array(archive, members[chosen.name], chosen.name, path, matrix=reading.size is not None)
@@ -93,36 +82,21 @@ def is_npz(path: Path, start: bytes) -> bool:
 
 
 def npy_holds_cube(path: Path) -> bool:
-    """Whether the array has three axes. Raises OSError."""
-    try:
-        with path.open("rb") as stream:
-            return len(read_array_header(stream).shape) == 3
-    except _DAMAGED:
-        return False
+    """Whether the array has three axes. Raises UnmixError, ValueError, OSError."""
+    with open_regular(path) as stream:
+        return len(read_array_header(stream).shape) == 3
 
 
 def npz_holds_cube(path: Path) -> bool:
-    """Whether one of its arrays is called or shaped as a scene. Raises OSError."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-            choose(_entries(archive, members), None, None, path)
-    except (UnmixError, *_DAMAGED):
-        return False
+    """Whether one of its arrays is called or shaped as a scene. Raises UnmixError where none is, ValueError, OSError."""
+    with opened_archive(path) as archive:
+        choose(_entries(archive, members_of(archive)), None, None, path)
     return True
 
 
-def read_array_header(stream: IO[bytes]) -> ArrayHeader:
-    """The header of a NumPy array; the stream then stands at its data. Raises ValueError."""
-    version = np.lib.format.read_magic(stream)
-    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    if version not in readers:  # version 3 exists for structured arrays with Unicode field names
-        raise ValueError(f"format version {version[0]}.{version[1]} holds no plain array")
-    try:
-        shape, _, dtype = readers[version](stream)
-    except tokenize.TokenError as error:  # NumPy's own last resort, for headers that Python 2 wrote
-        raise ValueError(f"its header is not readable, {error.args[0]}") from error
-    return ArrayHeader(shape, dtype)
+def members_of(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """The arrays of an archive by their names; what is no array is passed over."""
+    return {info.filename.removesuffix(".npy"): info for info in archive.infolist() if info.filename.endswith(".npy")}
 
 
 def _checked_array(stream: IO[bytes], size: int, label: str, *, matrix: bool = False) -> NDArray[Any]:
@@ -140,8 +114,7 @@ def _checked_array(stream: IO[bytes], size: int, label: str, *, matrix: bool = F
                 f"{label} holds {readable_size(size)} but its header's {readable_shape(header.shape)}"
                 f" {header.dtype.name} need {readable_size(header.data_bytes)}: copy or save it again."
             )
-        stream.seek(0)
-        return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
+        return read_numbers(stream, header)
     except UnmixError:
         raise
     except _DAMAGED as error:
@@ -154,23 +127,21 @@ def _counting(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _explained(error: Exception, label: str) -> UnmixError:
-    reason = str(error).splitlines()[0][:_LONGEST_REASON] if str(error) else "it ends early"
-    return UnmixError(f"{label} is damaged ({reason}): save it again.")
+    return UnmixError(f"{label} is damaged ({shown(error, 120) or 'it ends early'}): save it again.")
 
 
 def _entries(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> list[Entry]:
-    """What the headers of the arrays claim; what is no array is passed over."""
+    """What the headers of the arrays claim."""
     found = []
     for name, info in members.items():
-        if not info.filename.endswith(".npy"):
-            continue
         with archive.open(info) as stream:
-            shape, dtype = read_array_header(stream)
+            shape, dtype, _ = read_array_header(stream)
         found.append(Entry(name, shape, max(dtype.itemsize, 1), "U" if dtype.kind in "US" else dtype.kind))
     return found
 
 
 def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, path: Path, matrix: bool) -> NDArray[Any]:
+    check_ratio(info.compress_size, info.file_size, f"{name!r} in {path.name}")
     with archive.open(info) as stream:
         return _checked_array(stream, info.file_size, f"{name!r} in {path.name}", matrix=matrix)
 
@@ -178,7 +149,7 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, path: Pat
 def _small_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
     """A list beside the scene, whose size was looked at."""
     with archive.open(info) as stream:
-        return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
+        return read_array(stream)
 
 
 def _as_image(array: NDArray[Any], reading: Reading, label: str) -> tuple[NDArray[Any], tuple[str, ...]]:

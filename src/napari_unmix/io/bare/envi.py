@@ -10,7 +10,8 @@ import numpy as np
 from napari_unmix.cube import BoolArray, Reading
 from napari_unmix.io.bare.envi_fields import is_envi_header
 from napari_unmix.io.bare.envi_header import EnviHeader, read_header
-from napari_unmix.io.bare.layout import Layout, fitted, map_array
+from napari_unmix.io.bare.layout import Layout, fitted
+from napari_unmix.io.bare.lines import Lines
 from napari_unmix.io.marks import container, is_text
 from napari_unmix.io.stored import Stored
 from napari_unmix.sentences import UnmixError
@@ -58,8 +59,9 @@ def _stored(data_path: Path, header: EnviHeader, found: tuple[str, ...]) -> Stor
     layout, cut = checked(data_path, header.layout)
     bands = layout.shape[2]
     good, bad_bands = _good_bands(header, bands)
+    lines = Lines(data_path, layout)
     return Stored(
-        array=map_array(data_path, layout),
+        array=lines,
         bands_axis=2,
         wavelengths=_listed(header, bands),
         unit=header.unit,
@@ -71,6 +73,7 @@ def _stored(data_path: Path, header: EnviHeader, found: tuple[str, ...]) -> Stor
         good_bands=good,
         georeference=header.georeference,
         repairs=(*header.repairs, *found, *cut, *bad_bands),
+        close=lines.close,
     )
 
 

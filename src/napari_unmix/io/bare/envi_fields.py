@@ -9,10 +9,11 @@ import codecs
 import re
 from pathlib import Path
 
+from napari_unmix.files.opened import first_bytes, read_regular
 from napari_unmix.io.axis.wavelengths import names_axis
 from napari_unmix.sentences import UnmixError
 
-_LONGEST = 16_000_000  # bytes; real headers are kilobytes
+_LONGEST = 2_000_000  # bytes; real headers are kilobytes
 _OPENING = {"{": "}", "[": "]", "(": ")"}
 # Lists of one number per band that are applied, or that are known not to change the numbers.
 APPLIED_LISTS = (
@@ -40,16 +41,14 @@ _NUMERIC_LINE = re.compile(r"^[\s{\[(]*[-+−.]?\d[^=]*$")
 
 def is_envi_header(path: Path) -> bool:
     """Whether the file begins as an ENVI header does. Raises OSError."""
-    with path.open("rb") as stream:
-        start = stream.read(256)
-    return first_line(decoded(start)) == "ENVI"
+    return first_line(decoded(first_bytes(path, 256))) == "ENVI"
 
 
 def text_of(path: Path) -> str:
     """A header's text. Raises UnmixError where it is too long to be one, OSError."""
     if path.stat().st_size > _LONGEST:
         raise UnmixError(f"{path.name} is too long for an ENVI header: give the small text file that ends in .hdr.")
-    return decoded(path.read_bytes())
+    return decoded(read_regular(path, _LONGEST))
 
 
 def decoded(content: bytes) -> str:

@@ -7,23 +7,27 @@ bit), the number of bands, columns and rows (integers, or floats before version 
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_unmix.cube import Georeference, Reading
+from napari_unmix.files.opened import first_bytes
 from napari_unmix.io.axis.lists import numbers
 from napari_unmix.io.bare.envi import beside, checked
-from napari_unmix.io.bare.layout import Layout, map_array
+from napari_unmix.io.bare.layout import Layout
+from napari_unmix.io.bare.lines import Lines
 from napari_unmix.io.budget import check_budget
-from napari_unmix.io.stored import Stored
+from napari_unmix.io.stored import ArrayLike, Stored
 from napari_unmix.sentences import UnmixError
 
 _HEADER = 128
 _TYPES = {0: "u1", 2: "i2"}  # 4-bit numbers are unpacked
 _FOUR_BITS = 1
 _STARTS = {bytes(pair) for packing in (0, 1, 2) for pair in ((packing, 0), (0, packing))}
+_LONGEST_LIST = 1_000_000  # bytes
 _LISTS = (".spc", ".wvl", ".txt")
 
 
@@ -43,14 +47,17 @@ def lan_holds_cube(path: Path) -> bool:
 def read_lan(path: Path, reading: Reading) -> Stored:
     """Read an image, and the wavelengths of a list beside it (.spc). Raises UnmixError, OSError."""
     packing, bands, columns, rows, order, georeference = _head(path)
+    places, unit, source = _wavelengths(path, bands)
     said: tuple[str, ...] = ()
+    close: Callable[[], object] | None = None
+    array: ArrayLike
     if packing == _FOUR_BITS:
         array = _unpacked(path, bands, columns, rows)
     else:
         layout = Layout((rows, columns, bands), np.dtype(order + _TYPES[packing]), "bil", _HEADER)
         layout, said = checked(path, layout)
-        array = map_array(path, layout)
-    places, unit, source = _wavelengths(path, bands)
+        array = lines = Lines(path, layout)
+        close = lines.close
     return Stored(
         array=array,
         bands_axis=2,
@@ -58,13 +65,13 @@ def read_lan(path: Path, reading: Reading) -> Stored:
         unit=unit,
         georeference=georeference,
         repairs=(*said, *source),
+        close=close,
     )
 
 
 def _head(path: Path) -> tuple[int, int, int, int, str, Georeference | None]:
     """Type of numbers, bands, columns, rows, byte order, and the map. Raises UnmixError."""
-    with path.open("rb") as stream:
-        head = stream.read(_HEADER)
+    head = first_bytes(path, _HEADER)
     if len(head) < _HEADER:
         raise UnmixError(f"{path.name} ends within its header of {_HEADER} bytes: copy the whole file again.")
     whole = head.startswith(b"HEAD74")
@@ -91,9 +98,10 @@ def _unpacked(path: Path, bands: int, columns: int, rows: int) -> NDArray[np.uin
     """(H, W, B) of two numbers a byte, the lower one first; every band of a line begins at a byte."""
     row = -(-columns // 2)
     check_budget(rows * bands * columns, 1, path.name)
-    content = np.fromfile(path, np.uint8, rows * bands * row, offset=_HEADER)
-    if content.size < rows * bands * row:
-        raise UnmixError(f"{path.name} holds {content.size} bytes of {rows * bands * row}: copy the whole file again.")
+    needed, held = rows * bands * row, path.stat().st_size - _HEADER
+    if held < needed:
+        raise UnmixError(f"{path.name} holds {held} bytes of {needed}: copy the whole file again.")
+    content = np.frombuffer(first_bytes(path, _HEADER + needed), np.uint8, offset=_HEADER)
     pairs = np.stack([content & 15, content >> 4], axis=1).reshape(rows, bands, 2 * row)
     return np.ascontiguousarray(pairs[:, :, :columns].transpose(0, 2, 1))
 
@@ -101,7 +109,7 @@ def _unpacked(path: Path, bands: int, columns: int, rows: int) -> NDArray[np.uin
 def _wavelengths(path: Path, bands: int) -> tuple[tuple[float, ...] | None, str, tuple[str, ...]]:
     """The first column of a list beside the image, of as many rows as there are bands, its unit and a sentence."""
     for file in beside(path, [path.stem + suffix for suffix in _LISTS]):
-        lines = file.read_text(encoding="latin-1")[:1_000_000].splitlines()
+        lines = first_bytes(file, _LONGEST_LIST).decode("latin-1").splitlines()
         rows = [found.values[0] for found in map(numbers, lines) if found is not None]
         if len(rows) == bands:
             return tuple(rows), "", (f"wavelengths are those of {file.name} beside the image",)

@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from napari_unmix.cube import Georeference, Reading
+from napari_unmix.files.opened import first_bytes
 from napari_unmix.io.axis.lists import number, numbers
 from napari_unmix.io.bare.envi import checked, find_data, find_header
 from napari_unmix.io.bare.envi_fields import text_of
-from napari_unmix.io.bare.layout import INTERLEAVES, Layout, map_array
+from napari_unmix.io.bare.layout import INTERLEAVES, Layout
+from napari_unmix.io.bare.lines import Lines
 from napari_unmix.io.marks import container
 from napari_unmix.io.stored import Stored
 from napari_unmix.sentences import UnmixError
@@ -29,8 +31,7 @@ def is_esri_header(path: Path) -> bool:
     """Whether a file is a text of ESRI's keywords. Raises OSError."""
     if path.suffix.lower() != ".hdr":
         return False
-    with path.open("rb") as stream:
-        start = stream.read(2000).decode("latin-1")
+    start = first_bytes(path, 2000).decode("latin-1")
     words = {line.split()[0].lower() for line in start.splitlines() if len(line.split()) > 1}
     return "nrows" in words and len(words & _WORDS) >= _FEWEST and "=" not in start.splitlines()[0]
 
@@ -60,14 +61,16 @@ def read_esri(path: Path, reading: Reading) -> Stored:
     layout, cut = checked(data, layout)
     no_data = number(fields.get("nodata", fields.get("nodata_value", "")))
     listed = numbers(fields.get(_LIST, ""))
+    lines = Lines(data, layout)
     return Stored(
-        array=map_array(data, layout),
+        array=lines,
         bands_axis=2,
         wavelengths=None if listed is None else listed.values[: layout.shape[2]] if cut else listed.values,
         unit="nm" if listed is None else listed.unit or fields.get("wavelengthunits", ""),
         no_data=() if no_data is None else (no_data,),
         georeference=_georeference(fields),
         repairs=(*said, *found, *cut),
+        close=lines.close,
     )
 
 

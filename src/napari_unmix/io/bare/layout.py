@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_unmix.io.budget import check_budget
 from napari_unmix.sentences import UnmixError
 
 INTERLEAVES = ("bsq", "bil", "bip")
-_CHECKS = 4  # bytes per number that masks and checks take beside the float32 cube; the file itself is only mapped
+_CHECKS = 4  # bytes per number that masks and checks take beside the float32 cube; the file itself is read in blocks
 _SPARE = 0.01  # of the bytes that a header describes: so much more may lie behind them
 _ITEMS = {1: "8-bit", 2: "16-bit", 4: "32-bit", 8: "64-bit"}
 
@@ -70,19 +69,6 @@ class Layout:
         """The same with fewer major frames: lines, or bands of a bsq file."""
         lines, samples, bands = self.shape
         return replace(self, shape=(lines, samples, frames) if self.interleave == "bsq" else (frames, samples, bands))
-
-
-def map_array(path: Path, layout: Layout) -> NDArray[Any]:
-    """(H, W, B) view of a data file whose size was checked, mapped: nothing is read yet. Raises OSError."""
-    try:
-        mapped = np.memmap(path, np.uint8, "r")
-    except (OSError, ValueError) as error:
-        raise OSError("it cannot be mapped into memory") from error
-    major, minor = layout.frames
-    strides = {"bsq": (1, 2, 0), "bil": (0, 2, 1), "bip": (0, 1, 2)}[layout.interleave]
-    steps = (major, minor, layout.dtype.itemsize)
-    start = layout.offset + layout.major[0] + layout.minor[0]
-    return np.ndarray(layout.shape, layout.dtype, mapped, start, tuple(steps[place] for place in strides))
 
 
 def fitted(path: Path, layout: Layout) -> tuple[Layout, tuple[str, ...]]:

@@ -7,12 +7,14 @@ import re
 import numpy as np
 
 from napari_unmix.cube import FloatArray, Georeference
-from napari_unmix.sentences import UnmixError
+from napari_unmix.sentences import UnmixError, shown
 
 LONGITUDE_LATITUDE = "EPSG:4326"
 _CODE = re.compile(
     r'^(?:EPSG|urn:ogc:def:crs:EPSG):(?:[\d.]*:)?(\d+)$|(?:AUTHORITY|ID)\["EPSG",\s*"?(\d+)"?\]\s*\]\s*$', re.IGNORECASE
 )
+# What would have PROJ open files: grids of shifts (but @null, which is none), lists of definitions, parameters.
+_FILES = re.compile(r"grids\s*=\s*(?!@null\b)|\binit\s*=|PARAMETERFILE|^\s*(?:@|file:|https?:|/)", re.IGNORECASE)
 
 
 def epsg(crs: str) -> str:
@@ -44,6 +46,9 @@ def reprojected(points: FloatArray, source: str, target: str) -> FloatArray:
         raise UnmixError(
             f'Points in {epsg(source)} have to be brought to {epsg(target)[:60]}, which rasterio does: install "napari-unmix[geo]".'
         ) from error
+    for crs in (source, target):
+        if _FILES.search(crs):
+            raise UnmixError(f"The coordinate system {shown(crs)} names files: save the points in one that names none.")
     try:
         first, second = (CRS.from_user_input(epsg(crs)) for crs in (source, target))
         x, y = transform(first, second, points[:, 0].tolist(), points[:, 1].tolist())

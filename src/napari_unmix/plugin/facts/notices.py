@@ -6,6 +6,7 @@ from typing import get_args
 
 from napari_unmix.plugin.facts.session import Step, Trouble
 
+COPY_REPORT = "Copy report"
 MOST_LETTERS = 38  # of napari's notifications, which show one line
 
 

@@ -79,10 +79,11 @@ class Reread:
 
 @dataclass(frozen=True)
 class Trouble:
-    """A sentence that belongs to one step: what went wrong, the number, the remedy."""
+    """A sentence that belongs to one step: what went wrong, the number, the remedy; of an unexpected error also a ``report`` to be sent."""
 
     step: Step
     sentence: str
+    report: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -117,7 +117,7 @@ def _export(parent: Path, answer: Answer, report: Report, names: tuple[str, ...]
     name = re.sub(r"[^\w.-]+", "_", answer.cube.name).strip("._") or "cube"
     yield Progress("writing the result", 0, 1, 0.0)
     from napari_unmix.output.pictures import draw_run
-    from napari_unmix.output.run_folder import free_folder, write_run
+    from napari_unmix.output.run import free_folder, write_run
 
     cube, result = answer.cube, replace(answer.unmixing, names=names)
 
