@@ -118,13 +118,13 @@ def test_without_out_the_place_is_chosen_at_the_start(cube_file: Path, stopped: 
 def test_an_interrupt_says_how_to_go_on(cube_file: Path, stopped: Callable[..., None], capsys: Capture) -> None:
     stopped(cube_file, *QUICK, "--out", "my run", by=KeyboardInterrupt())
     said = capsys.readouterr().err.splitlines()[-1]
-    assert said == "napari-unmix: cancelled: go on with napari-unmix unmix --resume 'my run'"
+    assert said == "napari-unmix: cancelled: go on with napari-unmix unmix --resume 'my run'."
 
 
 def test_so_does_whatever_else_ends_it(cube_file: Path, stopped: Callable[..., None], capsys: Capture) -> None:
     stopped(cube_file, *QUICK, "--out", "run", by=MemoryError("7 GB"))
     kept, why = capsys.readouterr().err.splitlines()[-2:]
-    assert kept == "napari-unmix: a checkpoint is kept: go on with napari-unmix unmix --resume run"
+    assert kept == "napari-unmix: a checkpoint is kept: go on with napari-unmix unmix --resume run."
     assert "not enough memory" in why
 
 

@@ -24,7 +24,7 @@ from napari_unmix.answer import ContrastFound, Recipe, Redraw
 from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION
 from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.journal.loops import long_loop
-from napari_unmix.journal.trees import Tree, Unfitting, like, named, number, numbers, plain, truth
+from napari_unmix.journal.trees import Tree, Unfitting, array, like, named, number, numbers, plain, truth
 from napari_unmix.regions.acceptance import without_brightness
 from napari_unmix.rows.subspace import Subspace, affine_subspace
 from napari_unmix.sentences import UnmixError
@@ -345,9 +345,9 @@ def _known(tree: Tree, length: int) -> Any:
     if isinstance(tree, list):
         return [_known(part, length) for part in tree]
     if isinstance(tree, np.ndarray):
-        if tree.shape not in ((), (1,), (length,)) or tree.dtype.kind != "f":
+        if tree.shape not in ((), (1,), (length,)):
             raise Unfitting(f"an array of shape {tree.shape}")
-        return torch.from_numpy(tree.copy())
+        return torch.from_numpy(array(tree, tree.shape, np.float64))
     if tree is None or type(tree) in (int, float):
         return tree
     raise Unfitting(type(tree).__name__)
