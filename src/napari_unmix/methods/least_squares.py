@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
-from napari_unmix.answer import Findings, Fit, Note, Progress, Recipe
+from napari_unmix.answer import Findings, Fit, Note, Progress, Recipe, meanwhile
 from napari_unmix.cube import FloatArray
 from napari_unmix.methods.contract import Problem, QuickLook, Solution, Spec
 from napari_unmix.rows.inversion import Inverted
@@ -35,7 +37,11 @@ def inverted_in_parts(problem: Problem[Spec], endmembers: FloatArray, done: floa
     parts, look = [], QuickLook(problem, endmembers)
     starts = range(0, len(problem.spectra), _CHUNK)
     for step, start in enumerate(starts):
-        parts.append(problem.inversion.invert(problem.spectra[start : start + _CHUNK], endmembers))
+        inverting = Progress(
+            "finding abundances", step, len(starts), done + (1 - done) * step / len(starts), snapshot=look
+        )
+        some = problem.spectra[start : start + _CHUNK]
+        parts.append((yield from meanwhile(partial(problem.inversion.invert, some, endmembers), inverting)))
         share = done + (1 - done) * (step + 1) / len(starts)
         yield Progress("finding abundances", step + 1, len(starts), share, snapshot=look)
     light = [part.illumination for part in parts if part.illumination is not None]
