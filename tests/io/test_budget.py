@@ -58,9 +58,9 @@ def write_lan(folder: Path, array: np.ndarray) -> Path:
 def write_envi(folder: Path, array: np.ndarray) -> Path:
     (folder / "a.img").write_bytes(array.transpose(2, 0, 1).tobytes())
     lines = {
-        "lines": SHAPE[0],
-        "samples": SHAPE[1],
-        "bands": SHAPE[2],
+        "lines": array.shape[0],
+        "samples": array.shape[1],
+        "bands": array.shape[2],
         "data type": {"f4": 4, "u2": 12}[array.dtype.str[1:]],
     }
     text = "".join(f"{key} = {value}\n" for key, value in lines.items())
