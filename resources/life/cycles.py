@@ -4,7 +4,8 @@
 
 Needs a display (``xvfb-run -s "-screen 0 1600x1200x24"`` where there is none). Prints memory after each tenth, against the tenth cycle, by
 which everything has been imported and every picture made once; then the turns of the event loop that took longer than 50 ms, by the clock
-and by this thread's processor time, and what ran in the latter; then what is left of ours after the docks were closed. With ``--fakes`` the fits are none.
+and by this thread's processor time, and what ran in the latter; then what is left of ours after the docks were closed.
+With ``--fakes`` the fits are none.
 """
 
 from __future__ import annotations
