@@ -49,10 +49,7 @@ def test_help_loads_nothing_heavy(command: list[str]) -> None:
 def test_listing_methods_and_reading_a_run_load_nothing_heavy() -> None:
     assert loaded_by("from napari_unmix.methods.registry import method_specs; method_specs()") == []
     assert loaded_by("import napari_unmix.library, napari_unmix.io") == []
-    assert (
-        loaded_by("import napari_unmix.output.run_folder, napari_unmix.output.palette, napari_unmix.output.pictures")
-        == []
-    )
+    assert loaded_by("import napari_unmix.output.run, napari_unmix.output.palette, napari_unmix.output.pictures") == []
 
 
 @pytest.mark.parametrize("name", napari_unmix.__all__)

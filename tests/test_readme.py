@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from napari_unmix.cli import main
-from napari_unmix.output.run_folder import _OURS
+from napari_unmix.output.run import OURS
 from unmix_benchmarks import benchmark_names
 
 ROOT = Path(__file__).parents[1]
@@ -91,7 +91,7 @@ def test_named_benchmarks_exist() -> None:
 
 def test_the_page_of_files_lists_all_that_a_run_may_hold() -> None:
     page = (ROOT / "resources" / "docs" / "files.md").read_text(encoding="utf-8")
-    assert {name for name in _OURS if f"`{name}`" not in page} == set()
+    assert {name for name in OURS if f"`{name}`" not in page} == set()
 
 
 @pytest.mark.parametrize("command", sorted(set(re.findall(r"^napari-unmix (\w+)", README, flags=re.MULTILINE))))

@@ -1,7 +1,7 @@
 """Mutate small files of every format, and read them: whatever is not a cube must end in one sentence of ours.
 
     python resources/fuzz/fuzz.py --seconds 60                    all targets, on all cores
-    python resources/fuzz/fuzz.py --executions 1000000 --targets tiff hdf5
+    python resources/fuzz/fuzz.py --executions 1000000 --seconds 0 --table resources/fuzz/table.md
     python resources/fuzz/fuzz.py --repeat FOLDER/tiff-1f3a…      what that input does
 
 A find is an input that ends in any exception but ``UnmixError``, in a sentence of more than 500 letters, in more than ten seconds, in more
@@ -31,13 +31,16 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from mutations import mutated
+from mutations import Workplace
 from targets import TARGETS, Target
 
 LONGEST_SENTENCE = 500
 MOST_SECONDS = 10
 MEMORY = 3 << 30  # bytes of address space that an execution may claim beside what the libraries take
 BUDGET = 200 << 20  # what the machine is said to have
+_ENDED = "(its library "  # of the sentence on a file that ended the process apart
+_THOROUGH = 8  # every so many executions a cube is screened as well, which takes longer than reading it
+_STAY = 40  # executions of one target after the other
 _EVERY = 200  # executions between two counts
 
 
@@ -64,14 +67,18 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--finds", type=Path, default=Path("finds"), help="folder for what was found (default: finds)")
     parser.add_argument("--repeat", type=Path, metavar="INPUT", help="read one input again, with its traceback")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="add the counts to those of a table in Markdown")
     options = parser.parse_args()
     if options.repeat is not None:
         return repeat(options.repeat)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that workers and scratch go with it
     counts = hunt(options)
     for target in sorted(counts):
         print(f"{target:<14}{_line(counts[target])}")
     total = Count(*map(sum, zip(*counts.values(), strict=True)))
     print(f"{'all':<14}{_line(total)}")
+    if options.table is not None:
+        add_to_table(options.table, counts)
     return int(total.finds > 0)
 
 
@@ -85,12 +92,14 @@ def hunt(options: argparse.Namespace) -> dict[str, Count]:
     results: multiprocessing.Queue[tuple[int, str, Count]] = multiprocessing.Queue()
     stop = time.monotonic() + options.seconds if options.seconds else float("inf")
     counts = {target: Count() for target in options.targets}
-    scratch = Path(tempfile.mkdtemp(prefix="fuzz-"))
+    memory = Path("/dev/shm")  # where there is one, no disk is touched
+    scratch = Path(tempfile.mkdtemp(prefix="fuzz-", dir=memory if memory.is_dir() else None))
+    seeds = {name: TARGETS[name].seeds(scratch / "seeds" / name) for name in options.targets}
     started, running = 0, {}
     try:
         while True:
             while len(running) < options.workers:
-                running[started] = _start(options, started, results, scratch / str(started))
+                running[started] = _start(options, started, results, scratch / str(started), seeds)
                 started += 1
             _collect(results, counts)
             done = sum(count.read + count.refused for count in counts.values())
@@ -109,8 +118,10 @@ def hunt(options: argparse.Namespace) -> dict[str, Count]:
     return counts
 
 
-def _start(options: argparse.Namespace, number: int, results: object, scratch: Path) -> multiprocessing.Process:
-    arguments = (options.targets, f"{options.seed}/{number}", options.finds.resolve(), results, scratch)
+def _start(
+    options: argparse.Namespace, number: int, results: object, scratch: Path, seeds: dict[str, list[Path]]
+) -> multiprocessing.Process:
+    arguments = (seeds, f"{options.seed}/{number}", options.finds.resolve(), results, scratch)
     process = multiprocessing.Process(target=work, args=arguments, daemon=True)
     process.start()
     return process
@@ -136,20 +147,25 @@ def _keep_crash(scratch: Path, finds: Path, counts: dict[str, Count]) -> None:
 
 
 def work(
-    targets: list[str], seed: str, finds: Path, results: multiprocessing.Queue[tuple[int, str, Count]], scratch: Path
+    seeds: dict[str, list[Path]],
+    seed: str,
+    finds: Path,
+    results: multiprocessing.Queue[tuple[int, str, Count]],
+    scratch: Path,
 ) -> None:
     """Execute until killed, and tell of it now and then."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _limit()
     scratch.mkdir(parents=True)
-    generator = random.Random(seed)
-    seeds = {name: TARGETS[name].seeds(scratch / "seeds" / name) for name in targets}
+    targets, generator, place = list(seeds), random.Random(seed), Workplace(scratch / "input")
     told = {name: Count() for name in targets}
     for number in range(1, sys.maxsize):
-        name = targets[number % len(targets)]
-        target, sample = TARGETS[name], generator.choice(seeds[name])
-        path = mutated(sample, scratch / "input", generator)
-        (scratch / "current").write_text(name)
-        told[name] = _added(told[name], execute(target, path, finds, name))
+        if number % _STAY == 1:  # some of one target, so that its files stay where they are
+            name = targets[number // _STAY % len(targets)]
+            target, sample = TARGETS[name], generator.choice(seeds[name])
+            (scratch / "current").write_text(name)
+        path = place.mutated(sample, generator)
+        told[name] = _added(told[name], execute(target, path, finds, name, thorough=number % _THOROUGH == 0))
         if number % _EVERY == 0:
             for one, count in told.items():
                 results.put((os.getpid(), one, count))
@@ -165,18 +181,20 @@ def _added(count: Count, outcome: str) -> Count:
     )
 
 
-def execute(target: Target, path: Path, finds: Path, name: str) -> str:
-    """Read one input: read, refused, caught, or find."""
+def execute(target: Target, path: Path, finds: Path, name: str, thorough: bool = True) -> str:
+    """Read one input: read, refused, caught, or find; a cube to its checked end only where it is ``thorough``, else to its numbers."""
     from napari_unmix import UnmixError
     from napari_unmix.io.boundary import Unreadable
 
     try:
         with _seconds(MOST_SECONDS):
-            target.read(path)
+            target.read(path, thorough)
     except UnmixError as error:
         if len(str(error)) > LONGEST_SENTENCE or "\n" in str(error):
             _keep(path, name, finds, f"a sentence of {len(str(error))} letters: {str(error)[:200]!r}")
             return "find"
+        if _ENDED in str(error):  # no find: the process apart is there for it; but a sample to keep
+            _keep(path, name, finds / "ended", str(error))
         return "caught" if isinstance(error, Unreadable) else "refused"
     except TooSlow:
         _keep(path, name, finds, f"more than {MOST_SECONDS} s")
@@ -195,6 +213,25 @@ def _keep(path: Path, target: str, finds: Path, why: str) -> None:
     if not place.exists():
         shutil.copytree(path, place)
         (finds / f"{place.name}.txt").write_text(f"{why}\n", encoding="utf-8")
+
+
+def add_to_table(path: Path, counts: dict[str, Count]) -> None:
+    """Write the counts, added to those that the table has."""
+    before = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in before if line.startswith("| ")]
+    known = {row[0]: Count(*(int(cell.replace(",", "")) for cell in row[2:])) for row in rows if row[0] in TARGETS}
+    for name, count in counts.items():
+        known[name] = Count(*map(sum, zip(known.get(name, Count()), count, strict=True)))
+    total = Count(*map(sum, zip(*known.values(), strict=True)))
+    lines = [_row(name, known[name]) for name in sorted(known)] + [_row("**all**", total)]
+    head = ["| target | executions | read | refused | caught | finds |", "|---|---:|---:|---:|---:|---:|"]
+    said = f"Made by `resources/fuzz/fuzz.py --table`, last on {time.strftime('%Y-%m-%d')}; finds of all runs, whether mended since or not."
+    path.write_text("\n".join(["# Fuzz", "", said, "", *head, *lines, ""]), encoding="utf-8")
+
+
+def _row(name: str, count: Count) -> str:
+    cells = (count.read + count.refused, *count)
+    return f"| {name} | " + " | ".join(f"{cell:,}" for cell in cells) + " |"
 
 
 def repeat(place: Path) -> int:
@@ -229,10 +266,12 @@ def _seconds(most: float) -> Iterator[None]:
 
     before = signal.signal(signal.SIGPROF, late)
     signal.setitimer(signal.ITIMER_PROF, most)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 2 * most)  # whose signal ends a process that is deep in a library
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGPROF, before)
 
 

@@ -57,20 +57,46 @@ _TEXT = (".hdr", ".json", ".zarray", ".zattrs", ".zgroup", ".csv", ".txt", ".xml
 Mutation = Callable[[bytearray, random.Random], bytearray]
 
 
-def mutated(sample: Path, place: Path, generator: random.Random) -> Path:
-    """A copy of a sample (a folder) in ``place``, one of its files changed; returns ``place``."""
-    shutil.rmtree(place, ignore_errors=True)
-    shutil.copytree(sample, place)
-    file = generator.choice(sorted(path for path in place.rglob("*") if path.is_file()))
-    content = bytearray(file.read_bytes())
-    kinds = WORDED if file.suffix in _TEXT or file.name in _TEXT else BARE
+class Workplace:
+    """A folder in which one sample after the other is changed and read: only the file that is changed is written anew."""
+
+    def __init__(self, place: Path) -> None:
+        self.place, self._sample = place, Path()
+        self._changed: str | None = None
+        self._files: dict[Path, dict[str, bytes]] = {}
+
+    def mutated(self, sample: Path, generator: random.Random) -> Path:
+        """A copy of a sample (a folder), one of its files changed, or left out."""
+        self._restore(sample)
+        content = self._files[sample]
+        name = generator.choice(sorted(content))
+        changed = changed_content(name, content[name], generator)
+        self._changed = name
+        (self.place / name).unlink()  # a new file is another file to whoever remembers what it has read
+        if changed is not None:
+            (self.place / name).write_bytes(changed)
+        return self.place
+
+    def _restore(self, sample: Path) -> None:
+        if sample != self._sample or not self.place.exists():
+            shutil.rmtree(self.place, ignore_errors=True)
+            shutil.copytree(sample, self.place)
+        elif self._changed is not None:
+            (self.place / self._changed).unlink(missing_ok=True)
+            (self.place / self._changed).write_bytes(self._files[sample][self._changed])
+        if sample not in self._files:
+            files = (path for path in sample.rglob("*") if path.is_file())
+            self._files[sample] = {str(path.relative_to(sample)): path.read_bytes() for path in files}
+        self._sample, self._changed = sample, None
+
+
+def changed_content(name: str, content: bytes, generator: random.Random) -> bytes | None:
+    """What a file may hold after some mutations; None where it is left out."""
+    words = Path(name).suffix in _TEXT or Path(name).name in _TEXT
+    kinds, changed = WORDED if words else BARE, bytearray(content)
     for _ in range(generator.randint(1, _MOST)):
-        content = generator.choice(kinds)(content, generator)
-    if generator.random() < 0.02:
-        file.unlink()
-    else:
-        file.write_bytes(content)
-    return place
+        changed = generator.choice(kinds)(changed, generator)
+    return None if generator.random() < 0.02 else bytes(changed)
 
 
 def _at(content: bytearray, generator: random.Random) -> int:

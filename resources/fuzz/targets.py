@@ -13,9 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from napari_unmix import Cube, read_cube
-from napari_unmix.cube import Georeference
-from napari_unmix.io import read_annotation
+from napari_unmix import Cube, UnmixError, read_cube
+from napari_unmix.cube import Georeference, Reading
+from napari_unmix.io import _opened, read_annotation
+from napari_unmix.io.assemble import bands_axis
+from napari_unmix.io.boundary import explained
+from napari_unmix.io.capture import within
+from napari_unmix.io.stored import to_spectra
 from napari_unmix.library import read_library
 
 SHAPE = (9, 8, 12)
@@ -41,11 +45,24 @@ class Target:
             warnings.simplefilter("ignore")
             make(folder)
             self.read(folder)
+            self.read(folder, thorough=False)
         return folder
 
-    def read(self, folder: Path) -> object:
-        """Read the sample in a folder."""
-        return self.how(folder / self.opened)
+    def read(self, folder: Path, thorough: bool = True) -> object:
+        """Read the sample in a folder; a cube that is not to be checked thoroughly to its numbers only."""
+        how = numbers if self.how is read_cube and not thorough else self.how
+        return how(folder / self.opened)
+
+
+def numbers(path: Path) -> object:
+    """What ``read_cube`` reads before it looks for what is broken in it, inside of the same boundary."""
+    reading = Reading()
+    if not path.exists():
+        raise UnmixError("it was left out")
+    with explained(path):
+        found, _ = within(path)
+        with _opened(found, reading) as stored:
+            return to_spectra(stored, bands_axis(stored, reading, found)[0])
 
 
 def spectra() -> np.ndarray[Any, Any]:
@@ -280,8 +297,85 @@ def table(folder: Path) -> None:
     (folder / "lib.csv").write_text("\n".join(",".join(row) for row in rows))
 
 
+def run(folder: Path) -> None:
+    """The folder of a run."""
+    from napari_unmix import assess, drain, method_specs, unmix, write_run
+
+    result = drain(unmix(cube(), method_specs()["ivae"](endmembers=3)))
+    write_run(folder / "run", cube(), result, drain(assess(cube(), result)))
+
+
+def reference(folder: Path) -> None:
+    """Endmembers and abundances that a run is compared with."""
+    shares = np.random.default_rng(0).dirichlet(np.ones(3), SHAPE[:2])
+    np.savez_compressed(folder / "reference.npz", E=spectra()[0, :3], A=shares)
+
+
+def picture(folder: Path, driver: str, name: str) -> None:
+    """A raster that GDAL writes and reads."""
+    import rasterio
+
+    with rasterio.open(
+        folder / name, "w", driver=driver, width=SHAPE[1], height=SHAPE[0], count=SHAPE[2], dtype="uint16"
+    ) as file:
+        file.write((np.moveaxis(spectra(), 2, 0) * 10000).astype(np.uint16))
+
+
+def tiles(folder: Path) -> None:
+    """A FITS cube in tiles that gzip packed."""
+    from astropy.io.fits import CompImageHDU
+
+    CompImageHDU((np.moveaxis(spectra(), 2, 0) * 10000).astype(np.int16), compression_type="GZIP_1").writeto(
+        folder / "scene.fits"
+    )
+
+
+def zarr_packed(folder: Path) -> None:
+    """An array of Zarr 2, packed by gzip."""
+    import numcodecs
+    import zarr
+
+    options: dict[str, Any] = {
+        "shape": SHAPE,
+        "dtype": "i2",
+        "chunks": (5, 5, 6),
+        "zarr_format": 2,
+        "compressors": numcodecs.GZip(),
+    }
+    zarr.create_array(str(folder / "scene.zarr"), **options)[...] = (spectra() * 10000).astype(np.int16)
+
+
+def labelled(folder: Path, name: str) -> None:
+    """A painting among other arrays, or alone."""
+    if name.endswith(".npz"):
+        np.savez_compressed(folder / name, labels=labels(), other=np.zeros(3))
+    elif name.endswith(".mat"):
+        from scipy.io import savemat
+
+        savemat(folder / name, {"labels": labels()})
+    else:
+        import h5py
+
+        with h5py.File(folder / name, "w") as file:
+            file.create_dataset("labels", data=labels(), chunks=(4, 4), compression="gzip", shuffle=True)
+
+
 def _painting(path: Path) -> object:
     return read_annotation(path, SHAPE)
+
+
+def _run(path: Path) -> object:
+    """A run, its model, and its result on its cube, as a report or a comparison takes them."""
+    from napari_unmix import read_run
+
+    found = read_run(path)
+    return found.model, found.unmixing(cube())
+
+
+def _reference(path: Path) -> object:
+    from napari_unmix.cli.compare_command import read_reference
+
+    return read_reference(str(path), "", cube())
 
 
 TARGETS: dict[str, Target] = {
@@ -299,7 +393,7 @@ TARGETS: dict[str, Target] = {
     "mat73": Target("scene.mat", (mat73,)),
     "hdf5": Target("scene.nc", (emit,)),
     "netcdf3": Target("scene.nc", (netcdf3,)),
-    "zarr": Target("scene.zarr", (partial(zarr_group, version=2), partial(zarr_group, version=3))),
+    "zarr": Target("scene.zarr", (partial(zarr_group, version=2), partial(zarr_group, version=3), zarr_packed)),
     "ome-zarr": Target("scene.ome.zarr", (partial(exported, name="scene.ome.zarr"),)),
     "tiff": Target(
         "scene.tif",
@@ -317,7 +411,15 @@ TARGETS: dict[str, Target] = {
     "shapes": Target("painted.csv", (napari_shapes,), _painting),
     "erdas": Target("scene.lan", (erdas,)),
     "hspy": Target("scene.hspy", (hyperspy,)),
-    "fits": Target("scene.fits", (fits,)),
+    "fits": Target("scene.fits", (fits, tiles)),
+    "jpeg2000": Target("scene.jp2", (partial(picture, driver="JP2OpenJPEG", name="scene.jp2"),)),
+    "imagine": Target("scene.img", (partial(picture, driver="HFA", name="scene.img"),)),
+    "pcidsk": Target("scene.pix", (partial(picture, driver="PCIDSK", name="scene.pix"),)),
+    "run": Target("run", (run,), _run),
+    "reference": Target("reference.npz", (reference,), _reference),
+    "paint-npz": Target("painted.npz", (partial(labelled, name="painted.npz"),), _painting),
+    "paint-mat": Target("painted.mat", (partial(labelled, name="painted.mat"),), _painting),
+    "paint-hdf5": Target("painted.h5", (partial(labelled, name="painted.h5"),), _painting),
     "sli": Target("lib.hdr", (sli,), read_library),
     "csv": Target("lib.csv", (table,), read_library),
 }

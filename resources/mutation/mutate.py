@@ -1,7 +1,7 @@
 """Do the tests decide? Change one line at a time in a copy of the tree, and see whether the tests of its room notice.
 
     python resources/mutation/mutate.py --room geometry --mutants 20
-    python resources/mutation/mutate.py --room geometry --room rows --mutants 20 --room output/run_folder=12 --resume
+    python resources/mutation/mutate.py --room geometry --room rows --mutants 20 --room output/run=12 --resume
 
 Writes a table (Markdown and CSV) of all changes, and exits with 1 where one survives that ``survivors.toml`` does not list with its reason.
 """
@@ -73,7 +73,7 @@ def _options() -> argparse.ArgumentParser:
         type=_room,
         required=True,
         metavar="NAME[=COUNT]",
-        help="geometry, output/run_folder …",
+        help="geometry, output/run …",
     )
     parser.add_argument("--mutants", type=int, default=20, help="changes a room, where it does not say (default 20)")
     parser.add_argument("--seed", type=int, default=0, help="which changes are drawn")

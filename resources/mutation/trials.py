@@ -46,7 +46,7 @@ _MEMORY = 12 << 30  # bytes of address space: a loop without an end must not tak
 
 @dataclass(frozen=True)
 class Room:
-    """Source files and the tests that have to notice a change in them; ``name`` is ``geometry`` or ``output/run_folder``."""
+    """Source files and the tests that have to notice a change in them; ``name`` is ``geometry`` or ``output/run``."""
 
     name: str
     sources: tuple[str, ...]

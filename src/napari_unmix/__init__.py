@@ -5,9 +5,6 @@ Public names are resolved on first use, so that ``import napari_unmix`` loads no
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
 __version__ = "0.1.0"
 
 _PUBLIC = {
@@ -21,8 +18,8 @@ _PUBLIC = {
     "drain": "answer",
     "assess": "pipeline",
     "unmix": "pipeline",
-    "read_run": "output.run_folder",
-    "write_run": "output.run_folder",
+    "read_run": "output.run",
+    "write_run": "output.run",
     "export": "output.export",
     "to_xarray": "output.export.dataset",
     "read_cube": "io",
@@ -33,7 +30,10 @@ _PUBLIC = {
     "sample_scene": "synthetic",
 }
 
+TYPE_CHECKING = False  # the command line begins here: nothing is imported that can be imported later
 if TYPE_CHECKING:
+    from typing import Any
+
     from napari_unmix.answer import Progress, Unmixing, drain
     from napari_unmix.cube import Annotation, Cube, Meaning
     from napari_unmix.io import read_cube
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from napari_unmix.methods.registry import method_specs
     from napari_unmix.output.export import export
     from napari_unmix.output.export.dataset import to_xarray
-    from napari_unmix.output.run_folder import read_run, write_run
+    from napari_unmix.output.run import read_run, write_run
     from napari_unmix.pipeline import assess, unmix
     from napari_unmix.sentences import UnmixError
     from napari_unmix.synthetic import sample_scene
@@ -74,6 +74,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
     return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
 
 

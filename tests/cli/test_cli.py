@@ -21,7 +21,7 @@ from napari_unmix.cli.unmix_command import parse_meanings
 from napari_unmix.cli.window import why_no_window
 from napari_unmix.cube import Cube, Meaning
 from napari_unmix.methods.registry import method_specs
-from napari_unmix.output.run_folder import read_run
+from napari_unmix.output.run import read_run
 from napari_unmix.sentences import UnmixError
 
 Capture = pytest.CaptureFixture[str]
@@ -388,7 +388,7 @@ def test_a_wrong_place_is_refused_before_the_cube_is_read(capsys: Capture, tmp_p
     [
         (KeyboardInterrupt(), 130, "cancelled, nothing written."),
         (MemoryError("Unable to allocate 9 TiB"), 2, "not enough memory (Unable to allocate 9 TiB)"),
-        (OSError(28, "No space left on device", "x.npy"), 2, "x.npy failed (no space left on device)"),
+        (OSError(28, "No space left on device", "x.npy"), 2, "x.npy failed, the disk is full: make room"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory\nmore"), 2, "use a smaller --batch"),
         (np.linalg.LinAlgError("Singular matrix"), 2, "can't be solved (Singular matrix)"),
     ],

@@ -11,7 +11,7 @@ import pytest
 from napari_unmix.cli import main
 from napari_unmix.cube import Cube
 from napari_unmix.io import read_cube
-from napari_unmix.output.run_folder import read_run
+from napari_unmix.output.run import read_run
 
 Capture = pytest.CaptureFixture[str]
 

@@ -30,7 +30,7 @@ from napari_unmix.geometry.recipes import MinimumVolume, PlaneArchetypes, Sphere
 from napari_unmix.identifiability.report import Report
 from napari_unmix.joining import join_cubes
 from napari_unmix.methods.registry import method_specs
-from napari_unmix.output.run_folder import read_run, write_run
+from napari_unmix.output.run import read_run, write_run
 from napari_unmix.pipeline import assess, unmix
 from napari_unmix.synthetic import blind_scene, region_scene
 

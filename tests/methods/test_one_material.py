@@ -16,7 +16,7 @@ from napari_unmix.methods.registry import method_specs, spec_class
 from napari_unmix.output.page.contents import page_of
 from napari_unmix.output.page.render import page_html
 from napari_unmix.output.pictures import draw_run
-from napari_unmix.output.run_folder import read_run, write_run
+from napari_unmix.output.run import read_run, write_run
 from napari_unmix.pipeline import assess, unmix
 from napari_unmix.sentences import UnmixError
 

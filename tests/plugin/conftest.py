@@ -76,6 +76,10 @@ def _fake_survey(cube: Cube) -> Fit[Any]:
     return survey(cube)
 
 
+def _fake_unfinished(cube: Cube) -> Fit[Any]:
+    yield Progress("looking", 0, 1, 0.0)
+
+
 def _fake_warm_up() -> Fit[None]:
     yield Progress("warming up", 0, 1, 0.0)
 
@@ -89,6 +93,7 @@ def make_engine(**others: Callable[..., Any]) -> Any:
         "assess": fake_assess,
         "suggest": _fake_suggest,
         "survey": _fake_survey,
+        "unfinished": _fake_unfinished,
         "warm_up": _fake_warm_up,
     }
     return Engine(**{**fakes, **others})

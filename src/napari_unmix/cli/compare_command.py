@@ -16,7 +16,7 @@ from napari_unmix.io.boundary import existing, explained
 from napari_unmix.sentences import UnmixError, listed, printable, shown
 
 if TYPE_CHECKING:
-    from napari_unmix.output.run_folder import Run
+    from napari_unmix.output.run import Run
 
 _COVERING = 0.5  # share of the good bands
 _FEWEST_BANDS = 3
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from napari_unmix.cli.unmix_command import load
-    from napari_unmix.output.run_folder import json_text, read_run
+    from napari_unmix.output.run import json_text, read_run
 
     further, folders = _sorted_out(arguments.runs)
     runs = [read_run(folder) for folder in folders]
@@ -69,7 +69,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _sorted_out(words: list[str]) -> tuple[list[str], list[str]]:
     """Further cubes, and runs: what stands before the first run is a cube. Without any run, none is."""
-    first = next((k for k, word in enumerate(words) if (Path(word).expanduser() / "run.json").is_file()), 0)
+    from napari_unmix.output.run import holds_run
+
+    first = next((k for k, word in enumerate(words) if holds_run(Path(word).expanduser())), 0)
     return words[:first], words[first:]
 
 
@@ -172,7 +174,7 @@ def _read_arrays(path: Path, names: set[str]) -> dict[str, FloatArray]:
 
 def compare(run: Run, cube: Cube, reference: Reference) -> dict[str, Any]:
     """The figures of one run of the cube, None where the reference has nothing to compare with."""
-    from napari_unmix.output.run_folder import cube_hash
+    from napari_unmix.output.run import cube_hash
     from napari_unmix.rows.metrics import angle_table, mean_correlation, rmse
 
     order = _match(run, reference)

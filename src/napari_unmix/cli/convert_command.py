@@ -15,7 +15,7 @@ from napari_unmix.cube import Cube
 from napari_unmix.sentences import LONGEST_SENTENCE, UnmixError, shown
 
 if TYPE_CHECKING:
-    from napari_unmix.output.run_folder import Run
+    from napari_unmix.output.run import Run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,11 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command. What can be refused is refused before the cube is read."""
     from napari_unmix.output.export import AlreadyThere, export, format_for
-    from napari_unmix.output.run_folder import json_text
+    from napari_unmix.output.run import holds_run, json_text
 
     source, target = (Path(word).expanduser() for word in (arguments.input, arguments.output))
     form, _, _ = format_for(target)
-    if not form.of_cubes and source.exists() and not (source / "run.json").is_file():
+    if not form.of_cubes and not holds_run(source) and source.exists():
         raise UnmixError(
             f"{target.name} is for a {form.title}, which {source.name} is not: give the folder of a run, or another suffix."
         )
@@ -67,11 +67,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _read(source: Path, arguments: argparse.Namespace) -> Cube | Run:
     """A run where there is one, else a cube."""
     from napari_unmix.io import read_as
-    from napari_unmix.output.run_folder import read_run
+    from napari_unmix.output.run import holds_run, read_run
     from napari_unmix.reading import NONE, OPTIONS, written_as
 
     reading = reading_from(arguments)
-    if not (source / "run.json").is_file():
+    if not holds_run(source):
         asked = getattr(arguments, f"{READING}repair") is not None
         return read_as(source, reading if asked else replace(reading, repair=NONE))
     said = written_as(reading)

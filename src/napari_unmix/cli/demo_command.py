@@ -41,7 +41,7 @@ def run_headless(out: str | None = None, *, overwrite: bool = False) -> Path:
     from napari_unmix.cli.unmix_command import fit, summary
     from napari_unmix.methods.registry import spec_class
     from napari_unmix.output.pictures import draw_run
-    from napari_unmix.output.run_folder import check_destination, write_run
+    from napari_unmix.output.run import check_destination, write_run
     from napari_unmix.synthetic import sample_scene
 
     target = _default_folder() if out is None else check_destination(out, overwrite=overwrite)
@@ -64,7 +64,7 @@ def run_headless(out: str | None = None, *, overwrite: bool = False) -> Path:
 
 def _default_folder() -> Path:
     """A new folder in the user's cache: outside version control, wherever the command is run."""
-    from napari_unmix.output.run_folder import check_destination, free_folder
+    from napari_unmix.output.run import check_destination, free_folder
 
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     try:

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from napari_unmix.io import read_as
-    from napari_unmix.output.run_folder import json_text
+    from napari_unmix.output.run import json_text
 
     values = describe(read_as(arguments.cube, reading_from(arguments)))
     print(json_text(values, ascii_only=True) if arguments.json else "\n".join(_lines(values)))

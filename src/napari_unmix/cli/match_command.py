@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from napari_unmix.library import SpectralLibrary, library_on, match
-    from napari_unmix.output.run_folder import json_text, read_run
+    from napari_unmix.output.run import json_text, read_run
 
     one = read_run(arguments.run)
     endmembers = SpectralLibrary(one.endmembers, one.wavelengths, one.names, name=one.folder.name)

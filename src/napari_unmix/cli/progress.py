@@ -57,7 +57,8 @@ def _log() -> Show:
             last = event.stage
         elif event.stage != last:
             last = event.stage
-            print(f"napari-unmix: {event.stage}", file=sys.stderr, flush=True)
+            with contextlib.suppress(OSError):  # a log that takes no more is no reason to stop
+                print(f"napari-unmix: {event.stage}", file=sys.stderr, flush=True)
 
     return show
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_unmix.cli.parsing import add_annotation_options, add_reading_options, annotation_reading_from, reading_from
 from napari_unmix.cube import Meaning
-from napari_unmix.sentences import UnmixError
+from napari_unmix.files.paths import check_name, given_path
+from napari_unmix.sentences import UnmixError, shown
 
 if TYPE_CHECKING:
     from napari_unmix.answer import Unmixing
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from napari_unmix.identifiability.report import Report
     from napari_unmix.io.annotation import AnnotationReading
     from napari_unmix.output.page.contents import Page
-    from napari_unmix.output.run_folder import Run
+    from napari_unmix.output.run import Run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,18 +38,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_reading_options(parser)
     parser.add_argument("--html", metavar="FILE", help="where to write the page (default: report.html in the run)")
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace the file that --html names, whatever it is; a page of ours always is",
+    )
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object and nothing else")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the command."""
+    """Run the command. What can be refused is refused before the run is read."""
     from napari_unmix.output.page.contents import page_of
     from napari_unmix.output.page.render import page_html
     from napari_unmix.output.page.text import report_text
-    from napari_unmix.output.run_folder import json_text, read_run
+    from napari_unmix.output.run import json_text, read_run
 
     if arguments.annotation and not arguments.cube:
         raise UnmixError("--annotation is read beside the cube that it was painted on: give that with --cube.")
+    if arguments.overwrite and arguments.html is None:
+        raise UnmixError("--overwrite replaces the file that --html names: give --html FILE, or leave --overwrite out.")
+    allow = _allowed(overwrite=arguments.overwrite)
+    named = None if arguments.html is None else given_path(arguments.html)
+    if named is not None:
+        check_name(named, Path.cwd())
+        if os.path.lexists(named):
+            allow(named)
     stored = read_run(arguments.run)
     if not arguments.cube:
         report, page = stored.report, page_of_run(stored)
@@ -54,13 +70,48 @@ def run(arguments: argparse.Namespace) -> int:
         painted = annotation_reading_from(arguments)
         cube, result, report = again(stored, arguments.cube, arguments.annotation, reading_from(arguments), painted)
         page = page_of(cube, result)
-    target = stored.folder / "report.html" if arguments.html is None else Path(arguments.html).expanduser()
-    target.write_text(page_html(page, report), encoding="utf-8")
+    target: Path | None = stored.folder / "report.html" if named is None else named
+    unwritten = _written(target, page_html(page, report), allow, asked=named is not None)
+    target = None if unwritten else target
     if arguments.json:
         print(json_text({**report.as_json(), "run": stored.folder, "html": target}, ascii_only=True))
     else:
-        print(f"{page.name} · {type(page.spec).title}\n\n{report_text(report, page.names)}\n\nPage: {target}")
+        lines = [f"{shown(page.name)} · {type(page.spec).title}", "", report_text(report, page.names)]
+        print("\n".join([*lines, *([] if target is None else ["", f"Page: {target}"])]))
+    if unwritten:
+        print(f"napari-unmix: {unwritten}", file=sys.stderr)
     return 0
+
+
+def _allowed(*, overwrite: bool) -> Callable[[Path], None]:
+    """What may stand where the page goes."""
+    from napari_unmix.output.export import AlreadyThere
+    from napari_unmix.output.page.render import check_page
+
+    def allow(place: Path) -> None:
+        if overwrite and (place.is_symlink() or not place.is_dir()):
+            return
+        try:
+            check_page(place)
+        except AlreadyThere as error:
+            replacing = ", or replace it with --overwrite" if not place.is_dir() else ""
+            raise UnmixError(f"{error.target} {error.why}: choose another file with --html{replacing}.") from error
+
+    return allow
+
+
+def _written(target: Path, page: str, allow: Callable[[Path], None], *, asked: bool) -> str:
+    """Write the page; a sentence where it can't be and nobody ``asked`` for it: the report is there to be read in any case."""
+    from napari_unmix.files.whole import write_whole
+
+    try:
+        write_whole(target, page, allow)
+    except (OSError, UnmixError) as error:
+        if asked:
+            raise
+        reason = shown(getattr(error, "strerror", None) or error, 200).rstrip(".")
+        return f"the page could not be written beside the run ({reason}): give --html FILE for another place."
+    return ""
 
 
 def page_of_run(stored: Run) -> Page:
@@ -106,7 +157,7 @@ def again(
 
 
 def _check_cube(stored: Run, cube: Cube) -> None:
-    from napari_unmix.output.run_folder import cube_hash
+    from napari_unmix.output.run import cube_hash
 
     if cube_hash(cube) != stored.meta["cube"]["sha256"]:
         rows, columns, bands = stored.meta["cube"]["shape"]
@@ -124,7 +175,7 @@ def _check_cube(stored: Run, cube: Cube) -> None:
 
 def _check_annotation(stored: Run, annotation: Annotation | None) -> None:
     """Only the painting that the run used: another one would be taken for what the answer rests on."""
-    from napari_unmix.output.run_folder import annotation_hash
+    from napari_unmix.output.run import annotation_hash
 
     said = stored.meta.get("annotation")
     if annotation is None:

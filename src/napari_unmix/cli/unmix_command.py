@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -19,14 +22,30 @@ from napari_unmix.cli.parsing import (
     make_spec,
     reading_from,
 )
+from napari_unmix.cli.resuming import (
+    Order,
+    Training,
+    checkpoint_of,
+    interrupted,
+    journal_of,
+    keeper_of,
+    refuse_others,
+    said_how_to_go_on,
+    started_anew,
+)
 from napari_unmix.cube import Annotation, Cube, IntArray, Meaning, Reading
+from napari_unmix.reading import written_as
 from napari_unmix.sentences import UnmixError
 
 if TYPE_CHECKING:
-    from napari_unmix.answer import Unmixing
+    from napari_unmix.answer import Fit, Unmixing
     from napari_unmix.identifiability.report import Report
     from napari_unmix.io.annotation import AnnotationReading
+    from napari_unmix.journal.keeper import Keeper
+    from napari_unmix.journal.loops import Journal
     from napari_unmix.spec import MethodSpec
+
+T = TypeVar("T")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "cubes",
         metavar="CUBE",
-        nargs="+",
+        nargs="*",
         help="a file or folder: ENVI, TIFF, HDF5, NetCDF, MATLAB, NumPy, Zarr and others; several of the same bands are joined into one",
     )
     add_annotation_options(
@@ -57,6 +76,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", metavar="DIR", help="the run's folder (default: a new <cube>-<method>-<n> here)")
     parser.add_argument("--overwrite", action="store_true", help="replace the run that --out names")
+    parser.add_argument(
+        "--resume",
+        metavar="RUN",
+        help="go on with the interrupted training of this run, to the same bits; needs nothing else",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
     add_reading_options(parser)
     add_spec_options(parser)
@@ -64,8 +88,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command. All that can be refused is refused before the fit."""
-    from napari_unmix.output.run_folder import check_destination
+    from napari_unmix.output.run import check_destination
 
+    if arguments.resume is not None:
+        return _resume(arguments)
+    if not arguments.cubes:
+        raise UnmixError("No CUBE is given: name a file, or an interrupted training with --resume RUN.")
     spec = make_spec(arguments)
     reading = reading_from(arguments)
     meanings = parse_meanings(arguments.material, arguments.ignore)
@@ -80,23 +108,65 @@ def run(arguments: argparse.Namespace) -> int:
     cube, annotation = load(
         arguments.cubes, arguments.annotation, meanings, reading, annotation_reading_from(arguments)
     )
-    if arguments.out is None:
-        with naming_options():
-            check_destination(_new_folder(cube, spec))
-    result, report = fit(cube, spec, annotation)
     with naming_options():
-        folder = _write(arguments, cube, result, report, annotation)
-    if arguments.json:
+        target = check_destination(arguments.out or _new_folder(cube, spec), overwrite=arguments.overwrite)
+    order = _order(arguments, spec, reading, meanings)
+    keeper = keeper_of(target, order, cube, annotation)
+    started_anew(keeper, target)
+    return _train(Training(target, order), cube, annotation, keeper, as_json=arguments.json)
+
+
+def _resume(arguments: argparse.Namespace) -> int:
+    """Go on with an interrupted training; the files are read again, and have to be what they were."""
+    from napari_unmix.output.run import check_destination
+
+    refuse_others(arguments)
+    before = interrupted(arguments.resume)
+    if before is None:
+        print(f"{arguments.resume} is complete: there is nothing to go on with.")
+        return 0
+    with naming_options():
+        check_destination(before.target, overwrite=before.order.overwrite)
+    cube, annotation = before.order.load()
+    before.check(cube, annotation)
+    keeper = keeper_of(before.target, before.order, cube, annotation)
+    return _train(before, cube, annotation, keeper, as_json=arguments.json)
+
+
+def _train(asked: Training, cube: Cube, annotation: Annotation | None, keeper: Keeper, *, as_json: bool) -> int:
+    """Train, from the checkpoint where there is one, judge, write, and say what came of it."""
+    with said_how_to_go_on(keeper, asked.target):
+        result, report = fit(cube, asked.order.made_spec(), annotation, journal_of(keeper, asked))
+        with naming_options():
+            folder = _write(asked, cube, result, report, annotation)
+    if as_json:
         print(_as_json(cube, result, report, folder, annotation))
     else:
         print("\n".join([*summary(cube, result, report, annotation), f"Written to {folder}"]))
     return 0
 
 
+def _order(arguments: argparse.Namespace, spec: MethodSpec, reading: Reading, meanings: dict[int, Meaning]) -> Order:
+    painted = annotation_reading_from(arguments)
+    dark, white = (path and path.absolute() for path in (reading.dark, reading.white))
+    return Order(
+        cubes=tuple(Path(path).absolute() for path in arguments.cubes),
+        annotation=tuple(Path(path).absolute() for path in arguments.annotation),
+        annotation_key=painted.key,
+        unpainted=painted.unpainted,
+        meanings=meanings,
+        reading=written_as(replace(reading, dark=dark, white=white)),
+        method=spec.method,
+        spec=spec.model_dump(mode="json"),
+        named=arguments.out is not None,
+        overwrite=arguments.overwrite,
+    )
+
+
 @contextmanager
 def naming_options() -> Iterator[None]:
     """Where a run cannot be written, say which options help."""
-    from napari_unmix.output.run_folder import DestinationTaken
+    from napari_unmix.output.run import DestinationTaken
 
     try:
         yield
@@ -208,18 +278,23 @@ def annotated(
     return Annotation(labels, found, tuple(remarks))
 
 
-def fit(cube: Cube, spec: MethodSpec, annotation: Annotation | None) -> tuple[Unmixing, Report]:
-    """The result and its report, with progress on stderr."""
+def fit(
+    cube: Cube, spec: MethodSpec, annotation: Annotation | None, journal: Journal | None = None
+) -> tuple[Unmixing, Report]:
+    """The result and its report, with progress on stderr; the long loops of both keep their places in the ``journal``."""
     from napari_unmix.cli.progress import run_shown
     from napari_unmix.pipeline import assess, unmix
 
-    result = run_shown(unmix(cube, spec, annotation))
-    return result, run_shown(assess(cube, result))
+    def kept(steps: Fit[T]) -> Fit[T]:
+        return steps if journal is None else journal.steps(steps)
+
+    result = run_shown(kept(unmix(cube, spec, annotation)))
+    return result, run_shown(kept(assess(cube, result)))
 
 
 def summary(cube: Cube, result: Unmixing, report: Report, annotation: Annotation | None = None) -> list[str]:
     """Lines for people."""
-    from napari_unmix.output.run_folder import mean_abundances
+    from napari_unmix.output.run import mean_abundances
 
     height, width, bands = cube.shape
     count, width_of_names = len(result.names), max(map(len, result.names))
@@ -244,7 +319,7 @@ def _repairs(cube: Cube, annotation: Annotation | None) -> tuple[str, ...]:
 
 
 def _as_json(cube: Cube, result: Unmixing, report: Report, folder: Path, annotation: Annotation | None) -> str:
-    from napari_unmix.output.run_folder import json_text, mean_abundances
+    from napari_unmix.output.run import json_text, mean_abundances
 
     values: dict[str, Any] = {
         "out": folder,
@@ -264,23 +339,22 @@ def _as_json(cube: Cube, result: Unmixing, report: Report, folder: Path, annotat
 
 
 def _new_folder(cube: Cube, spec: MethodSpec) -> Path:
-    from napari_unmix.output.run_folder import free_folder
-
+    """A folder here that is neither there nor waited for by an interrupted training."""
     name = re.sub(r"[^\w.-]+", "_", cube.name).strip("._") or "cube"
-    return free_folder(Path.cwd(), f"{name}-{spec.method}")
+    numbered = (Path.cwd() / f"{name}-{spec.method}-{number}" for number in count(1))
+    return next(folder for folder in numbered if not os.path.lexists(folder) and not checkpoint_of(folder).exists())
 
 
-def _write(
-    arguments: argparse.Namespace, cube: Cube, result: Unmixing, report: Report, annotation: Annotation | None
-) -> Path:
-    from napari_unmix.output.run_folder import write_run
+def _write(asked: Training, cube: Cube, result: Unmixing, report: Report, annotation: Annotation | None) -> Path:
+    from napari_unmix.output.run import write_run
 
-    if arguments.out is not None:
-        return write_run(arguments.out, cube, result, report, annotation=annotation, overwrite=arguments.overwrite)
+    folder, overwrite = asked.target, asked.order.overwrite
+    if asked.order.named:
+        return write_run(folder, cube, result, report, annotation=annotation, overwrite=overwrite)
     while True:
-        folder = _new_folder(cube, result.spec)
         try:
             return write_run(folder, cube, result, report, annotation=annotation)
         except UnmixError:
             if not folder.exists():  # else another run took this number meanwhile: take the next
                 raise
+        folder = _new_folder(cube, result.spec)

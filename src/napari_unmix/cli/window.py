@@ -38,8 +38,10 @@ def why_no_window(environment: Mapping[str, str] = os.environ, platform: str = s
 
 def open_window(path: str | None = None, *, reading: Reading | None = None, sample: bool = False) -> None:
     """Open napari with the docks, and return when it is closed."""
+    from napari_unmix.cli.ending import default_signals
     from napari_unmix.plugin.window.launch import open_viewer
 
+    default_signals()
     open_viewer(path, reading=reading, sample=sample)
 
 

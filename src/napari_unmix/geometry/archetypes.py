@@ -12,7 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_unmix.cube import FloatArray, IntArray
+from napari_unmix.journal.loops import long_loop
+from napari_unmix.journal.trees import Tree, like, named, numbers, plain, truth
 from napari_unmix.rows.simplex import fully_constrained, non_negative
+from napari_unmix.sentences import UnmixError
 
 FEWEST_BACKERS = 3
 # Each archetype is the mean of this share of its material's mass: in simplex coordinates, and on the sphere, where spectra vary.
@@ -67,29 +70,65 @@ def fit_archetypes(
     Yields the loss at every sweep.
     """
     invert: Inversion = non_negative if cone else fully_constrained
-    archetypes, abundances, last, best = start.copy(), None, np.inf, None
-    for sweep in range(sweeps):
-        abundances = invert(scores, archetypes, abundances)
-        loss = float(weights @ ((scores - abundances @ archetypes) ** 2).sum(axis=1))
-        if best is None or sweep < 4 or loss < best.loss:
-            best = Archetypes(archetypes.copy(), abundances, loss)
-        yield loss
-        if abs(last - loss) < 1e-5 * loss and sweep > 5:
-            break
-        last = loss
-        weighted = abundances * weights[:, None]
-        backers = (
-            np.round(share * abundances.sum(axis=0))
-            .astype(int)
-            .clip(FEWEST_BACKERS, max(FEWEST_BACKERS, len(scores) // 2))
+    abundances: FloatArray | None = None
+    best: Archetypes | None = None
+    archetypes, losses, over = start.copy(), list[float](), False
+
+    def place() -> Tree:
+        return plain(
+            {"archetypes": archetypes, "abundances": abundances, "best": best, "losses": np.array(losses), "over": over}
         )
-        archetypes = _frank_wolfe(scores, archetypes, weighted.T @ abundances, weighted.T @ scores, backers, strokes)
+
+    with long_loop("archetypes", place) as loop:
+        if loop.before is not None:
+            form = Archetypes(start.copy(), np.empty((len(scores), len(start))), 0.0)
+            archetypes, abundances, best, before, over = _went_on(form, loop.before)
+            losses += before
+            yield from before
+        while not over and len(losses) < sweeps:
+            abundances = invert(scores, archetypes, abundances)
+            loss = float(weights @ ((scores - abundances @ archetypes) ** 2).sum(axis=1))
+            if best is None or len(losses) < 4 or loss < best.loss:
+                best = Archetypes(archetypes.copy(), abundances, loss)
+            over = len(losses) > 5 and abs(losses[-1] - loss) < 1e-5 * loss
+            losses.append(loss)
+            if not over:
+                archetypes = _moved(scores, archetypes, abundances, weights, share, strokes)
+            yield loss
     if strokes is not None or best is None:
         abundances = invert(scores, archetypes, abundances)
         return Archetypes(
             archetypes, abundances, float(weights @ ((scores - abundances @ archetypes) ** 2).sum(axis=1))
         )
     return best
+
+
+def _went_on(form: Archetypes, place: Tree) -> tuple[FloatArray, FloatArray, Archetypes, list[float], bool]:
+    """Archetypes, abundances, the best so far, losses, and whether it is over, as they were kept."""
+    archetypes, abundances, best, losses, over = named(place, "archetypes", "abundances", "best", "losses", "over")
+    return (
+        like(form.archetypes, archetypes),
+        like(form.abundances, abundances),
+        like(form, best),
+        numbers(losses),
+        truth(over),
+    )
+
+
+def _moved(
+    scores: FloatArray,
+    archetypes: FloatArray,
+    abundances: FloatArray,
+    weights: FloatArray,
+    share: float,
+    strokes: Strokes | None,
+) -> FloatArray:
+    """Archetypes (P, K) a few Frank–Wolfe sweeps further."""
+    weighted = abundances * weights[:, None]
+    backers = (
+        np.round(share * abundances.sum(axis=0)).astype(int).clip(FEWEST_BACKERS, max(FEWEST_BACKERS, len(scores) // 2))
+    )
+    return _frank_wolfe(scores, archetypes, weighted.T @ abundances, weighted.T @ scores, backers, strokes)
 
 
 def _frank_wolfe(
@@ -128,7 +167,10 @@ def fit_from_starts(
     cone: bool = False,
     sweeps: int = 80,
 ) -> Generator[float, None, list[Archetypes]]:
-    """Fit from every start; all optima, the smallest loss first (the only criterion that found the right one on all scenes tried)."""
+    """Fit from every start; all optima, the smallest loss first (the only criterion that found the right one on all scenes tried).
+
+    Raises UnmixError where none of them is finite.
+    """
     found = []
     # With many endmembers a fit is long, and starts differ in a few of them only.
     few = starts if len(starts[0]) <= _MANY else starts[:3]
@@ -136,6 +178,11 @@ def fit_from_starts(
         optimum = yield from fit_archetypes(scores, scores[picked], weights, share, cone=cone, sweeps=sweeps)
         if np.isfinite(optimum.loss):
             found.append(optimum)
+    if not found:
+        raise UnmixError(
+            f"The search for {len(starts[0])} endmembers ended in no finite numbers from any of {len(few)} starts: "
+            "leave out pixels that are dark or extreme (valid_pixels, --no-data VALUE), or ask for fewer endmembers."
+        )
     return sorted(found, key=lambda optimum: optimum.loss)
 
 

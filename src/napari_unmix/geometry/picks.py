@@ -6,7 +6,7 @@ import numpy as np
 
 from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.rows.inversion import Inversion
-from napari_unmix.rows.subspace import affine_subspace, linear_subspace
+from napari_unmix.rows.subspace import affine_subspace, linear_subspace, principal
 
 
 def unit_length(spectra: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -50,12 +50,12 @@ def vertex_components(spectra: FloatArray, count: int, generator: np.random.Gene
     pixels, bands = spectra.shape
     mean = spectra.mean(axis=0)
     centred = spectra - mean
-    values, vectors = np.linalg.eigh(centred.T @ centred / pixels)
+    values, directions = principal(centred, count, per=pixels)
     power = float((spectra**2).sum() / pixels)
-    kept = float(values[::-1][:count].sum() + mean @ mean)
+    kept = float(values.sum() + mean @ mean)
     ratio = max(kept - count / bands * power, 1e-300) / max(power - kept, 1e-300)
     if 10 * np.log10(ratio) < 15 + 10 * np.log10(count):
-        scores = centred @ vectors[:, ::-1][:, : count - 1]
+        scores = centred @ directions[: count - 1].T
         lifted = np.column_stack([scores, np.full(pixels, np.sqrt((scores**2).sum(axis=1).max()))])
     else:
         lifted = perspective(linear_subspace(spectra, count).scores(spectra))

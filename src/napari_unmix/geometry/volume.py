@@ -14,6 +14,8 @@ import numpy as np
 
 from napari_unmix.cube import FloatArray
 from napari_unmix.geometry.picks import largest_volume, simplex_volume
+from napari_unmix.journal.loops import long_loop
+from napari_unmix.journal.trees import Tree, like, named, numbers, plain
 
 # The hinge of SISAL: how far it is smoothed, and how far the start is inflated.
 _SMOOTH, _INFLATED = 0.005, 1.3
@@ -31,19 +33,30 @@ def minimum_volume(
     centre, spread = scores.mean(axis=0), float(scores.std(axis=0).mean())
     data = np.column_stack([(scores - centre) / spread, np.ones(len(scores))])
     scaled_noise = np.broadcast_to(np.asarray(noise, dtype=np.float64) / spread, (len(scores),))
-    best_value, best = np.inf, starts[0]
-    for start in starts:
-        found = minimize(
-            volume_objective,
-            ((start - centre) / spread).ravel(),
-            args=(data, scaled_noise, weight),
-            jac=True,
-            method="L-BFGS-B",
-            options={"maxiter": iterations, "maxcor": 20},
-        )
-        if np.isfinite(found.fun) and found.fun < best_value and np.isfinite(found.x).all():
-            best_value, best = float(found.fun), found.x.reshape(start.shape) * spread + centre
-        yield best_value
+    best, values = starts[0], list[float]()
+
+    def place() -> Tree:
+        return plain({"best": best, "values": np.array(values)})
+
+    with long_loop("minimum volume", place) as loop:
+        if loop.before is not None:
+            kept, before = named(loop.before, "best", "values")
+            best, values = like(best, kept), numbers(before, len(starts))
+            yield from values
+        for start in starts[len(values) :]:
+            found = minimize(
+                volume_objective,
+                ((start - centre) / spread).ravel(),
+                args=(data, scaled_noise, weight),
+                jac=True,
+                method="L-BFGS-B",
+                options={"maxiter": iterations, "maxcor": 20},
+            )
+            best_value = values[-1] if values else np.inf
+            if np.isfinite(found.fun) and found.fun < best_value and np.isfinite(found.x).all():
+                best_value, best = float(found.fun), found.x.reshape(start.shape) * spread + centre
+            values.append(best_value)
+            yield best_value
     return best
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import BeforeValidator, ConfigDict, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 Status = Literal["pass", "doubtful", "fail", "not applicable"]
@@ -22,6 +22,8 @@ _HELD: dict[Role, tuple[Status, ...]] = {
     "informs": ("pass", "doubtful", "fail", "not applicable"),
 }
 _VALUES = ConfigDict(ser_json_inf_nan="strings", extra="forbid")  # JSON has no NaN
+_WORDS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+Number = Annotated[float, BeforeValidator(lambda value: _WORDS.get(value, value) if isinstance(value, str) else value)]
 
 
 @dataclass(frozen=True, config=_VALUES)
@@ -45,11 +47,11 @@ class Check:
 
     name: str
     status: Status
-    value: float | None
-    threshold: float | None
+    value: Number | None
+    threshold: Number | None
     sentence: str
     remedy: str = ""
-    numbers: Mapping[str, float | None] = field(default_factory=dict)
+    numbers: Mapping[str, Number | None] = field(default_factory=dict)
     role: Role = field(kw_only=True)
     number: int | None = field(default=None, kw_only=True)
     limit: str = field(default="", kw_only=True)
@@ -117,8 +119,8 @@ class Report:
     verdict: Verdict
     summary: str
     checks: tuple[Check, ...]
-    expected_angle_degrees: float | None = None
-    expected_abundance_rmse: float | None = None
+    expected_angle_degrees: Number | None = None
+    expected_abundance_rmse: Number | None = None
 
     def check(self, name: str) -> Check:
         """The check of that name; KeyError where the report has none."""
@@ -134,8 +136,8 @@ class Report:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Report:
-        """The inverse of ``as_json``. Raises pydantic.ValidationError where a value is missing or of another kind."""
-        return _REPORT.validate_python(dict(values))
+        """The inverse of ``as_json``. Raises pydantic.ValidationError where a value is missing or of another kind, a number as text among them."""
+        return _REPORT.validate_json(json.dumps(dict(values)), strict=True)
 
 
 _REPORT: TypeAdapter[Report] = TypeAdapter(Report)

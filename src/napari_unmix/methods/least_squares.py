@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
-from napari_unmix.answer import Findings, Fit, Note, Progress, Recipe
+from napari_unmix.answer import Findings, Fit, Note, Progress, Recipe, meanwhile
 from napari_unmix.cube import FloatArray
+from napari_unmix.journal.loops import long_loop
+from napari_unmix.journal.trees import Tree, like, listed_as, plain
 from napari_unmix.methods.contract import Problem, QuickLook, Solution, Spec
 from napari_unmix.rows.inversion import Inverted
 from napari_unmix.rows.subspace import noise_level
@@ -32,11 +36,26 @@ def least_squares(
 
 def inverted_in_parts(problem: Problem[Spec], endmembers: FloatArray, done: float) -> Fit[Inverted]:
     """Abundances of all pixels for (P, B) endmembers as written, some pixels at a time, so that a cancel is answered soon."""
-    parts, look = [], QuickLook(problem, endmembers)
+    look = QuickLook(problem, endmembers)
+    parts: list[Inverted] = []
     starts = range(0, len(problem.spectra), _CHUNK)
-    for step, start in enumerate(starts):
-        parts.append(problem.inversion.invert(problem.spectra[start : start + _CHUNK], endmembers))
-        share = done + (1 - done) * (step + 1) / len(starts)
-        yield Progress("finding abundances", step + 1, len(starts), share, snapshot=look)
+    with long_loop("abundances", lambda: plain(parts)) as loop:
+        if loop.before is not None:
+            parts += [_kept(problem, start, part) for start, part in zip(starts, listed_as(loop.before), strict=False)]
+        for step, start in enumerate(starts):
+            if step >= len(parts):
+                share = done + (1 - done) * step / len(starts)
+                inverting = Progress("finding abundances", step, len(starts), share, snapshot=look)
+                some = problem.spectra[start : start + _CHUNK]
+                parts.append((yield from meanwhile(partial(problem.inversion.invert, some, endmembers), inverting)))
+            share = done + (1 - done) * (step + 1) / len(starts)
+            yield Progress("finding abundances", step + 1, len(starts), share, snapshot=look)
     light = [part.illumination for part in parts if part.illumination is not None]
     return Inverted(np.concatenate([part.abundances for part in parts]), np.concatenate(light) if light else None)
+
+
+def _kept(problem: Problem[Spec], start: int, place: Tree) -> Inverted:
+    """What was kept of the pixels from ``start`` on."""
+    count = len(problem.spectra[start : start + _CHUNK])
+    light = np.empty(count) if problem.inversion.free_light else None
+    return like(Inverted(np.empty((count, problem.endmember_count)), light), place)

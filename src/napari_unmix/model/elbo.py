@@ -51,7 +51,14 @@ def train_network(
     parameters: list[Tensor] = [*network.parameters(), log_alpha]
     step = Step(0, 0, float("nan"))
     for step in train(
-        parameters, loss, len(data.scores), epochs=epochs, batch=batch, learning_rate=learning_rate, seed=seed
+        parameters,
+        loss,
+        len(data.scores),
+        epochs=epochs,
+        batch=batch,
+        learning_rate=learning_rate,
+        seed=seed,
+        draws=[generator],
     ):
         yield step
     return Trained(replace(prior, log_alpha=log_alpha.detach()), step)

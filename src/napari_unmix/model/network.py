@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +14,8 @@ from torch import Tensor, nn
 
 from napari_unmix.answer import Note, NoteKind
 from napari_unmix.cube import FloatArray
+from napari_unmix.journal.loops import long_loop
+from napari_unmix.journal.trees import Tree, array, like, listed_as, named, number, numbers, plain
 
 # An epoch of a large scene is a sample of it: the network is small and sees enough.
 MOST_STEPS_PER_EPOCH = 120
@@ -90,34 +94,114 @@ def train(
     batch: int,
     learning_rate: float,
     seed: int,
+    draws: Sequence[torch.Generator] = (),
 ) -> Iterator[Step]:
     """One-cycle Adam over minibatches; yields after every batch.
 
-    ``loss`` takes pixel indices and the share of training that is done (for annealing) and returns means per pixel. Gradients are
-    clipped; a batch whose loss is not finite changes nothing, and is counted.
+    ``loss`` takes pixel indices and the share of training that is done (for annealing) and returns means per pixel; it may draw from the
+    generators ``draws``, and from no other. Gradients are clipped; a batch whose loss is not finite changes nothing, and is counted.
     """
     generator = torch.Generator().manual_seed(seed)
     batch = min(batch, count)
     per_epoch = min(MOST_STEPS_PER_EPOCH, max(1, count // batch))
     steps = epochs * per_epoch
-    optimiser = torch.optim.Adam(parameters, lr=learning_rate)
-    # OneCycleLR divides by its number of warm-up steps: it needs a few.
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=learning_rate, total_steps=max(steps, 8))
-    order, dropped = torch.randperm(count, generator=generator), 0
-    for step in range(steps):
-        place = step % per_epoch
-        if place == 0:
-            order = torch.randperm(count, generator=generator)
-        value, shown = loss(order[place * batch : (place + 1) * batch], step / steps)
-        if bool(torch.isfinite(value)):
-            optimiser.zero_grad()
-            value.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(parameters, 10.0)
-            optimiser.step()
-            schedule.step()
-        else:
-            dropped += 1
-        yield Step(step + 1, steps, shown, dropped)
+    climb = _Climb(parameters, learning_rate, steps)
+    order = torch.randperm(count, generator=generator)
+    past = _Past()
+    generators = [generator, *draws]
+
+    def place() -> Tree:
+        drawn = [one.get_state().numpy() for one in generators]
+        return plain({"order": order, "drawn": drawn, "past": past.place(), "climb": climb.place()})
+
+    with long_loop("training", place) as loop:
+        if loop.before is not None:
+            kept_order, drawn, kept_past, kept_climb = named(loop.before, "order", "drawn", "past", "climb")
+            order = like(order, kept_order)
+            past.go_to(kept_past, steps)
+            climb.go_to(kept_climb, len(past.losses) - past.total)
+            for one, state in zip(generators, listed_as(drawn, len(generators)), strict=True):
+                one.set_state(like(one.get_state(), state))
+            yield from past.steps(steps)
+        for step in range(len(past.losses), steps):
+            start = step % per_epoch * batch
+            if start == 0:
+                order = torch.randperm(count, generator=generator)
+            value, shown = loss(order[start : start + batch], step / steps)
+            finite = bool(torch.isfinite(value))
+            if finite:
+                climb.step(value)
+            past.note(shown, dropped=not finite)
+            yield past.last(steps)
+
+
+@dataclass(eq=False)
+class _Past:
+    """What the batches so far gave, from which their steps are told again."""
+
+    losses: list[float] = field(default_factory=list)
+    dropped: list[bool] = field(default_factory=list)
+    total: int = 0
+
+    def note(self, loss: float, *, dropped: bool) -> None:
+        self.losses.append(loss)
+        self.dropped.append(dropped)
+        self.total += dropped
+
+    def last(self, steps: int) -> Step:
+        return Step(len(self.losses), steps, self.losses[-1], self.total)
+
+    def steps(self, steps: int) -> Iterator[Step]:
+        totals = accumulate(self.dropped)
+        for done, (loss, total) in enumerate(zip(self.losses, totals, strict=True), start=1):
+            yield Step(done, steps, loss, total)
+
+    def place(self) -> Tree:
+        return {"losses": np.array(self.losses, np.float64), "dropped": np.array(self.dropped, bool)}
+
+    def go_to(self, place: Tree, most: int) -> None:
+        losses, dropped = named(place, "losses", "dropped")
+        self.losses = numbers(losses, most)
+        self.dropped = [bool(one) for one in array(dropped, (len(self.losses),), bool)]
+        self.total = sum(self.dropped)
+
+
+class _Climb:
+    """Adam with its one-cycle schedule over parameters that it changes in place."""
+
+    def __init__(self, parameters: list[Tensor], learning_rate: float, steps: int) -> None:
+        self._parameters = parameters
+        self._optimiser = torch.optim.Adam(parameters, lr=learning_rate)
+        # OneCycleLR divides by its number of warm-up steps: it needs a few.
+        self._schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self._optimiser, max_lr=learning_rate, total_steps=max(steps, 8)
+        )
+
+    def step(self, loss: Tensor) -> None:
+        self._optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self._parameters, 10.0)
+        self._optimiser.step()
+        self._schedule.step()
+
+    def place(self) -> Tree:
+        (group,) = self._optimiser.param_groups
+        moments = [dict(self._optimiser.state.get(one, {})) for one in self._parameters]
+        return {"parameters": self._parameters, "moments": moments, "rate": group["lr"], "betas": list(group["betas"])}
+
+    def go_to(self, place: Tree, steps: int) -> None:
+        """Where ``steps`` steps had led."""
+        parameters, moments, rate, betas = named(place, "parameters", "moments", "rate", "betas")
+        with torch.no_grad():
+            for own, kept in zip(self._parameters, like([*self._parameters], parameters), strict=True):
+                own.copy_(kept)
+        for own, kept in zip(self._parameters, listed_as(moments, len(self._parameters)), strict=True):
+            if kept:
+                form = {"step": torch.zeros(()), "exp_avg": own.detach(), "exp_avg_sq": own.detach()}
+                self._optimiser.state[own] = like(form, kept)
+        (group,) = self._optimiser.param_groups
+        group["lr"], group["betas"] = number(rate), tuple(map(number, listed_as(betas, 2)))
+        self._schedule.last_epoch = steps
 
 
 def dropped_notes(last: Step) -> tuple[Note, ...]:

@@ -12,13 +12,15 @@ import torch
 from torch import Tensor
 
 from napari_unmix.cube import FloatArray
+from napari_unmix.journal.loops import long_loop
+from napari_unmix.journal.trees import Tree, like, named, numbers, plain, truth, whole
 from napari_unmix.model.constants import SceneConstants
 from napari_unmix.model.data import Data, State
 from napari_unmix.model.mixing.base import LinearMixing, Mixing
 from napari_unmix.model.mixing.curve import CurveMixing
 from napari_unmix.model.mixing.products import BilinearMixing, FanMixing, PolynomialMixing
 from napari_unmix.model.mixing.residual import ResidualMixing
-from napari_unmix.model.settle import Settled, Steps, kept_if_better, settle
+from napari_unmix.model.settle import Seen, Settled, Steps, kept_if_better, overheard, settle
 from napari_unmix.model.variability import reach_of, with_directions, with_learned_variability
 from napari_unmix.model.weights import with_trained_weights
 from napari_unmix.rows.subspace import Subspace, linear_subspace
@@ -115,24 +117,60 @@ def _improved(
     state: State, data: Data, rows: Tensor, constants: SceneConstants | None, changes: Sequence[Change]
 ) -> Steps[Settled]:
     """Settle, then change one kind of constants after another while the evidence rises; what freely trained weights cost is taken off."""
-    settled = yield from settle(state, data, rows)
-    for _ in range(_STEPS):
-        before = settled.evidence
-        # 1. The scene's constants, then what the caller changes.
-        if constants is not None:
-            settled, constants = yield from stepped(settled, data, rows, constants)
-        for change in changes:
-            settled = yield from kept_if_better(settled, change(settled.state), data, rows, _FEW_ROUNDS)
-        # 2. What a longer settling adds.
-        again = yield from settle(settled.state, data, rows)
-        settled = Settled(again.state, max(settled.evidence, again.evidence))
-        # 3. Last, the endmembers, and only where neither a pixel nor a curve has freedom of its own to trade with them.
-        if settled.evidence - before < _ENOUGH:
-            traded = settled.state.model.mixing.extras > 0
-            if constants is None or constants.endmembers_move or constants.own or traded:
-                break
-            constants = replace(constants, endmembers_move=True)
+    at = _Improved((yield from settle(state, data, rows)), constants)
+    rounds, losses = 0, list[float]()
+
+    def place() -> Tree:
+        return {**plain(at), "rounds": rounds, "losses": np.array(losses)}
+
+    with long_loop("improving", place) as loop:
+        if loop.before is not None:
+            at, rounds, losses = _went_on(at, loop.before)
+            for loss in losses:
+                yield Seen(loss, at.settled.state)
+        while not at.over and rounds < _STEPS:
+            seen: list[float] = []
+            at = yield from overheard(_once_more(at, data, rows, changes), seen)
+            losses += seen
+            rounds += 1
+            loop.round()
+    settled = at.settled
     return Settled(settled.state, settled.evidence - weight_cost(settled.state.model.mixing, len(rows)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Improved:
+    """Where improving stands: the state, the scene's constants, and whether no more is gained."""
+
+    settled: Settled
+    constants: SceneConstants | None
+    over: bool = False
+
+
+def _went_on(at: _Improved, place: Tree) -> tuple[_Improved, int, list[float]]:
+    """Where improving stood, in the form of where it began, the rounds, and the losses so far."""
+    settled, constants, over, rounds, losses = named(place, "settled", "constants", "over", "rounds", "losses")
+    kept = _Improved(like(at.settled, settled), like(at.constants, constants), truth(over))
+    return kept, whole(rounds, 0, _STEPS), numbers(losses)
+
+
+def _once_more(at: _Improved, data: Data, rows: Tensor, changes: Sequence[Change]) -> Steps[_Improved]:
+    settled, constants = at.settled, at.constants
+    # 1. The scene's constants, then what the caller changes.
+    if constants is not None:
+        settled, constants = yield from stepped(settled, data, rows, constants)
+    for change in changes:
+        settled = yield from kept_if_better(settled, change(settled.state), data, rows, _FEW_ROUNDS)
+    # 2. What a longer settling adds.
+    again = yield from settle(settled.state, data, rows)
+    settled = Settled(again.state, max(settled.evidence, again.evidence))
+    # 3. Last, the endmembers, and only where neither a pixel nor a curve has freedom of its own to trade with them.
+    if settled.evidence - at.settled.evidence < _ENOUGH:
+        traded = settled.state.model.mixing.extras > 0
+        if constants is None or constants.endmembers_move or constants.own or traded:
+            return _Improved(settled, constants, over=True)
+        constants = replace(constants, endmembers_move=True)
+    return _Improved(settled, constants)
 
 
 class After(NamedTuple):

@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube
+from napari_unmix.files.whole import placed_whole
 from napari_unmix.identifiability.report import Report
 from napari_unmix.output.drawing import GREY, LIGHT, draw_curves, shaded, style
 from napari_unmix.output.page.contents import Map, Page, page_of, scene_maps
@@ -32,11 +33,11 @@ _LONGEST_NAME = 40  # characters in the legend
 def draw_run(cube: Cube, result: Unmixing, report: Report, folder: str | Path) -> list[Path]:
     """Write ``abundances.png`` and ``endmembers.png`` into a folder and return their paths."""
     page, folder = page_of(cube, result), Path(folder)
-    paths = [folder / "abundances.png", folder / "endmembers.png"]
-    with style():
-        for path, figure in zip(paths, (_abundances(page, report), _endmembers(page)), strict=True):
-            figure.savefig(path, dpi=_DPI, facecolor="white", metadata={"Software": "napari-unmix"})
-    return paths
+    names = ["abundances.png", "endmembers.png"]
+    with style(), placed_whole(folder) as room:
+        for name, figure in zip(names, (_abundances(page, report), _endmembers(page)), strict=True):
+            figure.savefig(room / name, dpi=_DPI, facecolor="white", metadata={"Software": "napari-unmix"})
+    return [folder / name for name in names]
 
 
 def _abundances(page: Page, report: Report) -> Figure:

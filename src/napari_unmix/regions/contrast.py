@@ -23,6 +23,8 @@ from torch import Tensor
 from napari_unmix.answer import ContrastFound, Recipe, Redraw
 from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION
 from napari_unmix.cube import FloatArray, IntArray
+from napari_unmix.journal.loops import long_loop
+from napari_unmix.journal.trees import Tree, Unfitting, array, like, named, number, numbers, plain, truth
 from napari_unmix.regions.acceptance import without_brightness
 from napari_unmix.rows.subspace import Subspace, affine_subspace
 from napari_unmix.sentences import UnmixError
@@ -236,21 +238,45 @@ class ContrastiveHead:
             value.backward()  # type: ignore[no-untyped-call]
             return value
 
-        last = self.value
-        for _ in range(iterations // _PER_STEP):
-            self.optimiser.step(closure)  # type: ignore[no-untyped-call]
-            value = float(self.loss().detach())
-            if not np.isfinite(value):
-                break
-            if value < self.value:
-                self.value, self.kept = value, [part.detach().clone() for part in self.parameters]
-            yield value
-            if abs(last - value) < 1e-8 * max(1.0, abs(value)):
-                break
-            last = value
+        values, last, over = list[float](), self.value, False
+
+        def place() -> Tree:
+            return {"values": np.array(values), "last": last, "over": over, "head": self._place()}
+
+        with long_loop("telling apart", place) as loop:
+            if loop.before is not None:
+                before, kept_last, was_over, head = named(loop.before, "values", "last", "over", "head")
+                values, last, over = numbers(before, iterations), number(kept_last), truth(was_over)
+                self._go_to(head)
+                yield from values
+            while not over and len(values) < iterations // _PER_STEP:
+                self.optimiser.step(closure)  # type: ignore[no-untyped-call]
+                value = float(self.loss().detach())
+                if not np.isfinite(value):
+                    over = True
+                    continue
+                if value < self.value:
+                    self.value, self.kept = value, [part.detach().clone() for part in self.parameters]
+                over = abs(last - value) < 1e-8 * max(1.0, abs(value))
+                last = value
+                values.append(value)
+                yield value
         with torch.no_grad():
             for part, kept in zip(self.parameters, self.kept, strict=True):
                 part.copy_(kept)
+
+    def _place(self) -> Tree:
+        known: dict[str, Any] = dict(self.optimiser.state.get(self.corners, {}))
+        return plain({"parameters": self.parameters, "kept": self.kept, "value": self.value, "known": known})
+
+    def _go_to(self, place: Tree) -> None:
+        parameters, kept, value, known = named(place, "parameters", "kept", "value", "known")
+        self.kept, self.value = like(self.kept, kept), number(value)
+        with torch.no_grad():
+            for own, part in zip(self.parameters, like([*self.parameters], parameters), strict=True):
+                own.copy_(part)
+        length = sum(part.numel() for part in self.parameters)
+        self.optimiser.state[self.corners].update({name: _known(part, length) for name, part in known.items()})
 
     def cross_entropy(self) -> float:
         """Nats per pixel, without the penalties."""
@@ -312,3 +338,16 @@ class ContrastiveHead:
             # The loss's weak penalty; it also takes the place of the part common to all regions, which changes nothing.
             ridge = 2 * _WEAK * torch.eye(len(curvature), dtype=curvature.dtype)
             return (curvature + ridge) / len(logs)
+
+
+def _known(tree: Tree, length: int) -> Any:
+    """What L-BFGS knows of the curvature: numbers, vectors of the parameters' ``length``, lists of these. Raises Unfitting."""
+    if isinstance(tree, list):
+        return [_known(part, length) for part in tree]
+    if isinstance(tree, np.ndarray):
+        if tree.shape not in ((), (1,), (length,)):
+            raise Unfitting(f"an array of shape {tree.shape}")
+        return torch.from_numpy(array(tree, tree.shape, np.float64))
+    if tree is None or type(tree) in (int, float):
+        return tree
+    raise Unfitting(type(tree).__name__)

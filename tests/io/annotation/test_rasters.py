@@ -117,7 +117,7 @@ def test_truncated_files(tmp_path, name):
     writers()[name](tmp_path / name, labels)
     whole = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(whole[: len(whole) * 2 // 3])
-    with pytest.raises(UnmixError, match="could not be read"):
+    with pytest.raises(UnmixError, match=r"could not be read|of its"):
         read_annotation(tmp_path / name, (60, 50))
 
 

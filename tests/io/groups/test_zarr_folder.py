@@ -146,7 +146,7 @@ def test_damaged_metadata(tmp_path, content):
 def test_damaged_chunk(tmp_path, small):
     zarr.create_array(tmp_path / "a.zarr", data=small, chunks=(4, 3, 5), zarr_format=2)
     (tmp_path / "a.zarr" / "0.0.0").write_bytes(b"not compressed")
-    with pytest.raises(UnmixError, match=r"a\.zarr could not be read as Zarr"):
+    with pytest.raises(UnmixError, match=r"A chunk of a\.zarr is damaged \(it is not packed by Zstandard\)"):
         read_cube(tmp_path / "a.zarr")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import subprocess
 import sys
 
@@ -122,3 +123,25 @@ def test_the_extra_is_named(tmp_path, spectra):
         [sys.executable, "-c", code, str(tmp_path / "a.fits")], capture_output=True, text=True, check=False
     )
     assert 'a.fits is a FITS file, which needs astropy: pip install "napari-unmix[fits]".' in done.stderr
+
+
+@pytest.mark.parametrize("packing", ["GZIP_1", "GZIP_2", "RICE_1", "HCOMPRESS_1", "PLIO_1"])
+def test_compressed_tiles_are_read(tmp_path, packing):
+    stored = np.random.default_rng(0).integers(1, 3000, (12, 9, 8)).astype(np.int16)
+    fits.CompImageHDU(stored, compression_type=packing, tile_shape=(1, 9, 8)).writeto(tmp_path / "a.fits")
+    read = read_cube(tmp_path / "a.fits", scale=1, repair="none", bands_axis="first")
+    np.testing.assert_array_equal(np.moveaxis(read.spectra, 2, 0), stored)
+
+
+def test_a_tile_that_is_a_bomb_is_refused(tmp_path):
+    packed = gzip.compress(bytes(20_000_000))
+    stored = np.random.default_rng(0).integers(-30000, 30000, (1, 200, 200)).astype(np.int16)
+    fits.CompImageHDU(np.repeat(stored, 3, axis=0), compression_type="GZIP_1", tile_shape=(1, 200, 200)).writeto(
+        tmp_path / "a.fits"
+    )
+    with fits.open(tmp_path / "a.fits", disable_image_compression=True) as units:
+        assert len(packed) < len(units[1].data["COMPRESSED_DATA"][0])
+        content, whole = units[1].data["COMPRESSED_DATA"][0].tobytes(), (tmp_path / "a.fits").read_bytes()
+    (tmp_path / "b.fits").write_bytes(whole.replace(content, packed + bytes(len(content) - len(packed))))
+    with pytest.raises(UnmixError, match=r"A tile of b\.fits unpacks to more than the 320 kB that it claims"):
+        read_cube(tmp_path / "b.fits")

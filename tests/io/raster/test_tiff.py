@@ -261,12 +261,12 @@ def test_damage_and_lies(tmp_path, spectra):
     }
     for name, content in damaged.items():
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(UnmixError, match=rf"{name[:-4]}\.tif is a (damaged )?TIFF"):
+        with pytest.raises(UnmixError, match=rf"{name[:-4]}\.tif (is a (damaged )?TIFF|has \d+ of its|is damaged)"):
             read_cube(tmp_path / name)
     pages(tmp_path / "b.tif", spectra)
     plain = (tmp_path / "b.tif").read_bytes()
     (tmp_path / "short.tif").write_bytes(plain[:-50])
-    with pytest.raises(UnmixError, match=r"short\.tif is a damaged TIFF"):
+    with pytest.raises(UnmixError, match=r"short\.tif (is a damaged TIFF|ends 50 bytes before)"):
         read_cube(tmp_path / "short.tif")
 
 

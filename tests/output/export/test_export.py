@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from napari_unmix.identifiability.report import Report
 from napari_unmix.io import read_annotation, read_cube
 from napari_unmix.library import read_library
 from napari_unmix.output.export import EXPORTS, AlreadyThere, contents_of, export, format_for
-from napari_unmix.output.export.contents import ABUNDANCES, CLASSES, ILLUMINATION, SPREAD
+from napari_unmix.output.export.contents import ABUNDANCES, CLASSES, ILLUMINATION, SPREAD, Image
 from napari_unmix.sentences import UnmixError
 
 from .conftest import make_cube, needs_geo, needs_netcdf, unplaced
@@ -201,22 +202,33 @@ def test_only_zarr_folders_are_replaced(tmp_path, cube):
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_an_interrupted_write_leaves_what_was_there(tmp_path, cube, overwrite, monkeypatch):
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError(28, "No space left on device"), RuntimeError])
+def test_an_interrupted_write_leaves_what_was_there(tmp_path, cube, overwrite, stop):
     if overwrite:
         export(unplaced(cube), tmp_path / "a.hdr")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    rename, calls = Path.rename, []
+    whole = contents_of(make_cube((3, 3, 4)))
 
-    def fails_at_the_last(path: Path, target: Path) -> Path:
-        calls.append(path)
-        if path.parent != target.parent and len([one for one in calls if one.parent == path.parent]) == 2:
-            raise OSError(28, "No space left on device")
-        return rename(path, target)
+    class Failing(Image):
+        def blocks(self):
+            yield next(super().blocks())
+            raise stop
 
-    monkeypatch.setattr(Path, "rename", fails_at_the_last)
-    with pytest.raises(OSError, match="No space left"):
-        export(make_cube((3, 3, 4)), tmp_path / "a.hdr", overwrite=overwrite)
+    failing = Failing(**vars(whole.main))
+    with pytest.raises(stop if isinstance(stop, type) else type(stop)) as error:
+        export(replace(whole, images=(failing,)), tmp_path / "a.hdr", overwrite=overwrite)
+    if isinstance(error.value, OSError):
+        assert error.value.filename == str(tmp_path / "a.img")  # by the name that it would have
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_names_that_are_too_long_are_told_before_anything_is_made(tmp_path, cube, result):
+    longest = f"{'m' * 251}.hdr"
+    assert export(unplaced(cube), tmp_path / "new" / longest)[0].name == longest
+    for subject, name in ((unplaced(cube), f"m{longest}"), ((unplaced(cube), result), longest)):
+        with pytest.raises(UnmixError, match=r"is a name of 2[56].+ bytes, the disk takes 255: choose a shorter one"):
+            export(subject, tmp_path / "other" / name)
+    assert names_in(tmp_path) == ["new"]
 
 
 @pytest.mark.parametrize(

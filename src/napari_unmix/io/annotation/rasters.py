@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import struct
 import xml.etree.ElementTree as ElementTree
 import zipfile
 import zlib
@@ -16,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unmix.cube import Reading
+from napari_unmix.files.archive import opened_archive
+from napari_unmix.files.opened import first_bytes, open_regular, read_regular
 from napari_unmix.io.annotation.labels import Raster, check
 from napari_unmix.io.arrays.matlab import is_hdf5, is_matlab
-from napari_unmix.io.arrays.npy import read_array_header
+from napari_unmix.io.arrays.npy import read_array_header, read_numbers
 from napari_unmix.io.bare.envi import checked, find_data, find_header
 from napari_unmix.io.bare.envi_fields import is_envi_header, parse_fields, text_of
 from napari_unmix.io.bare.envi_header import interpret
@@ -26,11 +27,13 @@ from napari_unmix.io.bare.lines import all_lines
 from napari_unmix.io.budget import readable_shape
 from napari_unmix.io.formats import format_of
 from napari_unmix.io.groups.conventions import meaning
+from napari_unmix.io.groups.hdf5_door import opened_hdf5
 from napari_unmix.io.groups.hdf5_file import read_tree
 from napari_unmix.io.groups.tree import DAMAGED, numbers
 from napari_unmix.io.groups.zarr_folder import is_zarr, is_zarr_zip, open_tree
 from napari_unmix.io.marks import container
 from napari_unmix.io.place.map_position import of_geotiff
+from napari_unmix.io.raster.tiff_file import main_pages, opened_tiff, unpacked_pages
 from napari_unmix.sentences import UnmixError
 
 Reader = Callable[[Path, tuple[int, int], int | None, str | None], Raster]
@@ -83,18 +86,17 @@ def raster_reader(start: bytes, path: Path) -> Reader | None:
 
 def read_npy_labels(path: Path, size: Size, bands: int | None, key: str | None) -> Raster:
     """A NumPy array."""
-    with _damage(path, ValueError, EOFError):
-        with path.open("rb") as stream:
-            header = read_array_header(stream)
-            check(header.shape, header.dtype.kind, size, bands, path.name)
-        return Raster(array=np.asarray(np.load(path, allow_pickle=False)))
+    with _damage(path, ValueError, EOFError), open_regular(path) as stream:
+        header = read_array_header(stream)
+        check(header.shape, header.dtype.kind, size, bands, path.name)
+        return Raster(array=read_numbers(stream, header))
 
 
 def read_npz_labels(path: Path, size: Size, bands: int | None, key: str | None) -> Raster:
     """One array of an archive."""
     with (
         _damage(path, ValueError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError),
-        zipfile.ZipFile(path) as archive,
+        opened_archive(path) as archive,
     ):
         shapes = {}
         for member in archive.namelist():
@@ -104,7 +106,7 @@ def read_npz_labels(path: Path, size: Size, bands: int | None, key: str | None) 
         name = _choose(shapes, key, size, path)
         check(*shapes[name], size, bands, f"{name!r} in {path.name}")
         with archive.open(f"{name}.npy") as stream:
-            return Raster(array=np.asarray(np.lib.format.read_array(stream, allow_pickle=False)))
+            return Raster(array=read_numbers(stream, read_array_header(stream)))
 
 
 def read_picture(path: Path, size: Size, bands: int | None, key: str | None) -> Raster:
@@ -112,7 +114,7 @@ def read_picture(path: Path, size: Size, bands: int | None, key: str | None) -> 
     from PIL import Image
 
     with _damage(path, SyntaxError, ValueError, EOFError, Image.DecompressionBombError):  # noqa: SIM117
-        with Image.open(path) as opened:
+        with open_regular(path) as stream, Image.open(stream) as opened:
             image = opened.convert("RGBA") if opened.mode == "LA" else opened
             channels = len(image.getbands())
             check((image.height, image.width, channels)[: 2 + (channels > 1)], "u", size, bands, path.name)
@@ -120,29 +122,36 @@ def read_picture(path: Path, size: Size, bands: int | None, key: str | None) -> 
 
 
 def read_tiff_labels(path: Path, size: Size, bands: int | None, key: str | None) -> Raster:
-    """tifffile; Pillow where its compression needs more, which QGIS and GDAL offer first (LZW)."""
-    import tifffile
+    """The one page of a file; Pillow where its compression needs more, which QGIS and GDAL offer first (LZW)."""
+    with opened_tiff(path, dialects=False) as tiff:
+        pages = main_pages(tiff, path)
+        if not pages:
+            raise UnmixError(
+                f"{path.name} could not be read (it is a TIFF without an image): save the annotation again."
+            )
+        if len(pages) != 1:
+            raise UnmixError(
+                f"{path.name} has {len(pages)} pages, a painting has one: save that page as a file of its own."
+            )
+        page = pages[0]
+        place = of_geotiff({tag.name: tag.value for tag in page.tags})
+        check(page.shape, page.dtype.kind if page.dtype else "V", size, bands, path.name, on_map=place is not None)
+        no_data = _number(page.tags.valueof(_GDAL_NO_DATA))
+        array = unpacked_pages([page], page.shape, path)
+    return Raster(
+        array=_by_pillow(path) if array is None else array,
+        names=category_names(path),
+        no_data=no_data,
+        georeference=place,
+    )
 
-    errors = (tifffile.TiffFileError, ValueError, IndexError, KeyError, RuntimeError, EOFError, TypeError, struct.error)
-    with _damage(path, *errors), tifffile.TiffFile(path) as tiff:
-        series = tiff.series[0]
-        tags = tiff.pages.first.tags
-        place = of_geotiff({tag.name: tag.value for tag in tags})
-        check(series.shape, series.dtype.kind, size, bands, path.name, on_map=place is not None)
-        no_data = _number(tags.valueof(_GDAL_NO_DATA))
-        return Raster(array=_decoded(series, path), names=category_names(path), no_data=no_data, georeference=place)
 
-
-def _decoded(series: Any, path: Path) -> NDArray[Any]:
+def _by_pillow(path: Path) -> NDArray[Any]:
+    """Its decoders write into an image of the size that was checked, and nothing beyond."""
     from PIL import Image
 
-    try:
-        return np.asarray(series.asarray())
-    except ValueError as error:
-        if "imagecodecs" not in str(error):
-            raise
-        with Image.open(path) as image:
-            return np.asarray(image)
+    with open_regular(path) as stream, Image.open(stream) as image:
+        return np.asarray(image)
 
 
 def read_mat_labels(path: Path, size: Size, bands: int | None, key: str | None) -> Raster:
@@ -160,12 +169,8 @@ def read_mat_labels(path: Path, size: Size, bands: int | None, key: str | None) 
 def read_tree_labels(path: Path, size: Size, bands: int | None, key: str | None) -> Raster:
     """One array of a Zarr folder or archive, or of HDF5 that is not MATLAB's."""
     with _damage(path, *DAMAGED, zipfile.BadZipFile), ExitStack() as stack:
-        if not path.is_dir() and is_hdf5(path):
-            import h5py
-
-            tree = read_tree(stack.enter_context(h5py.File(path, "r")), path)
-        else:
-            tree = open_tree(path, stack)
+        packed = not path.is_dir() and is_hdf5(path)
+        tree = read_tree(stack.enter_context(opened_hdf5(path)), path) if packed else open_tree(path, stack)
         shapes = {name: (found.shape, found.array.dtype.kind) for name, found in tree.variables.items()}
         name = _choose(shapes, key, size, path)
         label = f"{name or 'the array'} in {path.name}"
@@ -200,7 +205,7 @@ def read_envi_labels(path: Path, size: Size, bands: int | None, key: str | None)
 
 def _own_format(path: Path) -> Reader | None:
     """Who reads the data file of a header that has a mark of its own."""
-    return raster_reader(path.read_bytes()[:_MARK], path) if container(path) else None
+    return raster_reader(first_bytes(path, _MARK), path) if container(path) else None
 
 
 def read_other_labels(path: Path, size: Size, bands: int | None, key: str | None) -> Raster:
@@ -243,9 +248,10 @@ def _choose(shapes: Mapping[str, tuple[tuple[int, ...], str]], key: str | None, 
 def category_names(path: Path) -> dict[int, str]:
     """Label -> name from the file that GDAL keeps beside an image (``scene.tif.aux.xml``); nothing where it is not there, or damaged."""
     beside = path.with_name(path.name + ".aux.xml")
-    if not beside.is_file() or beside.stat().st_size > _LONGEST_TABLE:
+    try:
+        text = read_regular(beside, _LONGEST_TABLE)
+    except (UnmixError, OSError):
         return {}
-    text = beside.read_bytes()
     if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
         return {}
     try:

@@ -19,9 +19,10 @@ from napari_unmix.files.opened import first_bytes
 from napari_unmix.io.arrays.choosing import Entry, choose
 from napari_unmix.io.arrays.companions import find_companions
 from napari_unmix.io.arrays.matlab5 import Load, read_version_5
-from napari_unmix.io.arrays.matlab73 import by_matlab, list_hdf5, load_hdf5
+from napari_unmix.io.arrays.matlab73 import by_matlab, list_hdf5, load_hdf5, unwritten_hdf5
 from napari_unmix.io.arrays.matrix import as_image
 from napari_unmix.io.budget import check_budget, readable_shape
+from napari_unmix.io.groups.tree_cube import with_unwritten
 from napari_unmix.io.stored import Stored, three_axes
 from napari_unmix.sentences import UnmixError
 
@@ -42,7 +43,7 @@ def read_matlab(path: Path, reading: Reading) -> Stored:
     known = 2 if array.ndim != stored.ndim else None
     found = find_companions(entries, chosen, array, known, load)
     scale, scaled = (found.scale, ()) if _is_scale(found.scale) else _largest(array)
-    return Stored(
+    read = Stored(
         array=array,
         bands_axis=known if known is not None else found.axis,
         wavelengths=found.wavelengths,
@@ -55,6 +56,7 @@ def read_matlab(path: Path, reading: Reading) -> Stored:
         georeference=found.georeference,
         repairs=(*among, *turned, *scaled, *found.repairs),
     )
+    return with_unwritten(read, path, reading, unwritten_hdf5(path, chosen.name)) if hdf5 else read
 
 
 def is_mat_file(path: Path, start: bytes) -> bool:

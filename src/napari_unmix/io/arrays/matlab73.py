@@ -14,8 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.files.opened import first_bytes, regular
+from napari_unmix.files.opened import first_bytes
 from napari_unmix.io.budget import check_budget
+from napari_unmix.io.groups.hdf5_chunks import Hdf5Array
+from napari_unmix.io.groups.hdf5_door import opened_hdf5
+from napari_unmix.io.groups.tree import Unwritten
 from napari_unmix.sentences import UnmixError
 
 _DAMAGED = (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError)
@@ -26,24 +29,22 @@ _KINDS = {b"char": "U", b"logical": "b"}
 
 def by_matlab(path: Path) -> bool:
     """Whether MATLAB wrote the file, whose axes are then reversed: Python's own HDF5 files have neither its text nor its attributes."""
-    import h5py
-
     if first_bytes(path, 10) == b"MATLAB 7.3":
         return True
     try:
-        with h5py.File(regular(path), "r") as file:
+        with opened_hdf5(path) as file:
             return any("MATLAB_class" in file[name].attrs for name in file if _is_hard(file, name))
+    except UnmixError:
+        raise
     except _DAMAGED as error:
         raise _explained(path, error) from error
 
 
 def list_hdf5(path: Path) -> list[tuple[str, tuple[int, ...], int, str]]:
     """Name (``structure/field``), shape as its writer shows it, item size and kind of every array. Raises UnmixError."""
-    import h5py
-
     turned = by_matlab(path)
     try:
-        with h5py.File(regular(path), "r") as file:
+        with opened_hdf5(path) as file:
             return [
                 (name, _shape(dataset, turned), int(dataset.dtype.itemsize), _kind(dataset))
                 for name, dataset in _datasets(file, path)
@@ -57,13 +58,22 @@ def list_hdf5(path: Path) -> list[tuple[str, tuple[int, ...], int, str]]:
 
 def load_hdf5(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
     """Arrays by name, axes as their writer shows them (MATLAB reverses them); texts as one word. Raises UnmixError."""
-    import h5py
-
     turned, wanted = by_matlab(path), set(names)
     try:
-        with h5py.File(regular(path), "r") as file:
+        with opened_hdf5(path) as file:
             found = [(name, dataset) for name, dataset in _datasets(file, path) if name in wanted]
             return {name: _load(dataset, name, path, turned) for name, dataset in found}
+    except UnmixError:
+        raise
+    except _DAMAGED as error:
+        raise _explained(path, error) from error
+
+
+def unwritten_hdf5(path: Path, name: str) -> tuple[Unwritten, ...]:
+    """How many chunks of an array were never written. Raises UnmixError."""
+    try:
+        with opened_hdf5(path) as file:
+            return Hdf5Array(file[name], f"{name!r} in {path.name}").unwritten()
     except UnmixError:
         raise
     except _DAMAGED as error:
@@ -100,10 +110,9 @@ def _shape(dataset: Any, turned: bool) -> tuple[int, ...]:
 
 
 def _load(dataset: Any, name: str, path: Path, turned: bool) -> NDArray[Any]:
-    """A chunk is unpacked whole, and may claim more than the array."""
-    elements = max(math.prod(dataset.shape), math.prod(dataset.chunks or ()))
-    check_budget(elements, dataset.dtype.itemsize, f"{name!r} in {path.name}")
-    stored = np.asarray(dataset[()])
+    label = f"{name!r} in {path.name}"
+    check_budget(math.prod(dataset.shape), dataset.dtype.itemsize, label)
+    stored = np.asarray(Hdf5Array(dataset, label)[...])
     if _kind(dataset) == "U":
         return np.array([_text(stored)])
     return stored.T if turned else stored

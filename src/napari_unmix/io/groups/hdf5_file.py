@@ -14,12 +14,15 @@ from typing import Any
 import numpy as np
 
 from napari_unmix.cube import Reading
-from napari_unmix.io.budget import check_budget
+from napari_unmix.files.opened import first_bytes, regular
+from napari_unmix.io.apart import asked
 from napari_unmix.io.groups.conventions import is_usual_fill
+from napari_unmix.io.groups.hdf5_chunks import Hdf5Array
+from napari_unmix.io.groups.hdf5_door import opened_hdf5
 from napari_unmix.io.groups.hyperspy_axes import with_hyperspy_axes
 from napari_unmix.io.groups.prisma import is_prisma, read_prisma
 from napari_unmix.io.groups.tree import DAMAGED, LONGEST_LIST, Attributes, Axis, Tree, Variable, plain_value
-from napari_unmix.io.groups.tree_cube import looks_spectral, read_tree_cube
+from napari_unmix.io.groups.tree_cube import looks_spectral, read_tree_cube, with_unwritten
 from napari_unmix.io.stored import Stored
 from napari_unmix.sentences import UnmixError
 
@@ -33,18 +36,25 @@ def is_hdf5_file(path: Path, start: bytes) -> bool:
     """Whether a file has HDF5's mark. Raises OSError."""
     if start.startswith(_MARK):
         return True
-    with path.open("rb") as stream:
-        head = stream.read(_MARK_PLACES[-1] + len(_MARK))
+    head = first_bytes(path, _MARK_PLACES[-1] + len(_MARK))
     return any(head[place : place + len(_MARK)] == _MARK for place in _MARK_PLACES)
 
 
 def hdf5_holds_cube(path: Path) -> bool:
     """Whether one of its arrays has three axes, one of them spectral. Raises OSError."""
+    try:
+        return bool(asked("napari_unmix.io.groups.hdf5_file:holds_cube", regular(path)))
+    except UnmixError:
+        return False
+
+
+def holds_cube(path: str) -> bool:
+    """The same in the process apart, which opens the file without asking another."""
     import h5py
 
     try:
         with h5py.File(path, "r") as file:
-            tree = read_tree(file, path)
+            tree = read_tree(file, Path(path))
             return is_prisma(tree) or looks_spectral(tree)
     except (UnmixError, *DAMAGED):
         return False
@@ -52,7 +62,6 @@ def hdf5_holds_cube(path: Path) -> bool:
 
 def read_hdf5(path: Path, reading: Reading) -> Stored:
     """Read the array that is named, or the cube that the file holds; the file stays open until its numbers are read. Raises UnmixError."""
-    import h5py
 
     def failed(error: Exception) -> UnmixError:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -64,12 +73,12 @@ def read_hdf5(path: Path, reading: Reading) -> Stored:
 
     try:
         with ExitStack() as stack:
-            tree = read_tree(stack.enter_context(h5py.File(path, "r")), path)
+            tree = read_tree(stack.enter_context(opened_hdf5(path)), path)
             if reading.key is None and is_prisma(tree):
                 stored = read_prisma(tree, path, failed)
             else:
                 stored = read_tree_cube(tree, reading.key, path, failed, fill=_own_fill)
-            return replace(stored, close=stack.pop_all().close)
+            return replace(with_unwritten(stored, path, reading), close=stack.pop_all().close)
     except UnmixError:
         raise
     except DAMAGED as error:
@@ -96,7 +105,12 @@ def read_tree(file: Any, path: Path) -> Tree:
                 )
             attributes = _attributes(node)
             if not str(attributes.get("NAME", "")).startswith(_NO_VALUES):
-                variables[name] = Variable(name, node, attributes, _axes(node, places))
+                try:
+                    variables[name] = Variable(
+                        name, Hdf5Array(node, f"{path.name}/{name}"), attributes, _axes(node, places)
+                    )
+                except TypeError:  # of a type that NumPy does not have
+                    return
 
     file.visititems(visit)  # each object once, hard links only: no link is followed, and no circle
     return with_hyperspy_axes(Tree(variables, groups))
@@ -134,12 +148,9 @@ def _described(scale: Any, places: dict[Any, Axis]) -> Axis:
         name = str(scale.name).rpartition("/")[2]
         missing = str(attributes.get("NAME", "")).startswith(_NO_VALUES)
         short = scale.dtype.kind in "uif" and len(scale.shape) == 1 and scale.shape[0] < LONGEST_LIST
-        if short and not missing:
-            check_budget(
-                int(np.prod(scale.chunks or scale.shape, dtype=object)), scale.dtype.itemsize, f"The axis {name}"
-            )
         unit = next((str(attributes[key]) for key in ("units", "unit", "UNIT", "Units") if key in attributes), "")
-        known = Axis(name, unit, np.asarray(scale[()]) if short and not missing else None)
+        values = np.asarray(Hdf5Array(scale, f"The axis {name}")[()]) if short and not missing else None
+        known = Axis(name, unit, values)
         places[scale.id] = known
     return known
 

@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,6 +99,20 @@ class Tree:
         return sorted((other for other in self.variables.values() if other.name != name), key=shared, reverse=True)
 
 
+class Unwritten(NamedTuple):
+    """Chunks of an array that were never written, of how many, and the number that is read in their place."""
+
+    missing: int
+    chunks: int
+    fill: float
+
+
+def unwritten(array: Any) -> tuple[Unwritten, ...]:
+    """Which chunks of an array are not there; nothing for an array that has none."""
+    count = getattr(array, "unwritten", None)
+    return count() if count is not None else ()
+
+
 class Guarded:
     """An array of an open file: damage that shows only when it is read becomes a sentence as well."""
 
@@ -116,6 +130,13 @@ class Guarded:
             raise
         except DAMAGED as error:
             raise self._failed(error) from error
+
+    def unwritten(self) -> tuple[Unwritten, ...]:
+        """Of each array that it is made of, which chunks are not there."""
+        try:
+            return unwritten(self._array)
+        except DAMAGED as error:
+            raise error if isinstance(error, UnmixError) else self._failed(error) from error
 
 
 class Joined:
@@ -141,6 +162,10 @@ class Joined:
         joined = np.concatenate(parts, axis=axis)
         return joined[(slice(None),) * axis + (index[self._axis],)]
 
+    def unwritten(self) -> tuple[Unwritten, ...]:
+        """Of each array that it is made of, which chunks are not there."""
+        return tuple(one for array, _ in self._parts for one in unwritten(array))
+
 
 class Plane:
     """An image (rows, columns) as one band (1, rows, columns)."""
@@ -150,6 +175,10 @@ class Plane:
 
     def __getitem__(self, index: tuple[Any, ...]) -> Any:
         return np.asarray(self.array[index[1:]])[None][index[0]]
+
+    def unwritten(self) -> tuple[Unwritten, ...]:
+        """Of the image, which chunks are not there."""
+        return unwritten(self.array)
 
 
 def plain_name(name: str) -> str:
@@ -181,4 +210,4 @@ def numbers(variable: Variable, label: str) -> NDArray[Any]:
 
 def text_of(variable: Variable) -> str:
     """The text of an array that holds one, "" where it is something else."""
-    return str(plain_value(np.asarray(variable.array[()]))) if int(np.prod(variable.shape, dtype=object)) == 1 else ""
+    return str(plain_value(np.asarray(variable.array[...]))) if int(np.prod(variable.shape, dtype=object)) == 1 else ""

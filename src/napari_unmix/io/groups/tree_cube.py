@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from napari_unmix.cube import BoolArray
+from napari_unmix.cube import BoolArray, Reading
 from napari_unmix.io.arrays.companions import as_valid, band_flags, names_flags, names_mask, pixel_mask
 from napari_unmix.io.axis.units import understood
 from napari_unmix.io.budget import check_array, readable_shape
 from napari_unmix.io.groups.band_variables import cube_of_bands
 from napari_unmix.io.groups.conventions import meaning, numbers_of
 from napari_unmix.io.groups.spectral_axis import Spectral, find_spectral, find_widths, names_bands
-from napari_unmix.io.groups.tree import Guarded, Tree, Variable, numbers, plain_name
+from napari_unmix.io.groups.tree import Guarded, Tree, Unwritten, Variable, numbers, plain_name, unwritten
 from napari_unmix.io.place.map_position import position
 from napari_unmix.io.stored import Stored, three_axes
 from napari_unmix.sentences import UnmixError
@@ -79,6 +81,7 @@ _BESIDE |= {
     "preview",
 }
 _SAMPLED = 16  # bands that tell whether a mask marks what is empty
+_MOST_UNWRITTEN = 0.75  # of a cube's chunks
 _LISTED = 12  # arrays named in a sentence
 
 Failed = Callable[[Exception], UnmixError]
@@ -116,6 +119,34 @@ def read_tree_cube(
         valid_pixels=valid,
         georeference=position(cube, tree, spectral.axis),
         repairs=(*chosen, *other, *said.repairs, *left_out, *masked, *_unused(tree)),
+    )
+
+
+def with_unwritten(
+    stored: Stored, path: Path, reading: Reading, counted: tuple[Unwritten, ...] | None = None
+) -> Stored:
+    """The same with a sentence on chunks that are not there. Raises UnmixError where most are, and their fill value is no data to nobody.
+
+    HDF5 and Zarr leave out what holds nothing but fill value, so a file without some of its chunks may be whole, or be half of a copy.
+    """
+    counted = unwritten(stored.array) if counted is None else counted
+    missing, chunks = (sum(one[at] for one in counted) for at in (0, 1))
+    if not missing:
+        return stored
+    fill = next(one.fill for one in counted if one.missing)
+    empty = math.isnan(fill) or fill in stored.no_data or fill == reading.no_data
+    if missing > _MOST_UNWRITTEN * chunks and not empty:
+        raise UnmixError(
+            f"{path.name} lacks {missing:,} of the {chunks:,} chunks of its cube: copy the whole file again,"
+            f" or give --no-data {fill:g} to read what is there."
+        )
+    said = "no data" if empty else f"{fill:g} (--no-data {fill:g} leaves them out)"
+    return replace(
+        stored,
+        repairs=(
+            *stored.repairs,
+            f"{missing:,} of {chunks:,} chunks were never written: their numbers were read as {said}",
+        ),
     )
 
 

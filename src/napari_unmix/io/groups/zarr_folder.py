@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -11,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from napari_unmix.cube import Reading
-from napari_unmix.io.budget import check_budget
-from napari_unmix.io.groups.conventions import is_usual_fill
+from napari_unmix.files.archive import opened_archive
+from napari_unmix.io.groups.blocks import check_blocks
+from napari_unmix.io.groups.conventions import is_usual_fill, number
 from napari_unmix.io.groups.hyperspy_axes import with_hyperspy_axes
 from napari_unmix.io.groups.ome_zarr import with_ome_axes
-from napari_unmix.io.groups.tree import DAMAGED, LONGEST_LIST, Attributes, Axis, Tree, Variable, plain_name
-from napari_unmix.io.groups.tree_cube import looks_spectral, read_tree_cube
+from napari_unmix.io.groups.tree import DAMAGED, LONGEST_LIST, Attributes, Axis, Tree, Unwritten, Variable, plain_name
+from napari_unmix.io.groups.tree_cube import looks_spectral, read_tree_cube, with_unwritten
 from napari_unmix.io.stored import Stored
-from napari_unmix.sentences import UnmixError
+from napari_unmix.sentences import UnmixError, shown
 
 METADATA_FILES = (".zarray", ".zgroup", "zarr.json")
 _MOST = 20_000  # arrays and groups
@@ -39,7 +38,7 @@ def read_zarr(path: Path, reading: Reading) -> Stored:
         with ExitStack() as stack:
             tree = open_tree(path, stack)
             stored = read_tree_cube(tree, reading.key, path, failed, fill=_own_fill)
-            return replace(stored, close=stack.pop_all().close)
+            return replace(with_unwritten(stored, path, reading), close=stack.pop_all().close)
     except UnmixError:
         raise
     except DAMAGED as error:
@@ -66,30 +65,17 @@ def is_zarr(path: Path, start: bytes = b"") -> bool:
     return any((path / name).is_file() for name in METADATA_FILES)
 
 
-def _refuse_links(path: Path) -> None:
-    """A chunk that is a link elsewhere would show another file of this machine as spectra."""
-    root = path.resolve()
-    folders = [root]
-    while folders:
-        with os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(root):
-                    raise UnmixError(f"{path.name} links to files outside its folder: copy them into it first.")
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(Path(entry.path))
-
-
 def open_tree(path: Path, stack: ExitStack) -> Tree:
     """The arrays of a folder or a zip file. Raises UnmixError where it is not safe to open, and what Zarr raises."""
     import zarr
 
+    from napari_unmix.io.groups.zarr_store import Archive, Folder, checked_archive, checked_folder
+
     if path.is_dir():
-        _refuse_links(path)
-        return _tree(zarr.open(store=str(path), mode="r"), path)
-    with zipfile.ZipFile(path) as archive:
-        largest = max((info.file_size for info in archive.infolist()), default=0)
-    check_budget(largest, 1, f"The largest part of {path.name}")
-    store = zarr.storage.ZipStore(path, mode="r")
+        checked_folder(path)
+        return _tree(zarr.open(store=Folder(path, read_only=True), mode="r"), path)
+    checked_archive(path)
+    store = Archive(path, mode="r")
     stack.callback(store.close)
     return _tree(zarr.open(store=store, path=_prefix(path) or "", mode="r"), path)
 
@@ -97,9 +83,9 @@ def open_tree(path: Path, stack: ExitStack) -> Tree:
 def _prefix(path: Path) -> str | None:
     """Where in an archive the Zarr lies: "" at its top, or the only folder there; None where it is none. Raises OSError."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with opened_archive(path) as archive:
             names = [name for name in archive.namelist() if name.rpartition("/")[2] in METADATA_FILES]
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+    except UnmixError:  # said by who reads it
         return None
     shortest = min(names, key=lambda name: name.count("/"), default=None)
     return shortest.rpartition("/")[0] if shortest is not None and shortest.count("/") < 2 else None
@@ -122,41 +108,60 @@ def _tree(node: Any, path: Path) -> Tree:
     unsafe = {name: _unsafe(array) for name, array in arrays.items()}
     refused = next((name for name, codecs in unsafe.items() if codecs), None)
     if refused is not None:
-        label = path.name + (f"/{refused}" if refused else "")
         raise UnmixError(
-            f"{label} is encoded with {', '.join(unsafe[refused])}, which is not safe to open: save it with zstd."
+            f"{_label(path, refused)} is encoded with {', '.join(unsafe[refused])}, which is not safe to open: save it with zstd."
         )
     variables = {
-        name: Variable(name, _Chunked(array), dict(array.attrs), _axes(name, array, arrays))
+        name: Variable(name, ZarrArray(array, _label(path, name)), dict(array.attrs), _axes(name, array, arrays, path))
         for name, array in arrays.items()
     }
     return with_ome_axes(with_hyperspy_axes(Tree(variables, groups)))
 
 
-class _Chunked:
-    """A Zarr array whose ``chunks`` are what is decoded at a time."""
+class ZarrArray:
+    """An array of Zarr as one that is read when it is sliced; ``chunks`` are what is decoded at a time."""
 
-    def __init__(self, array: Any) -> None:
-        self.array, self.shape, self.dtype = array, array.shape, array.dtype
-        self.chunks = tuple(array.shards or array.chunks)
+    def __init__(self, array: Any, label: str) -> None:
+        self.array, self.label, self.shape, self.dtype = array, label, array.shape, array.dtype
+        self.chunks = tuple(int(length) for length in array.shards or array.chunks)
+        self._limited: Any = None
 
     def __getitem__(self, index: Any) -> Any:
-        return self.array[index]
+        if self._limited is None:
+            from napari_unmix.io.groups.zarr_codecs import limited
+
+            inner = tuple(int(length) for length in self.array.chunks)
+            for chunks in {self.chunks, inner}:
+                check_blocks(self.shape, chunks, self.dtype.itemsize, self.label)
+            self._limited = limited(self.array, self.label)
+        return self._limited[index]
+
+    def unwritten(self) -> tuple[Unwritten, ...]:
+        """How many chunks have no file."""
+        count = check_blocks(self.shape, self.chunks, self.dtype.itemsize, self.label)
+        fill = number(self.array.fill_value)
+        there = getattr(self.array, "_nshards_initialized", None)  # older versions count stored keys in any case
+        written = int(self.array.nchunks_initialized if there is None else there)
+        return (Unwritten(count - written, count, 0.0 if fill is None else fill),)
 
 
-def _axes(name: str, array: Any, arrays: Mapping[str, Any]) -> tuple[Axis, ...]:
+def _label(path: Path, name: str) -> str:
+    return shown(path.name + (f"/{name}" if name else ""))
+
+
+def _axes(name: str, array: Any, arrays: Mapping[str, Any], path: Path) -> tuple[Axis, ...]:
     """The axes by the names that xarray writes (version 2: an attribute), each with its list where the same group has one."""
     listed = array.attrs.get("_ARRAY_DIMENSIONS") or getattr(array.metadata, "dimension_names", None) or ()
     if not isinstance(listed, list | tuple) or len(listed) != len(array.shape):
         return ()
     group = name.rpartition("/")[0]
     return tuple(
-        _axis(str(axis or ""), f"{group}/{axis}".lstrip("/"), length, name, arrays)
+        _axis(str(axis or ""), f"{group}/{axis}".lstrip("/"), length, name, arrays, path)
         for axis, length in zip(listed, array.shape, strict=True)
     )
 
 
-def _axis(axis: str, place: str, length: int, name: str, arrays: Mapping[str, Any]) -> Axis:
+def _axis(axis: str, place: str, length: int, name: str, arrays: Mapping[str, Any], path: Path) -> Axis:
     beside = arrays.get(place)
     if (
         beside is None
@@ -166,14 +171,13 @@ def _axis(axis: str, place: str, length: int, name: str, arrays: Mapping[str, An
         or length >= LONGEST_LIST
     ):
         return Axis(axis)
-    check_budget(max(int((beside.shards or beside.chunks)[0]), length), beside.dtype.itemsize, f"The array {place}")
     unit = next((str(value) for key, value in beside.attrs.items() if plain_name(key) in ("units", "unit")), "")
-    return Axis(axis, unit, beside[...])
+    return Axis(axis, unit, ZarrArray(beside, _label(path, place))[...])
 
 
 def _own_fill(array: Any) -> float | None:
     """Zarr's own fill value, which is 0 unless somebody chose another."""
-    value = array.array.fill_value if isinstance(array, _Chunked) else None  # bands that were joined have none
+    value = array.array.fill_value if isinstance(array, ZarrArray) else None  # bands that were joined have none
     return float(value) if array.dtype.kind in "uif" and value is not None and is_usual_fill(float(value)) else None
 
 

@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from napari_unmix.cube import Reading
+from napari_unmix.files.opened import regular
 from napari_unmix.io.budget import check_array, readable_shape
 from napari_unmix.io.groups.conventions import as_scale, number
 from napari_unmix.io.groups.spectral_axis import is_spectral
 from napari_unmix.io.groups.tree import DAMAGED, Guarded
+from napari_unmix.io.raster.fits_tiles import check_tiles
 from napari_unmix.io.stored import Stored, three_axes
 from napari_unmix.sentences import UnmixError
 
@@ -65,6 +67,7 @@ def read_fits(path: Path, reading: Reading) -> Stored:
             gains, offsets = number(header.get("BSCALE")), number(header.get("BZERO"))
             scale, gain, offset = as_scale([1.0 if gains is None else gains], [offsets or 0.0])
             blank = number(header.get("BLANK")) if kind == "i" else None
+            check_tiles(units, unit, path)
             array = Guarded(unit.data, lambda error: _damaged(path, error))
         except UnmixError:
             raise
@@ -123,7 +126,7 @@ def _open(path: Path, stack: ExitStack) -> Any:
     stack.enter_context(warnings.catch_warnings())
     warnings.simplefilter("ignore")  # of headers that are not quite to the standard
     try:
-        return stack.enter_context(fits.open(path, memmap=True, do_not_scale_image_data=True))
+        return stack.enter_context(fits.open(regular(path), memmap=True, do_not_scale_image_data=True))
     except DAMAGED as error:
         raise _damaged(path, error) from error
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unmix.cube import Reading
+from napari_unmix.files.opened import first_bytes, regular
 from napari_unmix.io.budget import check_array
 from napari_unmix.io.groups.conventions import number
 from napari_unmix.io.groups.tree import DAMAGED
@@ -169,25 +170,24 @@ def _distinct(values: list[float | None]) -> list[float] | None:
 @contextmanager
 def _opened(path: Path) -> Iterator[Stack]:
     """The stack of an open file; damage, and a library that is not there, become a sentence."""
-    with path.open("rb") as stream:
-        start = stream.read(8)
+    start = first_bytes(path, 8)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if is_czi(path, start):
                 import czifile
 
-                with czifile.CziFile(path) as file:
+                with czifile.CziFile(regular(path)) as file:
                     yield czi_stack(file)
             elif is_lif(path, start):
                 import liffile
 
-                with liffile.LifFile(path) as file:
+                with liffile.LifFile(regular(path)) as file:
                     yield lif_stack(max(file.images, key=lambda image: (len(image.coords.get("λ", ())), image.size)))
             else:
                 import nd2
 
-                with nd2.ND2File(path) as file:
+                with nd2.ND2File(regular(path)) as file:
                     yield nd2_stack(file)
     except UnmixError:
         raise

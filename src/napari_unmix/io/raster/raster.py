@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import sys
 import warnings
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unmix.cube import Georeference, Reading
+from napari_unmix.files.opened import first_bytes, regular
 from napari_unmix.io.budget import check_array, check_budget
 from napari_unmix.io.groups.conventions import as_scale
 from napari_unmix.io.groups.tree import plain_name
@@ -62,12 +66,14 @@ def read_raster(path: Path, reading: Reading) -> Stored:
         raise UnmixError(
             f'{path.name} is {_kind(path)}, which needs rasterio: pip install "napari-unmix[geo]", or {_converted(path)}.'
         ) from error
-    with ExitStack() as stack:
-        stack.enter_context(rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"))
+    with ExitStack() as stack, _unheard():
+        stack.enter_context(
+            rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR", CPL_LOG=os.devnull, GDAL_NUM_THREADS="1")
+        )
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # that there is no map
-                source = stack.enter_context(rasterio.open(path, driver=_driver(path) or "GTiff"))
+                source = stack.enter_context(rasterio.open(regular(path), driver=_driver(path) or "GTiff"))
             _check_files(source, path)
             array = Bands(source, path)
             check_array(array.shape, array.dtype.kind, array.dtype.itemsize, path.name)
@@ -102,8 +108,7 @@ def read_raster(path: Path, reading: Reading) -> Stored:
 
 
 def _driver(path: Path) -> str | None:
-    with path.open("rb") as stream:
-        start = stream.read(_LONGEST_MARK)
+    start = first_bytes(path, _LONGEST_MARK)
     return next((driver for mark, driver in _DRIVERS if start.startswith(mark)), None)
 
 
@@ -136,10 +141,22 @@ class Bands:
 
         top, bottom, _ = index[1].indices(self.shape[1])
         try:
-            lines = self._source.read(window=Window(0, top, self.shape[2], bottom - top))
+            with _unheard():
+                lines = self._source.read(window=Window(0, top, self.shape[2], bottom - top))
         except rasterio.errors.RasterioError as error:
             raise _damaged(self._path, error) from error
         return np.asarray(lines)[(index[0], slice(None), index[2])]
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """GDAL's words on a damaged file are in the error that is raised; where rasterio cannot decode them, it prints that beside."""
+    before = sys.unraisablehook, sys.excepthook
+    sys.unraisablehook, sys.excepthook = (lambda *_: None), (lambda *_: None)
+    try:
+        yield
+    finally:
+        sys.unraisablehook, sys.excepthook = before
 
 
 def _items(source: Any) -> list[Item]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,11 +19,13 @@ from napari_unmix.io.groups.tree import DAMAGED, attribute
 from napari_unmix.io.place.map_position import of_geotiff
 from napari_unmix.io.raster.beside_image import no_data_beside, with_header, with_product
 from napari_unmix.io.raster.raster_metadata import BandFacts, facts, items_beside, items_of_tag
+from napari_unmix.io.raster.tiff_file import Uncompressed, opened_tiff, unpacked_pages
 from napari_unmix.io.raster.tiff_stacks import channel_facts
 from napari_unmix.io.stored import ArrayLike, Stored
 from napari_unmix.sentences import UnmixError
 
 _MARKS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_LIMITED = (5, 8, 32946, 32773, 50000)  # LZW, deflate, PackBits and Zstandard of imagecodecs
 _FEWEST = 4  # bands that a file needs for napari to ask us: its own reader opens pictures
 _PALETTE, _COLOURS = 3, (2, 6)  # photometric interpretations; RGB and YCbCr
 _MAP_TAGS = (33550, 33922, 34264, 34735)  # scale, tie point, matrix and keys of GeoTIFF
@@ -132,10 +134,8 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     """The open file and its biggest image; damage becomes a sentence."""
     import tifffile
 
-    logger = logging.getLogger("tifffile")
-    before, logger.disabled = logger.disabled, True  # it prints what we say in a sentence
     try:
-        with tifffile.TiffFile(path) as tiff:
+        with opened_tiff(path) as tiff:
             series = max(tiff.series, key=lambda one: one.size, default=None)
             if series is None or not series.size:
                 raise UnmixError(f"{path.name} is a TIFF without an image: copy the whole file again.")
@@ -145,8 +145,6 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     except (*DAMAGED, tifffile.TiffFileError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UnmixError(f"{path.name} is a damaged TIFF ({reason[:200]}): copy the whole file again.") from error
-    finally:
-        logger.disabled = before
 
 
 def _position(series: Any) -> Georeference | None:
@@ -210,20 +208,32 @@ def _no_data(series: Any, path: Path, bands: int) -> tuple[float, ...]:
 
 
 def _array(tiff: Any, series: Any, path: Path) -> ArrayLike | None:
-    """The image: mapped where its numbers lie in the file as they are, else decoded; None where tifffile lacks the decoder."""
+    """The image: read where its numbers lie in the file as they are, else unpacked; None where that is rasterio's to do."""
     if series.dataoffset is not None and series.keyframe.is_final and series.keyframe.compression == 1:
         dtype = series.dtype.newbyteorder(tiff.byteorder)
-        mapped: ArrayLike = np.memmap(path, dtype, "r", int(series.dataoffset), tuple(series.shape))
-        return mapped
-    parts = sum(int(np.prod(page.keyframe.chunked, dtype=object)) for page in series.pages if page is not None)
-    listed = sum(len(page.dataoffsets) for page in series.pages if page is not None)
+        return Uncompressed(path, dtype, int(series.dataoffset), tuple(series.shape))
+    pages = list(series.pages)
+    if None in pages or not pages:
+        raise UnmixError(
+            f"{path.name} lacks {pages.count(None)} of the {len(pages)} pages that it describes: copy it whole."
+        )
+    parts = sum(int(np.prod(page.keyframe.chunked, dtype=object)) for page in pages)
+    listed = sum(len(page.dataoffsets) for page in pages)
     if listed < parts:  # tifffile would make the missing ones up, one by one
         raise UnmixError(
             f"{path.name} is a damaged TIFF (it lists {listed} of {parts} strips or tiles): copy the whole file again."
         )
     try:
-        return np.asarray(series.asarray())
+        array = unpacked_pages(pages, tuple(series.shape), path)
+        return np.asarray(series.asarray()) if array is None and _is_limited(series) else array
     except (ValueError, ImportError, KeyError) as error:
+        if isinstance(error, UnmixError):
+            raise
         if "imagecodecs" in str(error) or "not supported" in str(error):
             return None
         raise
+
+
+def _is_limited(series: Any) -> bool:
+    """Whether imagecodecs, where it is there, unpacks this to the size that it is told."""
+    return int(series.keyframe.compression) in _LIMITED and find_spec("imagecodecs") is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree
 
+from napari_unmix.files.opened import read_regular
 from napari_unmix.sentences import UnmixError
 
 _LONGEST = 64_000_000  # bytes; EnMAP's are 2 MB
@@ -25,11 +26,7 @@ def parse_xml(text: str | bytes, label: str) -> ElementTree.Element:
 
 def read_xml(path: Path) -> ElementTree.Element:
     """The same from a file. Raises UnmixError, OSError."""
-    if path.stat().st_size > _LONGEST:
-        raise UnmixError(
-            f"{path.name} is {path.stat().st_size} bytes long: more than any product's XML, so it is not read."
-        )
-    return parse_xml(path.read_bytes(), path.name)
+    return parse_xml(read_regular(path, _LONGEST), path.name)
 
 
 def local_name(element: ElementTree.Element) -> str:

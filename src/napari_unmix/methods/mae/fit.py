@@ -49,6 +49,7 @@ def fit(problem: Problem[MaeSpec]) -> Fit[Solution]:
         batch=spec.batch,
         learning_rate=spec.learning_rate,
         seed=spec.seed,
+        draws=[model.generator],
     ):
         step, steps, loss, _ = batch
         history.append(("filling in hidden bands", step, loss))

@@ -52,6 +52,7 @@ def fit(problem: Problem[VaeSpec]) -> Fit[Solution]:
         batch=spec.batch,
         learning_rate=spec.learning_rate,
         seed=spec.seed,
+        draws=[model.generator],
     ):
         step, steps, loss, _ = batch
         history.append(("training", step, loss))

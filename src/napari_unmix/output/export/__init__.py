@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import importlib
-import shutil
-import uuid
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from napari_unmix.cube import Cube
+from napari_unmix.files.paths import check_name, given_path
+from napari_unmix.files.whole import placed_whole
 from napari_unmix.output.export.contents import Contents, of_cube, of_result, of_run
 from napari_unmix.sentences import UnmixError
 
 if TYPE_CHECKING:
     from napari_unmix.answer import Unmixing
-    from napari_unmix.output.run_folder import Run
+    from napari_unmix.output.run import Run
 
     Subject: TypeAlias = Cube | Run | tuple[Cube, Unmixing] | Contents
 
@@ -97,7 +98,8 @@ def contents_of(subject: Subject) -> Contents:
 def export(subject: Subject, path: str | Path, form: str | None = None, *, overwrite: bool = False) -> list[Path]:
     """Write a cube, or the maps and endmembers of a run, and return the files, the main one first.
 
-    All files are written beside their place first and appear when all are there: an interrupted write leaves what was there before.
+    All files are written beside their place first and appear when all are there: an interrupted write leaves what was there before, and one that
+    is killed leaves that or all of the new, as soon as the next command looks.
 
     Parameters
     ----------
@@ -112,23 +114,30 @@ def export(subject: Subject, path: str | Path, form: str | None = None, *, overw
     UnmixError : no such format, or one that is not for this; a library that is not installed
     OSError : it cannot be written
     """
-    target = Path(path).expanduser()
+    target = given_path(path)
     contents = contents_of(subject)
     chosen, stem, suffix = format_for(target) if form is None else _named(form, target)
     if not (chosen.of_runs if contents.is_run else chosen.of_cubes):
         raise UnmixError(
             f"{target.name} is for a {chosen.title}, which a cube is not: give the folder of a run, or another suffix."
         )
-    if not overwrite and target.exists():
+    _check_names(target, [f"{stem}{image.suffix}{suffix}" for image in contents.images])
+    if not overwrite and os.path.lexists(target):
         raise AlreadyThere(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f".{stem}-{uuid.uuid4().hex[:8]}.part")
-    unfinished.mkdir()
-    try:
-        chosen.writer()(contents, unfinished, stem, suffix)
-        return _put_in_place(unfinished, target, overwrite)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    with placed_whole(target.parent, lambda place: _check_free(place, overwrite)) as room:
+        chosen.writer()(contents, room, stem, suffix)
+        made = sorted(os.listdir(room), key=lambda name: (name != target.name, len(name), name))
+    return [target.with_name(name) for name in made]
+
+
+def _check_names(target: Path, names: list[str]) -> None:
+    """Before anything is made. Raises UnmixError."""
+    folder = target.absolute().parent
+    while not folder.is_dir() and folder != folder.parent:
+        folder = folder.parent
+    for name in names:
+        check_name(target.with_name(name), folder)
 
 
 def _named(form: str, target: Path) -> tuple[Export, str, str]:
@@ -141,42 +150,8 @@ def _named(form: str, target: Path) -> tuple[Export, str, str]:
     return chosen, target.name, chosen.suffixes[0]
 
 
-def _put_in_place(unfinished: Path, target: Path, overwrite: bool) -> list[Path]:
-    """Rename all; what is replaced stays, under another name, until all that is new is there."""
-    made = sorted(unfinished.iterdir(), key=lambda path: (path.name != target.name, len(path.name), path.name))
-    places = [target.with_name(path.name) for path in made]
-    for place in places:
-        _check_free(place, overwrite)
-    put: list[Path] = []
-    aside: dict[Path, Path] = {}
-    try:
-        for path, place in zip(made, places, strict=True):
-            if place.exists():
-                aside[place] = place.rename(place.with_name(f".{place.name}-{uuid.uuid4().hex[:8]}.old"))
-            path.rename(place)
-            put.append(place)
-    except BaseException:
-        for place in put:
-            _remove(place)
-        for place, old in aside.items():
-            old.rename(place)
-        raise
-    for old in aside.values():
-        _remove(old)
-    return places
-
-
 def _check_free(place: Path, overwrite: bool) -> None:
-    if not place.exists():
-        return
     if not overwrite:
         raise AlreadyThere(place)
     if place.is_dir() and not any((place / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray")):
         raise AlreadyThere(place, "is a folder, and not of Zarr")
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from napari_unmix.cube import BoolArray, Cube, FloatArray, Georeference, Spectra
 
 if TYPE_CHECKING:
     from napari_unmix.answer import Unmixing
-    from napari_unmix.output.run_folder import Run
+    from napari_unmix.output.run import Run
 
 _AT_ONCE = 8_000_000  # numbers of some lines
 _MOST_CLASSES = 254

@@ -14,6 +14,7 @@ from napari_unmix.io.place.georeference import epsg
 from napari_unmix.io.spy import envi_data_types, spectral_python
 from napari_unmix.library.files import plain_name
 from napari_unmix.output.export.contents import CLASSES, Contents, Image
+from napari_unmix.output.export.mapped import allocate
 from napari_unmix.output.export.tables import write_endmember_library
 from napari_unmix.output.export.units import ENVI_UNITS
 from napari_unmix.sentences import UnmixError
@@ -53,6 +54,7 @@ def _write_numbers(image: Image, path: Path, interleave: str) -> None:
     stored: Any = np.memmap(
         path, image.values.dtype.newbyteorder("<"), "w+", shape=tuple(image.shape[axis] for axis in order)
     )
+    allocate(path)
     by_lines = stored.transpose(np.argsort(order))
     for lines, block in image.blocks():
         by_lines[lines] = block

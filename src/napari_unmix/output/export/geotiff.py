@@ -11,6 +11,7 @@ import numpy as np
 from napari_unmix.cube import Georeference
 from napari_unmix.io.place.georeference import epsg
 from napari_unmix.output.export.contents import CLASSES, Contents, Image
+from napari_unmix.output.export.mapped import allocate
 from napari_unmix.output.export.tables import write_endmember_library
 from napari_unmix.output.export.units import ENVI_UNITS
 from napari_unmix.sentences import UnmixError
@@ -111,6 +112,7 @@ def _by_tifffile(image: Image, path: Path, description: str) -> None:
         metadata=None,
         extratags=[(_METADATA, "s", 0, text, True), (_NO_DATA, "s", 0, "nan", True)],
     )
+    allocate(path)
     for lines, block in image.blocks():
         stored[lines] = block if bands > 1 else block[:, :, 0]
     stored.flush()

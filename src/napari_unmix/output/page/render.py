@@ -13,24 +13,44 @@ from typing import TYPE_CHECKING
 
 from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube
+from napari_unmix.files.opened import open_regular
+from napari_unmix.files.whole import write_whole
 from napari_unmix.identifiability.report import Report
 from napari_unmix.output.drawing import DARK, LIGHT, Curves, Ink, curves_svg, png
+from napari_unmix.output.export import AlreadyThere
 from napari_unmix.output.page.contents import Map, Page, further_maps, page_of, scene_maps
 from napari_unmix.output.page.text import MARKS, VERDICTS, expected_errors, short, titled
+from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 _LARGEST_MAP = 640  # pixels of the longer side: larger maps are thinned
+_HEAD = 1 << 16  # bytes of a page in which one of these stands
+_MARKS = (
+    b'<meta name="generator" content="napari-unmix">',
+    '<p class="facts">Identifiability report · '.encode(),
+)  # and of older pages
 _WIDE, _NARROW = (7.4, 3.1), (3.6, 2.8)  # inches of the curves beside their key, and on a phone
 
 
 def write_report_page(folder: Path, cube: Cube, result: Unmixing, report: Report) -> Path:
-    """Write ``report.html`` into a folder and return its path."""
+    """Write ``report.html`` into a folder and return its path; a page of ours is replaced. Raises AlreadyThere, OSError."""
     path = Path(folder) / "report.html"
-    path.write_text(page_html(page_of(cube, result), report), encoding="utf-8")
+    write_whole(path, page_html(page_of(cube, result), report), check_page)
     return path
+
+
+def check_page(path: Path) -> None:
+    """Raise AlreadyThere unless a page of ours is there, which a new one may replace; a link is none. Raises OSError."""
+    try:
+        with open_regular(path, follow=False) as stream:
+            start = stream.read(_HEAD)
+    except UnmixError as error:
+        raise AlreadyThere(path, "is there already, and not a file") from error
+    if not any(mark in start for mark in _MARKS):
+        raise AlreadyThere(path, "is there already, and no page that napari-unmix wrote")
 
 
 def page_html(page: Page, report: Report) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import textwrap
 
 from napari_unmix.identifiability.report import Check, Report
+from napari_unmix.sentences import shown
 
 MARKS = {"pass": "✓", "doubtful": "◐", "fail": "✗", "not applicable": "–"}
 VERDICTS = {"identified": "pass", "partly": "doubtful", "not identified": "fail"}
 _WIDTH = 92
+_LONGEST = 5000  # letters of a sentence
 
 
 def report_text(report: Report, names: tuple[str, ...]) -> str:
@@ -16,10 +18,10 @@ def report_text(report: Report, names: tuple[str, ...]) -> str:
     lines = [report.verdict.upper(), *_wrapped(report.summary, "")]
     expected = expected_errors(report)
     lines += _wrapped(expected, "") if expected else []
-    lines += _wrapped(f"Endmembers: {', '.join(names)}.", "")
+    lines += _wrapped(f"Endmembers: {', '.join(map(shown, names))}.", "")
     for check in report.checks:
         number = "  " if check.number is None else f"{check.number:2d}"
-        lines += ["", f"{number} {MARKS[check.status]} {titled(check.name)}{_held(check)}"]
+        lines += ["", f"{number} {MARKS[check.status]} {titled(shown(check.name))}{_held(check)}"]
         lines += _wrapped(check.sentence, "     ")
         lines += _wrapped(f"→ {check.remedy}", "     ") if check.remedy else []
     return "\n".join(lines)
@@ -57,4 +59,4 @@ def _held(check: Check) -> str:
 
 
 def _wrapped(text: str, indent: str) -> list[str]:
-    return textwrap.wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=indent)
+    return textwrap.wrap(shown(text, _LONGEST), _WIDTH, initial_indent=indent, subsequent_indent=indent)

@@ -79,10 +79,11 @@ class Reread:
 
 @dataclass(frozen=True)
 class Trouble:
-    """A sentence that belongs to one step: what went wrong, the number, the remedy."""
+    """A sentence that belongs to one step: what went wrong, the number, the remedy; of an unexpected error also a ``report`` to be sent."""
 
     step: Step
     sentence: str
+    report: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +93,17 @@ class Survey:
     mean: FloatArray
     low: float
     high: float
+
+
+@dataclass(frozen=True, eq=False)
+class Unfinished:
+    """A training of a cube that was interrupted: its settings and painting, when it was last kept (seconds since 1970), the share that is done."""
+
+    cube: Cube
+    spec: MethodSpec
+    annotation: Annotation | None
+    kept: float
+    fraction: float
 
 
 @dataclass(frozen=True)
@@ -119,7 +131,7 @@ class Session:
     ``names`` and ``hidden`` are the user's wishes for the endmembers of the answer, or before that of the preview;
     ``label`` is what the brush paints; ``pixel`` and ``pins`` are (row, column); ``chore`` is what is made in the background;
     ``exported`` is the folder that was written last, ``page`` the report page, ``adopted`` the cube that was last made of an open array,
-    ``reread`` the one that was last read in another way.
+    ``reread`` the one that was last read in another way, ``unfinished`` an interrupted training of the cube.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -143,6 +155,7 @@ class Session:
     hidden: frozenset[int] = frozenset()
     pixel: tuple[int, int] | None = None
     pins: tuple[tuple[int, int], ...] = ()
+    unfinished: Unfinished | None = None
     trouble: Trouble | None = None
     chore: Chore | None = None
     exported: Path | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -10,18 +9,21 @@ from napari_unmix.answer import Fit
 from napari_unmix.plugin.facts.session import Chore, Session
 from napari_unmix.plugin.verbs.jobs import Handlers, Job, Runner
 
-MOST_CHORES = 32  # finished ones among them; cancelling a finished job does nothing
-
 T = TypeVar("T")
 
 
 class Chores:
-    """Drives small work; ``session.chore`` is the one that the window tells of."""
+    """Drives small work; ``session.chore`` is the one that the window tells of.
+
+    What has ended is let go, with the cube that it was done to; what was cancelled is heard no more.
+    """
 
     def __init__(self, session: Session, runner: Runner) -> None:
         self._session = session
         self._runner = runner
-        self._jobs: deque[Job] = deque(maxlen=MOST_CHORES)
+        self._number = 0
+        self._cancelled = 0  # the number of the last that was
+        self._jobs: dict[int, Job | None] = {}  # under way; None while the runner is being asked
 
     def do(
         self,
@@ -31,25 +33,37 @@ class Chores:
         chore: Chore | None = None,
     ) -> None:
         """Begin; without a ``chore`` nothing is told of it."""
+        self._number += 1
+        number = self._number
 
         def ended() -> None:
-            if chore is not None and self._session.chore == chore:
+            self._jobs.pop(number, None)
+            if chore is not None and self._session.chore is chore:
                 self._session.chore = None
 
         def succeeded(value: T) -> None:
             ended()
-            done(value)
+            if number > self._cancelled:
+                done(value)
 
         def broke(error: Exception) -> None:
-            ended()
-            failed(error)
+            try:
+                if number > self._cancelled:
+                    failed(error)  # which may ask what was being done
+            finally:
+                ended()
 
         if chore is not None:
             self._session.chore = chore
-        self._jobs.append(self._runner(make, Handlers(done=succeeded, failed=broke, stopped=ended)))
+        self._jobs[number] = None
+        job = self._runner(make, Handlers(done=succeeded, failed=broke, stopped=ended))
+        if number in self._jobs:  # a runner that runs inline has ended it by now
+            self._jobs[number] = job
 
     def cancel(self) -> None:
         """Stop all of it."""
-        for job in self._jobs:
-            job.cancel()
-        self._jobs.clear()
+        self._cancelled = self._number
+        jobs, self._jobs = self._jobs, {}
+        for job in jobs.values():
+            if job is not None:
+                job.cancel()

@@ -15,6 +15,7 @@ from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import method_specs, spec_class
 from napari_unmix.plugin.facts.band_ranges import good_bands_of
 from napari_unmix.plugin.facts.by_image import ByImage
+from napari_unmix.plugin.facts.fault import fault_report
 from napari_unmix.plugin.facts.naming import carried_names, distinct
 from napari_unmix.plugin.facts.remedies import in_window
 from napari_unmix.plugin.facts.session import (
@@ -29,6 +30,7 @@ from napari_unmix.plugin.facts.session import (
     Survey,
     Theme,
     Trouble,
+    Unfinished,
     running,
     same_image,
     shown_names,
@@ -36,7 +38,7 @@ from napari_unmix.plugin.facts.session import (
 from napari_unmix.plugin.facts.settings import carried_settings, with_setting
 from napari_unmix.plugin.verbs.chores import Chores
 from napari_unmix.plugin.verbs.engine import Engine
-from napari_unmix.plugin.verbs.jobs import Handlers, Job, Runner
+from napari_unmix.plugin.verbs.jobs import Handlers, Job, RunFailed, Runner
 from napari_unmix.plugin.verbs.one_run import OneRun
 from napari_unmix.plugin.verbs.readings import Readings
 from napari_unmix.plugin.verbs.wishes import Wishes
@@ -111,9 +113,10 @@ class Controller:
         self._readings.changed(before, undone=undone)
         session.reread = Reread(before, after)
         session.cubes = tuple(after if same_image(before, known) else known for known in session.cubes)
+        session.reread = None  # it was told: nobody holds the cube before for it
         if same_image(before, session.cube):
             self.set_cube(after)
-        self._opened.keep_only(session.cubes)
+        self._forget_closed()
 
     def open_sample(self) -> None:
         """Make the sample scene in the background and open it with its painting."""
@@ -144,7 +147,7 @@ class Controller:
 
         def failed(error: Exception) -> None:
             if self._drop_adopting(data):
-                self._trouble("cube", str(error))
+                self.session.trouble = self._trouble_of("cube", error)
 
         self._adopting.append(data)
         self._chores.do(lambda: self._engine.copy(data, name), made, failed, Chore(Doing.READING, name))
@@ -173,16 +176,30 @@ class Controller:
             self.set_cube(cube)
 
     def remove_cube(self, cube: Cube) -> None:
-        """A cube was closed: the next one that is open takes its place."""
+        """A cube was closed: the next one that is open takes its place. The last good result stays, and can be written: it holds its cube."""
         left = tuple(known for known in self.session.cubes if not same_image(known, cube))
         if same_image(self.session.cube, cube):
             self.set_cube(left[-1] if left else None)
         self.session.cubes = left
-        self._advice.keep_only(left)
-        self._opened.keep_only(left)
-        self._wishes.forget_closed()
         if self.session.adopted is not None and same_image(self.session.adopted.cube, cube):
             self.session.adopted = None  # with it goes the last hold on somebody's array
+        self._forget_closed()
+
+    def drop_result(self, cube: Cube) -> None:
+        """A cube is closed, and so is the last map of its result: let go of it, where it is the last good one."""
+        session = self.session
+        if session.answer is None or not same_image(session.answer.cube, cube):
+            return
+        session.report, session.answer, session.exported, session.page = None, None, None, None
+        if session.state == "idle":
+            session.progress = None
+        self._forget_closed()
+
+    def _forget_closed(self) -> None:
+        """Keep nothing for cubes that are closed, but for that of the last good result."""
+        self._advice.keep_only(self.session.cubes)
+        self._opened.keep_only(self.session.cubes)
+        self._wishes.forget_closed()
 
     def set_cube(self, cube: Cube | None) -> None:
         """Work on this cube; a run on another one is cancelled, the last good result stays."""
@@ -192,7 +209,7 @@ class Controller:
         if session.state != "idle":
             self.cancel()
         session.preview, session.pixel, session.survey, session.suggested = None, None, None, None
-        session.annotation, session.trouble, session.pins = None, None, ()
+        session.annotation, session.trouble, session.pins, session.unfinished = None, None, (), None
         if session.answer is None or not same_image(session.answer.cube, cube):
             session.progress = None
         before, session.cube = session.cube, cube
@@ -204,10 +221,14 @@ class Controller:
         self._look_at(cube)
         if not self._warm:
             self._warm = True
-            self._chores.do(self._engine.warm_up, lambda _: None, lambda _: None)
+            self._chore(self._engine.warm_up, lambda _: None, "train")
 
     def _look_at(self, cube: Cube) -> None:
-        self._chore(lambda: self._engine.survey(cube), lambda survey: self._surveyed(cube, survey), "cube")
+        def first_look() -> Fit[tuple[Survey, Unfinished | None]]:
+            survey = yield from self._engine.survey(cube)
+            return survey, (yield from self._engine.unfinished(cube))
+
+        self._chore(first_look, lambda found: self._surveyed(cube, *found), "cube")
         self.suggest()
 
     def exclude_bands(self, written: str) -> None:
@@ -233,9 +254,11 @@ class Controller:
             session.cube = cube
             self._look_at(cube)
 
-    def _surveyed(self, cube: Cube, survey: Survey) -> None:
+    def _surveyed(self, cube: Cube, survey: Survey, unfinished: Unfinished | None) -> None:
         if cube is self.session.cube:
             self.session.survey = survey
+            if self.session.state == "idle":
+                self.session.unfinished = unfinished
 
     def set_composite(self, composite: str) -> None:
         """Which three bands the composite shows."""
@@ -328,7 +351,7 @@ class Controller:
         self._run.drop()
         spec, painted = session.spec, session.annotation
         annotation = painted if painted is not None and painted.labels.any() else None
-        session.trouble = None
+        session.trouble = session.unfinished = None
         session.progress = Progress(Stage.STARTING, 0, 1, 0.0)
         session.state = "training"
 
@@ -336,6 +359,14 @@ class Controller:
             self._trained(Answer(unmixing, cube, painted, spec))
 
         self._launch(lambda: self._engine.unmix(cube, spec, annotation), done)
+
+    def take_up(self) -> None:
+        """Go on with the interrupted training of the cube, with the settings and the painting that it had."""
+        unfinished = self.session.unfinished
+        if unfinished is not None and unfinished.cube is self.session.cube:
+            self.session.spec = unfinished.spec
+            self.set_annotation(unfinished.annotation)
+            self.start()
 
     def _launch(self, make: Callable[[], Fit[T]], done: Callable[[T], None]) -> None:
         self._run.launch(make, Handlers(self._progressed, self._previewed, done, self._failed, self._stopped))
@@ -363,9 +394,10 @@ class Controller:
 
     def _failed(self, error: Exception) -> None:
         step: Step = "result" if self.session.state == "checking" else "train"
+        trouble = self._trouble_of(step, error)
         self._finish(None)
         self._give_back()
-        self._trouble(step, str(error))
+        self.session.trouble = trouble
 
     def _stopped(self) -> None:
         self._finish(None)
@@ -496,7 +528,17 @@ class Controller:
         self, make: Callable[[], Fit[T]], done: Callable[[T], None], step: Step, chore: Chore | None = None
     ) -> None:
         """Small work in the background; what goes wrong is a sentence in a step."""
-        self._chores.do(make, done, lambda error: self._trouble(step, str(error)), chore)
+
+        def failed(error: Exception) -> None:
+            self.session.trouble = self._trouble_of(step, error)
+
+        self._chores.do(make, done, failed, chore)
+
+    def _trouble_of(self, step: Step, error: Exception) -> Trouble:
+        """Work in the background failed; what nobody expected comes with a report."""
+        unexpected = isinstance(error, RunFailed)
+        report = fault_report(error.__cause__ or error, step, self.session) if unexpected else ""
+        return Trouble(step, in_window(str(error)), report)
 
     def _trouble(self, step: Step, sentence: str) -> None:
         self.session.trouble = Trouble(step, in_window(sentence))

@@ -14,7 +14,7 @@ import numpy as np
 from napari_unmix.answer import Fit, Progress, Unmixing
 from napari_unmix.cube import Annotation, BoolArray, Cube, Reading
 from napari_unmix.identifiability.report import Report
-from napari_unmix.plugin.facts.session import Answer, Stage, Survey
+from napari_unmix.plugin.facts.session import Answer, Stage, Survey, Unfinished
 from napari_unmix.reading import exactly
 from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec
@@ -29,8 +29,15 @@ COPIED_VALUES = 4_000_000  # of an array between two steps, so that a cancel is 
 def _unmix(cube: Cube, spec: MethodSpec, annotation: Annotation | None) -> Fit[Unmixing]:
     yield Progress(Stage.STARTING, 0, 1, 0.0)
     from napari_unmix.pipeline import unmix
+    from napari_unmix.plugin.verbs.shelf import user_shelf
 
-    return (yield from unmix(cube, spec, annotation))
+    return (yield from user_shelf().kept(cube, spec, annotation, unmix(cube, spec, annotation)))
+
+
+def _unfinished(cube: Cube) -> Fit[Unfinished | None]:
+    from napari_unmix.plugin.verbs.shelf import user_shelf
+
+    return user_shelf().unfinished(cube)
 
 
 def _assess(cube: Cube, result: Unmixing) -> Fit[Report]:
@@ -110,7 +117,7 @@ def _export(parent: Path, answer: Answer, report: Report, names: tuple[str, ...]
     name = re.sub(r"[^\w.-]+", "_", answer.cube.name).strip("._") or "cube"
     yield Progress("writing the result", 0, 1, 0.0)
     from napari_unmix.output.pictures import draw_run
-    from napari_unmix.output.run_folder import free_folder, write_run
+    from napari_unmix.output.run import free_folder, write_run
 
     cube, result = answer.cube, replace(answer.unmixing, names=names)
 
@@ -167,6 +174,7 @@ class Engine:
     """All that runs in a worker, each a generator; tests put their own in place of one."""
 
     unmix: Callable[[Cube, MethodSpec, Annotation | None], Fit[Unmixing]] = _unmix
+    unfinished: Callable[[Cube], Fit[Unfinished | None]] = _unfinished
     assess: Callable[[Cube, Unmixing], Fit[Report]] = _assess
     suggest: Callable[[Cube], Fit[int]] = _suggest
     rebanded: Callable[[Cube, BoolArray], Fit[Cube]] = _rebanded

@@ -21,19 +21,29 @@ class OneRun:
         """Begin a run in place of the last one."""
         self._number += 1
         number = self._number
+        over = False
 
         def current(handler: Callable[..., None]) -> Callable[..., None]:
             return lambda *values: handler(*values) if number == self._number else None
 
+        def last(handler: Callable[..., None]) -> Callable[..., None]:
+            def ended(*values: Any) -> None:
+                nonlocal over
+                if number == self._number:
+                    over, self._job = True, None  # with the job goes its hold on the cube
+                    handler(*values)
+
+            return ended
+
         numbered = Handlers(
             progress=current(handlers.progress),
             preview=current(handlers.preview),
-            done=current(handlers.done),
-            failed=current(handlers.failed),
-            stopped=current(handlers.stopped),
+            done=last(handlers.done),
+            failed=last(handlers.failed),
+            stopped=last(handlers.stopped),
         )
         job = self._runner(make, numbered)
-        if number == self._number:  # a runner that runs inline may have begun the next by now
+        if number == self._number and not over:  # a runner that runs inline may have begun the next by now
             self._job = job
 
     def drop(self) -> Job | None:

@@ -9,17 +9,19 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from psygnal import EmitLoopError
 from qtpy.QtCore import QTimer
 from superqt.utils import GeneratorWorker
 
 from napari_unmix.answer import Fit, Preview, Progress
 from napari_unmix.plugin.verbs.jobs import Handlers, RunFailed
-from napari_unmix.sentences import UnmixError
+from napari_unmix.sentences import UnmixError, shown
 
 NUMBERS_MS = 50  # at most 20 numbers a second reach the window
 PREVIEW_SECONDS = 0.5  # at most 2 maps a second
 PREVIEW_SHARE = 0.2  # and making them takes at most this share of the training time
 PAUSE_SECONDS = 0.02
+_MOST_LETTERS = 200  # of an unexpected error's message
 
 
 @dataclass
@@ -81,10 +83,11 @@ def drive(make: Callable[[], Fit[Any]], control: Control, mailbox: Mailbox) -> G
                 due = _post(event, mailbox, due)
                 yield
         return Stopped()
-    except UnmixError:
+    except (UnmixError, GeneratorExit):
         raise
-    except Exception as error:
-        # The one broad except. A RuntimeError, as which torch raises almost everything, would vanish in a Qt worker.
+    except BaseException as error:
+        # The worker's boundary. A RuntimeError, as which torch raises almost everything, would vanish in a Qt worker,
+        # and with it what is no Exception: a panic of compiled code, an exit that a library asks for.
         raise RunFailed(_sentence(error)) from error
     finally:
         control.finished.set()
@@ -101,11 +104,31 @@ def _post(event: Progress, mailbox: Mailbox, due: float) -> float:
     return end + max(PREVIEW_SECONDS, (end - start) / PREVIEW_SHARE)
 
 
-def _sentence(error: Exception) -> str:
-    text = " ".join(str(error).split()) or "no further message"
+def _unexpected(error: Exception) -> Exception:
+    """An error of those who hear a job, as one of the job; a listener's own, of which psygnal only says where it listened."""
+    if isinstance(error, UnmixError | RunFailed):
+        return error
+    while isinstance(error, EmitLoopError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__
+    failed = RunFailed(_sentence(error))
+    failed.__cause__ = error
+    return failed
+
+
+def _tell(mailbox: Mailbox, handlers: Handlers, value: Any) -> None:
+    """Hand a result over. Who hears it is ours as well: an error there is told like one of the job, and nobody waits for its end."""
+    try:
+        mailbox.empty_into(handlers)
+        handlers.done(value)
+    except Exception as error:  # noqa: BLE001 - the other side of the worker's boundary
+        handlers.failed(_unexpected(error))
+
+
+def _sentence(error: BaseException) -> str:
+    text = shown(error, _MOST_LETTERS) or "no further message"
     if isinstance(error, MemoryError) or "allocate memory" in text or "out of memory" in text:
         return f"Memory does not suffice ({text}): choose a smaller batch under Advanced, or crop the cube."
-    return f"The run stopped on an unexpected error ({type(error).__name__}: {text}): change a setting, or report it."
+    return f"An unexpected error stopped this ({type(error).__name__}: {text}): change a setting, or copy the report and send it."
 
 
 class InlineJob:
@@ -136,9 +159,10 @@ def run_inline(make: Callable[[], Fit[Any]], handlers: Handlers) -> InlineJob:
             finally:
                 mailbox.empty_into(handlers)
     except StopIteration as end:
-        handlers.done(end.value)
-    except (UnmixError, RunFailed) as error:
-        handlers.failed(error)
+        _tell(mailbox, handlers, end.value)
+    except Exception as error:  # noqa: BLE001 - as in ``_tell``
+        steps.close()
+        handlers.failed(_unexpected(error))
     return InlineJob()
 
 
@@ -180,15 +204,19 @@ class ThreadJob:
         return not self._control.started.is_set() or self._control.finished.wait(seconds)
 
     def _empty(self) -> None:
-        self._mailbox.empty_into(self._handlers)
+        try:
+            self._mailbox.empty_into(self._handlers)
+        except Exception as error:  # noqa: BLE001 - as in ``_tell``; else it would be told again at every tick
+            self.cancel()
+            if self._end():
+                self._handlers.failed(_unexpected(error))
 
     def _returned(self, value: Any) -> None:
         if self._end():
             if isinstance(value, Stopped):
                 self._handlers.stopped()
             else:
-                self._empty()
-                self._handlers.done(value)
+                _tell(self._mailbox, self._handlers, value)
 
     def _errored(self, error: Exception) -> None:
         if self._end():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -83,9 +84,28 @@ def layer_role(layer: Any) -> str:
 
 
 def layer_cube(layer: Any) -> Cube | None:
-    """The cube that a layer carries."""
+    """The cube that a layer carries; None also where it was closed since."""
     cube = layer.metadata.get("cube")
+    if isinstance(cube, weakref.ref):
+        cube = cube()
     return cube if isinstance(cube, Cube) else None
+
+
+def of_closed_cube(layer: Any) -> bool:
+    """Whether a layer stayed of a cube that is closed."""
+    return "cube" in layer.metadata and layer_cube(layer) is None
+
+
+def hold(layer: Any, *, strongly: bool) -> None:
+    """Hold the cube that a layer carries, or only know it while others hold it."""
+    cube = layer_cube(layer)
+    if "cube" in layer.metadata:
+        layer.metadata["cube"] = cube if strongly or cube is None else weakref.ref(cube)
+
+
+def let_go(layer: Any) -> None:
+    """The cube of a layer that stays was closed: carry it no longer."""
+    layer.metadata["cube"] = None
 
 
 def band_limits(cube: Cube) -> tuple[float, float]:

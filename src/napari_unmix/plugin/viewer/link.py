@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_info
 from napari.utils.theme import get_theme
 from psygnal import SignalInstance
 from qtpy.QtCore import QTimer
@@ -17,16 +17,17 @@ from qtpy.QtCore import QTimer
 from napari_unmix.cube import Annotation, Cube, IntArray
 from napari_unmix.output.composite import composite
 from napari_unmix.plugin.facts.colours import annotation_row_colours
-from napari_unmix.plugin.facts.notices import notice
 from napari_unmix.plugin.facts.session import Adopted, Reread, Session, Theme, same_image
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.viewer import layers as kinds
 from napari_unmix.plugin.viewer.adoption import could_be_cube
 from napari_unmix.plugin.viewer.map_layers import MapLayers
 from napari_unmix.plugin.viewer.marks import Marks
+from napari_unmix.plugin.viewer.told import tell
 
 FIT_MS = 100  # without a change of the canvas: docks that open with the cube take from it first
 CLICK_PIXELS = 4  # a press that moves further is a drag
+IMAGES = ("composite", "bands")  # the layers that are the cube: it is open while one of them is
 
 
 class ViewerLink:
@@ -56,6 +57,7 @@ class ViewerLink:
         """Connect, and adopt what is already open."""
         viewer, events = self._viewer, self._session.events
         self._listen(viewer.layers.events.inserted, self._inserted)
+        self._listen(viewer.layers.events.removing, self._removing)
         self._listen(viewer.layers.events.removed, self._removed)
         self._listen(viewer.events.theme, self._theme_changed)
         for signal, slot in (
@@ -67,6 +69,7 @@ class ViewerLink:
             (events.annotation, self._show_annotation),
             (events.label, self._show_label),
             (events.names, self._colour_annotation),
+            (events.answer, self._let_go),
             (events.pixel, self.marks.pixel_changed),
             (events.pins, self.marks.pins_changed),
             (events.trouble, self._notify),
@@ -79,17 +82,23 @@ class ViewerLink:
         self.marks.open()
         self.maps.open()
         self._theme_changed()
+        for layer in self._others():
+            kinds.hold(layer, strongly=True)
+        self._let_go()
         for layer in list(viewer.layers):
             self._adopt(layer)
 
     def close(self) -> None:
-        """Walk the same list back."""
+        """Walk the same list back. Layers that stay know their cube, for the next dock, and hold it only where they are its image."""
+        for layer in self._others():
+            kinds.hold(layer, strongly=False)
         self.marks.close()
         self._fitting.stop()
         self.maps.close()
         for disconnect in [*self._layer_connections, *self._connections]:
             disconnect()
         self._layer_connections, self._connections = [], []
+        self._annotation, self._shown_cube, self._adopting = None, None, []
 
     def _listen(self, signal: Any, slot: Callable[..., None]) -> None:
         signal.connect(slot)
@@ -102,7 +111,7 @@ class ViewerLink:
 
     def _adopt(self, layer: Any) -> None:
         cube, role = kinds.layer_cube(layer), kinds.layer_role(layer)
-        if cube is not None and role in ("composite", "bands"):
+        if cube is not None and role in IMAGES:
             self._controller.add_cube(cube, layer.metadata.get(kinds.ADVICE))
         elif cube is None and not role and could_be_cube(layer):
             self._adopting.append((layer, layer.data))
@@ -121,8 +130,16 @@ class ViewerLink:
     def _is_annotation(self, layer: Any, cube: Cube | None) -> bool:
         if cube is None or not isinstance(layer, Labels) or layer.data.shape != cube.shape[:2]:
             return False
+        if kinds.of_closed_cube(layer):
+            return False
         other = kinds.layer_cube(layer)
         return other is None or same_image(other, cube)
+
+    def _removing(self, event: Any) -> None:
+        """A brush whose layer goes is put down first: napari draws its circle once more, in software OpenGL out of freed memory."""
+        layer = self._viewer.layers[event.index]
+        if layer == self._annotation and layer.mode != "pan_zoom":
+            layer.mode = "pan_zoom"
 
     def _removed(self, event: Any) -> None:
         layer = event.value
@@ -136,14 +153,42 @@ class ViewerLink:
             self._unwatch()
             self._controller.set_annotation(None)
         cube = kinds.layer_cube(layer)
-        if cube is not None and kinds.layer_role(layer) in ("composite", "bands") and not self._image_layers(cube):
+        if cube is not None and kinds.layer_role(layer) in (*IMAGES, "abundance") and not self._image_layers(cube):
+            self._closed(cube)
+
+        selection = self._viewer.layers.selection
+        if selection._current is not None and selection._current not in self._viewer.layers:
+            selection._current = None  # napari would hold the layer until another is current
+
+    def _closed(self, cube: Cube) -> None:
+        """No image of this cube is open any more: it is closed. Its result stays while one of its maps is open."""
+        if any(same_image(cube, known) for known in self._session.cubes):
             self._controller.remove_cube(cube)
+        if not self._layers_of(cube, "abundance"):
+            self._controller.drop_result(cube)
+        self._let_go()
+
+    def _let_go(self, *_: Any) -> None:
+        """What stays of closed cubes, paintings and maps, does not hold them, but for the maps of the last good result."""
+        answer = self._session.answer
+        for layer in self._others():
+            cube = kinds.layer_cube(layer)
+            of_answer = answer is not None and same_image(answer.cube, cube)
+            if cube is not None and not of_answer and not self._image_layers(cube):
+                kinds.let_go(layer)
+
+    def _others(self) -> list[Any]:
+        """The layers of cubes that are not their images."""
+        return [layer for layer in self._viewer.layers if "cube" in layer.metadata and not _is_image(layer)]
 
     def _image_layers(self, cube: Cube) -> list[Any]:
+        return self._layers_of(cube, *IMAGES)
+
+    def _layers_of(self, cube: Cube, *roles: str) -> list[Any]:
         return [
             layer
             for layer in self._viewer.layers
-            if same_image(kinds.layer_cube(layer), cube) and kinds.layer_role(layer) in ("composite", "bands")
+            if same_image(kinds.layer_cube(layer), cube) and kinds.layer_role(layer) in roles
         ]
 
     # --- cubes
@@ -157,13 +202,14 @@ class ViewerLink:
             role = kinds.layer_role(layer)
             if not same_image(kinds.layer_cube(layer), reread.before):
                 continue
-            if role in ("composite", "bands"):
+            if role in IMAGES:
                 layer.metadata["cube"] = cube
                 layer.data = composite(cube, self._session.composite) if role == "composite" else kinds.planes(cube)
             if role == "bands":
                 layer.contrast_limits_range = layer.contrast_limits = kinds.band_limits(cube)
             if isinstance(layer, Labels) and layer.data.shape == cube.shape[:2]:
                 layer.metadata["cube"] = cube
+        self._let_go()
 
     def _show_cubes(self, cubes: tuple[Cube, ...]) -> None:
         for cube in cubes:
@@ -372,11 +418,15 @@ class ViewerLink:
 
     def _notify(self, trouble: Any) -> None:
         if trouble is not None:
-            show_error(notice(trouble))
+            tell(trouble)
 
     def _notify_written(self, folder: Path | None) -> None:
         if folder is not None:
             show_info("The result was written: see step 5.")
+
+
+def _is_image(layer: Any) -> bool:
+    return kinds.layer_role(layer) in IMAGES
 
 
 def _mixed(one: Any, other: Any) -> str:

@@ -27,6 +27,7 @@ class MapLayers:
         self._layers: dict[int, Any] = {}
         self._deleted: set[int] = set()
         self._waiting: dict[int, FloatArray] = {}
+        self._past: list[Any] = []  # maps of more endmembers than there are now, to be taken away
         self._front: Cube | None = None  # whose maps were brought to the front
         self._connections: list[Callable[[], None]] = []
         self._turn = QTimer()
@@ -57,7 +58,7 @@ class MapLayers:
         for layer in self._layers.values():
             layer.events.name.disconnect(self._layer_renamed)
             layer.events.visible.disconnect(self._layer_shown)
-        self._layers = {}
+        self._layers, self._waiting, self._front = {}, {}, None
 
     def removed(self, layer: Any) -> None:
         """The user deleted a layer: it comes back with the next run, not with the next preview."""
@@ -83,8 +84,9 @@ class MapLayers:
             layer.events.visible.disconnect(self._layer_shown)
         self._layers = {}
         self._deleted.clear()
-        for layer in self._viewer.layers:
-            if kinds.layer_role(layer) == "abundance" and same_image(kinds.layer_cube(layer), self._session.cube):
+        cube = self._session.cube
+        for layer in self._viewer.layers if cube is not None else ():
+            if kinds.layer_role(layer) == "abundance" and same_image(kinds.layer_cube(layer), cube):
                 self._keep(int(layer.metadata["endmember"]), layer)
         if not self._in_front:
             self._front = None
@@ -95,14 +97,16 @@ class MapLayers:
         if what is None:
             return
         count = what.abundances.shape[2]
-        for index in [index for index in self._layers if index >= count]:
-            layer = self._layers.pop(index)
-            self._viewer.layers.remove(layer)
+        self._past += [self._layers.pop(index) for index in sorted(self._layers) if index >= count]
         self._waiting = {k: what.abundances for k in range(count) if k not in self._deleted}
         self._turn.start(0)
 
     def _next(self) -> None:
         """One layer a turn: six at once would hold the window for some 70 ms."""
+        past, self._past = self._past, []
+        for layer in past:
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
         if not self._waiting:
             return
         index = min(self._waiting)

@@ -25,9 +25,10 @@ class Marks:
         self._size = size
         self._ring: Any | None = None
         self._pins: Any | None = None
+        self._past: list[Any] = []  # marks of what is no longer, to be taken away
         self._turn = QTimer()
         self._turn.setSingleShot(True)
-        self._turn.timeout.connect(self._show_pixel)
+        self._turn.timeout.connect(self._next)
 
     def open(self) -> None:
         """Take away what was marked for a dock that is closed: nobody knows any more what for."""
@@ -37,6 +38,17 @@ class Marks:
     def pixel_changed(self, pixel: tuple[int, int] | None) -> None:
         """Not in the same turn: the plot answers first."""
         self._turn.start(0)
+
+    def _next(self) -> None:
+        self._take_away()
+        self._show_pixel()
+
+    def _take_away(self) -> None:
+        """Never while napari takes away layers itself: it goes through a list of them, which holds the marks too."""
+        past, self._past = self._past, []
+        for layer in past:
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
 
     def _show_pixel(self) -> None:
         pixel = self._session.pixel
@@ -53,9 +65,7 @@ class Marks:
     def pins_changed(self, pins: tuple[tuple[int, int], ...]) -> None:
         """Show the pins: one numbered point each, in the colour of its curve."""
         if not pins:
-            if self._pins is not None:
-                layer, self._pins = self._pins, None
-                self._viewer.layers.remove(layer)
+            self._drop_pins()
             return
         if self._pins is None:
             self._add_pins(pins)
@@ -91,14 +101,22 @@ class Marks:
 
     def drop(self) -> None:
         """Another cube: what was marked is not on it."""
-        for layer in (self._ring, self._pins):
-            if layer is not None and layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
-        self._ring = self._pins = None
+        self._drop_pins()
+        if self._ring is not None:
+            self._past.append(self._ring)
+            self._ring = None
+            self._turn.start(0)
+
+    def _drop_pins(self) -> None:
+        if self._pins is not None:
+            self._past.append(self._pins)
+            self._pins = None
+            self._turn.start(0)
 
     def close(self) -> None:
-        """Mark nothing any more; the layers stay with the user."""
+        """Mark nothing any more; the marks of the last cube stay with the user."""
         self._turn.stop()
+        self._take_away()
 
 
 def _numbers(count: int) -> dict[str, Any]:

@@ -105,12 +105,10 @@ class CubePanel(Step):
         from_file = cube is not None and cube.source is not None
         self._reading.setVisible(from_file)
         self._reader.setVisible(from_file and self._reading.isChecked())
-        if cube is not None:
-            self._reader.show_cube(cube)
+        self._reader.show_cube(cube)
         self._bands.setVisible(cube is not None)
         self._editor.setVisible(cube is not None and self._bands.isChecked())
-        if cube is not None:
-            self._editor.show_cube(cube)
+        self._editor.show_cube(cube)
         candidates = joinable(session)
         self._join.setVisible(len(candidates) > 1)
         self._joiner.setVisible(len(candidates) > 1 and self._join.isChecked())
@@ -172,11 +170,13 @@ class BandsEditor(QWidget):
         layout.addWidget(self._say)
         layout.addWidget(row(self._line, self._apply_button, stretch=0))
 
-    def show_cube(self, cube: Cube) -> None:
+    def show_cube(self, cube: Cube | None) -> None:
         """Show the excluded ranges of a cube; what the user is writing stays until the cube changes."""
         if cube is self._cube:
             return
         self._cube = cube
+        if cube is None:
+            return
         unit = cube.spectral_axis.unit
         what = f"Excluded bands, in {unit}" if unit else "Excluded bands, by number from 1"
         say(self._say, what)

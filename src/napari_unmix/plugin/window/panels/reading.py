@@ -39,12 +39,14 @@ class ReadingEditor(QWidget):
         layout.addLayout(form)
         layout.addWidget(row(self._apply_button, self._undo, stretch=-2))
 
-    def show_cube(self, cube: Cube) -> None:
+    def show_cube(self, cube: Cube | None) -> None:
         """Show how a cube was read; what the user is writing stays until the cube changes."""
         self._undo.setEnabled(self._controller.can_undo_reading())
         if cube is self._cube:
             return
         self._cube = cube
+        if cube is None:
+            return
         written = written_as(cube.reading)
         for field, line in self._lines.items():
             line.setText(written.get(field, ""))

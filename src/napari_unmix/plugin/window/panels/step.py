@@ -6,8 +6,18 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QApplication,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
+from napari_unmix.plugin.facts.notices import COPY_REPORT
 from napari_unmix.plugin.facts.session import Session
 from napari_unmix.plugin.facts.session import Step as StepName
 from napari_unmix.plugin.verbs.controller import Controller
@@ -20,6 +30,7 @@ MARKS: dict[Mark, tuple[str, str]] = {
     "done": ("✓", "done"),
     "trouble": ("!", "needs your attention"),
 }
+COPIES = "Copy what happened, to be sent: versions, settings, sizes and calls; no data and no names of files."
 
 
 class Step(QWidget):
@@ -52,11 +63,15 @@ class Step(QWidget):
         self.body.setSpacing(6)
         self._waits = text("stepWaits")
         self._trouble = text("stepTrouble")
+        self._report = button(COPY_REPORT, COPIES, self._copy_report)
+        self._report.setVisible(False)
         top = row(self._header, self._mark)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(2)
-        for item in (top, self._waits, self._trouble, self._content):
+        report = row(self._report, stretch=-2)
+        report.layout().setContentsMargins(8, 0, 0, 2)  # below the sentence, which begins so far to the right
+        for item in (top, self._waits, self._trouble, report, self._content):
             outer.addWidget(item)
         self.reveal = Reveal(self)
         self._listeners: list[tuple[Any, Callable[..., None]]] = []
@@ -105,10 +120,16 @@ class Step(QWidget):
         mine = trouble is not None and trouble.step == self.name
         self._trouble.setText(trouble.sentence if trouble is not None and mine else "")
         self._trouble.setVisible(mine)
+        self._report.setVisible(trouble is not None and mine and bool(trouble.report))
         self.refresh()
         focus = edited(self)
         if mine and (focus is None or self.isAncestorOf(focus)):
-            self.reveal.bring(self, self._trouble)
+            self.reveal.bring(self, self._report if self._report.isVisible() else self._trouble)
+
+    def _copy_report(self) -> None:
+        trouble = self.session.trouble
+        if trouble is not None:
+            QApplication.clipboard().setText(trouble.report)
 
 
 def row(*widgets: QWidget, stretch: int = -1) -> QWidget:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from typing import Any
 
 from qtpy.QtCore import QPointF, QSize
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import QLabel, QProgressBar, QSizePolicy, QWidget
 
-from napari_unmix.plugin.facts.session import Session, Stage, out_of_date, running
+from napari_unmix.plugin.facts.session import Session, Stage, Unfinished, out_of_date, running
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_property, text
 
@@ -47,10 +48,13 @@ class TrainPanel(Step):
         self._numbers = row(self._loss, self._curve, self._left, stretch=1)
         self._since = 0.0
         self._loss_stage = ""
-        for item in (row(self._train, self._pause, stretch=0), self._stage, self._bar, self._numbers):
+        self._take_up = button(
+            "", "Go on from where it was interrupted, with its settings and painting.", controller.take_up
+        )
+        for item in (self._take_up, row(self._train, self._pause, stretch=0), self._stage, self._bar, self._numbers):
             self.body.addWidget(item)
         self.listen(self._state_changed, "state")
-        self.listen(self.refresh, "cube", "progress", "answer", "annotation", "spec", "theme")
+        self.listen(self.refresh, "cube", "progress", "answer", "annotation", "spec", "theme", "unfinished")
         self.refresh()
 
     def refresh(self, *_: Any) -> None:
@@ -66,6 +70,8 @@ class TrainPanel(Step):
         self._pause.setText("Resume" if session.state == "paused" else "Pause")
         self._pause.setToolTip("Go on with the run." if session.state == "paused" else "Hold the run; nothing is lost.")
         self._pause.setVisible(busy)
+        self._take_up.setText("" if session.unfinished is None else resume_text(session.unfinished))
+        self._take_up.setVisible(session.unfinished is not None and not busy)
         due = session.cube is not None and not busy and (session.answer is None or bool(out_of_date(session)))
         set_property(self._train, "emphasised", due)
         self._show_progress()
@@ -116,6 +122,12 @@ class TrainPanel(Step):
             self.controller.resume()
         else:
             self.controller.pause()
+
+
+def resume_text(unfinished: Unfinished) -> str:
+    """What the button says: of when the interrupted training is, and how far it came."""
+    when = datetime.fromtimestamp(unfinished.kept)
+    return f"Resume the training of {when.day} {when:%b, %H:%M} ({100 * unfinished.fraction:.0f} %)"
 
 
 def stage_text(session: Session) -> str:

@@ -1,0 +1,242 @@
+"""The chunks of an HDF5 array, unpacked here and never beyond what they claim; those that were never written are counted.
+
+HDF5's own deflate writes as much as comes, so gzip, shuffle and Fletcher's checksum, which is how nearly all files are packed, are undone
+here. What other filters say of their size is compared with the chunk's, and HDF5 unpacks them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unmix.io.budget import byte_budget, readable_size
+from napari_unmix.io.groups.blocks import Blocks
+from napari_unmix.io.groups.tree import Unwritten, plain_value
+from napari_unmix.io.unpacked import check_blosc, check_declared, check_zstd, inflated
+from napari_unmix.sentences import UnmixError, shown
+
+Buffer = bytes | memoryview
+
+_DEFLATE, _SHUFFLE, _FLETCHER, _SZIP, _NBIT, _SCALE_OFFSET = 1, 2, 3, 4, 5, 6
+_LZF, _BLOSC, _LZ4, _BITSHUFFLE, _ZSTD = 32000, 32001, 32004, 32008, 32015
+_OURS = {_DEFLATE, _SHUFFLE, _FLETCHER}
+_BLOCK = 4096  # words
+_CHECKSUM = 4  # bytes of Fletcher's
+_OVERHEAD = 1024  # bytes that a packed chunk may have beyond its size, and an eighth: filters may be of no use
+
+
+class Hdf5Array:
+    """A dataset of an open file, as an array that is read when it is sliced.
+
+    Parameters
+    ----------
+    dataset : h5py's
+    label : how it is called in a sentence
+    """
+
+    def __init__(self, dataset: Any, label: str) -> None:
+        self.dataset, self.label = dataset, shown(label)
+        self.shape: tuple[int, ...] = tuple(int(length) for length in dataset.shape)
+        self.dtype: np.dtype[Any] = np.dtype(dataset.dtype)
+        self.chunks: tuple[int, ...] | None = None if dataset.chunks is None else tuple(map(int, dataset.chunks))
+        self._blocks: Blocks | None = None
+        self._stored: dict[tuple[int, ...], tuple[int, int]] | None = None
+        self._filters: list[tuple[int, tuple[int, ...]]] = []
+
+    def __getitem__(self, index: Any) -> Any:
+        if self.chunks is None or not self.shape:
+            self._check_whole()
+            return self.dataset[index]
+        if self._blocks is None:
+            self._blocks = self._opened()
+        if self._is_ours:
+            return self._blocks[index]
+        return self.dataset[index]
+
+    @property
+    def fillvalue(self) -> Any:
+        """What numbers are that were never written."""
+        return self.dataset.fillvalue
+
+    def unwritten(self) -> tuple[Unwritten, ...]:
+        """How many chunks were never written; an array in one piece is one chunk."""
+        fill = plain_value(np.asarray(self.fillvalue))
+        fill = float(fill) if isinstance(fill, int | float) else 0.0
+        if self.chunks is None:
+            import h5py
+
+            space = self.dataset.id.get_space_status()
+            return (
+                Unwritten(int(space == h5py.h5d.SPACE_STATUS_NOT_ALLOCATED and math.prod(self.shape) > 0), 1, fill),
+            )
+        if self._blocks is None:
+            self._blocks = self._opened()
+        return (Unwritten(self._blocks.count - len(self._stored or ()), self._blocks.count, fill),)
+
+    @property
+    def _is_ours(self) -> bool:
+        return {number for number, _ in self._filters} <= _OURS and self._is_plain
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether its numbers lie in the file as in NumPy: not of 12 bits, nor texts that lie elsewhere."""
+        import h5py
+
+        if self.dtype.kind not in "uif":
+            return False
+        return bool(self.dataset.id.get_type().equal(h5py.h5t.py_create(self.dtype)))
+
+    def _check_whole(self) -> None:
+        """One piece: no more comes than the file has, or it is all fill value."""
+        size, budget = math.prod(self.shape) * self.dtype.itemsize, byte_budget()
+        if size > budget:
+            raise UnmixError(
+                f"{self.label} needs {readable_size(size)}, this machine can give {readable_size(budget)}: crop it or bin it."
+            )
+
+    def _opened(self) -> Blocks:
+        """What is stored, and that it can be true. Raises UnmixError."""
+        assert self.chunks is not None
+        blocks = Blocks(self.shape, self.chunks, self.dtype, self.fillvalue, self._chunk, self.label)
+        properties = self.dataset.id.get_create_plist()
+        self._filters = [
+            (int(number), tuple(values))
+            for number, _, values, _ in map(properties.get_filter, range(properties.get_nfilters()))
+        ]
+        size = blocks.size
+        for number, values in self._filters:
+            self._check_filter(number, values, size)
+        stored: dict[tuple[int, ...], tuple[int, int]] = {}
+
+        def one(chunk: Any) -> None:
+            if int(chunk.size) > size + size // 8 + _OVERHEAD:
+                raise UnmixError(
+                    f"A chunk of {self.label} is stored in {int(chunk.size):,} bytes and claims to hold {size:,}:"
+                    " it is damaged, copy the whole file again."
+                )
+            stored[tuple(int(place) for place in chunk.chunk_offset)] = (int(chunk.filter_mask), int(chunk.size))
+
+        self.dataset.id.chunk_iter(one)
+        self._stored = {place: found for place, found in stored.items() if blocks.has(place)}
+        if not self._is_ours:
+            self._check_chunks(size)
+        return blocks
+
+    def _check_filter(self, number: int, values: Sequence[int], size: int) -> None:
+        """The parameters of a filter that say how much it gives."""
+        known = _OURS | {_SZIP, _NBIT, _SCALE_OFFSET, _LZF, _BLOSC, _LZ4, _BITSHUFFLE, _ZSTD}
+        if number not in known:
+            raise UnmixError(
+                f"{self.label} is packed by HDF5's filter {number}, whose size cannot be checked: save it with gzip."
+            )
+        if number == _LZF and (len(values) < 3 or not size <= values[2] <= 2 * size):
+            raise self._untrue(number, values[2] if len(values) > 2 else 0, size)
+        if number in (_NBIT, _SCALE_OFFSET):
+            elements = values[2] if len(values) > 2 else 0
+            if elements * self.dtype.itemsize != size:
+                raise self._untrue(number, elements * self.dtype.itemsize, size)
+
+    def _untrue(self, number: int, said: int, size: int) -> UnmixError:
+        return UnmixError(
+            f"{self.label} is damaged (its filter {number} gives chunks of {said:,} bytes, they have {size:,}): copy the whole file again."
+        )
+
+    def _check_chunks(self, size: int) -> None:
+        """Of chunks that HDF5 unpacks, what each says of its size; those that gzip packed are unpacked here first, to see."""
+        label = f"A chunk of {self.label}"
+        for place, (mask, _) in (self._stored or {}).items():
+            raw: Buffer | None = self.dataset.id.read_direct_chunk(place)[1]
+            for at in reversed(range(len(self._filters))):
+                number = self._filters[at][0]
+                if raw is None or mask >> at & 1:
+                    continue
+                if number in _OURS:
+                    raw = self._undone(at, raw, size + 64, label)
+                    continue
+                _check_packed(number, raw, size + 64, label)
+                raw = None
+
+    def _chunk(self, place: tuple[int, ...]) -> NDArray[Any] | None:
+        """A chunk's numbers, None where it was never written. Raises UnmixError."""
+        found = (self._stored or {}).get(place)
+        if found is None:
+            return None
+        assert self._blocks is not None
+        size, label = self._blocks.size, f"A chunk of {self.label}"
+        raw: Buffer = self.dataset.id.read_direct_chunk(place)[1]
+        for at in reversed(range(len(self._filters))):
+            if not found[0] >> at & 1:
+                raw = self._undone(at, raw, size + _CHECKSUM * len(self._filters), label)
+        if len(raw) != size:
+            raise UnmixError(
+                f"{label} has {len(raw):,} of its {size:,} bytes: it is damaged, copy the whole file again."
+            )
+        return np.frombuffer(raw, self.dtype).reshape(self.chunks)
+
+    def _undone(self, at: int, raw: Buffer, most: int, label: str) -> Buffer:
+        """What a filter of ours was given when the chunk was written."""
+        number, values = self._filters[at]
+        if number == _DEFLATE:
+            return inflated(raw, most, label)
+        if number == _SHUFFLE:
+            return _in_order(raw, max(int(values[0]), 1) if values else 1)
+        return _summed(raw, label)
+
+
+def _in_order(raw: Buffer, itemsize: int) -> Buffer:
+    """First all first bytes, then all second ones …, to numbers; bytes that are left over stay at the end."""
+    whole = len(raw) // itemsize
+    planes = np.frombuffer(raw, np.uint8, whole * itemsize).reshape(itemsize, whole)
+    ordered = np.empty(len(raw), np.uint8)
+    numbers = ordered[: planes.size].reshape(whole, itemsize)
+    for place, plane in enumerate(planes):  # three times as fast as one transposed copy
+        numbers[:, place] = plane
+    ordered[planes.size :] = np.frombuffer(raw, np.uint8)[planes.size :]
+    return ordered.data
+
+
+def _summed(raw: Buffer, label: str) -> Buffer:
+    """Without the checksum, which must be right: Fletcher's sums of words of 16 bits, and of these sums, modulo 65535."""
+    content = raw[:-_CHECKSUM]
+    told = np.frombuffer(raw[len(content) :], np.uint8).tobytes()
+    sums = _fletcher(content)
+    written = [tuple(int(value) % 65535 for value in np.frombuffer(told, order)) for order in ("<u2", ">u2")]
+    if len(raw) < _CHECKSUM or sums not in written:  # the second order is that of old big-endian machines
+        raise UnmixError(f"{label} has another checksum than its bytes: it is damaged, copy the whole file again.")
+    return content
+
+
+def _fletcher(content: Buffer) -> tuple[int, int]:
+    """By blocks, in which doubles count exactly."""
+    words = np.frombuffer(content, ">u2", len(content) // 2)
+    if len(content) % 2:
+        words = np.append(words, np.array(content[-1] << 8, ">u2"))
+    whole = words.size // _BLOCK * _BLOCK
+    first = second = 0
+    falling = _falling()
+    for block in (words[:whole].reshape(-1, _BLOCK), words[whole:].reshape(1, -1)):
+        length = block.shape[1]
+        for plain, weighted in (block.astype(float) @ falling[_BLOCK - length :]).astype(np.int64).tolist():
+            second += weighted + first * length
+            first += plain
+    return first % 65535, second % 65535
+
+
+@cache
+def _falling() -> NDArray[np.float64]:
+    return np.stack([np.ones(_BLOCK), np.arange(_BLOCK, 0, -1)], axis=1)
+
+
+def _check_packed(number: int, raw: Buffer, most: int, label: str) -> None:
+    """What the first bytes of a packed chunk say of its size."""
+    if number == _BLOSC:
+        check_blosc(raw, most, label)
+    elif number == _ZSTD:
+        check_zstd(raw, most, label)
+    elif number in (_LZ4, _SZIP):
+        check_declared(raw, most, label, ">Q" if number == _LZ4 else "<I")

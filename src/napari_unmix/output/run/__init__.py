@@ -1,0 +1,43 @@
+"""The folder of a run: written whole or not at all, and read back.
+
+========================  ===============================================================================
+run.json                  spec, seed, versions, the cube's hash, timings, metrics, names, notes, history, and how the answer was found
+abundances.npy            (H, W, P) float32, NaN in invalid pixels
+abundance_std.npy         (H, W, P) float32, where the method has a spread; run.json says so where not
+illumination.npy          (H, W) float32, where the per-pixel scale was free
+side_information.npy      (H, W) int32, the auxiliary variable u that was used, 0 = unknown
+endmembers.csv            one row per band (``nan`` in excluded ones), first its place: ``wavelength_nm``, ``wavenumber_cm-1``, ``band`` …
+endmembers.sli, .hdr      the same as an ENVI spectral library
+report.json               the identifiability report
+report.html               the same as a page, where ``napari-unmix report`` wrote it
+model.safetensors         the fitted parameters
+========================  ===============================================================================
+
+``schema`` says what may stand in the two JSON files, ``arrays`` and ``table`` what in the others; ``place`` says where a run may be written,
+``identity`` which data it belongs to.
+"""
+
+from napari_unmix.output.run.folder import Run
+from napari_unmix.output.run.identity import annotation_hash, cube_hash
+from napari_unmix.output.run.place import OURS, DestinationTaken, check_destination, free_folder, holds_run
+from napari_unmix.output.run.plain import json_text, write_json
+from napari_unmix.output.run.read import read_run
+from napari_unmix.output.run.schema import FORMAT
+from napari_unmix.output.run.write import mean_abundances, write_run
+
+__all__ = [
+    "FORMAT",
+    "OURS",
+    "DestinationTaken",
+    "Run",
+    "annotation_hash",
+    "check_destination",
+    "cube_hash",
+    "free_folder",
+    "holds_run",
+    "json_text",
+    "mean_abundances",
+    "read_run",
+    "write_json",
+    "write_run",
+]
