@@ -78,6 +78,7 @@ DOORS: dict[str, dict[str, str]] = {
         "read_text": "a file of the kernel, which no user names",
     },
     "io/groups/hdf5_door.py": {"h5py.File": "the door for HDF5: opens by name, after `regular`"},
+    "io/groups/hdf5_file.py": {"h5py.File": "looks whether it is one: opens by name, after `regular`"},
     "io/groups/zarr_folder.py": {"zarr.open": "the door for Zarr: gets a store that opens each part"},
     "io/groups/zarr_store.py": {"open": "a member of an archive that is open"},
     "io/raster/fits.py": {"fits.open": "the door for FITS: opens by name, after `regular`"},
