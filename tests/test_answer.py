@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from threading import Event
 
 import pytest
@@ -18,7 +19,7 @@ def test_a_long_call_is_waited_for_in_short_steps_and_its_result_returned() -> N
     result = drain(meanwhile(lambda: time.sleep(0.45) or "made", WAITING), lambda _: seen.append(time.monotonic()))
     assert result == "made"
     assert len(seen) >= 3
-    assert max(later - earlier for earlier, later in zip(seen, seen[1:], strict=False)) < 0.4
+    assert max(later - earlier for earlier, later in pairwise(seen)) < 0.4
 
 
 def test_a_short_call_takes_no_step() -> None:
