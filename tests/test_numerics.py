@@ -23,12 +23,41 @@ from napari_unmix import Cube, Progress, Unmixing, drain, method_specs, unmix
 CASES = cases.cases()
 # One of each kind; all of them by all methods take half an hour.
 REFUSED = (
-    *("half of the pixels zero", "most pixels zero", "all zero", "one pixel is not zero", "strokes on zero", "all not a number"),
-    *("all masked", "no good band", "one pixel", "times 1e30", "times 1e-30", "half negative", "more endmembers than bands"),
+    *(
+        "half of the pixels zero",
+        "most pixels zero",
+        "all zero",
+        "one pixel is not zero",
+        "strokes on zero",
+        "all not a number",
+    ),
+    *(
+        "all masked",
+        "no good band",
+        "one pixel",
+        "times 1e30",
+        "times 1e-30",
+        "half negative",
+        "more endmembers than bands",
+    ),
 )
 ANSWERED = (
-    *("three rows of zero", "more than half nearly zero", "bands of one number", "3000 bands, 64 pixels", "3000 bands, 12 pixels"),
-    *("one row", "every pixel sixteen times", "four spectra", "no noise", "times 1e10", "one value of 1e6", "five levels"),
+    *(
+        "three rows of zero",
+        "more than half nearly zero",
+        "bands of one number",
+        "3000 bands, 64 pixels",
+        "3000 bands, 12 pixels",
+    ),
+    *(
+        "one row",
+        "every pixel sixteen times",
+        "four spectra",
+        "no noise",
+        "times 1e10",
+        "one value of 1e6",
+        "five levels",
+    ),
     *("label 2³¹ − 1", "every pixel its region", "a stroke of one pixel, lit", "three strokes on one material"),
 )
 
@@ -44,7 +73,9 @@ def test_a_cube_that_cannot_be_unmixed_is_refused_with_a_remedy(name: str) -> No
 def test_an_awkward_cube_has_an_answer_on_the_simplex(name: str) -> None:
     for method, fields, judged in (("ivae", {"epochs": 1}, False), ("vca-fcls", {}, True)):
         ended = numerics.outcome(CASES[name], method, fields, judged=judged)
-        slow = {fault for fault in ended.faults if "between two steps" in fault}  # a busy machine's, on first use of a library
+        slow = {
+            fault for fault in ended.faults if "between two steps" in fault
+        }  # a busy machine's, on first use of a library
         assert (ended.kind, set(ended.faults) - slow) == ("finite", set()), ended
 
 
