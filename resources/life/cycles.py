@@ -40,7 +40,7 @@ from napari_unmix.plugin.viewer.link import ViewerLink
 from napari_unmix.plugin.window.launch import open_viewer
 from napari_unmix.plugin.window.workspace import Workspace, _open, workspace_of
 
-SIZE = (24, 20, 30)
+SIZE, WINDOW = (24, 20, 30), (1000, 700)
 LONG_MS, SAMPLE_SECONDS = 50, 0.005
 WARM_CYCLES = 10
 CHECKED_EVERY = 10
@@ -106,7 +106,7 @@ class Cycles:
         if "napari-unmix" not in manager:
             manager.register(PluginManifest.from_file(Path(PACKAGE) / "napari.yaml"))
         self.viewer = open_viewer(block=False, engine=engine)
-        self.plain = len(self.viewer.layers.events.inserted.callbacks)
+        self.viewer.window.resize(*WINDOW)
         self.workspace: Workspace = workspace_of(self.viewer)
         self.controller, self.session = self.workspace.controller, self.workspace.session
         for data, options, _ in cube_layers(scene(1, SIZE)):
