@@ -194,7 +194,7 @@ def memory() -> float:
 def run(cycles: int, clicks: int, method: str, *, fakes: bool) -> None:
     """All cycles, and the table."""
     with tempfile.TemporaryDirectory() as folder:
-        engine = Fakes(Random(0), Path(folder), 0.005).engine() if fakes else Engine()
+        engine = Fakes(Random(0), Path(folder), 0.005, ("good",)).engine() if fakes else Engine()
         window, start, during = Cycles(engine, method), time.monotonic(), 0
         window.until(lambda: window.session.chore is None and not ThreadJob._alive)
         first, turns = 0.0, None
