@@ -147,7 +147,7 @@ class Cycles:
         self.controller.cancel()
         self.until(lambda: not ThreadJob._alive)
         self.controller.start()
-        self.until(lambda: self.session.state == "checking")
+        self.until(lambda: not self.busy)
         if not checked:
             self.controller.cancel()
         self.until(lambda: self.session.state == "idle" and not ThreadJob._alive)
