@@ -1,6 +1,6 @@
-"""Print the lowest versions that pyproject.toml declares, one ``name==version`` a line, as constraints for pip.
+"""Write the lowest versions that pyproject.toml declares, one ``name==version`` a line, as constraints for pip.
 
-    python resources/dependencies/lowest.py > lowest.txt
+    python resources/dependencies/lowest.py lowest.txt
     pip install --constraint lowest.txt .
 
 The package's own dependencies, its extras, and the group ``test`` are read: what the core's tests install.
@@ -39,5 +39,9 @@ def _order(version: str) -> tuple[int, ...]:
 
 
 if __name__ == "__main__":
-    for name, version in sorted(lowest(tomllib.loads(_PROJECT.read_text(encoding="utf-8"))).items()):
-        sys.stdout.write(f"{name}=={version}\n")
+    declared = lowest(tomllib.loads(_PROJECT.read_text(encoding="utf-8")))
+    text = "".join(f"{name}=={version}\n" for name, version in sorted(declared.items()))
+    if len(sys.argv) > 1:
+        Path(sys.argv[1]).write_text(text, encoding="utf-8")
+    else:
+        sys.stdout.write(text)

@@ -40,7 +40,7 @@ from napari_unmix.plugin.viewer.link import ViewerLink
 from napari_unmix.plugin.window.launch import open_viewer
 from napari_unmix.plugin.window.workspace import Workspace, _open, workspace_of
 
-SIZE = (24, 20, 30)
+SIZE, WINDOW = (24, 20, 30), (1000, 700)
 LONG_MS, SAMPLE_SECONDS = 50, 0.005
 WARM_CYCLES = 10
 CHECKED_EVERY = 10
@@ -106,7 +106,7 @@ class Cycles:
         if "napari-unmix" not in manager:
             manager.register(PluginManifest.from_file(Path(PACKAGE) / "napari.yaml"))
         self.viewer = open_viewer(block=False, engine=engine)
-        self.plain = len(self.viewer.layers.events.inserted.callbacks)
+        self.viewer.window.resize(*WINDOW)
         self.workspace: Workspace = workspace_of(self.viewer)
         self.controller, self.session = self.workspace.controller, self.workspace.session
         for data, options, _ in cube_layers(scene(1, SIZE)):
@@ -147,7 +147,7 @@ class Cycles:
         self.controller.cancel()
         self.until(lambda: not ThreadJob._alive)
         self.controller.start()
-        self.until(lambda: self.session.state == "checking")
+        self.until(lambda: not self.busy)
         if not checked:
             self.controller.cancel()
         self.until(lambda: self.session.state == "idle" and not ThreadJob._alive)
@@ -194,7 +194,7 @@ def memory() -> float:
 def run(cycles: int, clicks: int, method: str, *, fakes: bool) -> None:
     """All cycles, and the table."""
     with tempfile.TemporaryDirectory() as folder:
-        engine = Fakes(Random(0), Path(folder), 0.005).engine() if fakes else Engine()
+        engine = Fakes(Random(0), Path(folder), 0.005, ("good",)).engine() if fakes else Engine()
         window, start, during = Cycles(engine, method), time.monotonic(), 0
         window.until(lambda: window.session.chore is None and not ThreadJob._alive)
         first, turns = 0.0, None

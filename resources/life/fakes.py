@@ -27,8 +27,10 @@ class Bug(Exception):
 class Fakes:
     """The generators of a life: real ones but for those that would compute or write for long."""
 
-    def __init__(self, random: Random, folder: Path, seconds: float = 0.002) -> None:
-        self._random, self._folder, self._seconds = random, folder, seconds
+    def __init__(
+        self, random: Random, folder: Path, seconds: float = 0.002, outcomes: tuple[str, ...] = OUTCOMES
+    ) -> None:
+        self._random, self._folder, self._seconds, self._outcomes = random, folder, seconds, outcomes
         self.bugs = 0
 
     def engine(self) -> Engine:
@@ -56,7 +58,7 @@ class Fakes:
         count = random.choice((2, 3, 5)) if spec.endmembers == "auto" else int(spec.endmembers)
         generator = np.random.default_rng(random.randrange(2**32))
         endmembers = generator.random((count, bands))
-        steps, outcome = random.randrange(1, 40), random.choice(OUTCOMES)
+        steps, outcome = random.randrange(1, 40), random.choice(self._outcomes)
         for step in range(steps):
             abundances = generator.dirichlet(np.ones(count), (height, width)).astype(np.float32)
             time.sleep(self._seconds)
@@ -67,7 +69,7 @@ class Fakes:
         return Unmixing(endmembers, abundances, None, None, np.zeros((height, width), np.float32), names, spec)
 
     def _assess(self, cube: Cube, result: Unmixing) -> Fit[Report]:
-        outcome = self._random.choice(OUTCOMES)
+        outcome = self._random.choice(self._outcomes)
         yield Progress("refitting", 0, 1, 0.0)
         time.sleep(self._seconds)
         self._end(outcome)
@@ -82,7 +84,7 @@ class Fakes:
         yield Progress("warming up", 0, 1, 0.0)
 
     def _write(self, *_: Any) -> Fit[Path]:
-        outcome = self._random.choice(OUTCOMES)
+        outcome = self._random.choice(self._outcomes)
         yield Progress("writing", 0, 1, 0.0)
         self._end(outcome)
         return self._folder

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import pytest
 
 from napari_unmix.output.run import read_run
 
+resource = pytest.importorskip("resource")  # and with it POSIX
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and limits")
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 # In one process, a child of which is ended at each of its file operations in turn: OUT CUBE SIGNAL.

@@ -118,13 +118,15 @@ def starting_picks(
     """Distinct sets of P pixels by all picks above, on raw and unit-length spectra, in P and P + 2 dimensions."""
     unit, _ = unit_length(spectra)
     found: dict[tuple[int, ...], IntArray] = {}
-    for dimension in (count, min(count + 2, spectra.shape[1])):
-        for data in (unit, spectra):
-            scores = linear_subspace(data, dimension).scores(data)
+    dimensions = (count, min(count + 2, spectra.shape[1]))
+    bases = [linear_subspace(data, max(dimensions)).basis for data in (unit, spectra)]
+    for dimension in dimensions:
+        for data, basis in zip((unit, spectra), bases, strict=True):
+            scores = data @ basis[:dimension].T
             for pick in (successive_projection, simplex_volume):
                 picked = pick(scores, count)
                 found.setdefault(tuple(sorted(picked.tolist())), picked)
-        scores = linear_subspace(unit, dimension).scores(unit)
+        scores = unit @ bases[0][:dimension].T
         for _ in range(random_picks):
             picked = _extremes(perspective(scores[:, :count]), count, generator)
             found.setdefault(tuple(sorted(picked.tolist())), picked)

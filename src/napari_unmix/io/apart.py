@@ -20,7 +20,7 @@ from typing import Any
 
 from napari_unmix.sentences import UnmixError, shown
 
-SECONDS = 10  # of the processor, for one file
+SECONDS = 6  # of the processor, for one file
 _PATIENCE = 60  # seconds by the clock, on a busy machine, or where processor time cannot be limited
 _MEMORY = 1 << 30  # bytes beside what the libraries take
 _LONGEST_REPLY = 1 << 20

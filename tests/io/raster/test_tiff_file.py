@@ -179,3 +179,19 @@ def test_lzma_is_told_where_to_stop(tmp_path):
     (tmp_path / "a.tif").write_bytes(content[:start] + bomb + bytes(count - len(bomb)) + content[start + count :])
     with pytest.raises(UnmixError, match="unpacks to more than"):
         read(tmp_path / "a.tif")
+
+
+def directories(count: int, last: int) -> bytes:
+    """A TIFF of so many empty pages, the last of which leads to ``last``."""
+    places = [8 + 6 * number for number in range(count)] + [last]
+    return b"II*\x00" + struct.pack("<I", 8) + b"".join(struct.pack("<HI", 0, place) for place in places[1:])
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(directories(3, 8), "lead in a circle"), (directories(12_000, 0), "are more than 10,000")]
+)
+def test_pages_without_end(tmp_path, content, said):
+    (tmp_path / "a.tif").write_bytes(content)
+    for reader in (lambda: read_annotation(tmp_path / "a.tif", (8, 9)), lambda: read_cube(tmp_path / "a.tif")):
+        with pytest.raises(UnmixError, match=said):
+            reader()

@@ -124,7 +124,7 @@ def read_picture(path: Path, size: Size, bands: int | None, key: str | None) -> 
 def read_tiff_labels(path: Path, size: Size, bands: int | None, key: str | None) -> Raster:
     """The one page of a file; Pillow where its compression needs more, which QGIS and GDAL offer first (LZW)."""
     with opened_tiff(path, dialects=False) as tiff:
-        pages = main_pages(tiff, path)
+        pages = main_pages(tiff)
         if not pages:
             raise UnmixError(
                 f"{path.name} could not be read (it is a TIFF without an image): save the annotation again."

@@ -1,4 +1,4 @@
-"""FITS cubes (the extra ``fits``): the first image of three axes, its spectral axis by the header's coordinate system. Mapped, not read.
+"""FITS cubes (the extra ``fits``): the first image of three axes, its spectral axis by the header's coordinate system..
 
 FITS standard 4.0, §8.4 and table 25 (spectral coordinates); Greisen et al. 2006, doi:10.1051/0004-6361:20053818.
 """
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from napari_unmix.cube import Reading
-from napari_unmix.files.opened import regular
+from napari_unmix.files.opened import open_regular
 from napari_unmix.io.budget import check_array, readable_shape
 from napari_unmix.io.groups.conventions import as_scale, number
 from napari_unmix.io.groups.spectral_axis import is_spectral
@@ -126,7 +126,8 @@ def _open(path: Path, stack: ExitStack) -> Any:
     stack.enter_context(warnings.catch_warnings())
     warnings.simplefilter("ignore")  # of headers that are not quite to the standard
     try:
-        return stack.enter_context(fits.open(regular(path), memmap=True, do_not_scale_image_data=True))
+        stream = stack.enter_context(open_regular(path))  # astropy leaves a damaged one open
+        return stack.enter_context(fits.open(stream, memmap=False, do_not_scale_image_data=True))
     except DAMAGED as error:
         raise _damaged(path, error) from error
 

@@ -9,7 +9,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from napari_unmix.files.opened import regular
+from napari_unmix.files.opened import open_regular
 from napari_unmix.io.groups.blocks import check_blocks
 from napari_unmix.io.unpacked import inflated
 from napari_unmix.sentences import UnmixError, shown
@@ -41,7 +41,7 @@ def check_tiles(units: Any, unit: Any, path: Path) -> None:
         )
     most = math.prod(tile) * _WIDEST
     place = next(at for at, one in enumerate(units) if one is unit)
-    with fits.open(regular(path), memmap=True, disable_image_compression=True) as tables:
+    with open_regular(path) as stream, fits.open(stream, memmap=False, disable_image_compression=True) as tables:
         table = tables[place].data
         for column in _GZIPPED:
             if column not in table.names or (column == _GZIPPED[0] and not kind.startswith("GZIP")):

@@ -10,6 +10,7 @@ import logging
 import lzma
 import math
 import re
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +27,8 @@ from napari_unmix.sentences import UnmixError, shown
 _DIALECTS = ("shaped", "lsm", "ome", "imagej", "uniform")  # the arrangements of pages that cubes come in
 _NONE, _DEFLATE, _LZMA, _PACKBITS = (1,), (8, 32946), (34925,), (32773,)
 _PACKED = 1024  # bytes that a packed strip may have beyond its size, and a quarter
-_PAGES = 100_000
+_PAGES, _TAGS = 10_000, 300_000  # of a file
+_FURTHEST = 2**63 - 1  # place in a file
 _COUNTS = re.compile(r'(?:NumPlanes|PlaneCount|IFD|First[A-Z]|Size[A-Z]) *= *["\'](\d+)')
 _DEPTH = 1_000_000  # of a count in an OME description
 
@@ -38,8 +40,9 @@ def opened_tiff(path: Path, dialects: bool = True) -> Iterator[Any]:
 
     logger = logging.getLogger("tifffile")
     before, logger.disabled = logger.disabled, True
+    check_directories(path)
     kept = _DIALECTS if dialects else ()
-    off = {
+    off: dict[str, Any] = {
         f"is_{name}": False
         for name in tifffile.TIFF.FILE_FLAGS
         if f"_series_{name}" in dir(tifffile.TiffFile) and name not in kept
@@ -53,6 +56,36 @@ def opened_tiff(path: Path, dialects: bool = True) -> Iterator[Any]:
         logger.disabled = before
 
 
+def check_directories(path: Path) -> None:
+    """Raise UnmixError where the chain of a file's pages leads in a circle, or is longer than it can be; tifffile would follow it."""
+    with open_regular(path) as stream:
+        start = stream.read(16)
+        order = ">" if start.startswith(b"MM") else "<"
+        big = start[2:4] in (b"\x2b\x00", b"\x00\x2b")
+        counts, entry, offsets = ("Q", 20, "Q") if big else ("H", 12, "I")
+        seen: set[int] = set()
+        place, tags = _number(start[8 if big else 4 :], order + offsets), 0
+        while place:
+            stream.seek(min(place, _FURTHEST))
+            count = _number(stream.read(struct.calcsize(counts)), order + counts)
+            tags += count
+            if place in seen or len(seen) >= _PAGES or tags > _TAGS:
+                reason = (
+                    "lead in a circle"
+                    if place in seen
+                    else f"are more than {_PAGES:,}, or have more than {_TAGS:,} tags"
+                )
+                raise UnmixError(f"{shown(path.name)} is a damaged TIFF (its pages {reason}): save the image alone.")
+            seen.add(place)
+            stream.seek(min(place + struct.calcsize(counts) + count * entry, _FURTHEST))
+            place = _number(stream.read(struct.calcsize(offsets)), order + offsets)
+
+
+def _number(raw: bytes, form: str) -> int:
+    """The number at the beginning, 0 where the file has ended."""
+    return int(struct.unpack_from(form, raw)[0]) if len(raw) >= struct.calcsize(form) else 0
+
+
 def _check_description(text: str, path: Path) -> None:
     largest = max((len(found[1]) for found in _COUNTS.finditer(text)), default=0)
     if largest > len(str(_DEPTH)):
@@ -61,12 +94,10 @@ def _check_description(text: str, path: Path) -> None:
         )
 
 
-def main_pages(tiff: Any, path: Path) -> list[Any]:
-    """The pages that are images of their own: no smaller copies of another, and no masks. Raises UnmixError."""
+def main_pages(tiff: Any) -> list[Any]:
+    """The pages that are images of their own: no smaller copies of another, and no masks."""
     pages = []
-    for number, page in enumerate(tiff.pages):
-        if number > _PAGES:
-            raise UnmixError(f"{shown(path.name)} has more than {_PAGES:,} pages: save the image alone.")
+    for page in tiff.pages:
         kind = page.tags.valueof(254, 0) if hasattr(page, "tags") else 0
         if not (isinstance(kind, int) and kind & 5):
             pages.append(page)
