@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_unmix.answer import drain
+from napari_unmix.answer import Progress, drain
 from napari_unmix.cube import Annotation, Cube, FloatArray, Meaning
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.pipeline import make_problem, unmix
@@ -25,12 +25,12 @@ def scene() -> Scene:
 
 
 def refusal(spectra: FloatArray, **options: object) -> str:
-    """The sentence with which ``unmix`` refuses (H, W, B), at its second step, before any work."""
+    """The sentence with which ``unmix`` refuses (H, W, B), while it reads the pixels, before any work."""
     spec: MethodSpec = spec_class("vca-fcls").model_validate(options)
-    fit = unmix(Cube(spectra), spec)
-    next(fit)
+    steps: list[Progress] = []
     with pytest.raises(UnmixError) as caught:
-        next(fit)
+        drain(unmix(Cube(spectra), spec), steps.append)
+    assert {step.stage for step in steps} == {"reading the pixels"}
     return str(caught.value)
 
 
@@ -130,3 +130,24 @@ def test_the_suggestion_never_asks_for_more_than_the_spectra_tell_apart() -> Non
     two = np.linspace(0, 1, 100)[:, None] * noise(2, 30)[1] + noise(1, 30)  # on a line: two endmembers, no noise
     problem = drain(make_problem(Cube(two.reshape(10, 10, 30)), spec_class("vca-fcls")()))
     assert problem.endmember_count == 2
+
+
+@pytest.mark.parametrize(("empty", "refused"), [(0.4, False), (0.5, True), (0.8, True), (1.0, True)])
+def test_pixels_that_are_mostly_zero_are_refused_with_their_number(scene: Scene, empty: float, refused: bool) -> None:
+    spectra = scene.cube.spectra.copy()
+    pixels = round(empty * 400)
+    spectra.reshape(400, -1)[:pixels] = 0
+    for light in (False, True):
+        if refused:
+            said = refusal(spectra, illumination=light)
+            assert said.startswith(f"{pixels} of 400 valid pixels are zero in all good bands")
+            assert "--no-data 0" in said
+        else:
+            result = drain(
+                unmix(Cube(spectra), spec_class("ivae").model_validate({"illumination": light, "epochs": 1}))
+            )
+            assert np.isfinite(result.abundances).all()
+    valid = spectra.any(axis=2)
+    if valid.any():  # the remedy works
+        answer = drain(unmix(Cube(spectra, valid_pixels=valid), spec_class("vca-fcls").model_validate({})))
+        assert np.isfinite(answer.abundances[valid]).all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -67,9 +68,9 @@ def npy_head(shape: str = str(SHAPE), kind: str = "'<f4'", order: str = "False")
 def archive(members: Iterable[tuple[str, bytes]], method: int = zipfile.ZIP_STORED) -> bytes:
     """A zip archive; names may repeat."""
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", method) as file:
+    with warnings.catch_warnings(), zipfile.ZipFile(stream, "w", method) as file:
+        warnings.simplefilter("ignore")  # of names that repeat
         for name, content in members:
-            file._didModify = True
             file.writestr(zipfile.ZipInfo(name), content, method)
     return stream.getvalue()
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import itertools
 import os
 import random
 import shutil
@@ -220,8 +221,15 @@ def trials(stands: list[Stand], arguments: argparse.Namespace, place: Path) -> I
         for index, stand in enumerate(stands):
             points = calls_of(stand, place)
             share = arguments.chosen // len(stands) + (index < arguments.chosen % len(stands))
-            for one in range(share):  # of a write that has fewer, some twice
-                yield "system call", stand, stand.killed(at_call(*points[one * len(points) // share]))
+            evenly = [points[one * len(points) // share] for one in range(share)]
+            for point in itertools.islice(itertools.cycle([*evenly, *points]), 3 * share + len(points)):
+                outcome = stand.killed(at_call(*point))
+                if outcome == "ended before":  # threads take turns, so not every call comes every time
+                    continue
+                yield "system call", stand, outcome
+                share -= 1
+                if share == 0:
+                    break
     for number in range(arguments.kills - (arguments.chosen if arguments.layer == "calls" else 0)):
         stand = stands[number % len(stands)]
         while (outcome := stand.killed(at_random(stand.seconds, generator))) == "ended before":

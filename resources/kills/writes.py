@@ -16,19 +16,23 @@ import numpy as np
 
 from napari_unmix import Cube, Unmixing, assess, drain, export, method_specs, sample_scene, unmix, write_run
 from napari_unmix.cli import main
+from napari_unmix.cli.page_file import PageFile
 from napari_unmix.identifiability.report import Report
+from napari_unmix.output.page.contents import page_of
+from napari_unmix.output.page.render import page_html
 
 Held = dict[str, str]  # path from the folder on -> what it is
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A small cube with its result; ``other`` is the result of a second run, which differs."""
+    """A small cube with its result and its page; ``other`` is the result of a second run, which differs."""
 
     cube: Cube
     result: Unmixing
     other: Unmixing
     report: Report
+    page: str
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,9 @@ def subject() -> Subject:
     cube = Cube(np.ascontiguousarray(whole.spectra[:24, :20, ::4]), whole.wavelengths[::4], name="corner")  # type: ignore[index]
     spec = method_specs()["vca-fcls"](endmembers=3)
     result = drain(unmix(cube, spec))
-    return Subject(cube, result, replace(result, names=("one", "two", "three")), drain(assess(cube, result)))
+    report = drain(assess(cube, result))
+    page = page_html(page_of(cube, result), report)
+    return Subject(cube, result, replace(result, names=("one", "two", "three")), report, page)
 
 
 def _run(of: str, *, overwrite: bool = True) -> Callable[[Subject, Path], object]:
@@ -64,7 +70,7 @@ def _run(of: str, *, overwrite: bool = True) -> Callable[[Subject, Path], object
 
 
 def _page(subject: Subject, folder: Path) -> object:
-    return _command(["report", str(folder / "run")])
+    return PageFile(None, False).write(folder / "run", subject.page)
 
 
 def _run_and_page(subject: Subject, folder: Path) -> None:

@@ -5,8 +5,6 @@ Public names are resolved on first use, so that ``import napari_unmix`` loads no
 
 from __future__ import annotations
 
-import importlib
-
 __version__ = "0.1.0"
 
 _PUBLIC = {
@@ -32,7 +30,7 @@ _PUBLIC = {
     "sample_scene": "synthetic",
 }
 
-TYPE_CHECKING = False  # importing typing takes longer than all else here, and the command line begins here
+TYPE_CHECKING = False  # the command line begins here: nothing is imported that can be imported later
 if TYPE_CHECKING:
     from typing import Any
 
@@ -76,6 +74,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
     return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
 
 

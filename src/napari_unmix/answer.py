@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from enum import StrEnum
+from threading import Thread
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import numpy as np
@@ -81,6 +83,28 @@ def staged(
             return result
         step += 1
         yield Progress(stage, step, 0, start + (end - start) * step / (step + halfway), loss, snapshot)
+
+
+_EVERY = 0.1  # seconds between two steps that only wait
+
+
+def meanwhile(call: Callable[[], T], progress: Progress) -> Fit[T]:
+    """What ``call`` returns, or raises: a call that can't be divided, in a thread of its own; yields ``progress`` ten times a second until then.
+
+    A fit that is closed does not wait for it: the call comes to its own end, and nobody reads what it returns.
+    """
+    made: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            made.set_result(call())
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
+            made.set_exception(error)
+
+    Thread(target=run, name=progress.stage, daemon=True).start()
+    while not wait([made], _EVERY).done:
+        yield progress
+    return made.result()
 
 
 # --- how it was found

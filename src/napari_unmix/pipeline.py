@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from napari_unmix.answer import Contribution, Fit, Note, NoteKind, Progress, Unmixing, mixed
+from napari_unmix.answer import Contribution, Fit, Note, NoteKind, Progress, Unmixing, meanwhile, mixed
 from napari_unmix.auxiliary import make_side_information
 from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray
 from napari_unmix.geometry.counting import suggest_endmembers
@@ -33,10 +33,15 @@ def unmix(cube: Cube, spec: MethodSpec, annotation: Annotation | None = None) ->
     yield Progress("reading the pixels", 0, 1, 0.0)
     problem = yield from make_problem(cube, spec, annotation)
     if problem.endmember_count == 1:
-        solution = one_material_solution(problem)
+        finding = Progress("finding the endmember", 0, 1, 0.5)
+        solution = yield from meanwhile(lambda: one_material_solution(problem), finding)
     else:
         solution = yield from implementation(spec)(problem)
-    return _lift(problem, solution, _notes(problem, cube, annotation), time.perf_counter() - start)
+    lifted = yield from meanwhile(
+        lambda: _lift(problem, solution, _notes(problem, cube, annotation)),
+        Progress("measuring the residual", 0, 1, 1.0),
+    )
+    return replace(lifted, seconds=time.perf_counter() - start)
 
 
 @steps_on_one_thread
@@ -50,14 +55,14 @@ def make_problem(cube: Cube, spec: MethodSpec, annotation: Annotation | None = N
     if annotation is not None:
         annotation.check_against(cube)
         cube = without_ignored(cube, annotation)
-    spectra = cube.pixels()
-    check_values(spectra)
     automatic = spec.endmembers == "auto"
     count = FEWEST_ENDMEMBERS if spec.endmembers == "auto" else spec.endmembers
-    most = check_size(spectra, count, spec.illumination, automatic=automatic)
+    spectra, most = yield from meanwhile(
+        lambda: _checked(cube, count, spec.illumination, automatic), Progress("reading the pixels", 0, 1, 0.0)
+    )
     if automatic:
-        yield Progress("measuring the noise", 0, 1, 0.0)
-        count = min(suggest_endmembers(spectra), most)
+        yield (measuring := Progress("measuring the noise", 0, 1, 0.0))
+        count = min((yield from meanwhile(lambda: suggest_endmembers(spectra), measuring)), most)
     used = annotation if spec.uses_paint else None
     materials = {} if used is None else _materials(used, cube)
     if automatic and count == 1 < len(materials):  # what is painted is asked for, and the report says what the data say
@@ -68,6 +73,13 @@ def make_problem(cube: Cube, spec: MethodSpec, annotation: Annotation | None = N
         )
     side = yield from make_side_information(cube, used, spec.side_information if count > 1 else "none")
     return Problem(cube, spectra, side.labels[cube.valid_pixels], side, materials, count, spec)
+
+
+def _checked(cube: Cube, count: int, illumination: bool, automatic: bool) -> tuple[FloatArray, int]:
+    """The pixels of a cube that can be unmixed, and the most endmembers that they can tell apart."""
+    spectra = cube.pixels()
+    check_values(spectra)
+    return spectra, check_size(spectra, count, illumination, automatic=automatic)
 
 
 def without_ignored(cube: Cube, annotation: Annotation) -> Cube:
@@ -87,7 +99,7 @@ def _materials(annotation: Annotation, cube: Cube) -> dict[str, IntArray]:
     return {name: indices for name, indices in joined.items() if indices.size}
 
 
-def _lift(problem: Problem[MethodSpec], solution: Solution, notes: tuple[Note, ...], seconds: float) -> Unmixing:
+def _lift(problem: Problem[MethodSpec], solution: Solution, notes: tuple[Note, ...]) -> Unmixing:
     """From the problem's rows to images, with what the problem knows of how it came about."""
     cube, side = problem.cube, problem.side
 
@@ -114,7 +126,6 @@ def _lift(problem: Problem[MethodSpec], solution: Solution, notes: tuple[Note, .
         findings=solution.findings.model_copy(update=declared),
         regions=side.labels,
         model=solution.model,
-        seconds=seconds,
         contribution=lifted,
     )
 

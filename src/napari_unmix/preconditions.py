@@ -13,10 +13,12 @@ FEWEST_ENDMEMBERS = 2
 SMALLEST, LARGEST = 1e-6, 1e15
 # Noise and over-correction make some values negative, but no more than half of even a dead band's; centred data have about half.
 MOST_NEGATIVE = 0.4
+# Brightness is measured against the median pixel's: where half of the pixels have no spectrum, there is none to measure against.
+MOST_EMPTY = 0.5
 
 
 def check_values(spectra: FloatArray) -> None:
-    """Raise UnmixError where (N, B) spectra are negative in good part, or too large or small for single precision."""
+    """Raise UnmixError where (N, B) spectra are negative in good part, zero in most pixels, or too large or small for single precision."""
     if not spectra.size:
         return
     low, high = float(spectra.min()), float(spectra.max())
@@ -29,6 +31,12 @@ def check_values(spectra: FloatArray) -> None:
     if 0 < largest < SMALLEST:
         raise UnmixError(
             f"No value is larger than {largest:.3g}, less than {SMALLEST:g} can't be told from rounding: give a smaller --scale."
+        )
+    empty = int((~spectra.any(axis=1)).sum())
+    if empty >= MOST_EMPTY * len(spectra):
+        raise UnmixError(
+            f"{empty} of {len(spectra)} valid pixels are zero in all good bands, so they have no spectrum: "
+            "leave them out as no data (--no-data 0, or the cube's valid_pixels)."
         )
     negative = float(np.mean(spectra < 0)) if low < 0 else 0.0
     if negative > MOST_NEGATIVE:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 LONGEST_SENTENCE = 500  # letters
 _LONGEST_NAME = 60
 _MOST_LISTED = 8
+_MOST_SENTENCES = 100
 
 
 class UnmixError(ValueError):
@@ -44,5 +45,11 @@ def listed(names: Iterable[object], most: int = _MOST_LISTED) -> str:
 
 
 def printable(sentences: Iterable[object]) -> tuple[str, ...]:
-    """Sentences on what a file holds, each as ``shown`` and no longer than one of ours; kept so where they enter, anyone may print them."""
-    return tuple(shown(sentence, LONGEST_SENTENCE) for sentence in sentences)
+    """Sentences on what a file holds, each as ``shown`` and no longer than one of ours; kept so where they enter, anyone may print them.
+
+    Of more than a hundred the others are counted.
+    """
+    every = list(sentences)
+    kept = tuple(shown(sentence, LONGEST_SENTENCE) for sentence in every[:_MOST_SENTENCES])
+    others = len(every) - len(kept)
+    return (*kept, f"{others:,} more remarks like these were left out") if others else kept

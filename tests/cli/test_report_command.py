@@ -138,3 +138,73 @@ def test_errors_are_promised_only_where_the_answer_is_identified(
     command = ["unmix", painted_run / "cube.npz", "--endmembers", 3, "--out", tmp_path / "run"]
     assert main([str(word) for word in command]) == 0
     assert "what is not identified comes on top" in " ".join(shown(capsys, tmp_path / "run").split())
+
+
+# --- where the page goes
+
+
+@pytest.fixture
+def small_run(cube_file: Path, tmp_path: Path) -> Path:
+    """A run by the quickest method."""
+    command = ["unmix", cube_file, "--method", "vca-fcls", "--endmembers", 3, "--out", tmp_path / "run"]
+    assert main([str(word) for word in command]) == 0
+    return tmp_path / "run"
+
+
+def test_a_file_that_is_no_page_of_ours_is_replaced_only_when_asked_to(
+    capsys: Capture, small_run: Path, tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("mine")
+    (tmp_path / "link.html").symlink_to(notes)
+    for place in (notes, tmp_path / "link.html"):
+        assert "choose another file with --html, or replace it with --overwrite." in refused(
+            capsys, small_run, "--html", place
+        )
+    assert "choose another file with --html." in refused(capsys, small_run, "--html", tmp_path)
+    assert "names: give --html FILE" in refused(capsys, small_run, "--overwrite")
+    shown(capsys, small_run, "--html", tmp_path / "link.html", "--overwrite")
+    assert notes.read_text() == "mine"  # the link was replaced, and not what it led to
+    shown(capsys, small_run, "--html", notes, "--overwrite")
+    for _ in range(2):  # and a page of ours always may be
+        assert f"Page: {notes}" in shown(capsys, small_run, "--html", notes)
+    older = notes.read_text().replace('<meta name="generator" content="napari-unmix">\n', "")
+    notes.write_text(older)  # as pages were before they said who made them
+    assert f"Page: {notes}" in shown(capsys, small_run, "--html", notes)
+
+
+@pytest.mark.parametrize("kind", ["link", "folder", "file"])
+def test_the_report_is_shown_where_its_page_can_not_be_written(
+    capsys: Capture, small_run: Path, tmp_path: Path, kind: str
+) -> None:
+    page, notes = small_run / "report.html", tmp_path / "notes.txt"
+    notes.write_text("mine")
+    if kind == "link":
+        page.symlink_to(notes)
+    elif kind == "folder":
+        page.mkdir()
+    else:
+        page.write_text("mine")
+    assert main(["report", str(small_run)]) == 0
+    out, err = capsys.readouterr()
+    assert read_run(small_run).report.verdict.upper() in out
+    assert "Page:" not in out
+    assert err.splitlines()[-1].startswith("napari-unmix: the page could not be written beside the run (")
+    assert err.endswith("): give --html FILE for another place.\n")
+    assert json.loads(shown(capsys, small_run, "--json"))["html"] is None
+    assert notes.read_text() == "mine"
+    assert page.is_symlink() == (kind == "link")
+
+
+def test_what_a_file_says_can_not_talk_to_the_terminal(capsys: Capture, small_run: Path) -> None:
+    for name in ("run.json", "report.json"):
+        path = small_run / name
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if name == "run.json":
+            values["names"][0] = values["cube"]["name"] = "\x1b]0;owned\x07"
+        else:
+            values["summary"] = values["checks"][0]["sentence"] = values["checks"][0]["name"] = "\x1b[2J\u202e"
+        path.write_text(json.dumps(values), encoding="utf-8")
+    text = shown(capsys, small_run)
+    assert all(letter.isprintable() or letter == "\n" for letter in text)
+    assert "owned" in text

@@ -20,7 +20,7 @@ from napari_unmix.journal.checkpoint import read_checkpoint
 from napari_unmix.output.run import read_run
 
 Capture = pytest.CaptureFixture[str]
-QUICK = ("--method", "vae", "--endmembers", "3", "--epochs", "30", "--batch", "16", "--seed", "3")
+QUICK = ("--method", "vae", "--endmembers", "3", "--epochs", "5", "--batch", "32", "--seed", "3")
 SKIP_WINDOWS = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 
@@ -30,7 +30,7 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SECONDS_VARIABLE, "0")
 
 
-class Stopped(Exception):
+class Stopped(BaseException):
     """The test's own way to end a fit from within."""
 
 
@@ -118,19 +118,21 @@ def test_without_out_the_place_is_chosen_at_the_start(cube_file: Path, stopped: 
 def test_an_interrupt_says_how_to_go_on(cube_file: Path, stopped: Callable[..., None], capsys: Capture) -> None:
     stopped(cube_file, *QUICK, "--out", "my run", by=KeyboardInterrupt())
     said = capsys.readouterr().err.splitlines()[-1]
-    assert said == "napari-unmix: cancelled: go on with napari-unmix unmix --resume 'my run'"
+    assert said == "napari-unmix: cancelled: go on with napari-unmix unmix --resume 'my run'."
 
 
 def test_so_does_whatever_else_ends_it(cube_file: Path, stopped: Callable[..., None], capsys: Capture) -> None:
     stopped(cube_file, *QUICK, "--out", "run", by=MemoryError("7 GB"))
     kept, why = capsys.readouterr().err.splitlines()[-2:]
-    assert kept == "napari-unmix: a checkpoint is kept: go on with napari-unmix unmix --resume run"
+    assert kept == "napari-unmix: a checkpoint is kept: go on with napari-unmix unmix --resume run."
     assert "not enough memory" in why
 
 
 def test_a_run_that_ends_takes_its_checkpoint_away(cube_file: Path, tmp_path: Path) -> None:
-    left = tmp_path / "..run.checkpoint-0123abcd.part"
-    left.write_bytes(b"half")
+    left = tmp_path / ".napari-unmix-0123456789ab.part"  # of a writer that was killed
+    (left / "new").mkdir(parents=True)
+    (left / "new" / ".run.checkpoint").write_bytes(b"half")
+    (left / "lock").touch()
     assert main(["unmix", str(cube_file), *QUICK, "--out", "run"]) == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "small.npz"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -238,6 +237,8 @@ def test_a_signal_waits_for_the_end_of_what_is_taken_whole(number: int) -> None:
 @pytest.mark.parametrize("numbers", [False, True], ids=["without a number", "with its number"])
 def test_a_file_beyond_the_limit_is_a_full_disk_with_its_name(tmp_path: Path, numbers: bool) -> None:
     """NumPy says how much it wrote, and no number; the system says its number."""
+    import resource
+
     import numpy as np
 
     before = resource.getrlimit(resource.RLIMIT_FSIZE)

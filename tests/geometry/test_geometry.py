@@ -9,6 +9,8 @@ import pytest
 from scipy.optimize import check_grad
 
 from napari_unmix.answer import NoteKind, drain
+from napari_unmix.geometry.archetypes import IN_PLANE, fit_from_starts
+from napari_unmix.geometry.coordinates import perspective_coordinates
 from napari_unmix.geometry.picks import (
     largest_volume,
     simplex_volume,
@@ -25,6 +27,7 @@ from napari_unmix.rows.inversion import FreeLight, SumToOne, inversion
 from napari_unmix.rows.metrics import spectral_angle
 from napari_unmix.rows.simplex import fully_constrained
 from napari_unmix.rows.subspace import affine_subspace
+from napari_unmix.sentences import UnmixError
 from napari_unmix.synthetic import Scene, blind_scene, region_scene, sample_scene, smooth_field
 
 
@@ -243,3 +246,16 @@ def test_regions_refine_under_free_illumination_and_smooth_scenes_fit_once_neigh
     assert refined.accepted
     vertex = scene.cube.pixels()[vertex_components(scene.cube.pixels(), 5, np.random.default_rng(0))]
     assert degrees(refined.endmembers, scene.endmembers).mean() < degrees(vertex, scene.endmembers).mean() / 2
+
+
+def test_a_search_that_ends_in_no_finite_number_is_refused() -> None:
+    scores = np.full((30, 2), np.nan)
+    with pytest.raises(UnmixError, match=r"search for 3 endmembers ended in no finite numbers from any of 2 starts"):
+        drain(fit_from_starts(scores, [np.arange(3), np.arange(3, 6)], np.ones(30), IN_PLANE))
+
+
+def test_half_of_the_pixels_without_brightness_is_refused() -> None:
+    spectra = np.random.default_rng(0).uniform(0.2, 1, (20, 8))
+    spectra[:12] = 0
+    with pytest.raises(UnmixError, match="Half of the pixels have no brightness"):
+        perspective_coordinates(spectra, 3, 0.01)

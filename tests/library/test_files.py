@@ -237,3 +237,12 @@ def test_a_damaged_table_is_refused_or_read_never_anything_else(text: str) -> No
         with contextlib.suppress(UnmixError):
             library = read_library(path)
             assert library.spectra.shape[0] == len(library.names)
+
+
+def test_a_library_takes_the_place_of_what_was_there_and_of_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("mine")
+    (tmp_path / "lib.sli").symlink_to("precious")
+    write_library(SpectralLibrary(np.ones((1, 3)), np.array([500.0, 600, 700]), ("a",)), tmp_path / "lib.sli")
+    assert (tmp_path / "precious").read_text() == "mine"
+    assert read_library(tmp_path / "lib.sli").names == ("a",)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lib.hdr", "lib.sli", "precious"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
-from napari_unmix.answer import Fit, Progress, drain
+from napari_unmix.answer import Fit, Progress, drain, meanwhile
 from napari_unmix.auxiliary.labelling import (
     FEWEST_PIXELS_OF_A_CELL,
     FEWEST_PIXELS_OF_A_REGION,
@@ -115,8 +116,9 @@ def _combined(cube: Cube, names: tuple[str, ...]) -> Fit[IntArray]:
     fewest = max(FEWEST_PIXELS_OF_A_CELL, int(cube.valid_pixels.sum()) // MOST_SEGMENTS)
     labels: IntArray | None = None
     for number, name in enumerate(names):
-        yield Progress(f"making the side information ({GENERATORS[name].title})", number, len(names), 0.0)
-        made = GENERATORS[name].make(cube)
+        source = GENERATORS[name]
+        yield (making := Progress(f"making the side information ({source.title})", number, len(names), 0.0))
+        made = yield from meanwhile(partial(source.make, cube), making)
         labels = made if labels is None else crossed(labels, made, fewest)
     assert labels is not None
     return labels

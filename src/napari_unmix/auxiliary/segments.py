@@ -6,6 +6,7 @@ import numpy as np
 
 from napari_unmix.auxiliary.labelling import FEWEST_SEGMENTS, MOST_SEGMENTS, PIXELS_PER_SEGMENT, numbered
 from napari_unmix.cube import Cube, FloatArray, IntArray
+from napari_unmix.rows.subspace import principal
 
 COMPONENTS = 4
 COMPACTNESS = 0.1
@@ -50,5 +51,4 @@ def principal_scores(spectra: FloatArray, components: int) -> FloatArray:
     if not len(spectra):
         return spectra[:, :components]
     centred = spectra - spectra.mean(axis=0)
-    _, vectors = np.linalg.eigh(centred.T @ centred)
-    return np.asarray(centred @ vectors[:, ::-1][:, :components])
+    return np.asarray(centred @ principal(centred, components)[1].T)

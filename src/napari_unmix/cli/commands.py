@@ -23,6 +23,7 @@ from napari_unmix.sentences import LONGEST_SENTENCE, UnmixError, shown
 
 BUG, BAD_INPUT, BROKEN_PIPE = 1, 2, 141  # the last as a shell reports SIGPIPE
 DEBUG, DEBUG_VARIABLE = "--debug", "NAPARI_UNMIX_DEBUG"
+_HERE = "napari_unmix.cli"
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
@@ -49,17 +50,18 @@ def run_command(words: list[str], signals: Signals) -> int:
 
 
 def _unprinted(error: Exception) -> str | None:
-    """What to say where stdout takes nothing; None where something else is wrong."""
-    if not isinstance(error, OSError) or error.filename is not None:
+    """What to say where stdout takes nothing: commands themselves touch no files, they print. None where something else is wrong."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    if (
+        not isinstance(error, OSError)
+        or error.filename is not None
+        or not frame.f_globals["__name__"].startswith(_HERE)
+    ):
         return None
-    try:
-        sys.stdout.flush()  # what could not be written is still to be
-    except OSError as again:
-        silence(1)
-        places = written()
-        reason = "the disk is full" if again.errno in _FULL else _first_line(again).lower()
-        return f"what is printed could not be written ({reason}): print to another place{f'; {places} is written and whole' if places else ''}."
-    return None
+    silence(1)
+    places = written()
+    reason = "the disk is full" if error.errno in _FULL else (error.strerror or _first_line(error)).lower()
+    return f"what is printed could not be written ({reason}): print to another place{f'; {places} is written and whole' if places else ''}."
 
 
 def _circumstance(error: Exception) -> str | None:

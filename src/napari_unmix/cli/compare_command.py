@@ -22,6 +22,7 @@ _COVERING = 0.5  # share of the good bands
 _FEWEST_BANDS = 3
 _ARCHIVE = b"PK\x03\x04"
 _DOUBLE = 8
+_LARGEST = 1e100  # whose square is a number still
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -158,9 +159,9 @@ def _read_arrays(path: Path, names: set[str]) -> dict[str, FloatArray]:
                     )
                 check_budget(header.size, header.dtype.itemsize + _DOUBLE, label)
                 found[name] = np.asarray(read_numbers(stream, header), dtype=np.float64)
-            if name.startswith("E") and not np.isfinite(found[name]).all():
+            if name.startswith("E") and not (np.abs(found[name]) < _LARGEST).all():
                 raise UnmixError(
-                    f"{label} holds numbers that are not finite: leave these bands out of the reference's cube."
+                    f"{label} holds numbers that no angle can be told of (not finite, or from {_LARGEST:g}): mend them."
                 )
     if not found:
         missing = " and no ".join(sorted(names, reverse=True))

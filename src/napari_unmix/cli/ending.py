@@ -111,14 +111,15 @@ def silence(number: int) -> None:
 
 
 def written() -> str:
-    """What this command has put in place, for a sentence; "" for nothing."""
+    """What this command has put in place, for a sentence that goes on in the singular; "" for nothing."""
     whole = sys.modules.get("napari_unmix.files.whole")
     if whole is None or not whole.WRITTEN:
         return ""
-    from napari_unmix.sentences import listed
+    from napari_unmix.sentences import shown
 
     results = [path for path in whole.WRITTEN if not path.name.startswith(".")]  # the others are our own notes
-    return listed(results, 3)
+    others = len(results) - 1
+    return f"{shown(results[0], 200)}{f' with {others} more' if others else ''}" if results else ""
 
 
 def forget_written() -> None:

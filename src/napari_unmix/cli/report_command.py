@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from napari_unmix.cli.page_file import PageFile
 from napari_unmix.cli.parsing import add_annotation_options, add_reading_options, annotation_reading_from, reading_from
 from napari_unmix.cube import Meaning
-from napari_unmix.files.paths import check_name, given_path
 from napari_unmix.sentences import UnmixError, shown
 
 if TYPE_CHECKING:
@@ -55,14 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.annotation and not arguments.cube:
         raise UnmixError("--annotation is read beside the cube that it was painted on: give that with --cube.")
-    if arguments.overwrite and arguments.html is None:
-        raise UnmixError("--overwrite replaces the file that --html names: give --html FILE, or leave --overwrite out.")
-    allow = _allowed(overwrite=arguments.overwrite)
-    named = None if arguments.html is None else given_path(arguments.html)
-    if named is not None:
-        check_name(named, Path.cwd())
-        if os.path.lexists(named):
-            allow(named)
+    file = PageFile.of(arguments.html, overwrite=arguments.overwrite)
     stored = read_run(arguments.run)
     if not arguments.cube:
         report, page = stored.report, page_of_run(stored)
@@ -70,9 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         painted = annotation_reading_from(arguments)
         cube, result, report = again(stored, arguments.cube, arguments.annotation, reading_from(arguments), painted)
         page = page_of(cube, result)
-    target: Path | None = stored.folder / "report.html" if named is None else named
-    unwritten = _written(target, page_html(page, report), allow, asked=named is not None)
-    target = None if unwritten else target
+    target, unwritten = file.write(stored.folder, page_html(page, report))
     if arguments.json:
         print(json_text({**report.as_json(), "run": stored.folder, "html": target}, ascii_only=True))
     else:
@@ -81,37 +70,6 @@ def run(arguments: argparse.Namespace) -> int:
     if unwritten:
         print(f"napari-unmix: {unwritten}", file=sys.stderr)
     return 0
-
-
-def _allowed(*, overwrite: bool) -> Callable[[Path], None]:
-    """What may stand where the page goes."""
-    from napari_unmix.output.export import AlreadyThere
-    from napari_unmix.output.page.render import check_page
-
-    def allow(place: Path) -> None:
-        if overwrite and (place.is_symlink() or not place.is_dir()):
-            return
-        try:
-            check_page(place)
-        except AlreadyThere as error:
-            replacing = ", or replace it with --overwrite" if not place.is_dir() else ""
-            raise UnmixError(f"{error.target} {error.why}: choose another file with --html{replacing}.") from error
-
-    return allow
-
-
-def _written(target: Path, page: str, allow: Callable[[Path], None], *, asked: bool) -> str:
-    """Write the page; a sentence where it can't be and nobody ``asked`` for it: the report is there to be read in any case."""
-    from napari_unmix.files.whole import write_whole
-
-    try:
-        write_whole(target, page, allow)
-    except (OSError, UnmixError) as error:
-        if asked:
-            raise
-        reason = shown(getattr(error, "strerror", None) or error, 200).rstrip(".")
-        return f"the page could not be written beside the run ({reason}): give --html FILE for another place."
-    return ""
 
 
 def page_of_run(stored: Run) -> Page:

@@ -147,7 +147,7 @@ def keeper_of(target: Path, order: Order, cube: Cube, annotation: Annotation | N
 
     def first() -> None:
         if not sys.stderr.isatty():  # there is a bar
-            _say(f"a checkpoint is kept; where this is interrupted, {way_on(target)}")
+            _say(f"a checkpoint is kept; where this is interrupted, {way_on(target)}.")
 
     return Keeper(
         lambda: checkpoint_of(target),
@@ -189,10 +189,10 @@ def said_how_to_go_on(keeper: Keeper, target: Path) -> Iterator[None]:
             raise
         if not keeper.path.exists():
             raise
-        raise KeyboardInterrupt(way_on(target)) from end
+        raise KeyboardInterrupt(f"{way_on(target)}.") from end
     except BaseException:
         if keeper.path.exists():
-            _say(f"a checkpoint is kept: {way_on(target)}")
+            _say(f"a checkpoint is kept: {way_on(target)}.")
         raise
     keeper.remove()
 

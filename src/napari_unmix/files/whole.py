@@ -85,7 +85,7 @@ def _sync(folder: Path) -> None:
     """Have all in a folder on the disk."""
     for place, _, files in os.walk(folder):
         for name in files:
-            number = os.open(Path(place, name), os.O_RDWR)
+            number = os.open(Path(place, name), os.O_RDWR if os.name == "nt" else os.O_RDONLY)
             try:
                 os.fsync(number)
             finally:

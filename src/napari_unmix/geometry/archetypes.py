@@ -15,6 +15,7 @@ from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.journal.loops import long_loop
 from napari_unmix.journal.trees import Tree, like, named, numbers, plain, truth
 from napari_unmix.rows.simplex import fully_constrained, non_negative
+from napari_unmix.sentences import UnmixError
 
 FEWEST_BACKERS = 3
 # Each archetype is the mean of this share of its material's mass: in simplex coordinates, and on the sphere, where spectra vary.
@@ -166,7 +167,10 @@ def fit_from_starts(
     cone: bool = False,
     sweeps: int = 80,
 ) -> Generator[float, None, list[Archetypes]]:
-    """Fit from every start; all optima, the smallest loss first (the only criterion that found the right one on all scenes tried)."""
+    """Fit from every start; all optima, the smallest loss first (the only criterion that found the right one on all scenes tried).
+
+    Raises UnmixError where none of them is finite.
+    """
     found = []
     # With many endmembers a fit is long, and starts differ in a few of them only.
     few = starts if len(starts[0]) <= _MANY else starts[:3]
@@ -174,6 +178,11 @@ def fit_from_starts(
         optimum = yield from fit_archetypes(scores, scores[picked], weights, share, cone=cone, sweeps=sweeps)
         if np.isfinite(optimum.loss):
             found.append(optimum)
+    if not found:
+        raise UnmixError(
+            f"The search for {len(starts[0])} endmembers ended in no finite numbers from any of {len(few)} starts: "
+            "leave out pixels that are dark or extreme (valid_pixels, --no-data VALUE), or ask for fewer endmembers."
+        )
     return sorted(found, key=lambda optimum: optimum.loss)
 
 

@@ -11,6 +11,7 @@ from napari_unmix.cube import BoolArray, FloatArray
 from napari_unmix.geometry.archetypes import brightness_of_closest, purest_mean
 from napari_unmix.geometry.picks import unit_length
 from napari_unmix.rows.subspace import Subspace, affine_subspace, linear_subspace
+from napari_unmix.sentences import UnmixError
 
 # A pixel whose depth along the mean direction is under this share of the median one is too dark to divide by it.
 _DARK = 0.1
@@ -103,13 +104,21 @@ def affine_coordinates(spectra: FloatArray, endmembers: int, noise: float) -> Co
 
 
 def perspective_coordinates(spectra: FloatArray, endmembers: int, noise: float) -> Coordinates:
-    """P uncentred scores divided by their depth along the mean: exact whatever the brightness of each pixel and endmember."""
+    """P uncentred scores divided by their depth along the mean: exact whatever the brightness of each pixel and endmember.
+
+    Raises UnmixError where half of the pixels have none.
+    """
     subspace = linear_subspace(spectra, endmembers)
     scores = subspace.scores(spectra)
     forward = scores.mean(axis=0)
     forward = forward / np.linalg.norm(forward)
     depth = scores @ forward
     floor = _DARK * float(np.median(depth))
+    if not floor > 0:
+        raise UnmixError(
+            "Half of the pixels have no brightness along the mean spectrum, so nothing tells which are dark: "
+            "leave out pixels that hold no data (--no-data VALUE, or the cube's valid_pixels)."
+        )
     kept = depth > floor
     depth = np.maximum(depth, floor)
     rays = scores / depth[:, None]

@@ -55,6 +55,7 @@ class Found:
 
 
 Search = Generator[float, None, Found]  # yields the loss at every step
+NO_LOSS = float("nan")  # of a step before there is one
 
 # Filled in by ``search.find_endmembers``, which measures it once for all routes.
 NO_EXCESS = Excess(0.0, 0.0, np.zeros(0), np.zeros(0))

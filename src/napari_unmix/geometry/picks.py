@@ -6,7 +6,7 @@ import numpy as np
 
 from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.rows.inversion import Inversion
-from napari_unmix.rows.subspace import affine_subspace, linear_subspace
+from napari_unmix.rows.subspace import affine_subspace, linear_subspace, principal
 
 
 def unit_length(spectra: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -50,12 +50,12 @@ def vertex_components(spectra: FloatArray, count: int, generator: np.random.Gene
     pixels, bands = spectra.shape
     mean = spectra.mean(axis=0)
     centred = spectra - mean
-    values, vectors = np.linalg.eigh(centred.T @ centred / pixels)
+    values, directions = principal(centred, count, per=pixels)
     power = float((spectra**2).sum() / pixels)
-    kept = float(values[::-1][:count].sum() + mean @ mean)
+    kept = float(values.sum() + mean @ mean)
     ratio = max(kept - count / bands * power, 1e-300) / max(power - kept, 1e-300)
     if 10 * np.log10(ratio) < 15 + 10 * np.log10(count):
-        scores = centred @ vectors[:, ::-1][:, : count - 1]
+        scores = centred @ directions[: count - 1].T
         lifted = np.column_stack([scores, np.full(pixels, np.sqrt((scores**2).sum(axis=1).max()))])
     else:
         lifted = perspective(linear_subspace(spectra, count).scores(spectra))
@@ -118,13 +118,15 @@ def starting_picks(
     """Distinct sets of P pixels by all picks above, on raw and unit-length spectra, in P and P + 2 dimensions."""
     unit, _ = unit_length(spectra)
     found: dict[tuple[int, ...], IntArray] = {}
-    for dimension in (count, min(count + 2, spectra.shape[1])):
-        for data in (unit, spectra):
-            scores = linear_subspace(data, dimension).scores(data)
+    dimensions = (count, min(count + 2, spectra.shape[1]))
+    bases = [linear_subspace(data, max(dimensions)).basis for data in (unit, spectra)]
+    for dimension in dimensions:
+        for data, basis in zip((unit, spectra), bases, strict=True):
+            scores = data @ basis[:dimension].T
             for pick in (successive_projection, simplex_volume):
                 picked = pick(scores, count)
                 found.setdefault(tuple(sorted(picked.tolist())), picked)
-        scores = linear_subspace(unit, dimension).scores(unit)
+        scores = unit @ bases[0][:dimension].T
         for _ in range(random_picks):
             picked = _extremes(perspective(scores[:, :count]), count, generator)
             found.setdefault(tuple(sorted(picked.tolist())), picked)

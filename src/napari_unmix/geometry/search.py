@@ -20,7 +20,7 @@ from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.geometry import archetypes as arch
 from napari_unmix.geometry.bilinear import bilinear_residual
 from napari_unmix.geometry.coordinates import Coordinates, Sphere
-from napari_unmix.geometry.found import NO_EXCESS, VARIABILITY, Found, Search
+from napari_unmix.geometry.found import NO_EXCESS, NO_LOSS, VARIABILITY, Found, Search
 from napari_unmix.geometry.picks import largest_volume, simplex_volume, starting_picks, unit_length
 from napari_unmix.geometry.recipes import (
     MinimumVolume,
@@ -75,14 +75,16 @@ class _Data:
 def find_endmembers(
     spectra: FloatArray, count: int, inversion: Inversion, *, strokes: list[IntArray], seed: int
 ) -> Search:
-    """Find (P, B) endmembers of (N, B) spectra; yields the loss at every step.
+    """Find (P, B) endmembers of (N, B) spectra; yields the loss at every step, NaN where there is none yet.
 
     ``strokes`` are pixel indices of painted materials: they anchor the first endmembers, in order.
     """
     generator = np.random.default_rng(seed)
     spectra, strokes = _thinned(spectra, strokes, generator)
     noise = noise_level(spectra, count)
+    yield NO_LOSS
     data = _Data(spectra, count, inversion, noise, subspace_excess(spectra, count, noise))
+    yield NO_LOSS
     found = yield from _by_geometry(data, generator)
     if strokes:
         varies = data.excess.linear > VARIABILITY
@@ -145,7 +147,9 @@ def _by_geometry(data: _Data, generator: np.random.Generator) -> Search:
 def _on_sphere(data: _Data, generator: np.random.Generator) -> Search:
     # 1. The chord and the cone, each from several starts.
     sphere = Sphere.of(data.spectra, data.count)
+    yield NO_LOSS
     starts = starting_picks(data.spectra, data.count, generator, random_picks=2)
+    yield NO_LOSS
     chords = yield from arch.fit_from_starts(sphere.scores, starts, sphere.weights, arch.ON_SPHERE)
     cones = yield from arch.fit_from_starts(sphere.scores, starts, sphere.weights, arch.ON_SPHERE, cone=True, sweeps=40)
     best, recipe = chords[0], SphereArchetypes()
@@ -168,6 +172,7 @@ def _on_sphere(data: _Data, generator: np.random.Generator) -> Search:
         notes.append(Note(NoteKind.DOUBT, several))
     numbers = {**_agreement(chords), "chord_cone_degrees": tuple(apart.tolist())}
     # 3. Rare materials, and brightness where it counts.
+    yield best.loss
     if (rare := _rare_materials(data, endmembers)) is not None:
         return _of_rare_materials(rare, numbers)
     if not data.inversion.free_light:
@@ -221,13 +226,17 @@ def _in_simplex(data: _Data, generator: np.random.Generator) -> Search:
     affine = not data.inversion.free_light and data.excess.affine <= AFFINE
     space: Plane = "affine" if affine else "perspective"
     plane = in_plane(space, data.spectra, data.count, data.noise)
+    yield NO_LOSS
     starts = starting_picks(data.spectra, data.count, generator)
+    yield NO_LOSS
     optima = yield from arch.fit_from_starts(plane.scores, starts, plane.weights, arch.IN_PLANE, sweeps=60)
     found = Found(plane.to_spectra(optima[0].archetypes), PlaneArchetypes(space=space), 0.0, NO_EXCESS)
+    yield optima[0].loss
     # 2. Do pixels lie outside their hull, beyond what noise explains?
     outside, allowed = _outside(data, found.endmembers, affine)
     numbers = {"outside": outside, "outside_allowed": allowed, **_agreement(optima)}
     found = replace(found, numbers=numbers)
+    yield optima[0].loss
     if (rare := _rare_materials(data, found.endmembers)) is not None:
         return _of_rare_materials(rare, numbers)
     # 3. Then there are no pure pixels, and the simplex is larger than the data; or light scattered twice.
@@ -238,6 +247,7 @@ def _in_simplex(data: _Data, generator: np.random.Generator) -> Search:
             found = replace(found, notes=(Note(NoteKind.DOUBT, bilinear),), numbers={**numbers, "bilinear": 1.0})
         else:
             found = yield from _extrapolated(data, plane, optima[0].archetypes, space, numbers)
+    yield optima[0].loss
     if not data.inversion.free_light and not affine:
         found = replace(found, endmembers=_sum_to_one_brightness(data.spectra, found.endmembers, found.pure))
     return found
@@ -297,6 +307,7 @@ def _extrapolated(
     order = match_endmembers(first, second)
     apart = np.degrees(spectral_angle(first[order], second))
     hinge = by_hinge(data.weakest, apart)
+    yield NO_LOSS
     averaged = hinge_volume(scores, count) if hinge else 0.5 * (full[order] + half)
     impure = "No pure pixels: endmembers are extrapolated beyond the data by minimum volume."
     notes = [Note(NoteKind.NO_PURE_PIXELS, impure, "Paint three or more regions, or a stroke, to confirm.")]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from napari_unmix.answer import Fit, Progress, Unmixing
+from functools import partial
+
+from napari_unmix.answer import Fit, Progress, Unmixing, meanwhile
 from napari_unmix.cube import Cube, FloatArray
 from napari_unmix.geometry.counting import one_material
 from napari_unmix.identifiability.again.refits import BY_CHANCE, Refits, angles, moments_misfit
@@ -20,15 +22,15 @@ CONFIRMED_WITHIN = 2.0
 def assess_solution(cube: Cube, result: Unmixing) -> Fit[Report]:
     """Refit what has to be refitted, then run all checks; yields at every step of a refit and before each check."""
     title, checks = "checking what may be claimed", list[Check]()
-    yield Progress(title, 0, 0, 0.0)
-    subject = gather(cube, result)
+    yield (beginning := Progress(title, 0, 0, 0.0))
+    subject = yield from meanwhile(lambda: gather(cube, result), beginning)
     if subject.count == 1:
         return _of_one(subject)
     refits = yield from refit(subject)
     registered = all_checks()
     for number, one in enumerate(registered):
-        yield Progress(title, number, len(registered), 0.9 + 0.1 * number / len(registered))
-        checks.append(one.make(subject, refits))
+        yield (checking := Progress(title, number, len(registered), 0.9 + 0.1 * number / len(registered)))
+        checks.append((yield from meanwhile(partial(one.make, subject, refits), checking)))
     claimed, summary = verdict(_circumstances(subject, refits), checks)
     return Report(
         claimed,

@@ -13,7 +13,7 @@ from napari_unmix.cube import BoolArray, Cube, FloatArray, IntArray
 from napari_unmix.rows.inversion import Inversion
 from napari_unmix.rows.noise import AlikeNoise, alike_noise
 from napari_unmix.rows.repeats import counted_once
-from napari_unmix.rows.subspace import eigenvalues, independent_pixels, noise_level
+from napari_unmix.rows.subspace import eigenvalues, independent_pixels, noise_level, principal
 
 # Of larger scenes, painted pixels first and some of the others are read: the report has seconds, and more change no verdict.
 MOST_PIXELS = 60_000
@@ -91,7 +91,7 @@ class Subject:
         """(N, B) what the best subspace of P endmembers leaves of the spectra, and its basis (B, K): affine, or linear where brightness is free."""
         spectra = self.inversion.from_origin(self.spectra)
         dimension = self.inversion.dimension(self.count)
-        basis = np.linalg.eigh(spectra.T @ spectra)[1][:, ::-1][:, :dimension]
+        basis = principal(spectra, dimension)[1].T
         return np.asarray(spectra - (spectra @ basis) @ basis.T), np.asarray(basis)
 
     @property

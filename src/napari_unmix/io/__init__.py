@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from napari_unmix.cube import BoolArray, Cube, Reading
 from napari_unmix.io.annotation import read_annotation
-from napari_unmix.io.assemble import build_cube
+from napari_unmix.io.assemble import Taken, finished, take
 from napari_unmix.io.boundary import answered, existing, explained
 from napari_unmix.io.budget import byte_budget
 from napari_unmix.io.capture import holds_cube, refusal, remarks, within
@@ -85,8 +85,7 @@ def read_as(path: str | Path, reading: Reading) -> Cube:
         path = existing(path, "file")
         path = path if path.name else path.resolve()  # "." has no name to call the cube by
         path, found = within(path)
-        with _opened(path, reading) as stored:
-            cube = build_cube(stored, path, reading, _reference)
+        cube = finished(_taken(path, reading), path, reading, _reference)
     return replace(cube, repairs=(*found, *cube.repairs))
 
 
@@ -106,13 +105,18 @@ def _opened(path: Path, reading: Reading) -> Iterator[Stored]:
             stored.close()
 
 
+def _taken(path: Path, reading: Reading, scale: float | None = None) -> Taken:
+    """The numbers of a file, which is closed and whose own array is let go: beside the spectra there is room for no other."""
+    with _opened(path, reading) as stored:
+        return take(stored if scale is None else replace(stored, scale=scale), path, reading)
+
+
 def _reference(path: Path) -> tuple[NDArray[np.float32], BoolArray]:
     """The numbers (H, W, B) of a dark or white reference, and which of its pixels (H, W) hold data. Raises UnmixError."""
     plain = Reading(repair="none")
     with explained(path):
         path = existing(path, "reference")
-        with _opened(path, plain) as stored:
-            cube = build_cube(replace(stored, scale=1.0), path, plain)
+        cube = finished(_taken(path, plain, scale=1.0), path, plain)
     return cube.spectra, cube.valid_pixels
 
 

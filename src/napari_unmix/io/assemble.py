@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,17 +24,37 @@ Spectra = NDArray[np.float32]
 Reference = Callable[[Path], tuple[Spectra, BoolArray]]
 
 
-def build_cube(stored: Stored, path: Path, reading: Reading | None = None, reference: Reference | None = None) -> Cube:
-    """The cube of what a file stores, read as its user wants.
+@dataclass(frozen=True, eq=False)
+class Taken:
+    """The numbers of a file as spectra (H, W, B), and where they are no data; ``stored`` is what else it holds, its array let go."""
 
-    In this order: the user's scale and no data in place of the file's, the axis of the bands, numbers to spectra, pixels and bands
-    without data, calibration by references, the spectral axis, the user's bands, and the screening of what is left. ``reference``
-    reads the file of a dark or white reference. Raises UnmixError where nothing usable remains.
-    """
-    reading = reading or Reading()
+    spectra: Spectra
+    missing: BoolArray | None
+    turned: tuple[str, ...]
+    stored: Stored
+
+
+def take(stored: Stored, path: Path, reading: Reading) -> Taken:
+    """Read the numbers, with the user's scale and no data in place of the file's, and find the axis of the bands. Raises UnmixError."""
     stored = _as_wanted(stored, reading)
     axis, turned = bands_axis(stored, reading, path)
     spectra, missing = to_spectra(stored, axis)
+    return Taken(spectra, missing, turned, replace(stored, array=np.empty(0)))
+
+
+def build_cube(stored: Stored, path: Path, reading: Reading | None = None, reference: Reference | None = None) -> Cube:
+    """``take`` and ``finished`` in one, for arrays that stay in memory anyway. Raises UnmixError."""
+    reading = reading or Reading()
+    return finished(take(stored, path, reading), path, reading, reference)
+
+
+def finished(taken: Taken, path: Path, reading: Reading, reference: Reference | None = None) -> Cube:
+    """The cube of what a file stores, read as its user wants.
+
+    In this order: pixels and bands without data, calibration by references, the spectral axis, the user's bands, and the screening of what
+    is left. ``reference`` reads the file of a dark or white reference. Raises UnmixError where nothing usable remains.
+    """
+    spectra, missing, turned, stored = taken.spectra, taken.missing, taken.turned, taken.stored
     good, valid, lost = _without_missing(spectra, missing, stored, path)
     spectra, calibrated = _calibrated(spectra, reading, reference, path)
     places = read_axis(stored.wavelengths, spectra.shape[2], stored.unit)
@@ -143,8 +163,10 @@ def _without_missing(
     valid, said = stored.valid_pixels, []
     only_whole = stored.no_data == (0.0,) and stored.valid_range is None
     if missing is not None:
-        outside = np.asarray(missing[:, :, good].all(axis=2))
-        empty = missing[~outside].all(axis=0) & good if not outside.all() else np.zeros(good.size, bool)
+        outside = np.stack([(line | ~good).all(axis=1) for line in missing])
+        empty = good.copy() if not outside.all() else np.zeros(good.size, bool)
+        for line, lost in zip(missing, outside, strict=True):  # line by line, for a copy of a big cube leaves no room
+            empty &= line[~lost].all(axis=0)
         good = good & ~empty
         valid = ~outside if valid is None else valid & ~outside
         if empty.any():
@@ -157,7 +179,9 @@ def _without_missing(
 
 
 def _drop_empty_bands(spectra: Spectra, good: BoolArray, path: Path) -> tuple[BoolArray, tuple[str, ...]]:
-    empty = ~np.isfinite(spectra).any(axis=(0, 1))
+    empty = np.ones(spectra.shape[2], bool)
+    for line in spectra:
+        empty &= ~np.isfinite(line).any(axis=0)
     if not (good & ~empty).any():
         raise UnmixError(f"{path.name} has no finite number in its {good.sum()} good bands: check how it was written.")
     newly = int(np.count_nonzero(empty & good))

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 
-from napari_unmix.files.whole import sweep
 from napari_unmix.journal.checkpoint import Checkpoint, Task, write_checkpoint
 from napari_unmix.journal.circumstances import circumstances
 from napari_unmix.journal.loops import EVERY, Journal, Kept
@@ -58,6 +57,5 @@ class Keeper:
             self._first()
 
     def remove(self) -> None:
-        """Take the checkpoint away, and what a killed process left of writing one. Raises OSError."""
+        """Take the checkpoint away. Raises OSError."""
         self.path.unlink(missing_ok=True)
-        sweep(self.path.parent)

@@ -15,7 +15,8 @@ import numpy as np
 
 from napari_unmix.cube import FloatArray
 from napari_unmix.files.opened import open_text, regular
-from napari_unmix.files.whole import write_whole
+from napari_unmix.files.paths import given_path
+from napari_unmix.files.whole import placed_whole
 from napari_unmix.io.axis.units import understood
 from napari_unmix.io.axis.wavelengths import read_axis
 from napari_unmix.io.bare.envi import LIBRARY_SUFFIXES, checked, find_data, find_header
@@ -30,6 +31,7 @@ from napari_unmix.sentences import UnmixError, shown
 
 KNOWN = "ENVI (.sli with its .hdr), a table (.csv) with a column of wavelengths and one column a spectrum, or a run's folder"
 _SHORTEST_CELL = 2  # bytes: a digit and a comma
+_MOST_ROWS = 100_000
 _LONGEST_ROW = 1_000_000  # letters that are looked at
 _TABLES = (".csv", ".txt", ".tsv")
 _HEADERS = (".hdr", *LIBRARY_SUFFIXES)
@@ -63,9 +65,17 @@ def read_library(path: str | Path) -> SpectralLibrary:
 def write_library(library: SpectralLibrary, path: str | Path) -> tuple[Path, Path]:
     """Write a library as ENVI reads it, in double precision: the ``.sli`` of ``path`` and the ``.hdr`` beside it. Returns both.
 
-    Names lose what an ENVI header cannot hold in them (commas, semicolons, braces, line ends). Raises OSError.
+    Both appear at once, and replace what was there. Names lose what an ENVI header cannot hold in them (commas, semicolons, braces, line ends).
+    Raises OSError.
     """
-    data = Path(path).with_suffix(".sli")
+    data = given_path(path).with_suffix(".sli")
+    with placed_whole(data.parent) as room:
+        fill_library(library, room / data.name)
+    return data, data.with_suffix(".hdr")
+
+
+def fill_library(library: SpectralLibrary, data: Path) -> None:
+    """Write the ``.sli`` and the ``.hdr`` beside it into a folder that appears when all is there. Raises OSError."""
     header = data.with_suffix(".hdr")
     count, bands = library.spectra.shape
     codes = {np.dtype(kind): code for code, kind in envi_data_types().items()}
@@ -89,8 +99,7 @@ def write_library(library: SpectralLibrary, path: str | Path) -> tuple[Path, Pat
     if empty.any():
         fields |= {"data ignore value": "NaN", "bbl": (~empty).astype(int).tolist()}
     spectral_python().io.envi.write_envi_header(str(header), fields, is_library=True)
-    write_whole(data, np.ascontiguousarray(library.spectra, dtype="<f8").tobytes())
-    return data, header
+    data.write_bytes(np.ascontiguousarray(library.spectra, dtype="<f8").tobytes())
 
 
 def plain_name(name: str) -> str:
@@ -157,6 +166,8 @@ def _cells(stream: TextIO, path: Path) -> tuple[list[str], FloatArray]:
         for row in csv.reader(stream, delimiter=delimiter):
             if not any(cell.strip() for cell in row):
                 continue
+            if len(found) == _MOST_ROWS:
+                raise UnmixError(f"{path.name} has more than {_MOST_ROWS:,} rows, one a band: give a table of spectra.")
             if titles:
                 found.append(np.array(_numbers(row, len(found) + 2, len(titles), path)))
             titles = titles or row

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
-from napari_unmix.answer import Findings, Fit, Note, Progress, Recipe
+from napari_unmix.answer import Findings, Fit, Note, Progress, Recipe, meanwhile
 from napari_unmix.cube import FloatArray
 from napari_unmix.journal.loops import long_loop
 from napari_unmix.journal.trees import Tree, like, listed_as, plain
@@ -42,7 +44,10 @@ def inverted_in_parts(problem: Problem[Spec], endmembers: FloatArray, done: floa
             parts += [_kept(problem, start, part) for start, part in zip(starts, listed_as(loop.before), strict=False)]
         for step, start in enumerate(starts):
             if step >= len(parts):
-                parts.append(problem.inversion.invert(problem.spectra[start : start + _CHUNK], endmembers))
+                share = done + (1 - done) * step / len(starts)
+                inverting = Progress("finding abundances", step, len(starts), share, snapshot=look)
+                some = problem.spectra[start : start + _CHUNK]
+                parts.append((yield from meanwhile(partial(problem.inversion.invert, some, endmembers), inverting)))
             share = done + (1 - done) * (step + 1) / len(starts)
             yield Progress("finding abundances", step + 1, len(starts), share, snapshot=look)
     light = [part.illumination for part in parts if part.illumination is not None]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from napari_unmix.answer import Fit, staged
 from napari_unmix.geometry.found import Found
 from napari_unmix.geometry.search import find_endmembers
@@ -18,4 +20,8 @@ def searched(problem: Problem[Spec], done: float) -> Fit[Found]:
         strokes=list(problem.materials.values()),
         seed=problem.spec.seed,
     )
-    return (yield from staged("finding endmembers", search, (0.0, done), show=lambda loss: (loss, look)))
+    return (
+        yield from staged(
+            "finding endmembers", search, (0.0, done), show=lambda loss: (None if math.isnan(loss) else loss, look)
+        )
+    )

@@ -13,8 +13,8 @@ from napari_unmix.model.data import Data, State
 from napari_unmix.model.fitted import Fitted, GaussianFitted, LaplaceFitted, finish
 from napari_unmix.model.infer import e_step
 from napari_unmix.model.mixing.base import LinearMixing
-from napari_unmix.model.priors.gaussian import gaussian_posterior
-from napari_unmix.model.settle import Steps, settle
+from napari_unmix.model.priors.gaussian import gaussian_steps
+from napari_unmix.model.settle import Steps, settle, without_loss
 
 _MOST_LEARNED = 20_000
 _ROUNDS = 4
@@ -53,7 +53,8 @@ def choose_prior(
     # 2. The Gaussian, in closed form.
     fitted: Fitted = best
     if choice == "auto" and best.state.model.light is None and isinstance(best.state.model.mixing, LinearMixing):
-        gaussian = gaussian_posterior(spectra, best.endmembers(), regions, best.state.model.variance**0.5)
+        steps = gaussian_steps(spectra, best.endmembers(), regions, best.state.model.variance**0.5)
+        gaussian = yield from without_loss(steps, best.state)
         if gaussian is not None:
             closed = GaussianFitted(gaussian, best)
             evidence["gaussian"] = closed.evidence()

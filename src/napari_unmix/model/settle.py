@@ -28,7 +28,7 @@ _SETTLED = 1e-3  # nats per pixel
 
 
 class Seen(NamedTuple):
-    """What is seen of a fit between two batches: −log evidence per pixel of the batch, and the state of the last complete round."""
+    """What is seen of a fit between two batches: −log evidence per pixel of the batch (NaN: none), and the state of the last complete round."""
 
     loss: float
     state: State
@@ -149,6 +149,17 @@ def kept_if_better(settled: Settled, changed: State, data: Data, rows: Tensor, r
 def better(settled: Settled, changed: Settled) -> Settled:
     """The change, only where its evidence is higher."""
     return changed if changed.evidence > settled.evidence else settled
+
+
+def without_loss(inner: Generator[None, None, T], state: State) -> Steps[T]:
+    """The steps of what has no evidence on the way, beside the ``state`` that it starts from."""
+    while True:
+        try:
+            next(inner)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        yield Seen(math.nan, state)
 
 
 def numbered(inner: Steps[T], look: Callable[[State], None] | None = None) -> Generator[Step, None, T]:

@@ -24,7 +24,7 @@ from napari_unmix.answer import ContrastFound, Recipe, Redraw
 from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION
 from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.journal.loops import long_loop
-from napari_unmix.journal.trees import Tree, Unfitting, like, named, number, numbers, plain, truth
+from napari_unmix.journal.trees import Tree, array, like, listed_as, named, number, numbers, plain, truth
 from napari_unmix.regions.acceptance import without_brightness
 from napari_unmix.rows.subspace import Subspace, affine_subspace
 from napari_unmix.sentences import UnmixError
@@ -36,6 +36,8 @@ _TRIED, _FINISHED = 40, 260
 _PER_STEP = 5
 # Penalty on λ, worth a hundredth of a pixel: it keeps regions that nothing tells apart finite.
 _WEAK = 0.01
+# What torch's L-BFGS keeps between two steps beside numbers: vectors, and lists of what the second name is.
+_VECTORS, _LISTS = ("d", "prev_flat_grad"), {"old_dirs": "d", "old_stps": "d", "ro": ""}
 # Abundances are clipped softly, log a has to exist for pixels outside the simplex: over half of their own noise, and at least this share. (Ten
 # scenes: mean 1.37° at half the noise, 1.58° at a quarter, 1.70° at once, 2.18° at one and a half.)
 _SOFT, _SOFTEST = 0.5, 1e-3
@@ -266,7 +268,8 @@ class ContrastiveHead:
                 part.copy_(kept)
 
     def _place(self) -> Tree:
-        known: dict[str, Any] = dict(self.optimiser.state.get(self.corners, {}))
+        known = dict(self.optimiser.state.get(self.corners, {}))
+        known.pop("al", None)  # scratch
         return plain({"parameters": self.parameters, "kept": self.kept, "value": self.value, "known": known})
 
     def _go_to(self, place: Tree) -> None:
@@ -276,7 +279,7 @@ class ContrastiveHead:
             for own, part in zip(self.parameters, like([*self.parameters], parameters), strict=True):
                 own.copy_(part)
         length = sum(part.numel() for part in self.parameters)
-        self.optimiser.state[self.corners].update({name: _known(part, length) for name, part in known.items()})
+        self.optimiser.state[self.corners].update({name: _known(name, part, length) for name, part in known.items()})
 
     def cross_entropy(self) -> float:
         """Nats per pixel, without the penalties."""
@@ -340,14 +343,13 @@ class ContrastiveHead:
             return (curvature + ridge) / len(logs)
 
 
-def _known(tree: Tree, length: int) -> Any:
-    """What L-BFGS knows of the curvature: numbers, vectors of the parameters' ``length``, lists of these. Raises Unfitting."""
-    if isinstance(tree, list):
-        return [_known(part, length) for part in tree]
+def _known(name: str, tree: Tree, length: int) -> Any:
+    """What L-BFGS knows of the curvature by this name: numbers, vectors of the parameters' ``length``, lists of either. Raises Unfitting."""
+    if name in _LISTS:
+        return [_known(_LISTS[name], part, length) for part in listed_as(tree)]
+    if name in _VECTORS:
+        return torch.from_numpy(array(tree, (length,), np.float64))
     if isinstance(tree, np.ndarray):
-        if tree.shape not in ((), (1,), (length,)) or tree.dtype.kind != "f":
-            raise Unfitting(f"an array of shape {tree.shape}")
-        return torch.from_numpy(tree.copy())
-    if tree is None or type(tree) in (int, float):
-        return tree
-    raise Unfitting(type(tree).__name__)
+        return torch.from_numpy(array(tree, (), np.float64))
+    number(tree)
+    return tree

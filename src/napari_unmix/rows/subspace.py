@@ -112,17 +112,35 @@ def affine_subspace(spectra: FloatArray, dimension: int) -> Subspace:
     """The affine subspace of largest variance (centred principal components)."""
     origin = spectra.mean(axis=0)
     centred = spectra - origin
-    return Subspace(origin, _leading(centred.T @ centred, dimension))
+    return Subspace(origin, _signed(principal(centred, dimension)[1]))
 
 
 def linear_subspace(spectra: FloatArray, dimension: int, weights: FloatArray | None = None) -> Subspace:
     """The linear subspace (through zero) of largest second moment, pixels weighted by ``weights`` (N,) where given."""
-    weighted = spectra if weights is None else spectra * weights[:, None]
-    return Subspace(np.zeros(spectra.shape[1]), _leading(weighted.T @ spectra, dimension))
+    return Subspace(np.zeros(spectra.shape[1]), _signed(principal(spectra, dimension, weights=weights)[1]))
 
 
-def _leading(moment: FloatArray, dimension: int) -> FloatArray:
-    vectors = np.linalg.eigh(moment)[1][:, ::-1][:, :dimension].T
+def principal(
+    spectra: FloatArray, most: int, *, weights: FloatArray | None = None, per: float = 1.0
+) -> tuple[FloatArray, FloatArray]:
+    """The ``most`` largest eigenvalues (K,) of Σ w x xᵀ / ``per`` over (N, B) spectra, descending, and orthonormal directions (K, B).
+
+    Where there are fewer pixels than bands, of the pixels' own Gram matrix: the same, in the time that N × N takes. Signs are LAPACK's.
+    """
+    count, bands = spectra.shape
+    if count >= bands:
+        weighted = spectra if weights is None else spectra * weights[:, None]
+        values, vectors = np.linalg.eigh(weighted.T @ spectra / per)
+        return values[::-1][:most], vectors[:, ::-1][:, :most].T
+    rooted = spectra if weights is None else spectra * np.sqrt(weights)[:, None]
+    values, vectors = np.linalg.eigh(rooted @ rooted.T / per)
+    # Xᵀu is a direction times its length. QR makes those whose length is rounding orthogonal as well, and any where pixels are too few.
+    beyond = max(min(most, bands) - count, 0)
+    found = np.column_stack([rooted.T @ vectors[:, ::-1][:, :most], np.eye(bands, beyond)])
+    return np.append(values[::-1][:most], np.zeros(beyond)), np.linalg.qr(found)[0].T
+
+
+def _signed(vectors: FloatArray) -> FloatArray:
     # Signs are a convention: the same data give the same basis on every machine.
     signs = np.sign(vectors[np.arange(len(vectors)), np.abs(vectors).argmax(axis=1)])
     return np.ascontiguousarray(vectors * signs[:, None])
@@ -135,7 +153,11 @@ def directions(spectra: FloatArray) -> tuple[int, int]:
     if total == 0:
         return 0, 0
     centred = sample - sample.mean(axis=0)
-    affine, linear = (np.linalg.eigvalsh(part.T @ part) > (ROUNDING**2) * total for part in (centred, sample))
+    fewer = len(sample) < sample.shape[1]
+    affine, linear = (
+        np.linalg.eigvalsh(part @ part.T if fewer else part.T @ part) > (ROUNDING**2) * total
+        for part in (centred, sample)
+    )
     return int(affine.sum()), int(linear.sum())
 
 

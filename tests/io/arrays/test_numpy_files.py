@@ -10,9 +10,11 @@ import zipfile
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_unmix.io import can_read, read_cube
+from napari_unmix.io.arrays.npy import read_array
 from napari_unmix.sentences import UnmixError
 
 ABSURD = (1_000_000, 1_000_000, 50)
@@ -264,3 +266,60 @@ def test_every_array_that_could_be_the_scene_is_named(tmp_path, small):
     np.savez(tmp_path / "a.npz", a=small, b=small + 1)
     cube = read_cube(tmp_path / "a.npz")
     assert cube.repairs == ("2 arrays could be the cube (b 4×3×5, a 4×3×5): b was taken (--key NAME takes another)",)
+
+
+# --- headers that claim
+
+HEADERS = {
+    "10^400 rows": b"{'descr': '<f4', 'fortran_order': False, 'shape': (1" + b"0" * 400 + b", 1, 1)}",
+    "5000 digits": b"{'descr': '<f4', 'fortran_order': False, 'shape': (1" + b"0" * 5000 + b", 1, 1)}",
+    "indented": b"{'descr': '<f4',\n  'x': 1L,\n }\n  5\n 3",
+    "keys of two kinds": b"{'descr': '<f4', 5: 6}",
+    "a list": b"[1, 2]",
+    "brackets": b"(" * 9000,
+    "minus signs": b"-" * 9000 + b"1",
+    "lengths below zero": b"{'descr': '<f4', 'fortran_order': False, 'shape': (-6, -5, 8)}",
+    "a truth": b"{'descr': '<f4', 'fortran_order': False, 'shape': (True, 5, 8)}",
+    "no size": b"{'descr': '|V0', 'fortran_order': False, 'shape': (6, 5, 8)}",
+    "unknown type": b"{'descr': '<zzz', 'fortran_order': False, 'shape': (6, 5, 8)}",
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("header", HEADERS.values(), ids=HEADERS)
+def test_a_header_that_lies_is_a_short_sentence(tmp_path, header):
+    content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(64)
+    (tmp_path / "a.npy").write_bytes(content)
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("cube.npy", content)
+    for name in ("a.npy", "a.npz"):
+        with pytest.raises(UnmixError) as caught:
+            read_cube(tmp_path / name)
+        assert len(str(caught.value)) <= 500
+        can_read(tmp_path / name)
+
+
+def test_files_of_python_2_are_read_without_a_word(tmp_path, small, capfd):
+    header = b"{'descr': '<u2', 'fortran_order': False, 'shape': (4L, 3L, 5L), }"
+    (tmp_path / "a.npy").write_bytes(
+        b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + small.tobytes()
+    )
+    np.testing.assert_array_equal(read_cube(tmp_path / "a.npy", repair="none", scale=1).spectra, small)
+    assert capfd.readouterr() == ("", "")
+
+
+@given(
+    hnp.arrays(
+        st.sampled_from(["<u2", ">i4", "<f4", ">f8", "u1", "?", "<U3", "S2"]),
+        hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4),
+    ),
+    st.sampled_from(["C", "F"]),
+)
+def test_arrays_are_read_as_numpy_reads_them(array, order):
+    stream = io.BytesIO()
+    np.save(stream, np.asarray(array, order=order))
+    stream.seek(0)
+    found = read_array(stream)
+    stream.seek(0)
+    np.testing.assert_array_equal(found, np.load(stream))
+    assert found.dtype == array.dtype

@@ -8,6 +8,7 @@ from napari_unmix.identifiability.again.refits import Refits
 from napari_unmix.identifiability.report import Check, Condition, Status
 from napari_unmix.identifiability.subject import Subject
 from napari_unmix.rows.metrics import angle_table
+from napari_unmix.rows.subspace import eigenvalues
 
 # The weakest material's signal over the noise variance.
 _SIGNAL, _NO_SIGNAL = 4.0, 2.5
@@ -89,5 +90,5 @@ def _worse(first: Status, second: Status) -> Status:
 def _weakest_signal(subject: Subject) -> float:
     """Variance over the noise's in the last direction that P endmembers need."""
     spectra = subject.inversion.from_origin(subject.spectra)
-    values = np.linalg.eigvalsh(spectra.T @ spectra / len(spectra))[::-1] / subject.noise_in_plane**2
+    values = eigenvalues(spectra) / subject.noise_in_plane**2
     return float(values[subject.inversion.dimension(subject.count) - 1])

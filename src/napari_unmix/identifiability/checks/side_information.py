@@ -9,6 +9,7 @@ from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.identifiability.again.refits import Refits, evenly_lit
 from napari_unmix.identifiability.report import Check, Condition, Status
 from napari_unmix.identifiability.subject import Subject
+from napari_unmix.rows.subspace import eigenvalues, principal
 
 _PERMUTATIONS = 49
 _LIKELY_CHANCE = 0.05
@@ -59,7 +60,7 @@ def _without_paint(subject: Subject) -> Check:
 
 def _scores(spectra: FloatArray, count: int) -> FloatArray:
     centred = spectra - spectra.mean(axis=0)
-    scores = centred @ np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, : count - 1]
+    scores = centred @ principal(centred, count - 1)[1].T
     return np.asarray(scores / np.maximum(scores.std(axis=0), 1e-12))
 
 
@@ -86,7 +87,7 @@ def residuals_know(residual: FloatArray, labels: IntArray) -> float:
     counts = np.bincount(labels).astype(float)
     residual = residual - residual.mean(axis=0)
     means = np.stack([np.bincount(labels, weights=band) for band in residual.T], axis=1) / counts[:, None]
-    covariance = np.linalg.eigvalsh(residual.T @ residual / len(residual))
+    covariance = eigenvalues(residual)[::-1]
     between = float((counts[:, None] * means**2).sum())
     # Under one law, Σ n |mean|² has mean (R − 1) tr C and variance 2 (R − 1) tr C².
     freedom = len(counts) - 1

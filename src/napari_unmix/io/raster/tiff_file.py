@@ -42,7 +42,7 @@ def opened_tiff(path: Path, dialects: bool = True) -> Iterator[Any]:
     before, logger.disabled = logger.disabled, True
     check_directories(path)
     kept = _DIALECTS if dialects else ()
-    off: Any = {
+    off: dict[str, Any] = {
         f"is_{name}": False
         for name in tifffile.TIFF.FILE_FLAGS
         if f"_series_{name}" in dir(tifffile.TiffFile) and name not in kept

@@ -8,6 +8,7 @@ where the evidence rises. Another mixing starts from there. Last, region priors 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from dataclasses import replace
 from typing import TypeVar
@@ -23,6 +24,7 @@ from napari_unmix.answer import (
     Preview,
     PriorFound,
     Progress,
+    meanwhile,
 )
 from napari_unmix.cube import FloatArray
 from napari_unmix.geometry.archetypes import brightness_of_closest
@@ -59,7 +61,9 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
     # 1. Endmembers: the search's, refined by region moments where painted regions carry them.
     found = yield from searched(problem, _SEARCHED)
     # Only declared regions: the covariance of automatic segments is variability and not mixing.
-    refined = refine_by_regions(problem.spectra, problem.declared, problem.cube.valid_pixels, found, problem.inversion)
+    refining = Progress("refining endmembers by regions", 0, 1, _SEARCHED)
+    pixels = (problem.spectra, problem.declared, problem.cube.valid_pixels)
+    refined = yield from meanwhile(lambda: refine_by_regions(*pixels, found, problem.inversion), refining)
     order = problem.order(refined.endmembers)
     endmembers = problem.inversion.written(refined.endmembers[order])
     uncertain = endmember_error(refined, found)[order]
@@ -162,10 +166,12 @@ class _Reporter:
             except StopIteration as last:
                 result: T = last.value
                 return result
-            self.history.append((stage, step, loss))
+            has_loss = not math.isnan(loss)
+            if has_loss:
+                self.history.append((stage, step, loss))
             # Where it is not known how many steps it takes, the bar approaches its share.
             done = step / steps if steps else step / (step + 60)
-            yield Progress(stage, step, steps, start + (end - start) * done, loss, self._preview)
+            yield Progress(stage, step, steps, start + (end - start) * done, loss if has_loss else None, self._preview)
 
     def _preview(self) -> Preview:
         abundances = self.state.abundances()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from napari_unmix.answer import Fit, Progress
+from napari_unmix.answer import Fit, Progress, meanwhile
+from napari_unmix.cube import FloatArray
 from napari_unmix.geometry.recipes import MinimumVolume, Plane, hinge_simplex, in_plane
 from napari_unmix.methods.contract import Problem, Solution
 from napari_unmix.methods.least_squares import least_squares
@@ -13,9 +14,12 @@ from napari_unmix.rows.subspace import noise_level
 def fit(problem: Problem[SisalSpec]) -> Fit[Solution]:
     """Fit in affine coordinates, or in perspective ones where brightness is free, so that it divides out."""
     spectra, count, penalty = problem.spectra, problem.endmember_count, problem.spec.penalty
-    yield Progress("finding endmembers", 0, 2, 0.1)
+    yield (finding := Progress("finding endmembers", 0, 2, 0.1))
     space: Plane = "perspective" if problem.inversion.free_light else "affine"
-    plane = in_plane(space, spectra, count, noise_level(spectra, count))
-    endmembers = hinge_simplex(plane, count, penalty)
+
+    def found() -> FloatArray:
+        return hinge_simplex(in_plane(space, spectra, count, noise_level(spectra, count)), count, penalty)
+
+    endmembers = yield from meanwhile(found, finding)
     recipe = MinimumVolume(space=space, hinge=True, penalty=penalty)
     return (yield from least_squares(problem, endmembers, recipe, 0.6))

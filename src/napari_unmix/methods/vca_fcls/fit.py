@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_unmix.answer import Fit, Progress
+from napari_unmix.answer import Fit, Progress, meanwhile
 from napari_unmix.geometry.picks import vertex_spectra
 from napari_unmix.geometry.recipes import VertexPicks
 from napari_unmix.methods.contract import Problem, Solution
@@ -14,7 +14,9 @@ from napari_unmix.methods.vca_fcls.spec import VcaFclsSpec
 
 def fit(problem: Problem[VcaFclsSpec]) -> Fit[Solution]:
     """Vertex component analysis (Nascimento & Bioucas-Dias 2005, TGRS 43(4)), then FCLS, or NNLS normalised with free illumination."""
-    yield Progress("finding endmembers", 0, 1, 0.05)
+    yield (finding := Progress("finding endmembers", 0, 1, 0.05))
     generator = np.random.default_rng(problem.spec.seed)
-    endmembers = vertex_spectra(problem.spectra, problem.endmember_count, problem.inversion, generator)
+    endmembers = yield from meanwhile(
+        lambda: vertex_spectra(problem.spectra, problem.endmember_count, problem.inversion, generator), finding
+    )
     return (yield from least_squares(problem, endmembers, VertexPicks(), 0.2))

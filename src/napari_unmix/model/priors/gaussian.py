@@ -8,10 +8,12 @@ closed form, which is how it is compared with the Dirichlet.
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
 
+from napari_unmix.answer import drain
 from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.rows.simplex import project_to_simplex
 
@@ -51,9 +53,16 @@ class _Region:
 def gaussian_posterior(
     spectra: FloatArray, endmembers: FloatArray, regions: IntArray, noise: float
 ) -> GaussianPosterior | None:
+    """``gaussian_steps`` to its end."""
+    return drain(gaussian_steps(spectra, endmembers, regions, noise))
+
+
+def gaussian_steps(
+    spectra: FloatArray, endmembers: FloatArray, regions: IntArray, noise: float
+) -> Generator[None, None, GaussianPosterior | None]:
     """Infer abundances of (N, B) spectra that mix (P, B) endmembers with abundances summing to one, under regions u (N,), 0 = unknown.
 
-    None where endmembers are so alike that the unconstrained abundances have no finite noise.
+    Yields before each region. None where endmembers are so alike that the unconstrained abundances have no finite noise.
     """
     # 1. Unconstrained abundances, whose noise is white in the coordinates of ``white``.
     size = len(endmembers)
@@ -77,6 +86,7 @@ def gaussian_posterior(
     centring = np.eye(size - 1) - 1 / size
     abundances, second, passed = (np.zeros((len(spectra), size)) for _ in range(3))
     for number, (known, region) in enumerate(zip(members, fitted, strict=True)):
+        yield
         likely = np.flatnonzero(shares[:, number] > 1e-6)
         share = np.concatenate([np.ones(len(known)), shares[likely, number]])[:, None]
         rows = np.concatenate([known, hidden[likely]])

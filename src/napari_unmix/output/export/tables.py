@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_unmix.library import SpectralLibrary, write_library
+from napari_unmix.library import SpectralLibrary
+from napari_unmix.library.files import fill_library
 from napari_unmix.output.export.contents import ABUNDANCES, ENDMEMBERS, ILLUMINATION, SPREAD, Contents
 
 
@@ -20,12 +21,12 @@ def write_tables(contents: Contents, folder: Path, stem: str, suffix: str) -> No
 
 def write_sli(contents: Contents, folder: Path, stem: str, suffix: str) -> None:
     """The endmembers alone."""
-    write_library(_library(contents), folder / f"{stem}{suffix}")
+    fill_library(_library(contents), folder / f"{stem}{suffix}")
 
 
 def write_endmember_library(contents: Contents, folder: Path, stem: str) -> None:
     """The endmembers beside images: ``OUT_endmembers.sli`` and its header."""
-    write_library(_library(contents), folder / f"{stem}{ENDMEMBERS}.sli")
+    fill_library(_library(contents), folder / f"{stem}{ENDMEMBERS}.sli")
 
 
 def write_endmember_table(contents: Contents, folder: Path, stem: str) -> None:

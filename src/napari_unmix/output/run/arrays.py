@@ -43,9 +43,7 @@ def read_array(path: Path, shape: tuple[int, ...], kind: type[np.generic]) -> ND
             raise ValueError(f"{path.name} has {rest:,} bytes of numbers and not {size:,}")
         check_budget(math.prod(shape), dtype.itemsize, path.name)
         array = np.empty(shape, dtype, order="F" if fortran else "C")
-        into = (
-            memoryview((array.T if fortran else array).reshape(-1).view(np.uint8)) if size else memoryview(bytearray())
-        )
+        into = (array.T if fortran else array).reshape(-1).view(np.uint8).data if size else bytearray()
         if stream.readinto(into) != size:  # type: ignore[attr-defined]
             raise ValueError(f"{path.name} became shorter while it was read")
     return array

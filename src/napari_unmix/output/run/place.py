@@ -56,7 +56,8 @@ def _absolute(path: Path) -> Path:
         for parent in (resolved, *resolved.parents):
             parent.exists()
     except (OSError, RuntimeError) as error:  # Python before 3.13 has a RuntimeError for circles
-        check_name(path, Path("/"))
+        for part in (path, *path.parents):
+            check_name(part, Path("/"))
         reason = getattr(error, "strerror", None) or "its links lead in a circle"
         raise UnmixError(f"{shown(path)} can't be a folder ({reason.lower()}): choose another name.") from error
     return resolved

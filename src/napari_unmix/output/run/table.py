@@ -21,10 +21,11 @@ _POSITIVE = ("wavelength", "wavenumber", "energy", "frequency")
 def write_table(path: Path, cube: Cube, result: Unmixing) -> None:
     """The endmembers, NaN in excluded bands, each number as the shortest text that reads back as it was."""
     names = list(result.names)
-    quoting = csv.QUOTE_NONNUMERIC if any("\r" in name or "\0" in name for name in names) else csv.QUOTE_MINIMAL
+    bare_return = any("\r" in name for name in names)  # which Python's writer leaves bare, and its reader refuses
     with path.open("x", newline="", encoding="utf-8", errors="replace") as stream:
-        csv.writer(stream, lineterminator="\n", quoting=quoting).writerow([cube.spectral_axis.column, *names])
         writer = csv.writer(stream, lineterminator="\n")
+        quoted = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        (quoted if bare_return else writer).writerow([cube.spectral_axis.column, *names])
         for place, values in zip(cube.axis, result.endmembers.T, strict=True):
             writer.writerow([repr(float(value)).removesuffix(".0") for value in (place, *values)])
 

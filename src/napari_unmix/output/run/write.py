@@ -67,7 +67,8 @@ def write_run(
 
 
 def _write_files(folder: Path, cube: Cube, result: Unmixing, report: Report, annotation: Annotation | None) -> None:
-    from napari_unmix.library import SpectralLibrary, write_library
+    from napari_unmix.library import SpectralLibrary
+    from napari_unmix.library.files import fill_library
 
     write_array(folder / "abundances.npy", result.abundances.astype(np.float32))
     for name, image in (("abundance_std", result.abundance_std), ("illumination", result.illumination)):
@@ -79,7 +80,7 @@ def _write_files(folder: Path, cube: Cube, result: Unmixing, report: Report, ann
     library = SpectralLibrary(
         result.endmembers, cube.wavelengths, result.names, cube.fwhm, cube.name, measured_axis=cube.measured_axis
     )
-    write_library(library, folder / "endmembers.sli")
+    fill_library(library, folder / "endmembers.sli")
     write_parameters(folder / "model.safetensors", result)
     write_json(folder / "report.json", report.as_json())
     write_json(folder / "run.json", _provenance(cube, result, annotation))

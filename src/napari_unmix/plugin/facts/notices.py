@@ -13,6 +13,6 @@ MOST_LETTERS = 38  # of napari's notifications, which show one line
 def notice(trouble: Trouble) -> str:
     """What went wrong, where that is short, and the step that says the rest."""
     number = get_args(Step).index(trouble.step) + 1
-    what, _, _ = trouble.sentence.partition(": ")
+    what = "Unexpected error" if trouble.report else trouble.sentence.partition(": ")[0]
     short = f"{what.rstrip('.')}: see step {number}."
     return short if len(short) <= MOST_LETTERS else f"See step {number}, {trouble.step.capitalize()}."

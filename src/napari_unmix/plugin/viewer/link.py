@@ -23,11 +23,11 @@ from napari_unmix.plugin.viewer import layers as kinds
 from napari_unmix.plugin.viewer.adoption import could_be_cube
 from napari_unmix.plugin.viewer.map_layers import MapLayers
 from napari_unmix.plugin.viewer.marks import Marks
+from napari_unmix.plugin.viewer.open_images import IMAGES, OpenImages
 from napari_unmix.plugin.viewer.told import tell
 
 FIT_MS = 100  # without a change of the canvas: docks that open with the cube take from it first
 CLICK_PIXELS = 4  # a press that moves further is a drag
-IMAGES = ("composite", "bands")  # the layers that are the cube: it is open while one of them is
 
 
 class ViewerLink:
@@ -44,6 +44,7 @@ class ViewerLink:
         self._pressed_down = False  # a stroke may be under way: it is taken in when it ends
         self._adopting: list[tuple[Any, Any]] = []  # layers of others that are being copied, with their data then
         self._shown_cube: Cube | None = None
+        self.images = OpenImages(viewer, session, controller)
         self.maps = MapLayers(viewer, session, controller)
         self.marks = Marks(viewer, session, controller, self._brush_size)
         self._fitting = QTimer()
@@ -69,7 +70,7 @@ class ViewerLink:
             (events.annotation, self._show_annotation),
             (events.label, self._show_label),
             (events.names, self._colour_annotation),
-            (events.answer, self._let_go),
+            (events.answer, self.images.let_go),
             (events.pixel, self.marks.pixel_changed),
             (events.pins, self.marks.pins_changed),
             (events.trouble, self._notify),
@@ -82,16 +83,14 @@ class ViewerLink:
         self.marks.open()
         self.maps.open()
         self._theme_changed()
-        for layer in self._others():
-            kinds.hold(layer, strongly=True)
-        self._let_go()
+        self.images.hold(strongly=True)
+        self.images.let_go()
         for layer in list(viewer.layers):
             self._adopt(layer)
 
     def close(self) -> None:
         """Walk the same list back. Layers that stay know their cube, for the next dock, and hold it only where they are its image."""
-        for layer in self._others():
-            kinds.hold(layer, strongly=False)
+        self.images.hold(strongly=False)
         self.marks.close()
         self._fitting.stop()
         self.maps.close()
@@ -152,44 +151,7 @@ class ViewerLink:
         if layer == self._annotation:
             self._unwatch()
             self._controller.set_annotation(None)
-        cube = kinds.layer_cube(layer)
-        if cube is not None and kinds.layer_role(layer) in (*IMAGES, "abundance") and not self._image_layers(cube):
-            self._closed(cube)
-
-        selection = self._viewer.layers.selection
-        if selection._current is not None and selection._current not in self._viewer.layers:
-            selection._current = None  # napari would hold the layer until another is current
-
-    def _closed(self, cube: Cube) -> None:
-        """No image of this cube is open any more: it is closed. Its result stays while one of its maps is open."""
-        if any(same_image(cube, known) for known in self._session.cubes):
-            self._controller.remove_cube(cube)
-        if not self._layers_of(cube, "abundance"):
-            self._controller.drop_result(cube)
-        self._let_go()
-
-    def _let_go(self, *_: Any) -> None:
-        """What stays of closed cubes, paintings and maps, does not hold them, but for the maps of the last good result."""
-        answer = self._session.answer
-        for layer in self._others():
-            cube = kinds.layer_cube(layer)
-            of_answer = answer is not None and same_image(answer.cube, cube)
-            if cube is not None and not of_answer and not self._image_layers(cube):
-                kinds.let_go(layer)
-
-    def _others(self) -> list[Any]:
-        """The layers of cubes that are not their images."""
-        return [layer for layer in self._viewer.layers if "cube" in layer.metadata and not _is_image(layer)]
-
-    def _image_layers(self, cube: Cube) -> list[Any]:
-        return self._layers_of(cube, *IMAGES)
-
-    def _layers_of(self, cube: Cube, *roles: str) -> list[Any]:
-        return [
-            layer
-            for layer in self._viewer.layers
-            if same_image(kinds.layer_cube(layer), cube) and kinds.layer_role(layer) in roles
-        ]
+        self.images.removed(layer)
 
     # --- cubes
 
@@ -209,11 +171,11 @@ class ViewerLink:
                 layer.contrast_limits_range = layer.contrast_limits = kinds.band_limits(cube)
             if isinstance(layer, Labels) and layer.data.shape == cube.shape[:2]:
                 layer.metadata["cube"] = cube
-        self._let_go()
+        self.images.let_go()
 
     def _show_cubes(self, cubes: tuple[Cube, ...]) -> None:
         for cube in cubes:
-            if not self._image_layers(cube):
+            if not self.images.of(cube):
                 for data, options, _ in kinds.cube_layers(cube):
                     self._viewer.add_image(data, **options)
 
@@ -260,7 +222,7 @@ class ViewerLink:
 
     def _complete(self, cube: Cube) -> None:
         """An adopted layer gets the composite above it when its cube is chosen."""
-        images = self._image_layers(cube)
+        images = self.images.of(cube)
         if len(images) == 1 and images[0].metadata.get(kinds.ADOPTED):
             bands = images[0]
             _, (data, options, _) = kinds.cube_layers(cube)
@@ -272,7 +234,7 @@ class ViewerLink:
         cube = self._session.cube
         if cube is None:
             return
-        for layer in self._image_layers(cube):
+        for layer in self.images.of(cube):
             if kinds.layer_role(layer) == "composite":
                 layer.data = composite(cube, choice)
                 layer.visible = True
@@ -395,7 +357,7 @@ class ViewerLink:
         cube = self._session.cube
         if cube is None:
             return
-        images = sorted(self._image_layers(cube), key=lambda layer: kinds.layer_role(layer) == "composite")
+        images = sorted(self.images.of(cube), key=lambda layer: kinds.layer_role(layer) == "composite")
         place = np.asarray(images[-1].world_to_data(position) if images else position)[-2:]
         row, column = (int(np.floor(value + 0.5)) for value in place)
         self._controller.select_pixel(row, column)
@@ -423,10 +385,6 @@ class ViewerLink:
     def _notify_written(self, folder: Path | None) -> None:
         if folder is not None:
             show_info("The result was written: see step 5.")
-
-
-def _is_image(layer: Any) -> bool:
-    return kinds.layer_role(layer) in IMAGES
 
 
 def _mixed(one: Any, other: Any) -> str:

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from napari_unmix.answer import Note, NoteKind, Unmixing
-from napari_unmix.cube import Annotation, Cube, Meaning
+from napari_unmix.answer import Contribution, Note, NoteKind, Unmixing
+from napari_unmix.cube import Annotation, AxisKind, Cube, Georeference, Meaning, Reading, SpectralAxis
 from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.output.run import (
@@ -266,3 +268,86 @@ def test_a_losses_gap_in_the_history_is_read_back(small_cube: Cube, tmp_path: Pa
     assert [step[:2] for step in again.history] == [step[:2] for step in result.history]
     assert np.isnan(again.history[0][2])
     assert again.history[1][2] == 0.5
+
+
+# --- whatever is written is read
+
+
+def shares(generator: np.random.Generator, shape: tuple[int, int], count: int, valid: np.ndarray) -> np.ndarray:
+    abundances = generator.dirichlet(np.ones(count), size=shape).astype(np.float32)
+    abundances[~valid] = np.nan
+    return abundances
+
+
+@st.composite
+def written(draw: st.DrawFn) -> tuple[Cube, Unmixing, Annotation | None]:
+    """A cube, a result of any shape with or without each of its parts, and a painting or none."""
+    height, width, bands, count = (draw(st.integers(low, high)) for low, high in ((1, 4), (1, 4), (2, 6), (1, 3)))
+    generator = np.random.default_rng(draw(st.integers(0, 99)))
+    kind: AxisKind = draw(st.sampled_from(["wavelength", "wavenumber", "Raman shift", "energy", "frequency", "index"]))
+    axis = SpectralAxis(kind, np.sort(generator.uniform(-5 if kind == "Raman shift" else 0.5, 2000, bands)))
+    good = generator.random(bands) < 0.7
+    valid = generator.random((height, width)) < 0.8
+    cube = Cube(
+        generator.uniform(size=(height, width, bands)),
+        None if kind == "index" else axis.nanometres,
+        good,
+        valid,
+        name=draw(st.text()),
+        source=draw(st.none() | st.just(Path("/x/\udcff.hdr"))),
+        measured_axis=axis if kind not in ("wavelength", "index") else None,
+        georeference=draw(st.none() | st.builds(Georeference, st.tuples(*[st.floats(-1e9, 1e9)] * 6), st.text())),
+        reading=draw(st.just(Reading()) | st.builds(Reading, no_data=st.floats(allow_infinity=False, allow_nan=False))),
+    )
+    endmembers = generator.normal(size=(count, bands)) * draw(st.sampled_from([1e-30, 1.0, 1e30]))
+    endmembers[:, ~good] = np.nan
+    part = st.booleans()
+    abundances = shares(generator, (height, width), count, valid)
+    result = Unmixing(
+        endmembers=endmembers,
+        abundances=np.asfortranarray(abundances) if draw(part) else abundances,
+        abundance_std=np.abs(abundances) if draw(part) else None,
+        illumination=np.where(valid, 1.5, np.nan).astype(np.float32) if draw(part) else None,
+        reconstruction_error=np.where(valid, 0.02, np.nan).astype(np.float32),
+        names=tuple(draw(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=count, max_size=count))),
+        spec=spec_class("vca-fcls")(seed=draw(st.integers(0, 2**31 - 1))),
+        notes=tuple(draw(st.lists(st.builds(Note, st.sampled_from(NoteKind), st.text(), st.text()), max_size=2))),
+        history=tuple(draw(st.lists(st.tuples(st.text(), st.integers(0, 9), st.floats()), max_size=3))),
+        regions=generator.integers(0, 3, (height, width)) if draw(part) else None,
+        model={"weights": generator.random(draw(st.integers(0, 3)))},
+        contribution=Contribution(generator.random((height, width, 2)), generator.random((2, bands)))
+        if draw(part)
+        else None,
+    )
+    painting = draw(st.none() | st.builds(Meaning, st.sampled_from(["region", "material", "ignore"]), st.text()))
+    if painting is None:
+        return cube, result, None
+    return cube, result, Annotation(generator.integers(0, 3, (height, width)), {1: painting}, ("one",))
+
+
+def same(one: object, other: object) -> bool:
+    """Alike, NaN to NaN, or both None."""
+    return one is other or bool(np.array_equal(np.asarray(one), np.asarray(other), equal_nan=True))
+
+
+@pytest.mark.filterwarnings("ignore:Mean of empty slice")
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(given=written())
+def test_whatever_is_written_is_read_back(tmp_path: Path, given: tuple[Cube, Unmixing, Annotation | None]) -> None:
+    cube, result, annotation = given
+    run = read_run(write_run(tmp_path / "run", cube, result, REPORT, annotation=annotation, overwrite=True))
+    assert same(run.endmembers, result.endmembers)
+    for name in ("abundances", "abundance_std", "illumination", "regions"):
+        assert same(getattr(run, name), getattr(result, name)), name
+    assert (run.axis.kind, run.names, run.spec, run.report) == (
+        cube.spectral_axis.kind,
+        result.names,
+        result.spec,
+        REPORT,
+    )
+    assert same(run.axis.values, cube.axis)
+    assert run.notes == result.notes
+    assert (run.georeference, run.reading_or(Reading())) == (cube.georeference, cube.reading)
+    model = run.model()
+    assert same(model["weights"], result.model["weights"])
+    assert ("contribution.scores" in model) == (result.contribution is not None)

@@ -1,0 +1,63 @@
+"""Which layers are the image of a cube, and which hold it: a cube is open while one of its images is, and freed when the last one goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari_unmix.cube import Cube
+from napari_unmix.plugin.facts.session import Session, same_image
+from napari_unmix.plugin.verbs.controller import Controller
+from napari_unmix.plugin.viewer import layers as kinds
+
+IMAGES = ("composite", "bands")
+MAP = "abundance"
+
+
+class OpenImages:
+    """The layers of the open cubes. Part of ``ViewerLink``."""
+
+    def __init__(self, viewer: Any, session: Session, controller: Controller) -> None:
+        self._viewer = viewer
+        self._session = session
+        self._controller = controller
+
+    def of(self, cube: Cube, *roles: str) -> list[Any]:
+        """The layers of a cube in these roles; without any, those that are its image."""
+        return [
+            layer
+            for layer in self._viewer.layers
+            if same_image(kinds.layer_cube(layer), cube) and kinds.layer_role(layer) in (roles or IMAGES)
+        ]
+
+    def hold(self, *, strongly: bool) -> None:
+        """While a dock is open, paintings and maps hold their cube; without one they only know it while its image is open."""
+        for layer in self._others():
+            kinds.hold(layer, strongly=strongly)
+
+    def removed(self, layer: Any) -> None:
+        """A layer went; with the last image of a cube goes the cube, and with the last of its maps then its result."""
+        cube = kinds.layer_cube(layer)
+        if cube is not None and kinds.layer_role(layer) in (*IMAGES, MAP) and not self.of(cube):
+            if any(same_image(cube, known) for known in self._session.cubes):
+                self._controller.remove_cube(cube)
+            if not self.of(cube, MAP):
+                self._controller.drop_result(cube)
+            self.let_go()
+        selection = self._viewer.layers.selection
+        if selection._current is not None and selection._current not in self._viewer.layers:
+            selection._current = None  # napari would hold the layer until another is current
+
+    def let_go(self, *_: Any) -> None:
+        """What stays of closed cubes, paintings and maps, does not hold them, but for the maps of the last good result."""
+        answer = self._session.answer
+        for layer in self._others():
+            cube = kinds.layer_cube(layer)
+            of_answer = answer is not None and same_image(answer.cube, cube)
+            if cube is not None and not of_answer and not self.of(cube):
+                kinds.let_go(layer)
+
+    def _others(self) -> list[Any]:
+        """The layers of cubes that are not their images."""
+        return [
+            layer for layer in self._viewer.layers if "cube" in layer.metadata and kinds.layer_role(layer) not in IMAGES
+        ]
