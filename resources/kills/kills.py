@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from writes import WRITES, Held, Subject, Write, emptied, held, in_a_child, next_command, subject
 
 from napari_unmix import write_run
+from napari_unmix.files import exchange
 
 CALLS = (
     "openat", "write", "pwrite64", "writev", "fsync", "fallocate", "ftruncate", "rename", "renameat2", "link", "unlink", "unlinkat",
@@ -267,6 +268,9 @@ def main() -> int:
         "--layer", choices=("calls", "files"), default="calls", help="system calls, or every file operation of Python"
     )
     parser.add_argument("--writes", nargs="+", choices=list(WRITES), default=list(WRITES))
+    parser.add_argument(
+        "--two-steps", action="store_true", help="as on a file system where names can't change places in one step"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--table", default=str(Path(__file__).with_name("table.md")), help="where it goes; - only prints it"
@@ -274,6 +278,8 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.layer == "calls" and arguments.chosen and shutil.which("strace") is None:
         parser.error("--chosen needs strace: install it, or take --layer files")
+    if arguments.two_steps:
+        exchange._system_rename = lambda: None  # type: ignore[assignment]
     made, counts = subject(), collections.defaultdict(collections.Counter)
     with tempfile.TemporaryDirectory() as folder:
         stands = []

@@ -16,9 +16,9 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("write", ["a run over a run", "ENVI files over ENVI files"])
-def test_a_kill_at_any_file_operation_loses_nothing_and_leaves_nothing(write: str) -> None:
-    words = ["--kills", "0", "--layer", "files", "--table", "-", "--writes", write]
+@pytest.mark.parametrize(("write", "more"), [("a run over a run", ["--two-steps"]), ("ENVI files over ENVI files", [])])
+def test_a_kill_at_any_file_operation_loses_nothing_and_leaves_nothing(write: str, more: list[str]) -> None:
+    words = ["--kills", "0", "--layer", "files", "--table", "-", *more, "--writes", write]
     done = subprocess.run(
         [sys.executable, str(KILLS / "kills.py"), *words], capture_output=True, text=True, check=False
     )
