@@ -75,7 +75,7 @@ def fit_archetypes(
         if best is None or sweep < 4 or loss < best.loss:
             best = Archetypes(archetypes.copy(), abundances, loss)
         yield loss
-        if abs(last - loss) < 1e-5 * loss and sweep > 5:
+        if not np.isfinite(loss) or (abs(last - loss) < 1e-5 * loss and sweep > 5):
             break
         last = loss
         weighted = abundances * weights[:, None]
