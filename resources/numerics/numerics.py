@@ -1,6 +1,6 @@
 """Unmix awkward cubes by every method, and assess each result: finite and on the simplex, or refused in a sentence of ours.
 
-    OMP_NUM_THREADS=1 python resources/numerics/numerics.py               all of it, about half an hour; writes table.md
+    OMP_NUM_THREADS=1 python resources/numerics/numerics.py               all of it, about an hour; writes table.md
     OMP_NUM_THREADS=1 python resources/numerics/numerics.py --only zero   the cases with that word in their name; writes nothing
     OMP_NUM_THREADS=1 python resources/numerics/numerics.py --large       the time between two steps on a large cube
 
@@ -11,6 +11,7 @@ Every case runs in a process of its own, with limits of memory and time.
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import resource
 import sys
@@ -18,7 +19,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -163,20 +164,34 @@ def _in_child(pipe: Connection, case: Case, method: str, fields: dict[str, Any])
     pipe.send(outcome(case, method, fields))
 
 
-def measured(names: Iterable[str], columns: Iterable[str], made: dict[str, Case]) -> dict[tuple[str, str], Outcome]:
-    """(case, column) -> how it ended; what is a fault is told as it comes."""
-    found, variant = {}, variants()
+def measured(
+    names: Iterable[str], columns: Iterable[str], made: dict[str, Case], kept: Path | None = None
+) -> dict[tuple[str, str], Outcome]:
+    """(case, column) -> how it ended; what is a fault is told as it comes. What stands in the file ``kept`` is not done again, the rest is added."""
+    found, variant = _read(kept), variants()
     for method, fields in variant.values():  # libraries are loaded on first use, once in the life of a process
         outcome(cases()["plain"], method, fields)
     for name in names:
         for column in columns:
+            if (name, column) in found:
+                continue
             begun = time.perf_counter()
             method, fields = variant[column]
             ended = found[name, column] = alone(made[name], method, fields)
+            if kept is not None:
+                with kept.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps([name, column, asdict(ended)]) + "\n")
             if ended.faults:
                 for fault in ended.faults:
                     print(f"{name:34} {column:22} {time.perf_counter() - begun:5.1f} s  {fault}", flush=True)
     return found
+
+
+def _read(kept: Path | None) -> dict[tuple[str, str], Outcome]:
+    if kept is None or not kept.is_file():
+        return {}
+    lines = [json.loads(line) for line in kept.read_text(encoding="utf-8").splitlines()]
+    return {(name, column): Outcome(**{**ended, "faults": tuple(ended["faults"])}) for name, column, ended in lines}
 
 
 def suggested(made: dict[str, Case]) -> dict[str, float]:
@@ -193,7 +208,7 @@ def suggested(made: dict[str, Case]) -> dict[str, float]:
 
 def table(found: dict[tuple[str, str], Outcome]) -> str:
     """The counts of every method, the slowest steps, and all faults, as a page."""
-    columns = list(dict.fromkeys(column for _, column in found))
+    columns = [column for column in variants() if any(column == other for _, other in found)]
     names = list(dict.fromkeys(name for name, _ in found))
     lines = [
         "# Awkward cubes by every method",
@@ -205,7 +220,7 @@ def table(found: dict[tuple[str, str], Outcome]) -> str:
         "|---|---|---|---|---|---|",
     ]
     for column in columns:
-        ended = {name: found[name, column] for name in names}
+        ended = {name: found[name, column] for name in names if (name, column) in found}
         kinds = [sum(one.kind == kind for one in ended.values()) for kind in ("finite", "refused", "raised")]
         other = sum(bool(one.faults) and one.kind != "raised" for one in ended.values())
         worst = max(ended, key=lambda name: ended[name].gap)
@@ -228,10 +243,13 @@ def main() -> int:
     parser.add_argument("--only", default="", help="cases whose name holds this text")
     parser.add_argument("--columns", default="", help="names of columns, joined by ;")
     parser.add_argument("--large", action="store_true")
+    parser.add_argument(
+        "--kept", type=Path, help="a file of what was measured: a run that was ended goes on from there"
+    )
     chosen = parser.parse_args()
     made = large() if chosen.large else cases()
     columns = chosen.columns.split(";") if chosen.columns else list(variants())
-    found = measured([name for name in made if chosen.only in name], columns, made)
+    found = measured([name for name in made if chosen.only in name], columns, made, chosen.kept)
     text = table(found)
     if chosen.large:
         print(

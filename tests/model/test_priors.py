@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from napari_unmix.model.logratio import helmert
 from napari_unmix.model.priors.base import Moments, RegionPrior, reweighted, sums_by_region
 from napari_unmix.model.priors.dirichlet import RegionDirichlet, fit_dirichlet
-from napari_unmix.model.priors.gaussian import gaussian_posterior
+from napari_unmix.model.priors.gaussian import gaussian_posterior, gaussian_steps
 from napari_unmix.model.priors.logistic_normal import RegionLogisticNormal
 from napari_unmix.rows.simplex import fully_constrained
 
@@ -309,3 +309,10 @@ def test_region_gaussian_declines_endmembers_that_are_alike() -> None:
     endmembers = np.random.default_rng(0).uniform(size=(3, 20))
     endmembers[2] = endmembers[1] * (1 + 1e-9)
     assert gaussian_posterior(endmembers.repeat(20, axis=0), endmembers, np.repeat([1, 2, 3], 20), 0.01) is None
+
+
+def test_the_gaussian_takes_a_step_for_every_region() -> None:
+    generator = np.random.default_rng(0)
+    endmembers, regions = generator.uniform(0.1, 1, (3, 20)), np.repeat(np.arange(1, 8), 30)
+    spectra = generator.dirichlet(np.ones(3), 210) @ endmembers + generator.normal(0, 0.01, (210, 20))
+    assert sum(1 for _ in gaussian_steps(spectra, endmembers, regions, 0.01)) == 7

@@ -90,7 +90,7 @@ def fit_archetypes(
             loss = float(weights @ ((scores - abundances @ archetypes) ** 2).sum(axis=1))
             if best is None or len(losses) < 4 or loss < best.loss:
                 best = Archetypes(archetypes.copy(), abundances, loss)
-            over = len(losses) > 5 and abs(losses[-1] - loss) < 1e-5 * loss
+            over = not np.isfinite(loss) or (len(losses) > 5 and abs(losses[-1] - loss) < 1e-5 * loss)
             losses.append(loss)
             if not over:
                 archetypes = _moved(scores, archetypes, abundances, weights, share, strokes)
