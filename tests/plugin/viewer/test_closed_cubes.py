@@ -15,9 +15,11 @@ from napari.layers import Image
 
 from napari_unmix.answer import Fit, Progress
 from napari_unmix.cube import Cube, Meaning, Reading
+from napari_unmix.methods.registry import method_specs
 from napari_unmix.plugin.facts.session import Session
 from napari_unmix.plugin.verbs.controller import Controller
-from napari_unmix.plugin.verbs.runners import run_in_thread
+from napari_unmix.plugin.verbs.engine import Engine
+from napari_unmix.plugin.verbs.runners import ThreadJob, run_in_thread
 from napari_unmix.plugin.viewer.layers import cube_layers
 from napari_unmix.plugin.viewer.link import ViewerLink
 
@@ -310,10 +312,16 @@ def test_ended_work_is_let_go(life: Life, error: Exception | None) -> None:
     assert job() is None
 
 
-def test_the_brush_is_put_down_before_its_layer_goes(life: Life) -> None:
+@pytest.mark.parametrize("other", [False, True])
+def test_the_brush_is_put_down_before_its_layer_goes(life: Life, other: bool) -> None:
+    """Also that of a painting of the cube before."""
     _painted(life)
     (painting,) = life.layers("annotation")
-    assert painting.mode == "paint"
+    if other:
+        life.open()
+        painting.visible = True
+        painting.mode = "erase"
+    assert painting.mode in ("paint", "erase")
     modes: list[str] = []
     life.viewer.layers.events.removed.connect(lambda event: modes.append(str(event.value.mode)), position="first")
     life.viewer.layers.remove(painting)
@@ -328,4 +336,26 @@ def test_all_layers_are_removed_at_once(life: Life) -> None:
     life.viewer.layers.remove_selected()
     life.quiet()
     assert list(life.viewer.layers) == []
+    assert life.alive == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", list(method_specs()))
+def test_the_methods_themselves_hold_no_cube(life: Life, method: str) -> None:
+    life.end()
+    life.engine = Engine()
+    life.begin()
+    life.open()
+    life.controller.choose_method(method)
+    if "epochs" in type(life.session.spec).model_fields:
+        life.controller.set_option("epochs", 1)
+    life.controller.set_option("endmembers", 3)
+    life.controller.start()
+    life.qtbot.waitUntil(lambda: life.session.state != "training", timeout=120_000)
+    life.qtbot.wait(500)  # into its checks
+    life.controller.cancel()
+    life.qtbot.waitUntil(lambda: not ThreadJob._alive, timeout=60_000)
+    assert life.session.answer is not None, life.session.trouble
+    life.viewer.layers.clear()
+    life.quiet()
     assert life.alive == 0

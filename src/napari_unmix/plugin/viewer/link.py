@@ -137,7 +137,8 @@ class ViewerLink:
     def _removing(self, event: Any) -> None:
         """A brush whose layer goes is put down first: napari draws its circle once more, in software OpenGL out of freed memory."""
         layer = self._viewer.layers[event.index]
-        if layer == self._annotation and layer.mode != "pan_zoom":
+        ours = layer == self._annotation or kinds.layer_role(layer) == "annotation"
+        if ours and layer.mode != "pan_zoom":
             layer.mode = "pan_zoom"
 
     def _removed(self, event: Any) -> None:
