@@ -164,6 +164,8 @@ def test_an_unknown_packing_is_refused(tmp_path):
         array = Hdf5Array(file.create_dataset("x", (4, 4), "f4", chunks=(4, 4)), "x")
         with pytest.raises(UnmixError, match="packed by HDF5's filter 32026, whose size cannot be checked"):
             array._check_filter(32026, (), 64)
+        with pytest.raises(UnmixError, match="its bytes are shuffled by 2,147,483,647, its numbers have 4"):
+            array._check_filter(2, (2**31 - 1,), 64)
         with pytest.raises(UnmixError, match="its filter 32000 gives chunks of 3 bytes, they have 64"):
             array._check_filter(32000, (4, 261, 3), 64)
     assert Blocks((4,), (2,), np.dtype("f4"), 7, lambda place: None, "x")[1:].tolist() == [7, 7, 7]

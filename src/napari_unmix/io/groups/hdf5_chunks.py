@@ -134,6 +134,12 @@ class Hdf5Array:
             raise UnmixError(
                 f"{self.label} is packed by HDF5's filter {number}, whose size cannot be checked: save it with gzip."
             )
+        own = int(self.dataset.id.get_type().get_size())
+        if number == _SHUFFLE and (not values or values[0] != own):
+            raise UnmixError(
+                f"{self.label} is damaged (its bytes are shuffled by {values[0] if values else 0:,}, its numbers have {own}):"
+                " copy the whole file again."
+            )
         if number == _LZF and (len(values) < 3 or not size <= values[2] <= 2 * size):
             raise self._untrue(number, values[2] if len(values) > 2 else 0, size)
         if number in (_NBIT, _SCALE_OFFSET):
@@ -184,7 +190,7 @@ class Hdf5Array:
         if number == _DEFLATE:
             return inflated(raw, most, label)
         if number == _SHUFFLE:
-            return _in_order(raw, max(int(values[0]), 1) if values else 1)
+            return _in_order(raw, int(values[0]))
         return _summed(raw, label)
 
 
