@@ -80,7 +80,17 @@ def test_a_hole_is_not_covered_and_lines_and_points_cover_what_they_cross():
 
 def test_a_line_to_the_horizon_does_not_take_the_memory():
     line = pixels_of(Part("line", (np.array([[-1e12, 0.5], [1e12, 0.5]]),)), lambda points: points, SIZE)
-    assert line.sum() <= 8
+    assert line[0].all()
+    assert line.sum() == 8
+
+
+def test_a_line_far_outside_covers_what_it_crosses_and_no_more() -> None:
+    corners = np.array([[-1e9, -1e9 + 1], [1e9, 1e9 + 1], [1e9, 1e9 + 5], [-1e9, 1e9]])
+    line = pixels_of(Part("line", (corners,)), lambda points: points, SIZE)
+    assert {(int(row), int(column)) for row, column in np.argwhere(line)} <= {
+        (row, column) for row in range(6) for column in range(8) if row - column in (0, 1)
+    }
+    assert line[range(1, 6), range(5)].all()
 
 
 # --- which label

@@ -31,7 +31,6 @@ _NAMES = (
 )
 _HIGHEST = 2**31 - 1
 _STEPS = 2  # points a pixel of a line's length
-_LONGEST = 1_000_000  # such points of one piece
 
 Place = Callable[[FloatArray], FloatArray]
 Size = tuple[int, int]
@@ -217,7 +216,8 @@ def pixels_of(part: Part, place: Place, size: Size) -> BoolArray:
         if part.kind == "area":
             covered ^= _inside(found, size)  # a hole takes away what lies in it
         else:
-            covered |= _crossed(found if part.kind == "point" else _along(found), size)
+            for points in [found] if part.kind == "point" else _along(found, size):
+                _cross(points, covered)
     return covered
 
 
@@ -229,18 +229,33 @@ def _inside(corners: FloatArray, size: Size) -> BoolArray:
     return inside
 
 
-def _along(corners: FloatArray) -> FloatArray:
-    pieces = [corners[:1]]
+def _along(corners: FloatArray, size: Size) -> Iterator[FloatArray]:
+    """(n, 2) points on each piece of a line, closer than pixels, but for what lies outside of the image: corners there may be any distance away."""
+    yield corners[:1]
     for first, last in itertools.pairwise(corners):
-        steps = min(int(np.abs(last - first).max() * _STEPS) + 2, _LONGEST)
-        pieces.append(np.linspace(first, last, steps))
-    return np.concatenate(pieces)
+        enters, leaves = _within(first, last, size)
+        if enters < leaves:
+            begin, end = first + enters * (last - first), first + leaves * (last - first)
+            steps = int(np.abs(end - begin).max() * _STEPS) + 2
+            yield np.linspace(begin, end, steps)
 
 
-def _crossed(points: FloatArray, size: Size) -> BoolArray:
-    height, width = size
+def _within(first: FloatArray, last: FloatArray, size: Size) -> tuple[float, float]:
+    """The shares of the way at which a straight line enters and leaves the image with a pixel around it (Liang and Barsky 1984)."""
+    enters, leaves = 0.0, 1.0
+    for start, way, length in zip(first, last - first, size[::-1], strict=True):
+        if way == 0:
+            if not -1 <= start <= length + 1:
+                return 1.0, 0.0
+            continue
+        near, far = sorted(((-1 - start) / way, (length + 1 - start) / way))
+        enters, leaves = max(enters, near), min(leaves, far)
+    return enters, leaves
+
+
+def _cross(points: FloatArray, covered: BoolArray) -> None:
+    """Cover the pixels of ``covered`` (H, W) in which points lie."""
+    height, width = covered.shape
     column, row = np.floor(points).T
     inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-    found = np.zeros(size, bool)
-    found[row[inside].astype(int), column[inside].astype(int)] = True
-    return found
+    covered[row[inside].astype(int), column[inside].astype(int)] = True
