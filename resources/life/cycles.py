@@ -44,6 +44,7 @@ SIZE, WINDOW = (24, 20, 30), (1000, 700)
 LONG_MS, SAMPLE_SECONDS = 50, 0.005
 WARM_CYCLES = 10
 CHECKED_EVERY = 10
+LONG_FIT = 100_000  # steps, until it is cancelled
 OURS = (Session, Controller, ViewerLink, Workspace, ThreadJob)
 PACKAGE = str(Path(napari_unmix.__file__).parent)
 
@@ -100,7 +101,9 @@ class Turns:
 class Cycles:
     """The window, and a user who trains, cancels, and trains."""
 
-    def __init__(self, engine: Engine, method: str) -> None:
+    def __init__(self, fakes: Fakes | None, method: str) -> None:
+        self._fakes = fakes
+        engine = Engine() if fakes is None else fakes.engine()
         manager = PluginManager.instance()
         manager.discover()
         if "napari-unmix" not in manager:
@@ -137,6 +140,8 @@ class Cycles:
 
     def cycle(self, clicks: int, *, checked: bool) -> int:
         """Train, click, cancel, train to the result, and to the end of its checks or not; how many clicks fell into the training."""
+        if self._fakes is not None:
+            self._fakes.steps = LONG_FIT
         self.controller.start()
         self.until(lambda: (self.session.progress is not None and self.session.progress.step > 0) or not self.busy)
         during = 0
@@ -146,6 +151,8 @@ class Cycles:
             QTest.qWait(1)
         self.controller.cancel()
         self.until(lambda: not ThreadJob._alive)
+        if self._fakes is not None:
+            self._fakes.steps = None
         self.controller.start()
         self.until(lambda: not self.busy)
         if not checked:
@@ -194,8 +201,8 @@ def memory() -> float:
 def run(cycles: int, clicks: int, method: str, *, fakes: bool) -> None:
     """All cycles, and the table."""
     with tempfile.TemporaryDirectory() as folder:
-        engine = Fakes(Random(0), Path(folder), 0.005, ("good",)).engine() if fakes else Engine()
-        window, start, during = Cycles(engine, method), time.monotonic(), 0
+        instead = Fakes(Random(0), Path(folder), 0.005, ("good",)) if fakes else None
+        window, start, during = Cycles(instead, method), time.monotonic(), 0
         window.until(lambda: window.session.chore is None and not ThreadJob._alive)
         first, turns = 0.0, None
         for number in range(1, cycles + 1):

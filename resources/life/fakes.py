@@ -32,6 +32,7 @@ class Fakes:
     ) -> None:
         self._random, self._folder, self._seconds, self._outcomes = random, folder, seconds, outcomes
         self.bugs = 0
+        self.steps: int | None = None  # of the next fit; a random number of them where None
 
     def engine(self) -> Engine:
         """All of them."""
@@ -58,7 +59,7 @@ class Fakes:
         count = random.choice((2, 3, 5)) if spec.endmembers == "auto" else int(spec.endmembers)
         generator = np.random.default_rng(random.randrange(2**32))
         endmembers = generator.random((count, bands))
-        steps, outcome = random.randrange(1, 40), random.choice(self._outcomes)
+        steps, outcome = self.steps or random.randrange(1, 40), random.choice(self._outcomes)
         for step in range(steps):
             abundances = generator.dirichlet(np.ones(count), (height, width)).astype(np.float32)
             time.sleep(self._seconds)
