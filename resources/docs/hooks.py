@@ -1,4 +1,4 @@
-"""What mkdocs builds beside the pages of this folder: README, CONTRIBUTING, CHANGELOG, decisions, method cards and pictures.
+"""What mkdocs builds beside the pages of this folder: README, CONTRIBUTING, CHANGELOG, SECURITY, decisions, method cards and pictures.
 
 These files stay where people look for them, and link to each other by their places in the repository. ``on_files`` puts them on the site,
 ``on_page_markdown`` turns such a link into one between pages; a link to a file that is not on the site is left alone, so that ``--strict`` tells.
@@ -21,6 +21,7 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = Path(__file__).resolve().parent
 _LINK = re.compile(r"(\]\()([^)\s#]+)")
+_INCLUDE = re.compile(r"(?m)^<!-- include (\S+) -->$")
 
 
 def _guests() -> dict[str, Path]:
@@ -30,6 +31,7 @@ def _guests() -> dict[str, Path]:
         "index.md": ROOT / "README.md",
         "contributing.md": ROOT / "CONTRIBUTING.md",
         "changelog.md": ROOT / "CHANGELOG.md",
+        "security.md": ROOT / "SECURITY.md",
         **{f"decisions/{page.name}": page for page in sorted((ROOT / "resources" / "decisions").glob("*.md"))},
         **{f"methods/{card.parent.name}.md": card for card in sorted(methods.glob("*/card.md"))},
         **{f"gallery/{picture.name}": picture for picture in (ROOT / "resources" / "gallery").glob("*.png")},
@@ -72,7 +74,15 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
     if place == "decisions/index.md":
         markdown = markdown.replace("<!-- decisions -->", _list_of_decisions())
+    markdown = _INCLUDE.sub(lambda found: _included(ROOT / found[1]), markdown)
     return _LINK.sub(between_pages, markdown)
+
+
+def _included(page: Path) -> str:
+    """The table that a script wrote, without its title; its own headings stand below those of the page."""
+    if not page.is_file():
+        raise PluginError(f"{page.relative_to(ROOT)} is to be included, and is not there.")
+    return re.sub(r"(?m)^#", "##", re.sub(r"\A# .+\n", "", page.read_text(encoding="utf-8")))
 
 
 def _list_of_decisions() -> str:

@@ -257,7 +257,7 @@ def main() -> int:
             *(f"suggest_endmembers: {name} {seconds:.2f} s" for name, seconds in suggested(made).items()),
             sep="\n",
         )
-    elif not (chosen.only or chosen.columns):
+    elif not chosen.only:
         TABLE.write_text(text, encoding="utf-8")
     else:
         print(text)
