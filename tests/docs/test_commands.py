@@ -89,7 +89,7 @@ def runs_of(job: object) -> list[str]:
 def test_the_workflow_covers_what_a_release_needs() -> None:
     jobs = workflow()["jobs"]
     assert isinstance(jobs, dict)
-    assert set(jobs) == {"lint", "docs", "core", "window", "nightly"}
+    assert set(jobs) == {"lint", "docs", "core", "lowest", "newest", "window", "nightly"}
     matrix = jobs["core"]["strategy"]["matrix"]
     assert matrix["os"] == ["ubuntu-latest", "macos-latest", "windows-latest"]
     assert matrix["python"] == ["3.11", "3.12", "3.13"]
