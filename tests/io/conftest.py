@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from napari_unmix.io import apart
+
 CODES = {"u1": 1, "i2": 2, "i4": 3, "f4": 4, "f8": 5, "u2": 12, "u4": 13, "i8": 14, "u8": 15}
 AXES = {"bsq": (2, 0, 1), "bil": (0, 2, 1), "bip": (0, 1, 2)}
 
@@ -40,6 +42,12 @@ def write_envi_files(
     header = folder / "scene.hdr"
     header.write_text("\n".join(text) + "\n", encoding="utf-8")
     return header
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine takes longer than a moment to look at a file; the tests want to know what it finds."""
+    monkeypatch.setattr(apart, "MOMENT", 60.0)
 
 
 @pytest.fixture

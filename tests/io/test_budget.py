@@ -10,8 +10,12 @@ import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
+import tifffile
+import zarr
+from scipy.io import netcdf_file
 
 from napari_unmix.io import read_cube
 from napari_unmix.io.budget import check_ratio, readable_shape, readable_size
@@ -70,11 +74,66 @@ def write_envi(folder: Path, array: np.ndarray) -> Path:
     return folder / "a.hdr"
 
 
+def write_h5(folder: Path, array: np.ndarray) -> Path:
+    """Chunks as h5py chooses them."""
+    with h5py.File(folder / "a.h5", "w") as file:
+        file.create_dataset("cube", data=array, compression="gzip", compression_opts=1, shuffle=True)
+        file["wavelength"] = np.linspace(400, 900, BANDS)
+    return folder / "a.h5"
+
+
+def write_mat73(folder: Path, array: np.ndarray) -> Path:
+    """As MATLAB has it: axes reversed, and its class told."""
+    with h5py.File(folder / "a.mat", "w", userblock_size=512) as file:
+        options = {"chunks": (10, 50, 30), "compression": "gzip", "compression_opts": 1}
+        file.create_dataset("Y", data=array.T, **options).attrs["MATLAB_class"] = np.bytes_(
+            {"f": "double", "u": "uint16"}[array.dtype.kind]
+        )
+    with (folder / "a.mat").open("r+b") as file:
+        file.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
+    return folder / "a.mat"
+
+
+def write_zarr(folder: Path, array: np.ndarray) -> Path:
+    zarr.create_array(folder / "a.zarr", data=array, chunks=(20, 50, BANDS), overwrite=True)
+    return folder / "a.zarr"
+
+
+def write_tiff(folder: Path, array: np.ndarray) -> Path:
+    tifffile.imwrite(
+        folder / "a.tif", array, photometric="minisblack", planarconfig="contig", compression="zlib", rowsperstrip=10
+    )
+    return folder / "a.tif"
+
+
+def write_tiff_pages(folder: Path, array: np.ndarray) -> Path:
+    tifffile.imwrite(folder / "a.tif", np.moveaxis(array, 2, 0), photometric="minisblack", compression="zlib")
+    return folder / "a.tif"
+
+
+def write_fits(folder: Path, array: np.ndarray) -> Path:
+    fits = pytest.importorskip("astropy.io.fits")
+    unit = fits.PrimaryHDU(np.moveaxis(array, 2, 0))
+    unit.header["CTYPE3"] = "WAVE"
+    unit.writeto(folder / "a.fits", overwrite=True)
+    return folder / "a.fits"
+
+
+def write_netcdf(folder: Path, array: np.ndarray) -> Path:
+    with netcdf_file(folder / "a.nc", "w") as file:
+        for name, length in zip(("band", "y", "x"), np.moveaxis(array, 2, 0).shape, strict=True):
+            file.createDimension(name, length)
+        file.createVariable("cube", array.dtype, ("band", "y", "x"))[:] = np.moveaxis(array, 2, 0)
+    return folder / "a.nc"
+
+
 @pytest.mark.parametrize(
     ("write", "kind", "stored"),
     [
         (write_npy, "f4", 4), (write_npy, "u2", 2), (write_npz, "u2", 2), (write_mat, "f8", 8), (write_mat, "u2", 2), (write_lan, "i2", 4),
-        (write_envi, "f4", 4),
+        (write_envi, "f4", 4), (write_h5, "u2", 2), (write_h5, "f4", 4), (write_mat73, "f8", 8), (write_mat73, "u2", 2), (write_zarr, "u2", 2),
+        (write_zarr, "f4", 4), (write_tiff, "u2", 2), (write_tiff, "f4", 4), (write_tiff_pages, "u2", 2), (write_fits, "f4", 4),
+        (write_fits, "i2", 2), (write_netcdf, "i2", 2), (write_netcdf, "f4", 4),
     ],
 )  # fmt: skip
 def test_reading_takes_what_the_budget_says(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from napari_unmix.cube import BoolArray, Cube, Reading
 from napari_unmix.io.annotation import read_annotation
+from napari_unmix.io.apart import in_haste
 from napari_unmix.io.assemble import Taken, finished, take
 from napari_unmix.io.boundary import answered, existing, explained
 from napari_unmix.io.budget import byte_budget
@@ -121,9 +122,10 @@ def _reference(path: Path) -> tuple[NDArray[np.float32], BoolArray]:
 
 
 def can_read(path: str | Path) -> bool:
-    """Whether ``read_cube`` is for this path: suffix and first bytes, the array itself is not read. Never raises."""
+    """Whether ``read_cube`` is for this path: suffix and first bytes, and what of its header is known within a second. Never raises."""
     path = Path(path)
-    return path.suffix.lower() in (*SUFFIXES, "") and answered(path, lambda: _holds_cube(path.expanduser()))
+    with in_haste():
+        return path.suffix.lower() in (*SUFFIXES, "") and answered(path, lambda: _holds_cube(path.expanduser()))
 
 
 def _holds_cube(path: Path) -> bool:

@@ -15,18 +15,29 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from napari_unmix.sentences import UnmixError, shown
 
-SECONDS = 6  # of the processor, for one file
+SECONDS = 6  # of the processor, for one file; each array and group that is found adds to it
+MOMENT = 1.0  # seconds by the clock that somebody in haste waits
 _PATIENCE = 60  # seconds by the clock, on a busy machine, or where processor time cannot be limited
 _MEMORY = 1 << 30  # bytes beside what the libraries take
 _LONGEST_REPLY = 1 << 20
 _MOST_ASKED = 64  # files whose answer is kept
 _ROOM = Path(__file__).with_name("walks.py")
 _PACKAGES = Path(__file__).parents[2]
+
+
+class NotYet(UnmixError):
+    """The answer takes longer than somebody in haste waits: it is being found, and there for who asks later."""
+
+
+_in_haste: ContextVar[bool] = ContextVar("in_haste", default=False)
 
 
 class _Room:
@@ -37,12 +48,12 @@ class _Room:
         self._lock = threading.Lock()
         self._known: dict[tuple[Any, ...], Any] = {}
 
-    def asked(self, function: str, path: Path) -> Any:
+    def asked(self, function: str, path: Path, more: float = 0.0) -> Any:
         status = path.stat()
         key = (function, str(path), status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
         with self._lock:
             if key not in self._known:
-                answer = self._answered(function, path)
+                answer = self._answered(function, path, more)
                 while len(self._known) >= _MOST_ASKED:
                     del self._known[next(iter(self._known))]
                 self._known[key] = answer
@@ -56,18 +67,18 @@ class _Room:
         process, self._process = self._process, None
         if process is None:
             return
+        process.kill()  # first: who waits for it in another thread lets go of its streams
+        process.wait()
         for stream in (process.stdin, process.stdout):
             with contextlib.suppress(OSError):
                 assert stream is not None
                 stream.close()
-        process.kill()
-        process.wait()
 
-    def _answered(self, function: str, path: Path) -> dict[str, Any]:
+    def _answered(self, function: str, path: Path, more: float) -> dict[str, Any]:
         process = self._running()
         assert process.stdin is not None
         assert process.stdout is not None
-        question = json.dumps({"function": function, "path": os.fspath(path.absolute())})
+        question = json.dumps({"function": function, "path": os.fspath(path.absolute()), "more": more})
         try:
             process.stdin.write(question.encode() + b"\n")
             process.stdin.flush()
@@ -99,13 +110,37 @@ class _Room:
         return self._process
 
 
-def asked(function: str, path: Path) -> Any:
+def asked(function: str, path: Path, more: float = 0.0) -> Any:
     """What ``function`` answers for a path, called in the process apart: a name of ``walks``, or "package.module:name" of what JSON can hold.
 
-    Raises UnmixError as the function does, and where the process ends, or takes more than ``SECONDS`` or its memory; OSError where there is
-    no such file.
+    Raises UnmixError as the function does, and where the process ends, or takes more than ``SECONDS`` and ``more`` or its memory; NotYet in
+    haste where that takes more than ``MOMENT``; OSError where there is no such file.
     """
-    return _room.asked(function, path)
+    if not _in_haste.get():
+        return _room.asked(function, path, more)
+    found: Future[Any] = Future()
+
+    def ask(room: _Room = _room) -> None:
+        try:
+            found.set_result(room.asked(function, path, more))
+        except BaseException as error:  # noqa: BLE001 (it is raised where it is waited for)
+            found.set_exception(error)
+
+    threading.Thread(target=ask, daemon=True, name="asking of the process apart").start()
+    try:
+        return found.result(MOMENT)
+    except TimeoutError as error:
+        raise NotYet(f"{shown(path.name)} is still being looked at: read it to wait for it.") from error
+
+
+@contextlib.contextmanager
+def in_haste() -> Iterator[None]:
+    """Within, ``asked`` waits no longer than a moment: a window would stand still."""
+    token = _in_haste.set(True)
+    try:
+        yield
+    finally:
+        _in_haste.reset(token)
 
 
 def _line(process: subprocess.Popen[bytes]) -> bytes:

@@ -23,6 +23,11 @@ _ZSTD_BLOCK = 128 << 10  # bytes that a block gives at most
 _ZSTD_SIZES = (0, 2, 4, 8)  # bytes of the content's size, by the frame's flag
 _ZSTD_SLACK = 4  # a stream of many short blocks gives less than they could: so much more is let through
 _BLOSC_HEADER = 16
+_BITSHUFFLE_HEADER = 12
+
+
+class TooMuch(UnmixError):
+    """More comes out than is claimed."""
 
 
 class _Decompressor(Protocol):
@@ -90,6 +95,24 @@ def check_declared(packed: Buffer, most: int, label: str, form: str) -> None:
         raise _too_much(label, most)
 
 
+def check_bitshuffle(packed: Buffer, most: int, label: str, itemsize: int) -> None:
+    """Raise UnmixError where the header of packed bits claims more than ``most`` bytes, or its blocks are not what the packed bytes have.
+
+    Whole blocks come first, a last one of a multiple of eight numbers, and what is left over as it is; before each its length.
+    """
+    check_declared(packed, most, label, ">QI")
+    size, block = struct.unpack_from(">QI", packed)
+    if not block or block % (8 * itemsize) or size % itemsize:
+        raise _damaged(label, f"its bits are shuffled in blocks of {block:,} bytes")
+    at, rest = _BITSHUFFLE_HEADER, size % (8 * itemsize)
+    for _ in range(-(-(size - rest) // block)):
+        at += 4 + int.from_bytes(packed[at : at + 4], "big")
+        if at > len(packed):
+            break
+    if at + rest != len(packed):
+        raise _damaged(label, f"its blocks have {at + rest:,} bytes, it has {len(packed):,}")
+
+
 def _streams(packed: Buffer, most: int, label: str, make: Any) -> bytes:
     """One stream after the other, as long as there are any."""
     parts: list[bytes] = []
@@ -126,8 +149,8 @@ def _zstd_blocks(packed: Buffer, at: int) -> int:
     return count
 
 
-def _too_much(label: str, most: int) -> UnmixError:
-    return UnmixError(
+def _too_much(label: str, most: int) -> TooMuch:
+    return TooMuch(
         f"{label} unpacks to more than the {readable_size(most)} that it claims: it is damaged, copy the whole file again."
     )
 

@@ -11,44 +11,84 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 MOST_NODES = 20_000  # arrays and groups of a file
+MOST_ATTRIBUTES = 200_000
+EACH = 0.002  # seconds of the processor that each of these adds to the limit: who has many is no loop
 
 
-class TooMany(Exception):
-    """More arrays and groups than any product has."""
+class Refused(ValueError):
+    """What a walk refuses, in one sentence."""
+
+
+class _Allowance:
+    """The time of the processor that a question may take; its signal ends a process that is deep in a library."""
+
+    def __init__(self) -> None:
+        self._left, self._begun = 0.0, -1.0
+
+    def begin(self, seconds: float) -> None:
+        self._left, self._begun = seconds, time.process_time()
+        self._arm(seconds)
+
+    def more(self, seconds: float) -> None:
+        """So much is added to what was begun."""
+        if self._begun >= 0:
+            self._left += seconds
+            self._arm(max(self._left - (time.process_time() - self._begun), 0.001))
+
+    def end(self) -> None:
+        self._begun = -1.0
+        self._arm(0)
+
+    def _arm(self, seconds: float) -> None:
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_PROF, seconds)
+
+
+_allowance = _Allowance()
 
 
 def hdf5(path: str) -> int:
-    """Touch all that a reader of HDF5 touches before it reads numbers; how many arrays and groups there are."""
+    """Touch all that a reader of HDF5 touches before it reads numbers; how many arrays and groups there are. Raises Refused."""
     import h5py
 
-    count = 0
+    count = attributes = 0
 
     def visit(_: str, node: Any) -> None:
-        nonlocal count
+        nonlocal count, attributes
         count += 1
+        _allowance.more(EACH)
         if count > MOST_NODES:
-            raise TooMany
-        _attributes(node)
+            raise _too_many(path, f"{MOST_NODES:,} arrays and groups")
+        for name in node.attrs:
+            attributes += 1
+            _allowance.more(EACH)
+            if attributes > MOST_ATTRIBUTES:
+                raise _too_many(path, f"{MOST_ATTRIBUTES:,} attributes")
+            with contextlib.suppress(Exception):
+                node.attrs[name]
         if isinstance(node, h5py.Dataset):
             _dataset(node)
 
-    with (
-        contextlib.suppress(Exception),
-        h5py.File(path, "r") as file,
-    ):  # what it raises, it raises where it is read, too
-        _attributes(file)
-        file.visititems(visit)
+    refused: Refused | None = None
+    with contextlib.suppress(Exception):  # what HDF5 raises, it raises where it is read, too
+        try:
+            with h5py.File(path, "r") as file:
+                visit("", file)
+                file.visititems(visit)
+        except Refused as error:
+            refused = error
+    if refused is not None:
+        raise refused
     return count
 
 
-def _attributes(node: Any) -> None:
-    for name in node.attrs:
-        with contextlib.suppress(Exception):
-            node.attrs[name]
+def _too_many(path: str, what: str) -> Refused:
+    return Refused(f"{Path(path).name} holds more than {what}: save the cube alone.")
 
 
 def _dataset(node: Any) -> None:
@@ -76,11 +116,9 @@ def serve(packages: str, seconds: int, memory: int) -> None:
         if not limited:
             limited = True
             _limit(memory)
-        if hasattr(signal, "setitimer"):
-            signal.setitimer(signal.ITIMER_PROF, seconds)  # its signal ends a process that is deep in a library
+        _allowance.begin(seconds + question["more"])
         answer = _answer(function, question["path"])
-        if hasattr(signal, "setitimer"):
-            signal.setitimer(signal.ITIMER_PROF, 0)
+        _allowance.end()
         replies.write(json.dumps(answer).encode() + b"\n")
         replies.flush()
 
@@ -94,7 +132,7 @@ def _answer(function: Any, path: str) -> dict[str, Any]:
     try:
         return {"value": function(path)}
     except ValueError as error:
-        if type(error).__name__ != "UnmixError":
+        if type(error).__name__ not in ("UnmixError", "Refused"):
             raise
         return {"refused": str(error)}
 

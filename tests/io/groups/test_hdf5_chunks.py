@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import struct
 import tracemalloc
 import zlib
 from pathlib import Path
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 from napari_unmix import UnmixError, read_cube
 from napari_unmix.io.groups.hdf5_chunks import Hdf5Array
+from napari_unmix.io.unpacked import check_bitshuffle
 
 PACKINGS = [
     {},
@@ -169,3 +172,89 @@ def test_an_unknown_packing_is_refused(tmp_path):
         with pytest.raises(UnmixError, match="its filter 32000 gives chunks of 3 bytes, they have 64"):
             array._check_filter(32000, (4, 261, 3), 64)
     assert Blocks((4,), (2,), np.dtype("f4"), 7, lambda place: None, "x")[1:].tolist() == [7, 7, 7]
+
+
+def bare_edges(path: Path, cube: np.ndarray, **packing: object) -> Path:
+    """A file whose chunks at the edge were left unpacked, an option of HDF5 that h5py does not offer."""
+    library = next((Path(h5py.__file__).parents[1] / "h5py.libs").glob("libhdf5-*"), None)
+    if library is None:
+        pytest.skip("h5py is not linked to a library of its own")
+    set_options = ctypes.CDLL(str(library)).H5Pset_chunk_opts
+    set_options.argtypes = [ctypes.c_int64, ctypes.c_uint]
+    with h5py.File(path, "w", libver="latest") as file:
+        pattern = file.create_dataset("pattern", cube.shape, cube.dtype, chunks=(4, 4, 12), **packing)
+        properties = pattern.id.get_create_plist()
+        assert set_options(properties.id, 2) == 0
+        space = h5py.h5s.create_simple(cube.shape)
+        dataset = h5py.h5d.create(file.id, b"cube", h5py.h5t.py_create(cube.dtype), space, properties)
+        h5py.Dataset(dataset)[...] = cube
+        del file["pattern"]
+        file["wavelength"] = np.linspace(400, 900, cube.shape[2])
+    return path
+
+
+@pytest.mark.parametrize("packing", PACKINGS[1:6], ids=lambda packing: "+".join(map(str, packing)))
+def test_edges_that_were_left_unpacked_are_read(tmp_path, packing):
+    cube = np.random.default_rng(0).integers(1, 3000, (9, 10, 12)).astype(np.int16)
+    path = bare_edges(tmp_path / "a.h5", cube, **packing)
+    with h5py.File(path) as file:
+        sizes = {file["cube"].id.get_chunk_info(at).size for at in range(file["cube"].id.get_num_chunks())}
+        assert 4 * 4 * 12 * 2 in sizes
+    np.testing.assert_array_equal(read_cube(path, scale=1, repair="none").spectra, cube)
+
+
+def test_a_bomb_at_the_edge_is_refused_however_long_it_is(tmp_path):
+    packed = zlib.compress(bytes(150_000), 9)
+    length = len(packed)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        dataset = file.create_dataset(
+            "cube", (3, 3, length - 1), "u1", chunks=(1, 1, length), maxshape=(3, 3, None), compression="gzip"
+        )
+        dataset.id.write_direct_chunk((0, 0, 0), packed)
+        with pytest.raises(UnmixError, match="unpacks to more than"):
+            Hdf5Array(dataset, "x")[:1, :1]
+
+
+def shuffled(size: int, block: int, lengths: list[int], rest: int) -> bytes:
+    """Packed bits of these claims."""
+    return (
+        struct.pack(">QI", size, block) + b"".join(struct.pack(">I", one) + bytes(one) for one in lengths) + bytes(rest)
+    )
+
+
+@pytest.mark.parametrize(
+    ("packed", "said"),
+    [
+        (shuffled(1 << 40, 64, [9], 0), "unpacks to more than"),
+        (shuffled(512, 0, [9], 0), "blocks of 0 bytes"),
+        (shuffled(512, 12, [9], 0), "blocks of 12 bytes"),
+        (shuffled(512, 256, [9, 9], 0)[:-1], "its blocks have"),
+        (shuffled(512, 256, [9, 9], 0)[:12] + b"\xff" * 30, "its blocks have"),
+        (shuffled(512, 256, [9], 0), "its blocks have"),
+        (b"123", "it has 3 bytes"),
+    ],
+)
+def test_packed_bits_that_lie(packed, said):
+    with pytest.raises(UnmixError, match=said):
+        check_bitshuffle(packed, 600, "x", 2)
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        shuffled(512, 256, [9, 30], 0),
+        shuffled(518, 256, [9, 3], 6),
+        shuffled(540, 256, [9, 3, 5], 12),
+        shuffled(6, 256, [], 6),
+    ],
+)
+def test_packed_bits_that_are_what_they_say(packed):
+    check_bitshuffle(packed, 600, "x", 2)
+
+
+def test_bits_of_other_numbers_are_refused(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        array = Hdf5Array(file.create_dataset("x", (4, 4), "f4", chunks=(4, 4)), "x")
+        array._check_filter(32008, (0, 4, 4, 0, 2), 64)
+        with pytest.raises(UnmixError, match="its filter 32008"):
+            array._check_filter(32008, (0, 4, 400, 0, 2), 64)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,17 +15,29 @@ from numpy.typing import NDArray
 
 from napari_unmix.io.budget import byte_budget, readable_size
 from napari_unmix.io.groups.blocks import Blocks
+from napari_unmix.io.groups.hdf5_filters import (
+    BITSHUFFLE,
+    BLOSC,
+    CHECKSUM,
+    DEFLATE,
+    FLETCHER,
+    LZ4,
+    LZF,
+    NBIT,
+    SCALE_OFFSET,
+    SHUFFLE,
+    SZIP,
+    ZSTD,
+    Buffer,
+    check_packed,
+    in_order,
+    summed,
+)
 from napari_unmix.io.groups.tree import Unwritten, plain_value
-from napari_unmix.io.unpacked import check_blosc, check_declared, check_zstd, inflated
+from napari_unmix.io.unpacked import TooMuch, inflated
 from napari_unmix.sentences import UnmixError, shown
 
-Buffer = bytes | memoryview
-
-_DEFLATE, _SHUFFLE, _FLETCHER, _SZIP, _NBIT, _SCALE_OFFSET = 1, 2, 3, 4, 5, 6
-_LZF, _BLOSC, _LZ4, _BITSHUFFLE, _ZSTD = 32000, 32001, 32004, 32008, 32015
-_OURS = {_DEFLATE, _SHUFFLE, _FLETCHER}
-_BLOCK = 4096  # words
-_CHECKSUM = 4  # bytes of Fletcher's
+_OURS = {DEFLATE, SHUFFLE, FLETCHER}
 _OVERHEAD = 1024  # bytes that a packed chunk may have beyond its size, and an eighth: filters may be of no use
 
 
@@ -129,20 +140,22 @@ class Hdf5Array:
 
     def _check_filter(self, number: int, values: Sequence[int], size: int) -> None:
         """The parameters of a filter that say how much it gives."""
-        known = _OURS | {_SZIP, _NBIT, _SCALE_OFFSET, _LZF, _BLOSC, _LZ4, _BITSHUFFLE, _ZSTD}
+        known = _OURS | {SZIP, NBIT, SCALE_OFFSET, LZF, BLOSC, LZ4, BITSHUFFLE, ZSTD}
         if number not in known:
             raise UnmixError(
                 f"{self.label} is packed by HDF5's filter {number}, whose size cannot be checked: save it with gzip."
             )
         own = int(self.dataset.id.get_type().get_size())
-        if number == _SHUFFLE and (not values or values[0] != own):
+        if number == SHUFFLE and (not values or values[0] != own):
             raise UnmixError(
                 f"{self.label} is damaged (its bytes are shuffled by {values[0] if values else 0:,}, its numbers have {own}):"
                 " copy the whole file again."
             )
-        if number == _LZF and (len(values) < 3 or not size <= values[2] <= 2 * size):
+        if number == LZF and (len(values) < 3 or not size <= values[2] <= 2 * size):
             raise self._untrue(number, values[2] if len(values) > 2 else 0, size)
-        if number in (_NBIT, _SCALE_OFFSET):
+        if number == BITSHUFFLE and (len(values) < 3 or values[2] != own):
+            raise self._untrue(number, values[2] if len(values) > 2 else 0, own)
+        if number in (NBIT, SCALE_OFFSET):
             elements = values[2] if len(values) > 2 else 0
             if elements * self.dtype.itemsize != size:
                 raise self._untrue(number, elements * self.dtype.itemsize, size)
@@ -154,30 +167,74 @@ class Hdf5Array:
 
     def _check_chunks(self, size: int) -> None:
         """Of chunks that HDF5 unpacks, what each says of its size; those that gzip packed are unpacked here first, to see."""
+        for place, (mask, stored) in (self._stored or {}).items():
+            try:
+                self._check_chunk(place, mask, size)
+            except TooMuch:
+                raise
+            except UnmixError as error:
+                if mask or not self._may_be_bare(place, stored):
+                    raise
+                raise UnmixError(
+                    f"A chunk at the edge of {self.label} is damaged or was left unpacked, which cannot be told: save it with gzip."
+                ) from error
+
+    def _check_chunk(self, place: tuple[int, ...], mask: int, size: int) -> None:
         label = f"A chunk of {self.label}"
-        for place, (mask, _) in (self._stored or {}).items():
-            raw: Buffer | None = self.dataset.id.read_direct_chunk(place)[1]
-            for at in reversed(range(len(self._filters))):
-                number = self._filters[at][0]
-                if raw is None or mask >> at & 1:
-                    continue
-                if number in _OURS:
-                    raw = self._undone(at, raw, size + 64, label)
-                    continue
-                _check_packed(number, raw, size + 64, label)
-                raw = None
+        raw: Buffer = self.dataset.id.read_direct_chunk(place)[1]
+        for at in reversed(range(len(self._filters))):
+            number, values = self._filters[at]
+            if mask >> at & 1:
+                continue
+            if number not in _OURS:
+                check_packed(number, values, raw, size + 64, label)
+                return
+            raw = self._undone(at, raw, size + 64, label)
 
     def _chunk(self, place: tuple[int, ...]) -> NDArray[Any] | None:
         """A chunk's numbers, None where it was never written. Raises UnmixError."""
         found = (self._stored or {}).get(place)
         if found is None:
             return None
+        mask, stored = found
+        if mask or not self._filters or not self._may_be_bare(place, stored):
+            return self._unpacked(place, mask)
+        if DEFLATE not in {number for number, _ in self._filters}:
+            return self._told(place)
+        try:
+            return self._unpacked(place, mask)
+        except TooMuch:
+            raise
+        except UnmixError as error:
+            try:
+                return self._told(place)
+            except OSError:
+                raise error from None
+
+    def _may_be_bare(self, place: tuple[int, ...], stored: int) -> bool:
+        """Whether HDF5 may have left a chunk unpacked because it reaches beyond the array: an option that it tells nobody."""
+        assert self.chunks is not None
+        ends = (at + chunk for at, chunk in zip(place, self.chunks, strict=True))
+        whole = math.prod(self.chunks) * self.dtype.itemsize
+        return stored == whole and any(end > length for end, length in zip(ends, self.shape, strict=True))
+
+    def _told(self, place: tuple[int, ...]) -> NDArray[Any]:
+        """A chunk at the edge as HDF5 reads it."""
+        assert self.chunks is not None
+        ends = [min(at + chunk, length) for at, chunk, length in zip(place, self.chunks, self.shape, strict=True)]
+        found = np.zeros(self.chunks, self.dtype)
+        inside = tuple(slice(end - at) for at, end in zip(place, ends, strict=True))
+        found[inside] = self.dataset[tuple(map(slice, place, ends))]
+        return found
+
+    def _unpacked(self, place: tuple[int, ...], mask: int) -> NDArray[Any]:
         assert self._blocks is not None
+        assert self.chunks is not None
         size, label = self._blocks.size, f"A chunk of {self.label}"
         raw: Buffer = self.dataset.id.read_direct_chunk(place)[1]
         for at in reversed(range(len(self._filters))):
-            if not found[0] >> at & 1:
-                raw = self._undone(at, raw, size + _CHECKSUM * len(self._filters), label)
+            if not mask >> at & 1:
+                raw = self._undone(at, raw, size + CHECKSUM * len(self._filters), label)
         if len(raw) != size:
             raise UnmixError(
                 f"{label} has {len(raw):,} of its {size:,} bytes: it is damaged, copy the whole file again."
@@ -187,62 +244,8 @@ class Hdf5Array:
     def _undone(self, at: int, raw: Buffer, most: int, label: str) -> Buffer:
         """What a filter of ours was given when the chunk was written."""
         number, values = self._filters[at]
-        if number == _DEFLATE:
+        if number == DEFLATE:
             return inflated(raw, most, label)
-        if number == _SHUFFLE:
-            return _in_order(raw, int(values[0]))
-        return _summed(raw, label)
-
-
-def _in_order(raw: Buffer, itemsize: int) -> Buffer:
-    """First all first bytes, then all second ones …, to numbers; bytes that are left over stay at the end."""
-    whole = len(raw) // itemsize
-    planes = np.frombuffer(raw, np.uint8, whole * itemsize).reshape(itemsize, whole)
-    ordered = np.empty(len(raw), np.uint8)
-    numbers = ordered[: planes.size].reshape(whole, itemsize)
-    for place, plane in enumerate(planes):  # three times as fast as one transposed copy
-        numbers[:, place] = plane
-    ordered[planes.size :] = np.frombuffer(raw, np.uint8)[planes.size :]
-    return ordered.data
-
-
-def _summed(raw: Buffer, label: str) -> Buffer:
-    """Without the checksum, which must be right: Fletcher's sums of words of 16 bits, and of these sums, modulo 65535."""
-    content = raw[:-_CHECKSUM]
-    told = np.frombuffer(raw[len(content) :], np.uint8).tobytes()
-    sums = _fletcher(content)
-    written = [tuple(int(value) % 65535 for value in np.frombuffer(told, order)) for order in ("<u2", ">u2")]
-    if len(raw) < _CHECKSUM or sums not in written:  # the second order is that of old big-endian machines
-        raise UnmixError(f"{label} has another checksum than its bytes: it is damaged, copy the whole file again.")
-    return content
-
-
-def _fletcher(content: Buffer) -> tuple[int, int]:
-    """By blocks, in which doubles count exactly."""
-    words = np.frombuffer(content, ">u2", len(content) // 2)
-    if len(content) % 2:
-        words = np.append(words, np.array(content[-1] << 8, ">u2"))
-    whole = words.size // _BLOCK * _BLOCK
-    first = second = 0
-    falling = _falling()
-    for block in (words[:whole].reshape(-1, _BLOCK), words[whole:].reshape(1, -1)):
-        length = block.shape[1]
-        for plain, weighted in (block.astype(float) @ falling[_BLOCK - length :]).astype(np.int64).tolist():
-            second += weighted + first * length
-            first += plain
-    return first % 65535, second % 65535
-
-
-@cache
-def _falling() -> NDArray[np.float64]:
-    return np.stack([np.ones(_BLOCK), np.arange(_BLOCK, 0, -1)], axis=1)
-
-
-def _check_packed(number: int, raw: Buffer, most: int, label: str) -> None:
-    """What the first bytes of a packed chunk say of its size."""
-    if number == _BLOSC:
-        check_blosc(raw, most, label)
-    elif number == _ZSTD:
-        check_zstd(raw, most, label)
-    elif number in (_LZ4, _SZIP):
-        check_declared(raw, most, label, ">Q" if number == _LZ4 else "<I")
+        if number == SHUFFLE:
+            return in_order(raw, int(values[0]))
+        return summed(raw, label)

@@ -15,7 +15,7 @@ import numpy as np
 
 from napari_unmix.cube import Reading
 from napari_unmix.files.opened import first_bytes, regular
-from napari_unmix.io.apart import asked
+from napari_unmix.io.apart import NotYet, asked
 from napari_unmix.io.groups.conventions import is_usual_fill
 from napari_unmix.io.groups.hdf5_chunks import Hdf5Array
 from napari_unmix.io.groups.hdf5_door import opened_hdf5
@@ -29,6 +29,7 @@ from napari_unmix.sentences import UnmixError
 _MARK = b"\x89HDF\r\n\x1a\n"
 _MARK_PLACES = (0, 512, 1024, 2048)  # a program's own block may stand before
 _MOST = 20_000  # arrays and groups
+_EACH = 0.004  # seconds that an array or group adds to the limit
 _NO_VALUES = "This is a netCDF dimension but not a netCDF variable"
 
 
@@ -41,9 +42,12 @@ def is_hdf5_file(path: Path, start: bytes) -> bool:
 
 
 def hdf5_holds_cube(path: Path) -> bool:
-    """Whether one of its arrays has three axes, one of them spectral. Raises OSError."""
+    """Whether one of its arrays has three axes, one of them spectral; in haste its mark is enough. Raises OSError."""
     try:
-        return bool(asked("napari_unmix.io.groups.hdf5_file:holds_cube", regular(path)))
+        count = asked("hdf5", regular(path))
+        return bool(asked("napari_unmix.io.groups.hdf5_file:holds_cube", path, more=count * _EACH))
+    except NotYet:
+        return True
     except UnmixError:
         return False
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from napari_unmix.io.axis.units import understood
 from napari_unmix.io.axis.wavelengths import implied_unit, names_axis
-from napari_unmix.io.groups.tree import LONGEST_LIST, Attributes, Tree, Variable, numbers, plain_name
+from napari_unmix.io.groups.tree import Attributes, Tree, Variable, numbers, plain_name
 from napari_unmix.io.stored import three_axes
 
 _STANDARD = {
@@ -198,11 +198,9 @@ def _attribute(cube: Variable, tree: Tree) -> Spectral | None:
     return None
 
 
-def _short_lists(cube: Variable, tree: Tree) -> Iterator[Variable]:
+def _short_lists(cube: Variable, tree: Tree) -> list[Variable]:
     """Numeric arrays of one axis that are no cube themselves, those near the array first."""
-    for variable in tree.nearest(cube.name):
-        if variable.is_numeric and len(variable.shape) == 1 and 0 < variable.shape[0] < LONGEST_LIST:
-            yield variable
+    return tree.nearest(cube.name, tree.lists)
 
 
 def _fitting(cube: Variable, count: int, named: int | None) -> int | None:

@@ -7,8 +7,9 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,15 +89,25 @@ class Tree:
             if not name:
                 return
 
-    def nearest(self, name: str) -> list[Variable]:
-        """All other arrays, those whose path shares most with ``name`` first."""
+    @cached_property
+    def lists(self) -> tuple[Variable, ...]:
+        """Numeric arrays of one axis that may describe another's."""
+        arrays = (v for v in self.variables.values() if v.is_numeric and len(v.shape) == 1)
+        return tuple(v for v in arrays if 0 < v.shape[0] < LONGEST_LIST)
+
+    def nearest(self, name: str, among: Iterable[Variable] | None = None) -> list[Variable]:
+        """All other arrays, or those of ``among``, those whose path shares most with ``name`` first."""
         parts = name.split("/")
 
         def shared(other: Variable) -> int:
             pairs = zip(parts, other.name.split("/"), strict=False)
             return next((count for count, (one, two) in enumerate(pairs) if one != two), len(parts))
 
-        return sorted((other for other in self.variables.values() if other.name != name), key=shared, reverse=True)
+        return sorted(
+            (other for other in (self.variables.values() if among is None else among) if other.name != name),
+            key=shared,
+            reverse=True,
+        )
 
 
 class Unwritten(NamedTuple):

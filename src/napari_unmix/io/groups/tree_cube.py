@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,7 @@ _BESIDE |= {
 }
 _SAMPLED = 16  # bands that tell whether a mask marks what is empty
 _MOST_UNWRITTEN = 0.75  # of a cube's chunks
+_MOST_CUBES = 500  # arrays that are compared: each is held against all others
 _LISTED = 12  # arrays named in a sentence
 
 Failed = Callable[[Exception], UnmixError]
@@ -157,7 +159,10 @@ def choose(tree: Tree, key: str | None, path: Path) -> tuple[Variable, tuple[str
         return _named(arrays, key, path), ()
     cubes = [variable for variable in arrays.values() if len(three_axes(variable.shape)) == 3 and _size(variable) > 1]
     usual = [variable for variable in cubes if len(variable.shape) >= 3 and _lengths(variable) >= 2]
-    ranked = sorted(usual, key=lambda variable: rank(variable, tree))
+    if len(usual) > _MOST_CUBES:
+        raise UnmixError(f"{path.name} holds {len(usual):,} arrays of three axes: say which is the cube by --key.")
+    ranks = {variable.name: rank(variable, tree) for variable in usual}
+    ranked = sorted(usual, key=lambda variable: ranks[variable.name])
     if not ranked:
         bands = cube_of_bands(
             [v for v in arrays.values() if len(v.shape) == 2 and _lengths(v) == 2 and not is_beside(v)]
@@ -168,10 +173,10 @@ def choose(tree: Tree, key: str | None, path: Path) -> tuple[Variable, tuple[str
             return next(iter(arrays.values())), ()
         held = f"no array of three axes but {listing(arrays)}" if arrays else "no array of numbers"
         raise UnmixError(f"{path.name} holds {held}: give a cube (rows, columns, bands), or its name by --key.")
-    best = [variable for variable in ranked if rank(variable, tree) == rank(ranked[0], tree)]
+    best = [variable for variable in ranked if ranks[variable.name] == ranks[ranked[0].name]]
     if len(best) > 1:
         raise UnmixError(f"{path.name} holds {listing(arrays)}: say which is the cube by --key {best[0].name}.")
-    plain = [variable for variable in ranked if rank(variable, tree)[:2] == rank(ranked[0], tree)[:2]]
+    plain = [variable for variable in ranked if ranks[variable.name][:2] == ranks[ranked[0].name][:2]]
     several = f"{len(plain)} arrays could be the cube ({listing(plain)}): {ranked[0].name} was taken (--key NAME takes another)"
     return ranked[0], (several,) * (len(plain) > 1)
 
@@ -205,7 +210,8 @@ def looks_spectral(tree: Tree) -> bool:
     arrays = [
         variable for variable in tree.variables.values() if variable.is_numeric and len(three_axes(variable.shape)) == 3
     ]
-    if any(len(v.shape) >= 3 and not is_beside(v) and find_spectral(v, tree).axis is not None for v in arrays):
+    cubes = (v for v in arrays if len(v.shape) >= 3 and not is_beside(v))
+    if any(find_spectral(v, tree).axis is not None for v in islice(cubes, _MOST_CUBES)):
         return True
     bands = cube_of_bands(
         [v for v in tree.variables.values() if v.is_numeric and len(v.shape) == 2 and not is_beside(v)]
