@@ -62,6 +62,7 @@ class Walk:
         self.errors: list[str] = []
         self.counts: Counter[str] = Counter()
         self.plain_callbacks = self._callbacks()
+        self.plain_threads = set(threading.enumerate())  # a library's, that other work has started
         self.open_unmix()
 
     # --- what runs it
@@ -199,7 +200,7 @@ class Walk:
         for kind in OURS:
             found = sum(type(thing) is kind for thing in gc.get_objects())
             hold(found <= bool(self.docks), f"{found} of {kind.__name__} for {len(self.docks)} docks")
-        strangers = [one.name for one in threading.enumerate() if one is not threading.main_thread()]
+        strangers = [one.name for one in threading.enumerate() if one not in self.plain_threads]
         hold(not [name for name in strangers if "Dummy" not in name], f"threads left: {strangers}")
 
     def end(self) -> None:

@@ -29,7 +29,7 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-class Stopped(BaseException):
+class Stopped(Exception):
     """The test's own way to end a fit from within."""
 
 

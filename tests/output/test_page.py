@@ -20,6 +20,7 @@ from napari_unmix.methods.registry import spec_class
 from napari_unmix.output.page.contents import page_of
 from napari_unmix.output.page.render import page_html, write_report_page
 from napari_unmix.output.page.text import MARKS, report_text
+from napari_unmix.sentences import shown
 
 CHECKS = (
     Check("enough regions", "fail", 1.0, 7.0, "1 painted region.", "Paint 6 more regions.", role="required", number=1),
@@ -109,11 +110,11 @@ def test_maps_are_of_the_scenes_shape(text: str) -> None:
 def test_curves_name_their_axes() -> None:
     cube, result = make()
     wordless = replace(cube, wavelengths=None), replace(result, illumination=None)
-    for shown, place, value in (
+    for subject, place, value in (
         ((cube, result), "wavelength (nm)", "spectrum (maximum 1)"),
         (wordless, "band", "spectrum (in the cube's units)"),
     ):
-        for drawing in Reader(page_html(page_of(*shown), REPORT)).of_kind("image/svg+xml"):
+        for drawing in Reader(page_html(page_of(*subject), REPORT)).of_kind("image/svg+xml"):
             words = [text.text for text in ElementTree.fromstring(drawing).iter() if text.tag.endswith("text")]
             assert {place, value} <= set(words)
 
@@ -144,8 +145,9 @@ def test_what_a_user_wrote_is_text(hostile: str, text: str) -> None:
     read, plain = Reader(page_html(page, report)), Reader(text)
     assert read.open == []
     assert (read.tags, read.attributes) == (plain.tags, plain.attributes)
-    for number in range(1, 10):
+    for number in (1, 2, 4, 5, 6, 7, 8, 9):
         assert f"{number} {hostile}" in read.words
+    assert shown(f"3 {hostile}") in read.words  # a cube's name has lost its control characters
 
 
 def test_dark_light_phone_and_print_are_all_styled(text: str) -> None:

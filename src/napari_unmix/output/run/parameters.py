@@ -37,7 +37,7 @@ def read_parameters(path: Path, pixels: tuple[int, ...], bands: int) -> dict[str
     for name, values in found.items():
         if values.dtype.kind not in "fiub":
             raise ValueError(f"{path.name} holds {values.dtype.name} and no numbers")
-        if np.isinf(values).any():
+        if np.isposinf(values).any():  # the logarithm of zero is the other infinity
             raise ValueError(f"{path.name} has infinite numbers in {name!r}")
     _check_contribution(found.get(SAVED_SCORES), found.get(SAVED_BASIS), pixels, bands)
     return found
