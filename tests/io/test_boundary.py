@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from napari_unmix.io import can_read, read_annotation, read_cube
-from napari_unmix.io.boundary import Unreadable, answered, explained
+from napari_unmix.io.boundary import Unreadable, answered, explained, reason_of
+from napari_unmix.io.groups.tree import Guarded
 from napari_unmix.library import read_library
 from napari_unmix.sentences import UnmixError
 
@@ -122,3 +123,33 @@ def test_names_are_printable_wherever_they_enter(tmp_path: Path) -> None:
     texts = (cube.name, *cube.repairs, library.name, *library.names, *library.repairs)
     assert all(text.isprintable() and len(text) <= 500 for text in texts)
     assert any("2 arrays could be the cube" in text for text in cube.repairs)
+
+
+class Odd(Exception):
+    """What no list of errors has."""
+
+
+class Faulty:
+    """An array that raises it when it is read."""
+
+    shape, dtype = (2, 2, 2), np.dtype("f4")
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __getitem__(self, index: object) -> object:
+        raise self.error
+
+
+def test_any_error_of_a_library_gets_a_readers_own_words() -> None:
+    def failed(error: Exception) -> UnmixError:
+        return UnmixError(f"a is damaged ({reason_of(error)}): copy it again.")
+
+    for error in (Odd("first\nsecond"), StopIteration("first"), AssertionError("first"), OSError("first")):
+        with pytest.raises(UnmixError, match=r"^a is damaged \(first\): copy it again\.$"):
+            Guarded(Faulty(error), failed)[0]
+    for own in (UnmixError("ours: leave it."), MemoryError(), KeyboardInterrupt()):
+        with pytest.raises(type(own)) as raised:
+            Guarded(Faulty(own), failed)[0]  # type: ignore[arg-type]
+        assert raised.value is own
+    assert reason_of(Odd()) == "Odd"

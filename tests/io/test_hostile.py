@@ -10,18 +10,15 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "resources" / "hostile" / "run.py"
-DOORS = (
-    r"^(cube (ENVI|NumPy|MATLAB 5|\.(hdr|img|npy|npz|lan))|painting \.(geojson|csv|shp|dbf|gpkg|npy)|library|reference)"
-)
-EVERY = 12
+EVERY = 20
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limits of memory are Linux's")
 @pytest.mark.slow
 def test_hostile_files_end_in_an_answer_or_in_one_sentence() -> None:
-    command = [sys.executable, str(SCRIPT), "--only", DOORS, "--every", str(EVERY)]
+    command = [sys.executable, str(SCRIPT), "--every", str(EVERY)]
     done = subprocess.run(
         command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert int(done.stdout.split()[0]) > 40
+    assert int(done.stdout.split()[0]) > 60

@@ -49,6 +49,26 @@ def explained(path: Path) -> Iterator[None]:
             raise Unreadable(f"{name} could not be read ({reason}): it is damaged, save or copy it again.") from error
 
 
+@contextmanager
+def told_by(failed: Callable[[Exception], Exception]) -> Iterator[None]:
+    """Raise what ``failed`` makes of any error of a library: a reader's own words for a damaged file, within ``explained``."""
+    try:
+        yield
+    except (UnmixError, MemoryError, ImportError):
+        raise
+    except Exception as error:  # whatever a library raises
+        told = failed(error)
+        if told is error:
+            raise
+        raise told from error
+
+
+def reason_of(error: Exception) -> str:
+    """What a library says, in one short line."""
+    lines = str(error).splitlines()
+    return shown(lines[0], _LONGEST_REASON) if lines and lines[0] else type(error).__name__
+
+
 def existing(path: Path, what: str) -> Path:
     """The path, with its user's home in place of ``~``. Raises UnmixError where there is nothing, OSError where that cannot be told."""
     path = path.expanduser()

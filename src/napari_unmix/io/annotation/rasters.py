@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import xml.etree.ElementTree as ElementTree
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,12 +22,13 @@ from napari_unmix.io.bare.envi import checked, find_data, find_header
 from napari_unmix.io.bare.envi_fields import is_envi_header, parse_fields, text_of
 from napari_unmix.io.bare.envi_header import interpret
 from napari_unmix.io.bare.lines import all_lines
+from napari_unmix.io.boundary import reason_of, told_by
 from napari_unmix.io.budget import readable_shape
 from napari_unmix.io.formats import format_of
 from napari_unmix.io.groups.conventions import meaning
 from napari_unmix.io.groups.hdf5_door import opened_hdf5
 from napari_unmix.io.groups.hdf5_file import read_tree
-from napari_unmix.io.groups.tree import DAMAGED, numbers
+from napari_unmix.io.groups.tree import numbers
 from napari_unmix.io.groups.zarr_folder import is_zarr, is_zarr_zip, open_tree
 from napari_unmix.io.marks import container
 from napari_unmix.io.place.map_position import of_geotiff
@@ -86,7 +85,7 @@ def raster_reader(start: bytes, path: Path) -> Reader | None:
 
 def read_npy_labels(path: Path, size: Size, bands: int | None, key: str | None) -> Raster:
     """A NumPy array."""
-    with _damage(path, ValueError, EOFError), open_regular(path) as stream:
+    with _damage(path), open_regular(path) as stream:
         header = read_array_header(stream)
         check(header.shape, header.dtype.kind, size, bands, path.name)
         return Raster(array=read_numbers(stream, header))
@@ -95,7 +94,7 @@ def read_npy_labels(path: Path, size: Size, bands: int | None, key: str | None) 
 def read_npz_labels(path: Path, size: Size, bands: int | None, key: str | None) -> Raster:
     """One array of an archive."""
     with (
-        _damage(path, ValueError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError),
+        _damage(path),
         opened_archive(path) as archive,
     ):
         shapes = {}
@@ -113,7 +112,7 @@ def read_picture(path: Path, size: Size, bands: int | None, key: str | None) -> 
     """Pillow itself, because it keeps the numbers of a palette image, which are its labels."""
     from PIL import Image
 
-    with _damage(path, SyntaxError, ValueError, EOFError, Image.DecompressionBombError):  # noqa: SIM117
+    with _damage(path):  # noqa: SIM117
         with open_regular(path) as stream, Image.open(stream) as opened:
             image = opened.convert("RGBA") if opened.mode == "LA" else opened
             channels = len(image.getbands())
@@ -168,7 +167,7 @@ def read_mat_labels(path: Path, size: Size, bands: int | None, key: str | None) 
 
 def read_tree_labels(path: Path, size: Size, bands: int | None, key: str | None) -> Raster:
     """One array of a Zarr folder or archive, or of HDF5 that is not MATLAB's."""
-    with _damage(path, *DAMAGED, zipfile.BadZipFile), ExitStack() as stack:
+    with told_by(lambda error: _damaged(path, error)), ExitStack() as stack:
         packed = not path.is_dir() and is_hdf5(path)
         tree = read_tree(stack.enter_context(opened_hdf5(path)), path) if packed else open_tree(path, stack)
         shapes = {name: (found.shape, found.array.dtype.kind) for name, found in tree.variables.items()}
@@ -269,14 +268,12 @@ def _number(text: object) -> float | None:
 
 
 @contextlib.contextmanager
-def _damage(path: Path, *errors: type[Exception]) -> Iterator[None]:
-    """What a library says of a damaged file, in a sentence of ours."""
-    try:
+def _damage(path: Path) -> Iterator[None]:
+    """What a library says of a damaged file, in a sentence of ours; what the machine says of it passes."""
+    with told_by(lambda error: error if isinstance(error, OSError) else _damaged(path, error)):
         yield
-    except UnmixError:
-        raise
-    except (ArithmeticError, *errors) as error:  # type: ignore[misc]
-        reason = str(error).splitlines()[0][:200] if str(error) else "it ends early"
-        raise UnmixError(
-            f"{path.name} could not be read ({reason}): save the annotation again without compression."
-        ) from error
+
+
+def _damaged(path: Path, error: Exception) -> UnmixError:
+    reason = reason_of(error) if str(error) else "it ends early"
+    return UnmixError(f"{path.name} could not be read ({reason}): save the annotation again without compression.")

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unmix.files.opened import first_bytes
+from napari_unmix.io.boundary import reason_of, told_by
 from napari_unmix.io.budget import check_budget
 from napari_unmix.io.groups.hdf5_chunks import Hdf5Array
 from napari_unmix.io.groups.hdf5_door import opened_hdf5
 from napari_unmix.io.groups.tree import Unwritten
 from napari_unmix.sentences import UnmixError
 
-_DAMAGED = (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError)
 _LONGEST_TEXT = 1000  # letters
 _DEEPEST = 3  # structures in structures
 _KINDS = {b"char": "U", b"logical": "b"}
@@ -31,53 +31,33 @@ def by_matlab(path: Path) -> bool:
     """Whether MATLAB wrote the file, whose axes are then reversed: Python's own HDF5 files have neither its text nor its attributes."""
     if first_bytes(path, 10) == b"MATLAB 7.3":
         return True
-    try:
-        with opened_hdf5(path) as file:
-            return any("MATLAB_class" in file[name].attrs for name in file if _is_hard(file, name))
-    except UnmixError:
-        raise
-    except _DAMAGED as error:
-        raise _explained(path, error) from error
+    with told_by(lambda error: _explained(path, error)), opened_hdf5(path) as file:
+        return any("MATLAB_class" in file[name].attrs for name in file if _is_hard(file, name))
 
 
 def list_hdf5(path: Path) -> list[tuple[str, tuple[int, ...], int, str]]:
     """Name (``structure/field``), shape as its writer shows it, item size and kind of every array. Raises UnmixError."""
     turned = by_matlab(path)
-    try:
-        with opened_hdf5(path) as file:
-            return [
-                (name, _shape(dataset, turned), int(dataset.dtype.itemsize), _kind(dataset))
-                for name, dataset in _datasets(file, path)
-                if _kind(dataset)
-            ]
-    except UnmixError:
-        raise
-    except _DAMAGED as error:
-        raise _explained(path, error) from error
+    with told_by(lambda error: _explained(path, error)), opened_hdf5(path) as file:
+        return [
+            (name, _shape(dataset, turned), int(dataset.dtype.itemsize), _kind(dataset))
+            for name, dataset in _datasets(file, path)
+            if _kind(dataset)
+        ]
 
 
 def load_hdf5(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
     """Arrays by name, axes as their writer shows them (MATLAB reverses them); texts as one word. Raises UnmixError."""
     turned, wanted = by_matlab(path), set(names)
-    try:
-        with opened_hdf5(path) as file:
-            found = [(name, dataset) for name, dataset in _datasets(file, path) if name in wanted]
-            return {name: _load(dataset, name, path, turned) for name, dataset in found}
-    except UnmixError:
-        raise
-    except _DAMAGED as error:
-        raise _explained(path, error) from error
+    with told_by(lambda error: _explained(path, error)), opened_hdf5(path) as file:
+        found = [(name, dataset) for name, dataset in _datasets(file, path) if name in wanted]
+        return {name: _load(dataset, name, path, turned) for name, dataset in found}
 
 
 def unwritten_hdf5(path: Path, name: str) -> tuple[Unwritten, ...]:
     """How many chunks of an array were never written. Raises UnmixError."""
-    try:
-        with opened_hdf5(path) as file:
-            return Hdf5Array(file[name], f"{name!r} in {path.name}").unwritten()
-    except UnmixError:
-        raise
-    except _DAMAGED as error:
-        raise _explained(path, error) from error
+    with told_by(lambda error: _explained(path, error)), opened_hdf5(path) as file:
+        return Hdf5Array(file[name], f"{name!r} in {path.name}").unwritten()
 
 
 def _datasets(group: Any, path: Path, within: str = "") -> Iterator[tuple[str, Any]]:
@@ -155,5 +135,4 @@ def _kind(dataset: Any) -> str:
 
 
 def _explained(path: Path, error: Exception) -> UnmixError:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return UnmixError(f"{path.name} is damaged or no MATLAB 7.3 file ({reason}): save it again with -v7.3.")
+    return UnmixError(f"{path.name} is damaged or no MATLAB 7.3 file ({reason_of(error)}): save it again with -v7.3.")

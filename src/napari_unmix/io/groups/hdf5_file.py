@@ -6,6 +6,7 @@ a thing, so links are not followed and such arrays are refused.
 
 from __future__ import annotations
 
+import contextlib
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +17,13 @@ import numpy as np
 from napari_unmix.cube import Reading
 from napari_unmix.files.opened import first_bytes, regular
 from napari_unmix.io.apart import NotYet, asked
+from napari_unmix.io.boundary import explained, reason_of, told_by
 from napari_unmix.io.groups.conventions import is_usual_fill
 from napari_unmix.io.groups.hdf5_chunks import Hdf5Array
 from napari_unmix.io.groups.hdf5_door import opened_hdf5
 from napari_unmix.io.groups.hyperspy_axes import with_hyperspy_axes
 from napari_unmix.io.groups.prisma import is_prisma, read_prisma
-from napari_unmix.io.groups.tree import DAMAGED, LONGEST_LIST, Attributes, Axis, Tree, Variable, plain_value
+from napari_unmix.io.groups.tree import LONGEST_LIST, Attributes, Axis, Tree, Variable, plain_value
 from napari_unmix.io.groups.tree_cube import looks_spectral, read_tree_cube, with_unwritten
 from napari_unmix.io.stored import Stored
 from napari_unmix.sentences import UnmixError
@@ -57,10 +59,10 @@ def holds_cube(path: str) -> bool:
     import h5py
 
     try:
-        with h5py.File(path, "r") as file:
+        with explained(Path(path)), h5py.File(path, "r") as file:
             tree = read_tree(file, Path(path))
             return is_prisma(tree) or looks_spectral(tree)
-    except (UnmixError, *DAMAGED):
+    except UnmixError:
         return False
 
 
@@ -68,25 +70,20 @@ def read_hdf5(path: Path, reading: Reading) -> Stored:
     """Read the array that is named, or the cube that the file holds; the file stays open until its numbers are read. Raises UnmixError."""
 
     def failed(error: Exception) -> UnmixError:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = reason_of(error)
         if "required filter" in reason or "plugin" in reason:
             return UnmixError(
                 f"{path.name} is compressed in a way that this h5py cannot unpack ({reason}): save it with gzip."
             )
-        return UnmixError(f"{path.name} is damaged or no HDF5 file ({reason[:200]}): copy the whole file again.")
+        return UnmixError(f"{path.name} is damaged or no HDF5 file ({reason}): copy the whole file again.")
 
-    try:
-        with ExitStack() as stack:
-            tree = read_tree(stack.enter_context(opened_hdf5(path)), path)
-            if reading.key is None and is_prisma(tree):
-                stored = read_prisma(tree, path, failed)
-            else:
-                stored = read_tree_cube(tree, reading.key, path, failed, fill=_own_fill)
-            return replace(with_unwritten(stored, path, reading), close=stack.pop_all().close)
-    except UnmixError:
-        raise
-    except DAMAGED as error:
-        raise failed(error) from error
+    with told_by(failed), ExitStack() as stack:
+        tree = read_tree(stack.enter_context(opened_hdf5(path)), path)
+        if reading.key is None and is_prisma(tree):
+            stored = read_prisma(tree, path, failed)
+        else:
+            stored = read_tree_cube(tree, reading.key, path, failed, fill=_own_fill)
+        return replace(with_unwritten(stored, path, reading), close=stack.pop_all().close)
 
 
 def read_tree(file: Any, path: Path) -> Tree:
@@ -123,9 +120,10 @@ def read_tree(file: Any, path: Path) -> Tree:
 def _attributes(node: Any) -> Attributes:
     found = {}
     for name in node.attrs:
-        try:
+        value = None
+        with contextlib.suppress(Exception):  # of a type that h5py cannot read: nothing that a cube needs
             value = node.attrs[name]
-        except DAMAGED:  # of a type that h5py cannot read: nothing that a cube needs
+        if value is None:
             continue
         if np.size(value) <= LONGEST_LIST and getattr(value, "dtype", np.dtype(object)).kind != "V":
             found[str(name)] = plain_value(value)
@@ -136,12 +134,12 @@ def _axes(dataset: Any, places: dict[Any, Axis]) -> tuple[Axis, ...]:
     """The axes by HDF5's dimension scales, or by their labels."""
     axes = []
     for dimension in dataset.dims:
-        try:
+        axis = Axis()
+        with contextlib.suppress(Exception):  # a scale that is gone
             scale = dimension[0] if len(dimension) else None
             described = Axis() if scale is None else _described(scale, places)
-            axes.append(replace(described, name=str(dimension.label)) if dimension.label else described)
-        except DAMAGED:  # a scale that is gone
-            axes.append(Axis())
+            axis = replace(described, name=str(dimension.label)) if dimension.label else described
+        axes.append(axis)
     return tuple(axes)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import math
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from napari_unmix.cube import Reading
 from napari_unmix.files.opened import open_regular
+from napari_unmix.io.boundary import reason_of
 from napari_unmix.io.groups.blocks import slices
 from napari_unmix.io.groups.netcdf3_header import Numbers, read_header
 from napari_unmix.io.groups.tree import LONGEST_LIST, Attributes, Axis, Tree, Variable, plain_value
@@ -41,7 +43,7 @@ def read_netcdf3(path: Path, reading: Reading) -> Stored:
     """Read the array that is named, or the cube that the file holds; it stays open until its numbers are read. Raises UnmixError, OSError."""
 
     def failed(error: Exception) -> UnmixError:
-        return UnmixError(f"{shown(path.name)} is damaged ({shown(error, 200)}): copy the whole file again.")
+        return UnmixError(f"{shown(path.name)} is damaged ({reason_of(error)}): copy the whole file again.")
 
     with ExitStack() as stack:
         stored = read_tree_cube(_open(path, stack), reading.key, path, failed)
@@ -58,18 +60,18 @@ class Classic:
     def __getitem__(self, index: Any) -> NDArray[Any]:
         wanted, dropped = slices(index, self.shape)
         out = np.empty([len(one) for one in wanted], self.dtype)
-        if out.size:
+        if out.size and not wanted:
+            out[...] = self._read(self._numbers.offset, 1)[0]
+        elif out.size:
             self._fill(out, wanted)
         return out.reshape([length for axis, length in enumerate(out.shape) if axis not in dropped])
 
     def _fill(self, out: NDArray[Any], wanted: list[range]) -> None:
         """Piece by piece: what lies within one place of the axes before ``cut`` lies together."""
         cut = next((axis for axis in range(len(wanted)) if self._inner(axis) <= _PIECE), len(wanted))
-        cut = max(cut, min(len(wanted), 1))
-        if not wanted:
-            out[...] = self._read(self._numbers.offset, 1)[0]
-            return
-        inside = tuple(slice(one.start, one.stop if one.stop >= 0 else None, one.step) for one in wanted[cut:])
+        cut = max(cut, 1)
+        inside = (slice(one.start, one.stop if one.stop >= 0 else None, one.step) for one in wanted[cut:])
+        within: tuple[Any, ...] = (slice(None), *inside)
         most = 1 if cut == 1 and self._numbers.stride != self._inner(1) else max(_PIECE // self._inner(cut), 1)
         for outer in itertools.product(*(range(len(one)) for one in wanted[: cut - 1])):
             start = self._start([one[at] for one, at in zip(wanted, outer, strict=False)])
@@ -77,7 +79,8 @@ class Classic:
             for target, first, count in _runs(wanted[cut - 1], most):
                 piece = self._read(start + first * step, count * (self._inner(cut) // self.dtype.itemsize))
                 rows = slice(target, target + count)
-                out[(*outer, rows)] = piece.reshape(count, *self.shape[cut:])[(slice(None), *inside)]
+                place: tuple[Any, ...] = (*outer, rows)
+                out[place] = piece.reshape(count, *self.shape[cut:])[within]
 
     def _inner(self, axis: int) -> int:
         """Bytes of all that lies within one place of the axes before."""
@@ -91,8 +94,8 @@ class Classic:
 
     def _read(self, start: int, count: int) -> NDArray[Any]:
         content = np.empty(count, self.dtype)
-        view, held = memoryview(content).cast("B"), 0
-        raw = getattr(self._stream, "raw", self._stream)  # a buffer would give what the file no longer holds
+        view, held = content.view(np.uint8).data, 0
+        raw: io.RawIOBase = self._stream.raw  # type: ignore[attr-defined] # (Python's own buffer would give what the file no longer holds)
         raw.seek(start)
         while held < len(view) and (read := raw.readinto(view[held:])):
             held += read

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import lzma
 import re
-import struct
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,27 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_unmix.io.boundary import told_by
 from napari_unmix.io.budget import check_budget
 from napari_unmix.io.stored import ArrayLike
 from napari_unmix.sentences import UnmixError
 
-# What libraries raise on damaged files.
-DAMAGED = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    RuntimeError,
-    IndexError,
-    ArithmeticError,
-    EOFError,
-    AssertionError,
-    zlib.error,
-    lzma.LZMAError,
-    struct.error,
-    zipfile.BadZipFile,
-)
 LONGEST_LIST = 1_000_000  # numbers of a list of wavelengths, widths or flags
 
 Attributes = Mapping[str, Any]
@@ -135,19 +115,13 @@ class Guarded:
         self.chunks: tuple[int, ...] | None = getattr(array, "chunks", None)
 
     def __getitem__(self, index: Any) -> Any:
-        try:
+        with told_by(self._failed):
             return np.asarray(self._array[index])
-        except (UnmixError, MemoryError):
-            raise
-        except DAMAGED as error:
-            raise self._failed(error) from error
 
     def unwritten(self) -> tuple[Unwritten, ...]:
         """Of each array that it is made of, which chunks are not there."""
-        try:
+        with told_by(self._failed):
             return unwritten(self._array)
-        except DAMAGED as error:
-            raise error if isinstance(error, UnmixError) else self._failed(error) from error
 
 
 class Joined:

@@ -10,11 +10,12 @@ from typing import Any
 
 from napari_unmix.cube import Reading
 from napari_unmix.files.archive import opened_archive
+from napari_unmix.io.boundary import explained, reason_of, told_by
 from napari_unmix.io.groups.blocks import check_blocks
 from napari_unmix.io.groups.conventions import is_usual_fill, number
 from napari_unmix.io.groups.hyperspy_axes import with_hyperspy_axes
 from napari_unmix.io.groups.ome_zarr import with_ome_axes
-from napari_unmix.io.groups.tree import DAMAGED, LONGEST_LIST, Attributes, Axis, Tree, Unwritten, Variable, plain_name
+from napari_unmix.io.groups.tree import LONGEST_LIST, Attributes, Axis, Tree, Unwritten, Variable, plain_name
 from napari_unmix.io.groups.tree_cube import looks_spectral, read_tree_cube, with_unwritten
 from napari_unmix.io.stored import Stored
 from napari_unmix.sentences import UnmixError, shown
@@ -31,27 +32,23 @@ def read_zarr(path: Path, reading: Reading) -> Stored:
     """Read an array, or of a group the one that is named or looks like the cube, when it is sliced. Raises UnmixError."""
 
     def failed(error: Exception) -> UnmixError:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return UnmixError(f"{path.name} could not be read as Zarr ({reason[:200]}): check that the folder is complete.")
+        return UnmixError(
+            f"{path.name} could not be read as Zarr ({reason_of(error)}): check that the folder is complete."
+        )
 
-    try:
-        with ExitStack() as stack:
-            tree = open_tree(path, stack)
-            stored = read_tree_cube(tree, reading.key, path, failed, fill=_own_fill)
-            return replace(with_unwritten(stored, path, reading), close=stack.pop_all().close)
-    except UnmixError:
-        raise
-    except DAMAGED as error:
-        raise failed(error) from error
+    with told_by(failed), ExitStack() as stack:
+        tree = open_tree(path, stack)
+        stored = read_tree_cube(tree, reading.key, path, failed, fill=_own_fill)
+        return replace(with_unwritten(stored, path, reading), close=stack.pop_all().close)
 
 
 def zarr_holds_cube(path: Path) -> bool:
     """Whether one of the arrays has three axes. Raises OSError."""
     try:
-        with ExitStack() as stack:
+        with explained(path), ExitStack() as stack:
             tree = open_tree(path, stack)
             return looks_spectral(tree) or any(len(v.shape) == 3 for v in tree.variables.values())
-    except (UnmixError, *DAMAGED):
+    except UnmixError:
         return True  # what is wrong with it is said when it is read
 
 

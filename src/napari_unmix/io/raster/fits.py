@@ -15,10 +15,11 @@ import numpy as np
 
 from napari_unmix.cube import Reading
 from napari_unmix.files.opened import open_regular
+from napari_unmix.io.boundary import reason_of, told_by
 from napari_unmix.io.budget import check_array, readable_shape
 from napari_unmix.io.groups.conventions import as_scale, number
 from napari_unmix.io.groups.spectral_axis import is_spectral
-from napari_unmix.io.groups.tree import DAMAGED, Guarded
+from napari_unmix.io.groups.tree import Guarded
 from napari_unmix.io.raster.fits_tiles import check_tiles
 from napari_unmix.io.stored import Stored, three_axes
 from napari_unmix.sentences import UnmixError
@@ -54,9 +55,8 @@ def read_fits(path: Path, reading: Reading) -> Stored:
     """Read the first image of three axes, or the extension that is named or numbered. Raises UnmixError."""
     with ExitStack() as stack:
         units = _open(path, stack)
-        from astropy.io.fits import VerifyError
 
-        try:
+        with told_by(lambda error: _damaged(path, error)):
             unit = _cube(units, reading.key, path)
             header, shape = unit.header, tuple(unit.shape)
             kind = "f" if int(header["BITPIX"]) < 0 else "i"
@@ -69,10 +69,6 @@ def read_fits(path: Path, reading: Reading) -> Stored:
             blank = number(header.get("BLANK")) if kind == "i" else None
             check_tiles(units, unit, path)
             array = Guarded(unit.data, lambda error: _damaged(path, error))
-        except UnmixError:
-            raise
-        except (*DAMAGED, VerifyError) as error:
-            raise _damaged(path, error) from error
         return Stored(
             array=array,
             bands_axis=three_axes(shape).index(axis) if axis in three_axes(shape) else None,
@@ -125,11 +121,9 @@ def _open(path: Path, stack: ExitStack) -> Any:
         raise UnmixError(_EXTRA.format(path.name)) from error
     stack.enter_context(warnings.catch_warnings())
     warnings.simplefilter("ignore")  # of headers that are not quite to the standard
-    try:
-        stream = stack.enter_context(open_regular(path))  # astropy leaves a damaged one open
+    stream = stack.enter_context(open_regular(path))  # astropy leaves a damaged one open
+    with told_by(lambda error: _damaged(path, error)):
         return stack.enter_context(fits.open(stream, memmap=False, do_not_scale_image_data=True))
-    except DAMAGED as error:
-        raise _damaged(path, error) from error
 
 
 def _cube(units: Any, key: str | None, path: Path) -> Any:
@@ -158,5 +152,4 @@ def _list_beside(units: Any, count: int) -> tuple[Any, str] | None:
 
 
 def _damaged(path: Path, error: Exception) -> UnmixError:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return UnmixError(f"{path.name} is a damaged FITS file ({reason[:200]}): copy the whole file again.")
+    return UnmixError(f"{path.name} is a damaged FITS file ({reason_of(error)}): copy the whole file again.")

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from napari_unmix.cube import Reading
 from napari_unmix.files.opened import first_bytes, regular
+from napari_unmix.io.boundary import reason_of, told_by
 from napari_unmix.io.budget import check_array
 from napari_unmix.io.groups.conventions import number
-from napari_unmix.io.groups.tree import DAMAGED
 from napari_unmix.io.raster.band_names import wavelengths_of_names
 from napari_unmix.io.raster.xml_text import local_name, parse_xml
 from napari_unmix.io.stored import Stored
@@ -170,9 +170,15 @@ def _distinct(values: list[float | None]) -> list[float] | None:
 @contextmanager
 def _opened(path: Path) -> Iterator[Stack]:
     """The stack of an open file; damage, and a library that is not there, become a sentence."""
+
+    def failed(error: Exception) -> UnmixError:
+        return UnmixError(
+            f"{path.name} is damaged, or newer than its library knows ({reason_of(error)}): save it as OME-TIFF."
+        )
+
     start = first_bytes(path, 8)
     try:
-        with warnings.catch_warnings():
+        with told_by(failed), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if is_czi(path, start):
                 import czifile
@@ -189,14 +195,7 @@ def _opened(path: Path) -> Iterator[Stack]:
 
                 with nd2.ND2File(regular(path)) as file:
                     yield nd2_stack(file)
-    except UnmixError:
-        raise
     except ImportError as error:
         raise UnmixError(
             f'{path.name} needs a library for its format: pip install "napari-unmix[microscopy]".'
-        ) from error
-    except (*DAMAGED, StopIteration) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UnmixError(
-            f"{path.name} is damaged, or newer than its library knows ({reason[:200]}): save it as OME-TIFF."
         ) from error

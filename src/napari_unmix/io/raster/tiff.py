@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from napari_unmix.cube import Georeference, Reading
+from napari_unmix.io.boundary import reason_of, told_by
 from napari_unmix.io.budget import check_array, check_budget, readable_shape
 from napari_unmix.io.groups.conventions import as_scale, numbers_of
 from napari_unmix.io.groups.spectral_axis import unit_of
-from napari_unmix.io.groups.tree import DAMAGED, attribute
+from napari_unmix.io.groups.tree import attribute
 from napari_unmix.io.place.map_position import of_geotiff
 from napari_unmix.io.raster.beside_image import no_data_beside, with_header, with_product
 from napari_unmix.io.raster.raster_metadata import BandFacts, facts, items_beside, items_of_tag
@@ -132,19 +133,15 @@ def one_band(path: Path) -> OneBand | None:
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     """The open file and its biggest image; damage becomes a sentence."""
-    import tifffile
 
-    try:
-        with opened_tiff(path) as tiff:
-            series = max(tiff.series, key=lambda one: one.size, default=None)
-            if series is None or not series.size:
-                raise UnmixError(f"{path.name} is a TIFF without an image: copy the whole file again.")
-            yield tiff, series
-    except (UnmixError, MemoryError):
-        raise
-    except (*DAMAGED, tifffile.TiffFileError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UnmixError(f"{path.name} is a damaged TIFF ({reason[:200]}): copy the whole file again.") from error
+    def failed(error: Exception) -> UnmixError:
+        return UnmixError(f"{path.name} is a damaged TIFF ({reason_of(error)}): copy the whole file again.")
+
+    with told_by(failed), opened_tiff(path) as tiff:
+        series = max(tiff.series, key=lambda one: one.size, default=None)
+        if series is None or not series.size:
+            raise UnmixError(f"{path.name} is a TIFF without an image: copy the whole file again.")
+        yield tiff, series
 
 
 def _position(series: Any) -> Georeference | None:
