@@ -191,7 +191,7 @@ def test_pins_keep_pixels_with_their_curves(window: Any) -> None:
         np.testing.assert_allclose(colour[:3], [shown.redF(), shown.greenF(), shown.blueF()], atol=0.01)
     assert window.viewer.layers.selection.active != layer
     window.qtbot.mouseClick(clear, Qt.MouseButton.LeftButton)
-    assert "pins" not in window.viewer.layers
+    window.wait_for(lambda: "pins" not in window.viewer.layers)  # marks go one turn later
     assert plot.pins == []
     window.qtbot.mouseClick(pin, Qt.MouseButton.LeftButton)
     window.viewer.layers.remove("pins")
