@@ -91,6 +91,7 @@ DOORS: dict[str, dict[str, str]] = {
     "io/raster/raster.py": {"rasterio.open": "the door for GDAL: opens by name, after `regular`"},
     "io/annotation/rasters.py": {"Image.open": "the door for pictures: gets a stream that is open"},
     "io/annotation/vectors.py": {"shapefile.Reader": "the door for shapefiles: gets streams that are open"},
+    "io/boundary.py": {"os.open": "the null device in place of stderr"},
     "io/budget.py": {"read_text": "files of the kernel, which no user names"},
     "output/run/arrays.py": {"open": _NEW},
     "output/run/parameters.py": {"open": _NEW},

@@ -79,7 +79,7 @@ def test_a_killed_process_goes_on_to_the_same_files(
 ) -> None:
     assert main(["unmix", str(cube_file), *QUICK, "--out", "whole"]) == 0
     command = [sys.executable, "-m", "napari_unmix", "unmix", str(cube_file), *QUICK, "--out", "run"]
-    monkeypatch.setenv(SECONDS_VARIABLE, "0.05")
+    monkeypatch.setenv(SECONDS_VARIABLE, "0")
     with subprocess.Popen(command, stderr=subprocess.PIPE, cwd=tmp_path) as process:
         while not checkpoint_of(tmp_path / "run").exists():
             assert process.poll() is None
@@ -130,7 +130,7 @@ def test_so_does_whatever_else_ends_it(cube_file: Path, stopped: Callable[..., N
 def test_a_run_that_ends_takes_its_checkpoint_away(
     cube_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    monkeypatch.setenv(SECONDS_VARIABLE, "0.2")
+    monkeypatch.setenv(SECONDS_VARIABLE, "0")
     left = tmp_path / ".napari-unmix-0123456789ab.part"  # of a writer that was killed
     (left / "new").mkdir(parents=True)
     (left / "new" / ".run.checkpoint").write_bytes(b"half")
@@ -259,7 +259,7 @@ def test_a_disk_that_is_full_ends_no_training(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(keeper, "write_checkpoint", full)
-    monkeypatch.setenv(SECONDS_VARIABLE, "0.2")
+    monkeypatch.setenv(SECONDS_VARIABLE, "0")
     assert main(["unmix", str(cube_file), *QUICK, "--out", "run"]) == 0
     said = capsys.readouterr().err
     assert said.count("no checkpoint can be written (no space left on device)") == 1

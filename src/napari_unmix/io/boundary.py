@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -91,6 +92,24 @@ def _is_ours(traceback: TracebackType | None) -> bool:
         traceback = traceback.tb_next
     module = "" if traceback is None else str(traceback.tb_frame.f_globals.get("__name__", ""))
     return module.partition(".")[0] == _OURS
+
+
+@contextmanager
+def unprinted() -> Iterator[None]:
+    """Keep a library of C from printing on stderr, which neither a logger nor Python's streams see. Other threads are not heard meanwhile."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no stderr
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 class _Warnings:

@@ -183,6 +183,19 @@ def test_the_labels_of_every_program_come_back(tmp_path_factory, labels, name):
     np.testing.assert_array_equal(read_annotation(path, labels.shape).labels, labels)
 
 
+def test_what_a_library_of_c_prints_is_no_second_line(tmp_path, capfd):
+    labels = np.random.default_rng(0).integers(0, 200, (40, 50)).astype(np.uint8)
+    write_lzw(tmp_path / "a.tif", labels)
+    content = bytearray((tmp_path / "a.tif").read_bytes())
+    with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+        start = tiff.pages[0].dataoffsets[0]
+    content[start + 20 : start + 40] = b"\xff" * 20
+    (tmp_path / "a.tif").write_bytes(content)
+    with pytest.raises(UnmixError, match=r"a\.tif could not be read"):
+        read_annotation(tmp_path / "a.tif", labels.shape)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_classes_have_names_and_the_header_or_the_data_may_be_given(tmp_path):
     labels = LABELS.clip(0, 3)
     write_classification(tmp_path / "a.hdr", labels)

@@ -22,7 +22,7 @@ from napari_unmix.io.bare.envi import checked, find_data, find_header
 from napari_unmix.io.bare.envi_fields import is_envi_header, parse_fields, text_of
 from napari_unmix.io.bare.envi_header import interpret
 from napari_unmix.io.bare.lines import all_lines
-from napari_unmix.io.boundary import reason_of, told_by
+from napari_unmix.io.boundary import reason_of, told_by, unprinted
 from napari_unmix.io.budget import readable_shape
 from napari_unmix.io.formats import format_of
 from napari_unmix.io.groups.conventions import meaning
@@ -146,10 +146,10 @@ def read_tiff_labels(path: Path, size: Size, bands: int | None, key: str | None)
 
 
 def _by_pillow(path: Path) -> NDArray[Any]:
-    """Its decoders write into an image of the size that was checked, and nothing beyond."""
+    """Its decoders write into an image of the size that was checked, and nothing beyond; what libtiff finds wrong it prints."""
     from PIL import Image
 
-    with open_regular(path) as stream, Image.open(stream) as image:
+    with open_regular(path) as stream, unprinted(), Image.open(stream) as image:
         return np.asarray(image)
 
 
