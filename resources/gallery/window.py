@@ -13,7 +13,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QApplication
 
-from napari_unmix.plugin.facts.session import Session
+from napari_unmix.plugin.facts.session import Session, shown_preview
 from napari_unmix.plugin.window.launch import open_viewer
 from napari_unmix.plugin.window.workspace import workspace_of
 
@@ -49,7 +49,7 @@ def main(folder: Path, method: str = "ivae") -> None:
     workspace.controller.choose_method(method)
     picture(viewer, folder / "window-ready.png")
     workspace.controller.start()
-    live(lambda: session.preview is not None or session.state == "idle")
+    live(lambda: shown_preview(session) is not None or session.state == "idle")
     picture(viewer, folder / "window-training.png")
     live(lambda: session.state == "idle")
     workspace.controller.select_pixel(*PIXEL)

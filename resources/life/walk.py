@@ -24,7 +24,8 @@ from qtpy.QtCore import QCoreApplication, QEvent, QThreadPool, qInstallMessageHa
 from qtpy.QtWidgets import QApplication
 
 from napari_unmix.cube import Cube, Meaning
-from napari_unmix.plugin.facts.session import Session, same_image
+from napari_unmix.plugin.facts.images import same_image
+from napari_unmix.plugin.facts.session import Session, current_report
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.verbs.runners import ThreadJob
 from napari_unmix.plugin.viewer.layers import cube_layers, layer_cube, layer_role
@@ -164,7 +165,7 @@ class Walk:
             rows, columns, _ = session.cube.shape
             places = [*session.pins, *([session.pixel] if session.pixel is not None else [])]
             hold(all(row < rows and column < columns for row, column in places), "a pixel outside the cube")
-        answer = session.answer
+        answer = session.run
         if answer is not None and not any(same_image(answer.cube, cube) for cube in session.cubes):
             mapped = [
                 one for one in self.viewer.layers if layer_role(one) == "abundance" and layer_cube(one) is not None
@@ -176,7 +177,7 @@ class Walk:
         hold((session.state == "idle") == (job is None), f"{session.state}, and its job is {job}")
         hold(job is None or job in ThreadJob._alive, f"{session.state}, and its job has ended")
         hold(all(job in ThreadJob._alive for job in controller._chores._jobs.values()), "work that has ended is held")
-        hold((session.report is None) or (session.answer is not None), "a report without a result")
+        hold((current_report(session) is None) or (session.run is not None), "a report without a result")
         hold(session.chore is None or bool(controller._chores._jobs), f"{session.chore}, and nothing is under way")
 
     def check_memory(self) -> None:
@@ -184,9 +185,7 @@ class Walk:
         self.quiet()
         gc.collect()
         session = None if self.workspace is None else self.workspace.session
-        kept = (
-            [] if session is None else [*session.cubes, *([session.answer.cube] if session.answer is not None else [])]
-        )
+        kept = [] if session is None else [*session.cubes, *([session.run.cube] if session.run is not None else [])]
         last = self.viewer.layers.selection._current  # napari holds it until another is current, also when it has gone
         kept += [
             cube

@@ -14,12 +14,14 @@ from napari_unmix.plugin.facts.session import (
     Doing,
     Session,
     acquisition_count,
+    current_report,
     doing,
     joinable,
     out_of_date,
     recommended_regions,
     shown,
     shown_names,
+    shown_preview,
 )
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.verbs.runners import run_inline
@@ -67,12 +69,12 @@ def test_train_works_untouched(controller: Controller, session: Session, tools: 
     controller.start()
     assert session.trouble is None
     assert session.state == "idle"
-    assert session.answer is not None
-    assert session.answer.spec.method == "ivae"
-    assert session.answer.spec.endmembers == "auto"
-    assert session.report is not None
-    assert session.report.verdict == "partly"
-    assert session.preview is None
+    assert session.run is not None
+    assert session.run.spec.method == "ivae"
+    assert session.run.spec.endmembers == "auto"
+    assert current_report(session) is not None
+    assert current_report(session).verdict == "partly"
+    assert shown_preview(session) is None
     assert out_of_date(session) == ""
 
 
@@ -83,7 +85,7 @@ def test_progress_and_previews_arrive(held: tuple[Controller, Any], session: Ses
     runner.jobs[0].step()
     assert session.progress is not None
     assert session.progress.stage == "epoch 1 of 6"
-    assert shown(session) is session.preview
+    assert shown(session) is shown_preview(session)
     assert shown_names(session) == ("endmember 1", "endmember 2", "endmember 3")
 
 
@@ -97,15 +99,15 @@ def test_a_superseded_run_is_not_heard(held: tuple[Controller, Any], session: Se
     controller.start()
     second = runner.jobs[1]
     second.step()
-    preview = session.preview
+    preview = shown_preview(session)
     first.finish()  # late signals of the first run
     assert first.cancelled
-    assert session.preview is preview
-    assert session.answer is None
+    assert shown_preview(session) is preview
+    assert session.run is None
     assert session.state == "training"
     second.finish()
-    assert session.answer is not None
-    assert session.answer.spec.seed == 5
+    assert session.run is not None
+    assert session.run.spec.seed == 5
 
 
 def test_cancel_keeps_the_last_good_result(held: tuple[Controller, Any], session: Session) -> None:
@@ -113,13 +115,13 @@ def test_cancel_keeps_the_last_good_result(held: tuple[Controller, Any], session
     controller.start()
     runner.jobs[0].finish()
     runner.jobs[1].finish()
-    good = session.answer
+    good = session.run
     controller.start()
     runner.jobs[2].step()
-    assert session.preview is not None
+    assert shown_preview(session) is not None
     controller.cancel()
     assert session.state == "idle"
-    assert session.answer is good
+    assert session.run is good
     assert good is not None
     assert shown(session) is good.unmixing
     assert session.progress is not None
@@ -131,8 +133,8 @@ def test_cancel_without_a_result_keeps_the_preview(held: tuple[Controller, Any],
     controller.start()
     runner.jobs[0].step()
     controller.cancel()
-    assert session.preview is not None
-    assert session.answer is None
+    assert shown_preview(session) is not None
+    assert session.run is None
 
 
 def test_pause_and_resume(held: tuple[Controller, Any], session: Session) -> None:
@@ -162,7 +164,7 @@ def test_stopping_the_run_leaves_small_work_alone_and_gives_the_last_result_back
     controller.start()
     runner.jobs[0].finish()
     runner.jobs[1].finish()
-    good = session.answer
+    good = session.run
     controller.start()
     run = runner.jobs[2]
     run.step()
@@ -186,14 +188,14 @@ def test_an_error_is_a_sentence_and_the_last_result_stays(session: Session, cube
     controller = Controller(session, run_inline, tools.make_engine(unmix=unmix))
     controller.add_cube(cube)
     controller.start()
-    good = session.answer
+    good = session.run
     controller.set_option("seed", 1)
     controller.start()
     assert session.trouble is not None
     assert session.trouble.step == "train"
     assert "at least 9 valid pixels" in session.trouble.sentence
-    assert session.answer is good
-    assert session.preview is None
+    assert session.run is good
+    assert shown_preview(session) is None
     assert out_of_date(session) == "settings changed since"
     controller.set_option("seed", 0)
     assert session.trouble is None

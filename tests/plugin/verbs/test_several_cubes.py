@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from napari_unmix.plugin.facts.session import shown_hidden
+
 from typing import Any
 
 import pytest
@@ -69,7 +71,7 @@ def test_the_maps_of_a_second_cube_are_on_view_and_so_are_the_firsts_when_it_is_
     place.controller.new_annotation()
     place.train(place.cube)
     place.train(place.other)
-    assert place.session.hidden == frozenset()
+    assert shown_hidden(place.session) == frozenset()
     assert [layer.visible for layer in place.maps(place.other)] == [True] * 3
     assert len(place.visible()) == 3  # neither composite
     layers = place.viewer.layers
@@ -97,7 +99,7 @@ def test_coming_back_to_the_cube_of_the_result_shows_it_again(place: Place) -> N
 def test_what_the_user_hides_stays_hidden_and_belongs_to_its_cube(place: Place) -> None:
     place.train(place.cube)
     place.maps(place.cube)[2].visible = False
-    assert place.session.hidden == {2}
+    assert shown_hidden(place.session) == {2}
     place.viewer.layers["scene composite"].visible = True
     place.controller.set_option("seed", 4)
     place.train(place.cube)
@@ -107,7 +109,7 @@ def test_what_the_user_hides_stays_hidden_and_belongs_to_its_cube(place: Place) 
     assert [layer.visible for layer in place.maps(place.other)] == [True] * 3
     place.maps(place.cube)[0].visible = True  # to compare: no wish for the other cube's map
     place.maps(place.cube)[0].visible = False
-    assert place.session.hidden == frozenset()
+    assert shown_hidden(place.session) == frozenset()
     place.train(place.cube)
     assert [layer.visible for layer in place.maps(place.cube)] == [True, True, False]
 
@@ -130,7 +132,7 @@ def test_excluding_bands_leaves_what_is_on_view(place: Place) -> None:
     place.qtbot.wait(30)
     assert place.session.cube is not place.cube
     assert place.visible() == before
-    assert place.session.hidden == {0}
+    assert shown_hidden(place.session) == {0}
 
 
 def test_numbers_that_napari_adds_to_layers_are_no_names(place: Place) -> None:
@@ -162,9 +164,9 @@ def test_names_that_change_places_end_without_numbers(place: Place) -> None:
     place.train(place.cube)
     for index, name in enumerate(("rock", "tree", "water")):
         place.controller.rename_endmember(index, name)
-    place.session.names = ("tree", "water", "rock")
+    shown_names(place.session) = ("tree", "water", "rock")
     assert [layer.name for layer in place.maps(place.cube)] == ["tree", "water", "rock"]
-    assert place.session.names == ("tree", "water", "rock")
+    assert shown_names(place.session) == ("tree", "water", "rock")
 
 
 def test_names_of_one_cube_are_not_given_to_the_next_by_place(place: Place) -> None:
@@ -172,7 +174,7 @@ def test_names_of_one_cube_are_not_given_to_the_next_by_place(place: Place) -> N
     place.controller.rename_endmember(1, "water")
     place.controller.add_cube(place.other)
     place.work_on(place.other)
-    assert place.session.names == ()
+    assert shown_names(place.session) == ()
     place.controller.start()  # the same spectra in the fake: the name goes to the endmember that looks so
     assert shown_names(place.session) == ("endmember 1", "water", "endmember 3")
 
@@ -198,7 +200,7 @@ def test_an_export_names_the_results_endmembers_from_any_cube(
     controller.remove_cube(cube)
     controller.export(tmp_path)
     assert written == [("endmember 1", "water", "endmember 3")] * 2
-    assert session.names == ()
+    assert shown_names(session) == ()
 
 
 def test_numbers_are_taken_off() -> None:

@@ -146,7 +146,7 @@ def test_the_controller_takes_it_up(shelf: Shelf, cube: Cube, painting: Annotati
     assert session.unfinished is None
     assert session.spec == SPEC
     assert session.annotation.meanings == painting.meanings
-    assert session.answer.unmixing.history == drain(unmix(cube, SPEC, painting)).history
+    assert session.run.unmixing.history == drain(unmix(cube, SPEC, painting)).history
     assert list(shelf.folder.iterdir()) == []
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from napari_unmix.answer import Fit, Progress
 from napari_unmix.cube import Cube
-from napari_unmix.plugin.facts.session import Session
+from napari_unmix.plugin.facts.session import Session, current_report, shown_preview
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.verbs.runners import ThreadJob, run_in_thread, run_inline
 
@@ -53,9 +53,9 @@ class Bench:
         self.controller.add_cube(cube)
         self.controller.start()
         self.wait()
-        self.good = session.answer
+        self.good = session.run
         assert self.good is not None
-        assert session.report is not None
+        assert current_report(session) is not None
 
     def _call(self, name: str, usual: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *arguments: self.fakes.get(name, usual)(*arguments)
@@ -101,13 +101,13 @@ def test_a_bug_in_a_run(bench: Bench, error: BaseException, when: int) -> None:
     assert "a bug" in trouble.sentence
     assert f"{type(error).__name__}: " in trouble.report
     assert "Step: train (training)" in trouble.report
-    assert bench.session.answer is bench.good
-    assert bench.session.preview is None
+    assert bench.session.run is bench.good
+    assert shown_preview(bench.session) is None
     del bench.fakes["unmix"]
     bench.controller.start()  # and life goes on
     bench.wait()
     assert bench.session.trouble is None
-    assert bench.session.answer is not bench.good
+    assert bench.session.run is not bench.good
 
 
 @pytest.mark.parametrize("name", WORK)
@@ -121,7 +121,7 @@ def test_a_bug_in_any_work(bench: Bench, name: str) -> None:
     assert "RuntimeError: a bug" in bench.session.trouble.sentence
     assert "RuntimeError: a bug" in bench.session.trouble.report
     assert bench.session.chore is None
-    assert bench.session.answer is not None
+    assert bench.session.run is not None
 
 
 def test_a_bug_in_the_first_look_and_in_warming_up(session: Session, cube: Cube, tools: Any) -> None:

@@ -16,7 +16,7 @@ from napari.layers import Image
 from napari_unmix.answer import Fit, Progress
 from napari_unmix.cube import Cube, Meaning, Reading
 from napari_unmix.methods.registry import method_specs
-from napari_unmix.plugin.facts.session import Session
+from napari_unmix.plugin.facts.session import Session, current_report
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.verbs.engine import Engine
 from napari_unmix.plugin.verbs.runners import ThreadJob, run_in_thread
@@ -255,11 +255,11 @@ def test_what_stays_of_a_closed_cube_holds_it_no_longer_than_its_result(
     assert life.session.cubes == ()
     assert life.layers("annotation")
     mapped = bool(life.layers("abundance"))
-    assert (life.session.answer is not None) == mapped
+    assert (life.session.run is not None) == mapped
     assert life.alive == (2 if mapped else 0)
     life.remove("abundance")
-    assert life.session.answer is None
-    assert life.session.report is None
+    assert life.session.run is None
+    assert current_report(life.session) is None
     assert life.alive == 0
 
 
@@ -355,7 +355,7 @@ def test_the_methods_themselves_hold_no_cube(life: Life, method: str) -> None:
     life.qtbot.wait(500)  # into its checks
     life.controller.cancel()
     life.qtbot.waitUntil(lambda: not ThreadJob._alive, timeout=60_000)
-    assert life.session.answer is not None, life.session.trouble
+    assert life.session.run is not None, life.session.trouble
     life.viewer.layers.clear()
     life.quiet()
     assert life.alive == 0

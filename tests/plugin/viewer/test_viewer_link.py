@@ -10,7 +10,7 @@ from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 
 from napari_unmix.cube import Annotation, Cube, Meaning
-from napari_unmix.plugin.facts.session import Session, shown_names
+from napari_unmix.plugin.facts.session import Session, shown_hidden, shown_names
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.verbs.runners import run_inline
 from napari_unmix.plugin.viewer.layers import annotation_layer, cube_layers
@@ -156,7 +156,7 @@ def test_train_takes_pending_strokes(
     layer = viewer.layers.selection.active
     layer.data_setitem((np.array([2, 2]), np.array([3, 4])), 1)
     controller.start()  # before the strokes' timer
-    assert session.answer.annotation.labels[2, 3] == 1
+    assert session.run.annotation.labels[2, 3] == 1
     assert layer.mode == "pan_zoom"
 
 
@@ -182,7 +182,7 @@ def test_maps_are_2d_additive_and_named(
     controller.add_cube(cube)
     controller.start()
     settle(qtbot, viewer)
-    result = session.answer.unmixing
+    result = session.run.unmixing
     for k, layer in enumerate(maps(viewer)):
         assert layer.ndim == 2
         assert layer.blending == "additive"
@@ -196,7 +196,7 @@ def test_maps_are_2d_additive_and_named(
     controller.set_visible(2, False)
     assert not maps(viewer)[2].visible
     maps(viewer)[2].visible = True
-    assert 2 not in session.hidden
+    assert 2 not in shown_hidden(session)
 
 
 def test_retraining_updates_in_place_and_recreates_only_what_was_deleted(

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QCheckBox, QLabel, QPushButton, QScrollArea
 from napari_unmix.answer import Fit, Progress
 from napari_unmix.cube import Cube
 from napari_unmix.identifiability.report import Check, Report
+from napari_unmix.plugin.facts.session import current_report
 
 
 def boxes(window: Any) -> list[QCheckBox]:
@@ -118,7 +119,7 @@ def test_why_puts_what_asks_for_something_first_and_marks_stand_at_their_titles(
     window.with_fakes(5)
     window.seam.put(assess=ten_checks)
     window.press("Train")
-    window.wait_for(lambda: window.session.report is not None)
+    window.wait_for(lambda: current_report(window.session) is not None)
     window.press("Why?")
     window.qtbot.wait(100)
     panel = window.widget.panels[4]
@@ -157,10 +158,10 @@ def test_the_report_page_is_written_and_opened(window: Any, tmp_path: Path) -> N
     window.seam.put(page=page)
     assert "Open report" not in visible_buttons(window)
     window.press("Train")
-    window.wait_for(lambda: window.session.report is not None)
+    window.wait_for(lambda: current_report(window.session) is not None)
     window.controller.rename_endmember(0, "water")
     with_browser(window, lambda: window.press("Open report"), lambda: window.session.page is not None, tmp_path)
-    assert written == [(window.session.answer, window.session.report, ("water", "endmember 2", "endmember 3"))]
+    assert written == [(window.session.run, current_report(window.session), ("water", "endmember 2", "endmember 3"))]
 
 
 def with_browser(window: Any, act: Callable[[], None], done: Callable[[], bool], folder: Path) -> None:

@@ -15,7 +15,7 @@ from napari_unmix.auxiliary.names import GENERATOR_NAMES
 from napari_unmix.cube import Annotation, Cube
 from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.plugin.facts.notices import notice
-from napari_unmix.plugin.facts.session import Session, Trouble
+from napari_unmix.plugin.facts.session import Session, Trouble, current_report, shown_hidden
 from napari_unmix.plugin.window.panels.source import status_lines
 
 SMALLEST = (1280, 720)
@@ -67,7 +67,7 @@ def small_window(window: Any, steps: int = 5) -> Any:
 def train(window: Any) -> None:
     """Press Train, and wait for the end."""
     window.press("Train")
-    window.wait_for(lambda: window.session.state == "idle" and window.session.report is not None)
+    window.wait_for(lambda: window.session.state == "idle" and current_report(window.session) is not None)
     window.qtbot.wait(LAID_OUT_MS)
 
 
@@ -95,7 +95,7 @@ def test_the_dock_stays_where_the_user_is_writing(window: Any) -> None:
     window.qtbot.mouseClick(name, Qt.MouseButton.LeftButton)
     before = scroll.verticalScrollBar().value()
     window.qtbot.keyClicks(name, "shore")
-    window.wait_for(lambda: window.session.state == "idle" and window.session.report is not None)
+    window.wait_for(lambda: window.session.state == "idle" and current_report(window.session) is not None)
     window.qtbot.wait(LAID_OUT_MS)
     assert scroll.verticalScrollBar().value() == before
 
@@ -146,7 +146,7 @@ def test_the_maps_of_a_second_cube_are_seen_and_keep_their_names(window: Any) ->
     window.ready()
     train(window)
     assert lit(window) > 0.5 * seen
-    assert window.session.hidden == frozenset()
+    assert shown_hidden(window.session) == frozenset()
 
 
 TROUBLES = [

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QApplication, QPushButton
 
 from napari_unmix.answer import Fit, Progress, Unmixing
 from napari_unmix.cube import Cube
+from napari_unmix.plugin.facts.session import current_report
 
 
 def broken(cube: Cube, spec: Any, annotation: Any) -> Fit[Unmixing]:
@@ -23,8 +24,8 @@ def failed(window: Any) -> Any:
     """A window whose second training met a bug."""
     window.with_fakes(5)
     window.press("Train")
-    window.wait_for(lambda: window.session.report is not None)
-    window.good = window.session.answer
+    window.wait_for(lambda: current_report(window.session) is not None)
+    window.good = window.session.run
     window.seam.put(unmix=broken)
     QApplication.clipboard().setText("something else")
     window.press("Train")
@@ -46,7 +47,7 @@ def assert_copied(window: Any) -> None:
 
 def test_the_steps_button_copies(failed: Any) -> None:
     assert any("An unexpected error stopped this (KeyError" in text for text in failed.texts())
-    assert failed.session.answer is failed.good
+    assert failed.session.run is failed.good
     failed.press("Copy report")
     assert_copied(failed)
     failed.press("Train")

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QCheckBox, QPushButton
 
 from napari_unmix.answer import Fit, Progress, Unmixing
 from napari_unmix.cube import Cube
+from napari_unmix.plugin.facts.session import current_report, shown_preview
 
 
 def test_empty_dock_says_what_to_do(window: Any) -> None:
@@ -79,7 +80,7 @@ def test_previews_results_trust_and_names(window: Any) -> None:
     first = before[0].data.copy()
     window.wait_for(lambda: not np.array_equal(before[0].data, first))
     assert any(text.startswith("epoch") for text in window.texts())
-    window.wait_for(lambda: window.session.report is not None)
+    window.wait_for(lambda: current_report(window.session) is not None)
     window.qtbot.wait(100)
     assert fit.thread != threading.get_ident()
     assert "Not identified by this painting." in window.texts()
@@ -95,7 +96,7 @@ def test_previews_results_trust_and_names(window: Any) -> None:
     assert before[1].name == "tree"
     assert window.spectra.panel.bars.texts()[1].startswith("tree")
     window.press("Train")
-    window.wait_for(lambda: window.session.state == "idle" and window.session.report is not None)
+    window.wait_for(lambda: window.session.state == "idle" and current_report(window.session) is not None)
     window.qtbot.wait(100)
     assert [layer.name for layer in window.maps()] == ["endmember 1", "tree", "endmember 3"]
     assert all(a is b for a, b in zip(before, window.maps(), strict=True))
@@ -104,11 +105,11 @@ def test_previews_results_trust_and_names(window: Any) -> None:
 def test_cancel_pause_and_the_last_good_result(window: Any) -> None:
     fit = window.with_fakes(30)
     window.press("Train")
-    window.wait_for(lambda: window.session.report is not None)
-    good = window.session.answer
+    window.wait_for(lambda: current_report(window.session) is not None)
+    good = window.session.run
     fit.steps = 10_000
     window.press("Train")
-    window.wait_for(lambda: window.session.preview is not None)
+    window.wait_for(lambda: shown_preview(window.session) is not None)
     window.press("Pause")
     assert window.button("Resume")
     window.press("Resume")
@@ -117,7 +118,7 @@ def test_cancel_pause_and_the_last_good_result(window: Any) -> None:
     assert window.button("Train").text() == "Train"
     assert time.monotonic() - start < 0.3
     assert fit.closed.wait(0.3)
-    assert window.session.answer is good
+    assert window.session.run is good
     window.qtbot.wait(200)
     np.testing.assert_array_equal(window.maps()[0].data, good.unmixing.abundances[:, :, 0])
     assert "cancelled: the last result stays" in window.texts()
@@ -146,7 +147,7 @@ def test_the_window_stays_alive_while_it_trains(window: Any) -> None:
 def test_closing_while_training_stops_the_thread(window: Any, how: str) -> None:
     fit = window.with_fakes(100_000)
     window.press("Train")
-    window.wait_for(lambda: window.session.preview is not None)
+    window.wait_for(lambda: shown_preview(window.session) is not None)
     assert not fit.closed.is_set()
     if how == "dock":
         window.dock.destroyOnClose()
@@ -216,13 +217,13 @@ def test_an_error_is_told_in_its_step(window: Any) -> None:
 
     window.with_fakes(10)
     window.press("Train")
-    window.wait_for(lambda: window.session.report is not None)
-    good = window.session.answer
+    window.wait_for(lambda: current_report(window.session) is not None)
+    good = window.session.run
     window.seam.put(unmix=broken)
     window.press("Train")
     window.wait_for(lambda: window.session.trouble is not None)
     assert any("mat1 and mat2" in text for text in window.texts())
-    assert window.session.answer is good
+    assert window.session.run is good
     assert window.button("Train").isEnabled()
 
 
@@ -274,7 +275,7 @@ def test_the_smallest_screen_clips_nothing_sideways(window: Any, theme: str) -> 
     window.viewer.theme = theme
     window.viewer.window.resize(1280, 720)
     window.press("Train")
-    window.wait_for(lambda: window.session.report is not None)
+    window.wait_for(lambda: current_report(window.session) is not None)
     window.press("Why?")
     window.qtbot.wait(100)
     assert 280 <= window.widget.width() <= 360

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import QComboBox, QScrollArea, QSpinBox
 from napari_unmix.answer import Fit, Preview, Progress, Unmixing
 from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.identifiability.report import Check, Report
+from napari_unmix.plugin.facts.session import current_report
 from napari_unmix.plugin.viewer.link import ViewerLink
 from napari_unmix.plugin.window.dock import SpectraDock, UnmixDock
 from napari_unmix.plugin.window.launch import open_viewer
@@ -229,7 +230,7 @@ def walked(request: pytest.FixtureRequest, windows: Any, scenes: Scenes) -> Iter
     order.after(walk)
     yield walk, order
     if other is not None:
-        assert (other.session.cube.name, other.session.pixel, other.session.answer) == ("other", None, None)
+        assert (other.session.cube.name, other.session.pixel, other.session.run) == ("other", None, None)
     if door is launched:
         walk.workspace.close()
         walk.settle()
@@ -310,12 +311,12 @@ def trains(walk: Any) -> None:
     for name, value in {"epochs": 2, "endmembers": COUNT}.items():
         walk.controller.set_option(name, value)
     walk.press("Train")
-    walk.wait_for(lambda: walk.session.state == "idle" and walk.session.report is not None, SECONDS)
+    walk.wait_for(lambda: walk.session.state == "idle" and current_report(walk.session) is not None, SECONDS)
     assert walk.session.trouble is None
     walk.wait_for(lambda: len(walk.maps()) == COUNT)
     walk.qtbot.wait(50)
     assert all(layer.visible and layer.data.any() for layer in walk.maps())
-    assert walk.session.answer.annotation is walk.session.annotation
+    assert walk.session.run.annotation is walk.session.annotation
 
 
 def clicks(walk: Any) -> None:
@@ -329,6 +330,6 @@ def clicks(walk: Any) -> None:
     _, shown = panel.plot.measured.getData()
     expected = session.cube.spectra[PIXEL].astype(float)
     np.testing.assert_allclose(shown, np.where(session.cube.good_bands, expected, np.nan), rtol=1e-6)
-    np.testing.assert_allclose(panel.plot.reconstruction.getData()[1], session.answer.unmixing.reconstruction(*PIXEL))
+    np.testing.assert_allclose(panel.plot.reconstruction.getData()[1], session.run.unmixing.reconstruction(*PIXEL))
     assert len(panel.bars.texts()) == len(panel.plot.endmembers) == COUNT
     walk.wait_for(lambda: [layer.name for layer in walk.viewer.layers].count("selected pixel") == 1)

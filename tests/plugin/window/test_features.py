@@ -10,6 +10,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLineEdit, QPushButton
 
+from napari_unmix.plugin.facts.session import current_report
+
 
 def test_an_array_that_a_user_added_can_be_chosen(window: Any) -> None:
     window.with_fakes(10)
@@ -79,7 +81,7 @@ def test_export_for_other_programs(window: Any, tmp_path: Any, item: str, name: 
 
     window.with_fakes(5)
     window.press("Train")
-    window.wait_for(lambda: window.session.report is not None)
+    window.wait_for(lambda: current_report(window.session) is not None)
     window.controller.rename_endmember(1, "tree")
     QTimer.singleShot(50, lambda: choose(item))
     QTimer.singleShot(200, lambda: name_file(tmp_path / name))
@@ -95,7 +97,7 @@ def test_export_writes_a_new_folder_each_time(window: Any, tmp_path: Any) -> Non
     window.with_fakes(5)
     assert not [b for b in window.widget.findChildren(QPushButton) if b.text() == "Export…" and b.isVisible()]
     window.press("Train")
-    window.wait_for(lambda: window.session.report is not None)
+    window.wait_for(lambda: current_report(window.session) is not None)
     window.controller.rename_endmember(1, "tree")
     for number in (1, 2):
         QTimer.singleShot(50, lambda: choose("Folder of the run…"))
@@ -109,14 +111,14 @@ def test_export_writes_a_new_folder_each_time(window: Any, tmp_path: Any) -> Non
     assert sorted(path.name for path in tmp_path.iterdir()) == ["scene-ivae-1", "scene-ivae-2"]
     assert any(text.replace("\u200b", "") == f"written to {tmp_path / 'scene-ivae-2'}" for text in window.texts())
     np.testing.assert_array_equal(
-        np.load(tmp_path / "scene-ivae-1" / "abundances.npy"), window.session.answer.unmixing.abundances
+        np.load(tmp_path / "scene-ivae-1" / "abundances.npy"), window.session.run.unmixing.abundances
     )
 
 
 def test_export_to_where_nothing_can_be_written_says_so(window: Any, tmp_path: Any) -> None:
     window.with_fakes(5)
     window.press("Train")
-    window.wait_for(lambda: window.session.report is not None)
+    window.wait_for(lambda: current_report(window.session) is not None)
     (tmp_path / "file").write_text("")
     window.controller.export(tmp_path / "file")
     window.wait_for(lambda: window.session.trouble is not None)
@@ -134,7 +136,7 @@ def test_export_to_where_nothing_can_be_written_says_so(window: Any, tmp_path: A
 def test_excluded_bands_are_gaps_and_make_the_result_out_of_date(window: Any) -> None:
     window.with_fakes(10)
     window.press("Train")
-    window.wait_for(lambda: window.session.report is not None)
+    window.wait_for(lambda: current_report(window.session) is not None)
     window.controller.select_pixel(3, 4)
     plot = window.spectra.panel.plot
     window.wait_for(lambda: "selected pixel" in window.viewer.layers)
@@ -219,7 +221,7 @@ def test_region_means_are_the_means_of_what_is_painted(window: Any) -> None:
     window.qtbot.keyClick(panel._view, Qt.Key.Key_Home)
     assert panel.plot.regions == []
     window.press("Train")
-    window.wait_for(lambda: window.session.report is not None)
+    window.wait_for(lambda: current_report(window.session) is not None)
     drawn = []
     for _ in range(panel._view.count()):
         drawn.append((len(panel.plot.endmembers), len(panel.plot.regions)))

@@ -12,7 +12,7 @@ import pytest
 from qtpy.QtCore import QCoreApplication, QEvent, QThreadPool
 
 from napari_unmix.cube import Annotation, Cube
-from napari_unmix.plugin.facts.session import Session
+from napari_unmix.plugin.facts.session import Session, current_report, shown_preview
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.verbs.runners import ThreadJob
 from napari_unmix.plugin.viewer.layers import cube_layers, layer_cube
@@ -77,7 +77,7 @@ def test_closed_cubes_are_freed_in_a_window(window: Any) -> None:
         window.controller.set_annotation(Annotation(np.ones((40, 50), np.int32)))
         window.click(20, 20)
         window.press("Train")
-        window.wait_for(lambda: window.session.state == "idle" and window.session.report is not None)
+        window.wait_for(lambda: window.session.state == "idle" and current_report(window.session) is not None)
         remove(window, window.session.cube)
     window.settle()
     remove(window, window.session.cube)
@@ -98,14 +98,14 @@ def test_train_cancel_retrain_and_close_leave_nothing(window: Any) -> None:
     listening, layers = callbacks(window.viewer), []
     for cycle in range(CYCLES):
         window.press("Train")
-        window.wait_for(lambda: window.session.preview is not None)
+        window.wait_for(lambda: shown_preview(window.session) is not None)
         for _ in range(CLICKS // CYCLES):
             window.click(*np.random.default_rng(cycle).integers(1, 39, 2).tolist())
         window.press("Cancel")
         assert fit.closed.wait(1.0)
         fit.steps = 3
         window.press("Train")
-        window.wait_for(lambda: window.session.state == "idle" and window.session.report is not None)
+        window.wait_for(lambda: window.session.state == "idle" and current_report(window.session) is not None)
         fit.steps = 100_000
         window.qtbot.wait(100)
         layers.append(len(window.viewer.layers))

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_unmix.plugin.facts.session import current_report
+
 TRAIN_SECONDS = 150
 
 
@@ -58,20 +60,20 @@ def test_the_main_job_on_samson(window: Any, samson: Path) -> None:
         assert window.button("Train")
         assert time.monotonic() - start < 0.3
         window.settle()
-        assert session.answer is None
+        assert session.run is None
         assert session.trouble is None
 
     # 5. Retrain to the end: the same layer objects.
     before = window.maps()
     window.press("Train")
-    window.wait_for(lambda: session.answer is not None, TRAIN_SECONDS)
+    window.wait_for(lambda: session.run is not None, TRAIN_SECONDS)
     window.wait_for(lambda: session.state == "idle", TRAIN_SECONDS)
     window.qtbot.wait(200)
     assert session.trouble is None
     assert [a is b for a, b in zip(before, window.maps(), strict=False)] == [True] * len(before)
-    result = session.answer.unmixing
+    result = session.run.unmixing
     np.testing.assert_array_equal(window.maps()[0].data, np.nan_to_num(result.abundances[:, :, 0]))
-    assert session.report is not None
+    assert current_report(session) is not None
 
     # 6. Click a pixel: the plotted spectrum is the file's; the plot shows what it is made of.
     window.click(41, 17)
@@ -101,4 +103,4 @@ def test_the_main_job_on_samson(window: Any, samson: Path) -> None:
         label.text() for label in window.widget.findChildren(type(window.widget.panels[4]._state)) if label.isVisible()
     ]
     assert "out of date: painted since" in said
-    assert session.answer.unmixing is result
+    assert session.run.unmixing is result

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from napari_unmix.cube import Cube
+from napari_unmix.plugin.facts.session import current_report
 
 
 def test_one_material_is_answered_in_the_window(window: Any) -> None:
@@ -19,7 +20,7 @@ def test_one_material_is_answered_in_the_window(window: Any) -> None:
     window.ready()
     assert window.session.suggested == 1
     window.press("Train")
-    window.wait_for(lambda: window.session.report is not None, 60)
+    window.wait_for(lambda: current_report(window.session) is not None, 60)
     assert len(window.maps()) == 1
     assert (window.maps()[0].data == 1).all()
     assert any("One material, its brightness varies" in text for text in window.texts())

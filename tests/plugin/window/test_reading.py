@@ -11,6 +11,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLineEdit
 from tests.plugin.window.conftest import scene
 
+from napari_unmix.plugin.facts.session import current_report
+
 BORDER = 6  # columns of 7, which the user knows to be no data
 
 
@@ -130,12 +132,12 @@ def test_another_size_turns_the_image(window: Any, file: Path) -> None:
 def test_a_result_is_out_of_date_and_kept(window: Any, file: Path) -> None:
     open_file(window, file)
     window.press("Train")
-    window.wait_for(lambda: window.session.report is not None)
-    answer = window.session.answer
+    window.wait_for(lambda: current_report(window.session) is not None)
+    answer = window.session.run
     window.press("Reading…")
     write(window, "Scale", "10")
     window.wait_for(lambda: window.session.cube.scale == 10)
-    assert window.session.answer is answer
+    assert window.session.run is answer
     assert any("read in another way since" in text for text in window.texts())
     window.settle()
 

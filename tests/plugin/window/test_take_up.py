@@ -15,6 +15,7 @@ from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.io import read_cube
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.pipeline import unmix
+from napari_unmix.plugin.facts.session import current_report
 from napari_unmix.plugin.verbs.shelf import Shelf
 
 SPEC = spec_class("vae").model_validate({"method": "vae", "endmembers": 3, "epochs": 3, "seed": 5})
@@ -54,13 +55,13 @@ def test_the_mouse_takes_up_what_was_interrupted(window: Any, file: Path, tmp_pa
     assert button.isVisible()
     assert button.text().startswith("Resume the training of ")
     window.press(button.text())
-    window.wait_for(lambda: window.session.state == "idle" and window.session.report is not None, 60)
+    window.wait_for(lambda: window.session.state == "idle" and current_report(window.session) is not None, 60)
     assert not button.isVisible()
     assert window.session.spec == SPEC
     (painted,) = [layer for layer in window.viewer.layers if type(layer).__name__ == "Labels"]
     np.testing.assert_array_equal(painted.data, labels)
-    assert window.session.answer.unmixing.abundances.tobytes() == whole.abundances.tobytes()
-    assert window.session.answer.unmixing.history == whole.history
+    assert window.session.run.unmixing.abundances.tobytes() == whole.abundances.tobytes()
+    assert window.session.run.unmixing.history == whole.history
     assert list(shelf.folder.iterdir()) == []
 
 

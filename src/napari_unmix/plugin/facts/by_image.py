@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 from napari_unmix.cube import Cube
-from napari_unmix.plugin.facts.session import same_image
+from napari_unmix.plugin.facts.images import same_image
 
 T = TypeVar("T")
 
@@ -35,3 +35,11 @@ class ByImage(Generic[T]):
         """Forget the other images."""
         kept = tuple(cubes)
         self._items = [item for item in self._items if any(same_image(item[0], cube) for cube in kept)]
+
+    def update(self, change: Callable[[T], T]) -> None:
+        """Change every value."""
+        self._items = [(cube, change(value)) for cube, value in self._items]
+
+    def change(self, cube: Cube, change: Callable[[T], T]) -> None:
+        """Change the value of one image, where there is one."""
+        self._items = [(known, change(value) if same_image(known, cube) else value) for known, value in self._items]

@@ -5,16 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from napari_unmix.output.palette import annotation_colours, endmember_colours
-from napari_unmix.plugin.facts.session import Session, shown_names
+from napari_unmix.plugin.facts.session import Session, shown
 
 MOST_LABELS = 64
 PINS = ("#b388ff", "#8bc34a", "#c69268", "#2bd0c0", "#ffa3a3")  # no endmember has these; a black number reads on each
 FIRST_FURTHER_PIN = 20  # of the endmembers' colours: few scenes reach so far
-
-
-def endmember_palette(count: int) -> list[str]:
-    """The endmembers' colours, as hex strings."""
-    return list(endmember_colours(count))
 
 
 def pin_colours(count: int) -> list[str]:
@@ -31,11 +26,12 @@ def annotation_row_colours(session: Session) -> dict[int, str]:
         return colours
     painted = annotation.of_kind("material")
     order = list(dict.fromkeys(annotation.meaning(label).name or f"material {label}" for label in painted))
-    known = list(shown_names(session))
-    bright = endmember_palette(max(len(order), len(known), 2))
+    what = shown(session)
+    known = {} if what is None else dict(zip(what.names, what.colours, strict=True))
+    free = [colour for colour in endmember_colours(len(order) + len(known)) if colour not in known.values()]
+    new = dict(zip([name for name in order if name not in known], free, strict=False))
     for label in painted:
-        name = annotation.meaning(label).name or f"material {label}"
-        colours[label] = bright[known.index(name) if name in known else order.index(name)]
+        colours[label] = {**new, **known}[annotation.meaning(label).name or f"material {label}"]
     for label in annotation.of_kind("ignore"):
         colours[label] = "#6e6e6e"
     return colours

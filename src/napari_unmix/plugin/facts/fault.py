@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
-from napari_unmix.plugin.facts.session import Session, Step
+from napari_unmix.plugin.facts.session import Session, Step, shown_names
 from napari_unmix.sentences import shown
 
 PACKAGES = (
@@ -93,7 +93,9 @@ def _names(session: Session) -> list[str]:
         names += [meaning.name for meaning in session.annotation.meanings.values()]
     if session.chore is not None:
         names.append(session.chore.subject)
-    return [*names, *session.names, *Path.home().parts]
+    for run in session.runs:
+        names += [run.title, *run.look.names]
+    return [*names, *shown_names(session), *Path.home().parts]
 
 
 def without_data(message: str, names: list[str]) -> str:

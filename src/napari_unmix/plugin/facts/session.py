@@ -10,11 +10,13 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from psygnal import SignalGroupDescriptor
 
-from napari_unmix.answer import Preview, Progress, Unmixing
+from napari_unmix.answer import Preview, Progress
 from napari_unmix.cube import Annotation, Cube, FloatArray
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import method_specs
 from napari_unmix.output.composite import COMPOSITES
+from napari_unmix.plugin.facts.images import same_image
+from napari_unmix.plugin.facts.runs import Run, Shown, Training
 from napari_unmix.spec import MethodSpec
 
 RunState = Literal["idle", "training", "paused", "checking"]
@@ -49,16 +51,6 @@ class Chore:
 
     def __str__(self) -> str:
         return f"{self.doing} {self.subject}".rstrip()
-
-
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """A result and what it was made from, so that "is it out of date?" is a comparison."""
-
-    unmixing: Unmixing
-    cube: Cube
-    annotation: Annotation | None
-    spec: MethodSpec
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +111,7 @@ class Theme:
     accent: str = "#007acc"
 
 
-def _preset() -> MethodSpec:
+def preset() -> MethodSpec:
     """The default method with its presets."""
     return next(iter(method_specs().values())).model_validate({})
 
@@ -128,10 +120,11 @@ def _preset() -> MethodSpec:
 class Session:
     """The facts. Only ``Controller`` writes here; panels, plots and ``ViewerLink`` read and listen to ``events``.
 
-    ``names`` and ``hidden`` are the user's wishes for the endmembers of the answer, or before that of the preview;
-    ``label`` is what the brush paints; ``pixel`` and ``pins`` are (row, column); ``chore`` is what is made in the background;
-    ``exported`` is the folder that was written last, ``page`` the report page, ``adopted`` the cube that was last made of an open array,
-    ``reread`` the one that was last read in another way, ``unfinished`` an interrupted training of the cube.
+    ``runs`` are those of the open cubes, the first first; ``run`` is the one of the current cube that is shown, ``beside`` another one that it
+    is compared with; ``training`` is under way, perhaps on another cube than the current one, or where it was stopped on a cube without a run.
+    ``label`` is what the brush paints; ``pixel`` and ``pins`` are (row, column); ``chore`` is what is made in the background; ``exported`` is
+    the folder that was written last, ``page`` the report page, ``adopted`` the cube that was last made of an open array, ``reread`` the one
+    that was last read in another way, ``unfinished`` an interrupted training of the cube.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -144,15 +137,14 @@ class Session:
     survey: Survey | None = None
     annotation: Annotation | None = None
     label: int = 1
-    spec: MethodSpec = field(default_factory=_preset)
+    spec: MethodSpec = field(default_factory=preset)
     suggested: int | None = None
     state: RunState = "idle"
     progress: Progress | None = None
-    preview: Preview | None = None
-    answer: Answer | None = None
-    report: Report | None = None
-    names: tuple[str, ...] = ()
-    hidden: frozenset[int] = frozenset()
+    training: Training | None = None
+    runs: tuple[Run, ...] = ()
+    run: Run | None = None
+    beside: Run | None = None
     pixel: tuple[int, int] | None = None
     pins: tuple[tuple[int, int], ...] = ()
     unfinished: Unfinished | None = None
@@ -178,11 +170,6 @@ def endmember_count(session: Session) -> int | None:
     return session.suggested if session.spec.endmembers == "auto" else int(session.spec.endmembers)
 
 
-def same_image(one: Cube | None, other: Cube | None) -> bool:
-    """Whether two cubes are one image, perhaps with other bands excluded."""
-    return one is other or (one is not None and other is not None and one.spectra is other.spectra)
-
-
 def joinable(session: Session) -> tuple[Cube, ...]:
     """The open cubes that could be joined as acquisitions: single ones with as many bands as the current cube."""
     if session.cube is None:
@@ -197,25 +184,64 @@ def acquisition_count(session: Session) -> int:
     return 1 if cube is None or cube.acquisitions is None else int(cube.acquisitions.max())
 
 
-def shown(session: Session) -> Preview | Unmixing | None:
-    """What the maps and curves show: the preview while there is one, else the last good result of this cube."""
-    if session.preview is not None:
-        return session.preview
-    if session.answer is not None and same_image(session.answer.cube, session.cube):
-        return session.answer.unmixing
+def shown(session: Session) -> Shown | None:
+    """What the maps and curves show: the preview of this cube while there is one, else the run of this cube that is shown."""
+    training, run, cube = session.training, session.run, session.cube
+    if cube is None:
+        return None
+    if training is not None and training.preview is not None and same_image(training.cube, cube):
+        assert training.look is not None
+        return Shown(cube, training.preview, training.look)
+    if run is not None and same_image(run.cube, cube):
+        return Shown(cube, run.unmixing, run.look, run)
     return None
+
+
+def current_run(session: Session) -> Run | None:
+    """The run of the current cube that is shown, once the session has turned to that cube whole."""
+    run = session.run
+    return run if run is not None and same_image(run.home, session.cube) else None
+
+
+def shown_preview(session: Session) -> Preview | None:
+    """What is shown of the run under way, or of one that was stopped on a cube without a run."""
+    what = shown(session)
+    return what.content if what is not None and isinstance(what.content, Preview) else None
+
+
+def current_report(session: Session) -> Report | None:
+    """What may be claimed of the run that is shown; None where there is none, or it is not checked."""
+    run = current_run(session)
+    return None if run is None else run.report
 
 
 def shown_names(session: Session) -> tuple[str, ...]:
     """One name per shown endmember."""
     what = shown(session)
-    count = 0 if what is None else len(what.endmembers)
-    return session.names if len(session.names) == count else default_names(count)
+    return () if what is None else what.names
 
 
-def default_names(count: int) -> tuple[str, ...]:
-    """The names of endmembers that nobody has named."""
-    return tuple(f"endmember {k + 1}" for k in range(count))
+def shown_hidden(session: Session) -> frozenset[int]:
+    """The endmembers of what is shown whose maps are hidden."""
+    what = shown(session)
+    return frozenset() if what is None else what.hidden
+
+
+def runs_of(session: Session, cube: Cube | None) -> tuple[Run, ...]:
+    """The kept runs of a cube, the first first."""
+    return tuple(run for run in session.runs if same_image(run.home, cube))
+
+
+def training_here(session: Session) -> bool:
+    """Whether the run under way is one of the current cube."""
+    training = session.training
+    return running(session) and training is not None and same_image(training.cube, session.cube)
+
+
+def being_checked(session: Session, run: Run | None) -> bool:
+    """Whether it is just found out what may be claimed of a run."""
+    newest = max((known.number for known in session.runs), default=0)
+    return session.state == "checking" and run is not None and run.report is None and run.number == newest
 
 
 def recommended_regions(session: Session) -> int | None:
@@ -225,22 +251,17 @@ def recommended_regions(session: Session) -> int | None:
 
 
 def out_of_date(session: Session) -> str:
-    """What changed since the result was made, "" where nothing did."""
-    answer = session.answer
-    if answer is None:
+    """What changed since the run that is shown was made, "" where nothing did."""
+    run = current_run(session)
+    if run is None or session.cube is None:
         return ""
-    if session.cube is None:
-        return "another cube since"
-    if not same_image(answer.cube, session.cube):
-        same_file = answer.cube.source is not None and answer.cube.source == session.cube.source
-        return "read in another way since" if same_file else "another cube since"
-    if not np.array_equal(answer.cube.good_bands, session.cube.good_bands):
+    if not np.array_equal(run.cube.good_bands, session.cube.good_bands):
         return "bands changed since"
-    if answer.spec.method != session.spec.method:
+    if run.spec.method != session.spec.method:
         return "another method since"
-    if answer.spec != session.spec:
+    if run.spec != session.spec:
         return "settings changed since"
-    painting = _effective(answer.annotation, session.spec)
+    painting = _effective(run.annotation, session.spec)
     now = _effective(session.annotation, session.spec)
     if painting is not now and not _same_painting(painting, now):
         return "painted since"

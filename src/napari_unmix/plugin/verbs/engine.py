@@ -14,7 +14,8 @@ import numpy as np
 from napari_unmix.answer import Fit, Progress, Unmixing
 from napari_unmix.cube import Annotation, BoolArray, Cube, Reading
 from napari_unmix.identifiability.report import Report
-from napari_unmix.plugin.facts.session import Answer, Stage, Survey, Unfinished
+from napari_unmix.plugin.facts.runs import Run
+from napari_unmix.plugin.facts.session import Stage, Survey, Unfinished
 from napari_unmix.reading import exactly
 from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec
@@ -112,46 +113,48 @@ def _sample() -> Generator[Progress, None, Scene]:
     return sample_scene()
 
 
-def _export(parent: Path, answer: Answer, report: Report, names: tuple[str, ...]) -> Fit[Path]:
+def _export(parent: Path, run: Run) -> Fit[Path]:
     """Write the run's folder with its pictures, whole or not at all, as a new folder in ``parent``."""
-    name = re.sub(r"[^\w.-]+", "_", answer.cube.name).strip("._") or "cube"
+    name = re.sub(r"[^\w.-]+", "_", run.cube.name).strip("._") or "cube"
     yield Progress("writing the result", 0, 1, 0.0)
     from napari_unmix.output.pictures import draw_run
     from napari_unmix.output.run import free_folder, write_run
 
-    cube, result = answer.cube, replace(answer.unmixing, names=names)
+    cube, result, report = run.cube, run.named, run.report
+    assert report is not None
 
     def draw(folder: Path) -> None:
         draw_run(cube, result, report, folder)
 
     try:
-        target = free_folder(parent, f"{name}-{answer.spec.method}")
-        return write_run(target, cube, result, report, annotation=answer.annotation, decorate=draw)
+        target = free_folder(parent, f"{name}-{run.spec.method}")
+        return write_run(target, cube, result, report, annotation=run.annotation, decorate=draw)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise UnmixError(f"{parent} cannot be written ({reason}): choose another folder.") from error
 
 
-def _save(path: Path, form: str, answer: Answer, report: Report, names: tuple[str, ...]) -> Fit[Path]:
+def _save(path: Path, form: str, run: Run) -> Fit[Path]:
     """Write the maps and endmembers in a format of other programs; a file that is there was the user's to replace."""
     yield Progress(f"writing {path.name}", 0, 1, 0.0)
     from napari_unmix.output.export import export
 
     try:
-        return export((answer.cube, replace(answer.unmixing, names=names)), path, form, overwrite=path.exists())[0]
+        return export((run.cube, run.named), path, form, overwrite=path.exists())[0]
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise UnmixError(f"{path} cannot be written ({reason}): choose another place.") from error
 
 
-def _page(answer: Answer, report: Report, names: tuple[str, ...]) -> Fit[Path]:
+def _page(run: Run) -> Fit[Path]:
     """Write the report page to a new temporary folder, which stays for the browser."""
     yield Progress("writing the report page", 0, 1, 0.0)
     from napari_unmix.output.page.render import write_report_page
 
+    assert run.report is not None
     try:
         folder = Path(tempfile.mkdtemp(prefix="napari-unmix-report-"))
-        page = write_report_page(folder, answer.cube, replace(answer.unmixing, names=names), report)
+        page = write_report_page(folder, run.cube, run.named, run.report)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise UnmixError(
@@ -183,7 +186,7 @@ class Engine:
     copy: Callable[[Any, str], Fit[Cube]] = _copy
     join: Callable[[Sequence[Cube]], Fit[Cube]] = _join
     sample: Callable[[], Fit[Scene]] = _sample
-    export: Callable[[Path, Answer, Report, tuple[str, ...]], Fit[Path]] = _export
-    save: Callable[[Path, str, Answer, Report, tuple[str, ...]], Fit[Path]] = _save
-    page: Callable[[Answer, Report, tuple[str, ...]], Fit[Path]] = _page
+    export: Callable[[Path, Run], Fit[Path]] = _export
+    save: Callable[[Path, str, Run], Fit[Path]] = _save
+    page: Callable[[Run], Fit[Path]] = _page
     warm_up: Callable[[], Fit[None]] = _warm_up

@@ -17,6 +17,7 @@ LayerData = tuple[Any, dict[str, Any], str]
 ROLE = "napari_unmix"  # metadata key: what the layer is to us
 ADOPTED = "napari_unmix_adopted"  # metadata key: the layer was another's before
 ADVICE = "napari_unmix_advice"  # metadata key: settings that suit the cube
+LEFT = "napari_unmix_left"  # metadata key: runs and settings that a closed dock left
 MARK_PIXELS, MARK_MIDDLE, MARK_HALF_WIDTH = 41, 0.8, 0.18
 
 
@@ -124,7 +125,7 @@ def abundance_options(cube: Cube, index: int, name: str, colour: str) -> dict[st
         "colormap": black_to(colour),
         "blending": "additive",
         "contrast_limits": (0.0, 1.0),
-        "metadata": {"cube": cube, ROLE: "abundance", "endmember": index},
+        "metadata": {"cube": cube, ROLE: "abundance", "endmember": index, "colour": colour},
     }
 
 

@@ -17,7 +17,8 @@ from qtpy.QtCore import QTimer
 from napari_unmix.cube import Annotation, Cube, IntArray
 from napari_unmix.output.composite import composite
 from napari_unmix.plugin.facts.colours import annotation_row_colours
-from napari_unmix.plugin.facts.session import Adopted, Reread, Session, Theme, same_image
+from napari_unmix.plugin.facts.images import same_image
+from napari_unmix.plugin.facts.session import Adopted, Reread, Session, Theme
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.viewer import layers as kinds
 from napari_unmix.plugin.viewer.adoption import could_be_cube
@@ -69,8 +70,8 @@ class ViewerLink:
             (events.composite, self._show_composite),
             (events.annotation, self._show_annotation),
             (events.label, self._show_label),
-            (events.names, self._colour_annotation),
-            (events.answer, self.images.let_go),
+            (events.run, self._colour_annotation),
+            (events.training, self._colour_annotation),
             (events.pixel, self.marks.pixel_changed),
             (events.pins, self.marks.pins_changed),
             (events.trouble, self._notify),
@@ -90,6 +91,7 @@ class ViewerLink:
 
     def close(self) -> None:
         """Walk the same list back. Layers that stay know their cube, for the next dock, and hold it only where they are its image."""
+        self.images.leave()
         self.images.hold(strongly=False)
         self.marks.close()
         self._fitting.stop()
@@ -111,7 +113,8 @@ class ViewerLink:
     def _adopt(self, layer: Any) -> None:
         cube, role = kinds.layer_cube(layer), kinds.layer_role(layer)
         if cube is not None and role in IMAGES:
-            self._controller.add_cube(cube, layer.metadata.get(kinds.ADVICE))
+            left = layer.metadata.pop(kinds.LEFT, None)
+            self._controller.add_cube(cube, layer.metadata.get(kinds.ADVICE), left=left)
         elif cube is None and not role and could_be_cube(layer):
             self._adopting.append((layer, layer.data))
             self._controller.adopt(layer.data, layer.name)

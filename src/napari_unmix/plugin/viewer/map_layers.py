@@ -10,9 +10,9 @@ from napari.layers import Image
 from qtpy.QtCore import QTimer
 
 from napari_unmix.cube import Cube, FloatArray
-from napari_unmix.plugin.facts.colours import endmember_palette
+from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.facts.naming import without_number
-from napari_unmix.plugin.facts.session import Session, same_image, shown, shown_names
+from napari_unmix.plugin.facts.session import Session, shown
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.viewer import layers as kinds
 
@@ -27,6 +27,7 @@ class MapLayers:
         self._layers: dict[int, Any] = {}
         self._deleted: set[int] = set()
         self._waiting: dict[int, FloatArray] = {}
+        self._filled: FloatArray | None = None  # the abundances that the layers show, or will when none is waiting
         self._past: list[Any] = []  # maps of more endmembers than there are now, to be taken away
         self._front: Cube | None = None  # whose maps were brought to the front
         self._connections: list[Callable[[], None]] = []
@@ -38,11 +39,9 @@ class MapLayers:
         """Listen to the facts."""
         events = self._session.events
         for signal, slot in (
-            (events.preview, self._refill),
-            (events.answer, self._refill),
             (events.cube, self._changed_cube),
-            (events.names, self._rename),
-            (events.hidden, self._show),
+            (events.training, self._refill),
+            (events.run, self._refill),
             (events.state, self._state_changed),
         ):
             signal.connect(slot)
@@ -50,7 +49,10 @@ class MapLayers:
         self._changed_cube()
 
     def close(self) -> None:
-        """Stop listening; the layers stay with the user."""
+        """Stop listening; the layers stay with the user, as the run that is shown says."""
+        self._turn.stop()
+        while self._waiting or self._past:
+            self._next()
         self._turn.stop()
         for disconnect in self._connections:
             disconnect()
@@ -58,7 +60,7 @@ class MapLayers:
         for layer in self._layers.values():
             layer.events.name.disconnect(self._layer_renamed)
             layer.events.visible.disconnect(self._layer_shown)
-        self._layers, self._waiting, self._front = {}, {}, None
+        self._layers, self._filled, self._front = {}, None, None
 
     def removed(self, layer: Any) -> None:
         """The user deleted a layer: it comes back with the next run, not with the next preview."""
@@ -78,7 +80,7 @@ class MapLayers:
 
     def _changed_cube(self, *_: Any) -> None:
         """Take up the maps that this cube already has; those of the last good result come to the front again."""
-        self._waiting = {}
+        self._waiting, self._filled = {}, None
         for layer in self._layers.values():
             layer.events.name.disconnect(self._layer_renamed)
             layer.events.visible.disconnect(self._layer_shown)
@@ -94,12 +96,15 @@ class MapLayers:
 
     def _refill(self, *_: Any) -> None:
         what = shown(self._session)
-        if what is None:
-            return
-        count = what.abundances.shape[2]
+        maps = None if what is None else what.content.abundances
+        count = 0 if maps is None else maps.shape[2]
         self._past += [self._layers.pop(index) for index in sorted(self._layers) if index >= count]
-        self._waiting = {k: what.abundances for k in range(count) if k not in self._deleted}
-        self._turn.start(0)
+        if maps is None or maps is not self._filled:
+            self._waiting = {} if maps is None else {k: maps for k in range(count) if k not in self._deleted}
+        self._filled = maps
+        self._dress()
+        if self._waiting or self._past:
+            self._turn.start(0)
 
     def _next(self) -> None:
         """One layer a turn: six at once would hold the window for some 70 ms."""
@@ -116,19 +121,19 @@ class MapLayers:
         layer = self._layers.get(index)
         if layer is not None and layer.data.shape == plane.shape:
             layer.data = plane
+            self._dress()
         else:
             self._add(index, plane)
         if self._waiting:
             self._turn.start(0)
 
     def _add(self, index: int, plane: FloatArray) -> None:
-        cube, names = self._session.cube, shown_names(self._session)
-        if cube is None or index >= len(names):
+        what = shown(self._session)
+        if what is None or index >= len(what.names):
             return
         active = self._viewer.layers.selection.active
-        colour = endmember_palette(len(names))[index]
-        options = kinds.abundance_options(cube, index, names[index], colour)
-        layer = Image(plane, visible=index not in self._session.hidden, **options)
+        options = kinds.abundance_options(what.cube, index, what.names[index], what.colours[index])
+        layer = Image(plane, visible=index not in what.hidden, **options)
         self._viewer.layers.insert(self._below_paint(), layer)
         if active is not None:
             self._viewer.layers.selection.active = active  # the user may be painting
@@ -148,8 +153,9 @@ class MapLayers:
     def _come_forward(self) -> None:
         """The first map of this cube: what was hidden with another cube is shown, unless the user hid it."""
         self._front = self._session.cube
-        self._show()
-        if set(range(len(shown_names(self._session)))) - self._session.hidden:
+        self._dress()
+        what = shown(self._session)
+        if what is not None and set(range(len(what.names))) - what.hidden:
             self._make_room()
 
     def _make_room(self) -> None:
@@ -161,25 +167,28 @@ class MapLayers:
                 elif kinds.layer_role(layer) == "annotation":
                     layer.contour = 1
 
-    def _rename(self, *_: Any) -> None:
+    def _dress(self) -> None:
+        """Names, colours and eyes as the user wants them, of the layers that show what is shown now; the others wait for their maps."""
+        what = shown(self._session)
+        if what is None or what.content.abundances is not self._filled:
+            return
+        dressed = [(k, layer) for k, layer in self._layers.items() if k not in self._waiting and k < len(what.names)]
         for _round in range(2):  # a name that another map gives up in the first round is free in the second
-            for index, name in enumerate(shown_names(self._session)):
-                layer = self._layers.get(index)
-                if layer is not None and self._name_of(layer) != name:
-                    layer.name = name
+            for index, layer in dressed:
+                if self._name_of(layer) != what.names[index]:
+                    layer.name = what.names[index]
+        for index, layer in dressed:
+            if layer.metadata.get("colour") != what.colours[index]:
+                layer.metadata["colour"] = what.colours[index]
+                layer.colormap = kinds.black_to(what.colours[index])
+            if self._in_front and layer.visible == (index in what.hidden):
+                layer.visible = index not in what.hidden
 
     def _name_of(self, layer: Any) -> str:
         """A layer's name as it was given: napari numbers one that another layer has."""
         plain = without_number(layer.name)
         taken = any(other.name == plain for other in self._viewer.layers if other != layer)
         return plain if taken else str(layer.name)
-
-    def _show(self, *_: Any) -> None:
-        if not self._in_front:
-            return
-        for index, layer in self._layers.items():
-            if layer.visible == (index in self._session.hidden):
-                layer.visible = index not in self._session.hidden
 
     def _layer_renamed(self, event: Any) -> None:
         for index, layer in list(self._layers.items()):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from napari_unmix.cube import Cube
-from napari_unmix.plugin.facts.session import Session, same_image
+from napari_unmix.plugin.facts.images import same_image
+from napari_unmix.plugin.facts.session import Session
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.viewer import layers as kinds
 
 IMAGES = ("composite", "bands")
-MAP = "abundance"
 
 
 class OpenImages:
@@ -35,26 +35,28 @@ class OpenImages:
             kinds.hold(layer, strongly=strongly)
 
     def removed(self, layer: Any) -> None:
-        """A layer went; with the last image of a cube goes the cube, and with the last of its maps then its result."""
+        """A layer went; with the last image of a cube goes the cube."""
         cube = kinds.layer_cube(layer)
-        if cube is not None and kinds.layer_role(layer) in (*IMAGES, MAP) and not self.of(cube):
+        if cube is not None and kinds.layer_role(layer) in IMAGES and not self.of(cube):
             if any(same_image(cube, known) for known in self._session.cubes):
                 self._controller.remove_cube(cube)
-            if not self.of(cube, MAP):
-                self._controller.drop_result(cube)
             self.let_go()
         selection = self._viewer.layers.selection
         if selection._current is not None and selection._current not in self._viewer.layers:
             selection._current = None  # napari would hold the layer until another is current
 
-    def let_go(self, *_: Any) -> None:
-        """What stays of closed cubes, paintings and maps, does not hold them, but for the maps of the last good result."""
-        answer = self._session.answer
+    def let_go(self) -> None:
+        """What stays of closed cubes, paintings and maps, does not hold them."""
         for layer in self._others():
             cube = kinds.layer_cube(layer)
-            of_answer = answer is not None and same_image(answer.cube, cube)
-            if cube is not None and not of_answer and not self.of(cube):
+            if cube is not None and not self.of(cube):
                 kinds.let_go(layer)
+
+    def leave(self) -> None:
+        """The docks close: the images keep what there is of their cubes, for the next dock."""
+        for cube in self._session.cubes:
+            for layer in self.of(cube)[:1]:
+                layer.metadata[kinds.LEFT] = self._controller.left_of(cube)
 
     def _others(self) -> list[Any]:
         """The layers of cubes that are not their images."""

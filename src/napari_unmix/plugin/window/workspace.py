@@ -50,6 +50,7 @@ class Workspace:
         for key, known in list(_open.items()):
             if known is self:
                 del _open[key]
+        self.controller.cancel()  # so that layers show the last run, and no preview
         for name in self.session.events:
             self.session.events[name].disconnect()  # by now the panels may be gone
         self.link.close()

@@ -10,8 +10,9 @@ from napari_unmix.cube import Cube
 from napari_unmix.io import SUFFIXES
 from napari_unmix.output.composite import COMPOSITES, has_colours
 from napari_unmix.plugin.facts.band_ranges import excluded_text, says
+from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.facts.remedies import in_window, names_option
-from napari_unmix.plugin.facts.session import Doing, Session, doing, joinable, same_image
+from napari_unmix.plugin.facts.session import Doing, Session, doing, joinable
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.join import JoinEditor
 from napari_unmix.plugin.window.panels.reading import ReadingEditor

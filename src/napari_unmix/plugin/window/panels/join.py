@@ -7,7 +7,7 @@ from collections.abc import Callable
 from qtpy.QtWidgets import QCheckBox, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_unmix.cube import Cube
-from napari_unmix.plugin.facts.session import same_image
+from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.step import button, row, say, text
 

@@ -10,10 +10,10 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLay
 
 from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube
-from napari_unmix.plugin.facts.colours import annotation_row_colours, endmember_palette, pin_colours
+from napari_unmix.plugin.facts.colours import annotation_row_colours, pin_colours
 from napari_unmix.plugin.facts.pixel_view import PixelView, pixel_view
 from napari_unmix.plugin.facts.region_means import region_means
-from napari_unmix.plugin.facts.session import Session, shown, shown_names
+from napari_unmix.plugin.facts.session import Session, shown
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.step import button, row
 from napari_unmix.plugin.window.plots import AbundanceBars, SpectrumPlot, key, legend
@@ -64,7 +64,7 @@ class SpectraPanel(QWidget):
         outer.addLayout(top, 1)
         outer.addWidget(row(self._view, self._pin, self._clear, self._legend, stretch=3))
         self._listeners: list[tuple[Any, Callable[..., None]]] = []
-        self._listen(self.refresh, "pixel", "pins", "preview", "answer", "names", "cube", "annotation")
+        self._listen(self.refresh, "pixel", "pins", "training", "run", "cube", "annotation")
         self._listen(self._new_cube, "cube", "survey")
         self._listen(self._new_theme, "theme")
         self._new_theme()
@@ -98,11 +98,12 @@ class SpectraPanel(QWidget):
         if cube is None:
             self._show_nothing()
             return
-        view = None if session.pixel is None else pixel_view(cube, what, *session.pixel)
+        content = None if what is None else what.content
+        view = None if session.pixel is None else pixel_view(cube, content, *session.pixel)
         self._pin.setEnabled(session.pixel is not None and session.pixel not in session.pins)
         self._clear.setVisible(bool(session.pins))
-        names = shown_names(session)
-        colours = endmember_palette(len(names)) if names else []
+        names = () if what is None else what.names
+        colours = [] if what is None else list(what.colours)
         choice = self._view.currentText()
         with_pixel, with_endmembers = choice in (BOTH, PIXEL), choice in (BOTH, ENDMEMBERS) and what is not None
         mean = None if session.survey is None else session.survey.mean
@@ -130,8 +131,9 @@ class SpectraPanel(QWidget):
 
     def _endmembers(self, view: PixelView | None) -> Any:
         """The endmembers; under free illumination at the pixel's brightness, so that the mixture lies among them."""
-        what = shown(self.session)
-        assert what is not None
+        now = shown(self.session)
+        assert now is not None
+        what = now.content
         scaled = isinstance(what, Unmixing) and what.illumination is not None and view is not None
         spectra = what.endmembers * view.brightness if scaled and view is not None else what.endmembers
         assert self.session.cube is not None

@@ -10,7 +10,17 @@ from qtpy.QtCore import QPointF, QSize
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import QLabel, QProgressBar, QSizePolicy, QWidget
 
-from napari_unmix.plugin.facts.session import Session, Stage, Unfinished, out_of_date, running
+from napari_unmix.plugin.facts.session import (
+    Session,
+    Stage,
+    Unfinished,
+    being_checked,
+    current_run,
+    out_of_date,
+    running,
+    shown,
+    training_here,
+)
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_property, text
 
@@ -54,7 +64,7 @@ class TrainPanel(Step):
         for item in (self._take_up, row(self._train, self._pause, stretch=0), self._stage, self._bar, self._numbers):
             self.body.addWidget(item)
         self.listen(self._state_changed, "state")
-        self.listen(self.refresh, "cube", "progress", "answer", "annotation", "spec", "theme", "unfinished")
+        self.listen(self.refresh, "cube", "progress", "run", "annotation", "spec", "theme", "unfinished")
         self.refresh()
 
     def refresh(self, *_: Any) -> None:
@@ -72,10 +82,11 @@ class TrainPanel(Step):
         self._pause.setVisible(busy)
         self._take_up.setText("" if session.unfinished is None else resume_text(session.unfinished))
         self._take_up.setVisible(session.unfinished is not None and not busy)
-        due = session.cube is not None and not busy and (session.answer is None or bool(out_of_date(session)))
+        run = current_run(session)
+        due = session.cube is not None and not busy and (run is None or bool(out_of_date(session)))
         set_property(self._train, "emphasised", due)
         self._show_progress()
-        current = session.answer is not None and not out_of_date(session)
+        current = run is not None and not out_of_date(session)
         self.set_mark("half" if busy else "done" if current else "empty")
 
     def _show_progress(self) -> None:
@@ -137,15 +148,19 @@ def stage_text(session: Session) -> str:
         return ""
     if session.state == "paused":
         return f"paused: {progress.stage}"
+    run = current_run(session)
     if session.state == "checking":
-        return "" if progress.stage is Stage.DONE else f"{progress.stage} …"
+        return "" if progress.stage is Stage.DONE or not being_checked(session, run) else f"{progress.stage} …"
     if session.state == "idle":
-        if progress.stage is Stage.DONE and session.answer is not None:
-            return "" if out_of_date(session) else f"done in {session.answer.unmixing.seconds:.1f} s"
+        if progress.stage is Stage.DONE and run is not None:
+            return "" if out_of_date(session) else f"done in {run.unmixing.seconds:.1f} s"
         if progress.stage is Stage.CANCELLED:
-            kept = "the last result stays" if session.answer is not None else "the maps show where it stopped"
-            return f"cancelled: {kept}" if session.preview is not None or session.answer is not None else "cancelled"
-    return progress.stage
+            kept = "the last result stays" if run is not None else "the maps show where it stopped"
+            return f"cancelled: {kept}" if shown(session) is not None else "cancelled"
+        return progress.stage
+    training = session.training
+    whose = "" if training is None or training_here(session) else f"{training.cube.name}: "
+    return f"{whose}{progress.stage}"
 
 
 class Sparkline(QWidget):

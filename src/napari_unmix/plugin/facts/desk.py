@@ -1,0 +1,49 @@
+"""What belongs to a cube and not to the window: kept while another cube is worked on. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+
+from napari_unmix.output.composite import COMPOSITES
+from napari_unmix.plugin.facts.runs import Run
+from napari_unmix.plugin.facts.session import Session, Survey, Unfinished, preset
+from napari_unmix.spec import MethodSpec
+
+
+@dataclass(frozen=True, eq=False)
+class Desk:
+    """The facts of ``Session`` that a cube brings with it and takes away, under the same names."""
+
+    spec: MethodSpec = field(default_factory=preset)
+    composite: str = COMPOSITES[0]
+    survey: Survey | None = None
+    suggested: int | None = None
+    label: int = 1
+    pixel: tuple[int, int] | None = None
+    pins: tuple[tuple[int, int], ...] = ()
+    unfinished: Unfinished | None = None
+    run: Run | None = None
+    beside: Run | None = None
+
+    def with_run(self, number: int, run: Run | None) -> Desk:
+        """The desk where the run of this number has changed, or (None) is forgotten."""
+        shown, beside = (
+            run if known is not None and known.number == number else known for known in (self.run, self.beside)
+        )
+        return self if (shown, beside) == (self.run, self.beside) else replace(self, run=shown, beside=beside)
+
+
+@dataclass(frozen=True, eq=False)
+class Left:
+    """What a dock that is closed leaves of an open cube, for the next one."""
+
+    desk: Desk
+    runs: tuple[Run, ...] = ()
+
+
+NAMES = tuple(field.name for field in fields(Desk))
+
+
+def desk_of(session: Session) -> Desk:
+    """What the current cube has on its desk."""
+    return Desk(**{name: getattr(session, name) for name in NAMES})

@@ -1,0 +1,49 @@
+"""Verbs on the settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari_unmix.cube import Cube
+from napari_unmix.methods.registry import method_specs, spec_class
+from napari_unmix.plugin.facts.session import Chore, Doing
+from napari_unmix.plugin.facts.settings import carried_settings, with_setting
+from napari_unmix.plugin.verbs.base import Verbs
+from napari_unmix.sentences import UnmixError
+
+
+class MethodVerbs(Verbs):
+    """Verbs on the settings."""
+
+    def choose_method(self, method: str) -> None:
+        """Change the method; what the user set is kept where the new method has the setting."""
+        self.session.spec = carried_settings(self.session.spec, spec_class(method))
+        self._settle("method")
+
+    def set_option(self, name: str, value: Any) -> None:
+        """Change one field of the spec; a value out of range is a sentence in the step, and the spec stays."""
+        try:
+            self.session.spec = with_setting(self.session.spec, name, value)
+        except UnmixError as error:
+            self._trouble("method", str(error))
+            return
+        self._settle("method")
+
+    def methods(self) -> dict[str, str]:
+        """Method -> title, the default first."""
+        return {name: spec.title for name, spec in method_specs().items()}
+
+    def suggest(self) -> None:
+        """Count the materials in the background."""
+        cube = self.session.cube
+        if cube is not None:
+            self._chore(
+                lambda: self._engine.suggest(cube),
+                lambda count: self._suggested(cube, count),
+                "method",
+                Chore(Doing.COUNTING),
+            )
+
+    def _suggested(self, cube: Cube, count: int) -> None:
+        if cube is self.session.cube:
+            self.session.suggested = count

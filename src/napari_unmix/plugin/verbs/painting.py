@@ -1,0 +1,54 @@
+"""Verbs on the painting."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from napari_unmix.cube import Annotation, IntArray, Meaning
+from napari_unmix.plugin.verbs.base import Verbs
+from napari_unmix.sentences import UnmixError
+
+
+class PaintVerbs(Verbs):
+    """Verbs on the painting."""
+
+    def set_annotation(self, annotation: Annotation | None) -> None:
+        """Take a painting with its meanings."""
+        cube = self.session.cube
+        try:
+            if annotation is not None and cube is not None:
+                annotation.check_against(cube)
+        except UnmixError as error:
+            self._trouble("side information", str(error))
+            return
+        self.session.annotation = annotation
+        self._settle("side information")
+
+    def new_annotation(self) -> None:
+        """An empty painting of the cube's size, ready for the brush."""
+        cube = self.session.cube
+        if cube is not None:
+            self.session.label = 1
+            self.set_annotation(Annotation(np.zeros(cube.shape[:2], np.int32)))
+
+    def select_label(self, label: int) -> None:
+        """What the brush paints next."""
+        self.session.label = max(0, label)
+
+    def next_region(self) -> None:
+        """Paint with the first label that no stroke has yet."""
+        annotation = self.session.annotation
+        self.select_label(1 if annotation is None else int(annotation.labels.max(initial=0)) + 1)
+
+    def set_labels(self, labels: IntArray) -> None:
+        """Take what was painted; the labels keep their meanings."""
+        known = self.session.annotation
+        self.set_annotation(Annotation(labels, {} if known is None else known.meanings))
+
+    def set_meaning(self, label: int, meaning: Meaning) -> None:
+        """Say what a painted label means."""
+        annotation = self.session.annotation
+        if annotation is not None and annotation.meaning(label) != meaning:
+            self.session.annotation = replace(annotation, meanings={**annotation.meanings, label: meaning})

@@ -1,0 +1,150 @@
+"""Verbs on the run under way: train, cancel, pause; what it says becomes facts, and in the end a run that is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+
+from napari_unmix.answer import Fit, Preview, Progress, Unmixing
+from napari_unmix.identifiability.report import Report
+from napari_unmix.plugin.facts.images import same_image
+from napari_unmix.plugin.facts.runs import Look, Run, Training, carried_look, kept_title
+from napari_unmix.plugin.facts.session import Session, Stage, Step, running, runs_of
+from napari_unmix.plugin.verbs.jobs import Handlers, Job
+from napari_unmix.plugin.verbs.painting import PaintVerbs
+
+CLOSE_SECONDS = 10.0
+
+T = TypeVar("T")
+
+
+class TrainVerbs(PaintVerbs):
+    """Verbs on the run under way: one at a time, of whichever cube."""
+
+    def start(self) -> None:
+        """Train in the background."""
+        session, cube = self.session, self.session.cube
+        if cube is None:
+            self._trouble("train", "There is no cube to unmix: open one first.")
+            return
+        self._one_run.drop()
+        spec, painted = session.spec, session.annotation
+        annotation = painted if painted is not None and painted.labels.any() else None
+        session.trouble = session.unfinished = None
+        session.training = Training(self._next_number(), cube, spec, painted, _known(session))
+        session.progress = Progress(Stage.STARTING, 0, 1, 0.0)
+        session.state = "training"
+        self._launch(lambda: self._engine.unmix(cube, spec, annotation), self._trained)
+
+    def take_up(self) -> None:
+        """Go on with the interrupted training of the cube, with the settings and the painting that it had."""
+        unfinished = self.session.unfinished
+        if unfinished is not None and unfinished.cube is self.session.cube:
+            self.session.spec = unfinished.spec
+            self.set_annotation(unfinished.annotation)
+            self.start()
+
+    def _launch(self, make: Callable[[], Fit[T]], done: Callable[[T], None]) -> None:
+        self._one_run.launch(make, Handlers(self._progressed, self._previewed, done, self._failed, self._stopped))
+
+    def _progressed(self, progress: Progress) -> None:
+        self.session.progress = progress
+
+    def _previewed(self, preview: Preview) -> None:
+        training = self.session.training
+        if training is not None:
+            self.session.training = training.previewed(preview)
+
+    def _trained(self, unmixing: Unmixing) -> None:
+        session, training = self.session, self.session.training
+        assert training is not None  # one that was dropped is not heard
+        run = Run(
+            number=training.number,
+            title=kept_title(session.runs, training.cube, training.spec.method),
+            made=datetime.now(),
+            cube=training.cube,
+            spec=training.spec,
+            annotation=training.annotation,
+            home=training.cube,
+            unmixing=unmixing,
+            look=carried_look(unmixing.endmembers, unmixing.names, training.known, training.look),
+        )
+        self._keep(run)
+        session.training = None
+        session.state = "checking"
+        self._launch(lambda: self._engine.assess(run.cube, run.unmixing), lambda report: self._assessed(run, report))
+
+    def _keep(self, run: Run) -> None:
+        """A new run is the one that is shown of its cube."""
+        session = self.session
+        session.runs = (*session.runs, run)
+        if same_image(run.home, session.cube):
+            session.exported = session.page = None
+            session.run = run
+        else:
+            self._desks.change(run.home, lambda desk: replace(desk, run=run))
+
+    def _assessed(self, run: Run, report: Report) -> None:
+        now = next((kept for kept in self.session.runs if kept.number == run.number), None)
+        if now is not None:  # it may have been renamed since, or forgotten
+            self._put_run(replace(now, report=report))
+        self._finish(Progress(Stage.DONE, 1, 1, 1.0))
+
+    def _failed(self, error: Exception) -> None:
+        step: Step = "result" if self.session.state == "checking" else "train"
+        trouble = self._trouble_of(step, error)
+        self._finish(None)
+        self._give_back()
+        self.session.trouble = trouble
+
+    def _stopped(self) -> None:
+        self._finish(None)
+
+    def _finish(self, progress: Progress | None) -> None:
+        self.session.state = "idle"
+        self.session.progress = progress
+
+    def cancel(self) -> Job | None:
+        """Stop the run; the last run of the cube stays, and where there is none, the last preview. Its job, to wait for."""
+        session = self.session
+        if session.state == "idle":
+            return None
+        job = self._one_run.drop()
+        at = session.progress or Progress("", 0, 1, 0.0)
+        if running(session):
+            self._give_back()
+        self._finish(Progress(Stage.CANCELLED, at.step, at.total, at.fraction))
+        return job
+
+    def _give_back(self) -> None:
+        training = self.session.training
+        if training is not None and (training.preview is None or runs_of(self.session, training.cube)):
+            self.session.training = None
+
+    def pause(self) -> None:
+        """Do not go on until ``resume``."""
+        if self.session.state == "training":
+            self._one_run.pause()
+            self.session.state = "paused"
+
+    def resume(self) -> None:
+        """Go on after ``pause``."""
+        if self.session.state == "paused":
+            self._one_run.resume()
+            self.session.state = "training"
+
+    def stop(self) -> None:
+        """Cancel the run, and wait for the training thread itself."""
+        job = self.cancel()
+        if job is not None:
+            job.wait(CLOSE_SECONDS)
+
+
+def _known(session: Session) -> Look | None:
+    """How what is shown of the cube looks, which a new run is matched to."""
+    if session.run is not None and same_image(session.run.home, session.cube):
+        return session.run.look
+    before = session.training
+    return before.look if before is not None and same_image(before.cube, session.cube) else None

@@ -1,0 +1,41 @@
+"""Verbs that write the run that is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from napari_unmix.answer import Fit
+from napari_unmix.plugin.facts.session import Chore, Doing
+from napari_unmix.plugin.verbs.base import Verbs
+
+
+class WriteVerbs(Verbs):
+    """Verbs that write the run that is shown."""
+
+    def export(self, parent: str | Path) -> None:
+        """Write the run with its report and pictures to a new folder in ``parent``; nothing is ever replaced."""
+        self._write(lambda *what: self._engine.export(Path(parent), *what), self._exported, Doing.WRITING)
+
+    def save_as(self, path: str | Path, form: str) -> None:
+        """Write the maps and endmembers of the run in a format (a key of ``output.export.EXPORTS``)."""
+        self._write(lambda *what: self._engine.save(Path(path), form, *what), self._exported, Doing.WRITING)
+
+    def open_report(self) -> None:
+        """Write the report page of the run to a temporary folder; whoever shows pages opens it."""
+        self._write(lambda *what: self._engine.page(*what), self._paged, Doing.PAGING)
+
+    def _write(self, make: Callable[..., Fit[Path]], done: Callable[[Path], None], doing: Doing) -> None:
+        run = self.session.run
+        if run is None or run.report is None:
+            self._trouble("result", "There is no checked result yet: train first, and wait for the checks.")
+            return
+        self._chore(lambda: make(run), done, "result", Chore(doing))
+
+    def _exported(self, folder: Path) -> None:
+        self._settle("result")
+        self.session.exported = folder
+
+    def _paged(self, page: Path) -> None:
+        self._settle("result")
+        self.session.page = page
