@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from napari_unmix.plugin.facts.session import shown_hidden
-
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from napari.components import ViewerModel
 
 from napari_unmix.cube import Cube
 from napari_unmix.plugin.facts.naming import without_number
-from napari_unmix.plugin.facts.session import Session, shown_names
+from napari_unmix.plugin.facts.session import Session, shown_hidden, shown_names
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.verbs.runners import run_inline
 from napari_unmix.plugin.viewer.link import ViewerLink
@@ -164,7 +163,8 @@ def test_names_that_change_places_end_without_numbers(place: Place) -> None:
     place.train(place.cube)
     for index, name in enumerate(("rock", "tree", "water")):
         place.controller.rename_endmember(index, name)
-    shown_names(place.session) = ("tree", "water", "rock")
+    run = place.session.run
+    place.controller._put_run(replace(run, look=replace(run.look, names=("tree", "water", "rock"))))
     assert [layer.name for layer in place.maps(place.cube)] == ["tree", "water", "rock"]
     assert shown_names(place.session) == ("tree", "water", "rock")
 
