@@ -343,12 +343,12 @@ def test_a_folder_that_is_no_run_and_one_of_another_version_are_told_apart(small
     for other, remedy in (
         ([1, 2], "give a folder that napari-unmix wrote"),
         ({**meta, "format": "napari-unmix run 1"}, "run it again"),
-        ({**meta, "format": "napari-unmix run 3"}, "install a later version"),
+        ({**meta, "format": "napari-unmix run 4"}, "install a later version"),
     ):
         (folder / "run.json").write_text(json.dumps(other))
         with pytest.raises(
             UnmixError,
-            match=rf"was written by (napari-unmix 0\.1\.0|another program), .*reads 'napari-unmix run 2': {remedy}",
+            match=rf"was written by (napari-unmix 0\.1\.0|another program), .*reads 'napari-unmix run 3': {remedy}",
         ):
             read_run(folder)
     (folder / "run.json").write_text(json.dumps({**meta, "spec": {**meta["spec"], "colour": "blue"}}))

@@ -95,7 +95,7 @@ def _write_files(
         write_json(folder / "report.json", report.as_json())
     meta = _provenance(cube, result, annotation, card, checked=report is not None)
     write_json(folder / "run.json", meta)
-    write_script(folder / "again.py", cube, result.spec, annotation, str(card.title or meta["method"]))
+    write_script(folder, cube, result.spec, annotation, str(card.title or meta["method"]))
 
 
 def rewrite_card(folder: Path, cube: Cube, result: Unmixing, report: Report | None, card: Card) -> None:
