@@ -65,7 +65,9 @@ def join_cubes(cubes: Sequence[Cube]) -> Cube:
 
 def _parts(cubes: Sequence[Cube]) -> tuple[Part, ...]:
     """Where the joined cubes came from; nothing where one of them came from no file, or is joined itself."""
-    return tuple(Part(cube.source, cube.reading) for cube in cubes if cube.source) if all(c.source for c in cubes) else ()
+    return (
+        tuple(Part(cube.source, cube.reading) for cube in cubes if cube.source) if all(c.source for c in cubes) else ()
+    )
 
 
 def join_labels(labels: Sequence[IntArray]) -> IntArray:

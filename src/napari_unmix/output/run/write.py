@@ -186,9 +186,7 @@ def _describe_cube(cube: Cube) -> dict[str, Any]:
     return {
         "name": cube.name,
         "source": None if cube.source is None else str(cube.source.absolute()),
-        "parts": [
-            {"source": str(part.source.absolute()), "reading": _written(part.reading)} for part in cube.parts
-        ],
+        "parts": [{"source": str(part.source.absolute()), "reading": _written(part.reading)} for part in cube.parts],
         "shape": list(cube.shape),
         "sha256": cube_hash(cube),
         "reading": _written(cube.reading),
