@@ -28,7 +28,7 @@ from napari_unmix.output.run.table import read_table
 from napari_unmix.sentences import UnmixError, shown
 from napari_unmix.spec import MethodSpec
 
-_LONGEST_REPORT = 1 << 24  # bytes
+LONGEST_REPORT = 1 << 24  # bytes
 
 
 def read_run(folder: str | Path) -> Run:
@@ -147,7 +147,7 @@ def _spec(said: RunJson) -> MethodSpec:
 
 
 def _report(path: Path) -> Report:
-    values = json.loads(read_regular(path, _LONGEST_REPORT, follow=False))
+    values = json.loads(read_regular(path, LONGEST_REPORT, follow=False))
     if not isinstance(values, dict):
         raise ValueError("report.json holds no report")
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_unmix.cube import Annotation, Cube, Part, Reading
+from napari_unmix.output.run.origin import SAMPLE
 from napari_unmix.reading import written_as
 from napari_unmix.spec import MethodSpec
 
@@ -86,10 +87,7 @@ def as_python(
     """A script that repeats a run whose ``folder`` holds its painting; None: the folder that the script lies in."""
     parts = parts_of(cube)
     place = "Path(__file__).parent" if folder is None else f"Path({str(folder)!r})"
-    if len(parts) != 1:
-        made = _from_run(cube, known=bool(parts) or cube.name == "sample")
-    else:
-        made = _from_file(parts[0], spec, annotation)
+    made = _from_file(parts[0], spec, annotation) if len(parts) == 1 else _from_run(cube, known=_found_again(cube))
     names = ["assess", "drain", "unmix", "write_run", *made.names]
     out = f"folder.with_name(folder.name + {'-again'!r})" if not out else repr(out)
     return "\n".join(
@@ -108,6 +106,11 @@ def as_python(
             "",
         ]
     )
+
+
+def _found_again(cube: Cube) -> bool:
+    """Whether a run's folder is enough to have its cube again."""
+    return bool(parts_of(cube)) or cube.name == SAMPLE
 
 
 def write_script(folder: Path, cube: Cube, spec: MethodSpec, annotation: Annotation | None, title: str) -> None:

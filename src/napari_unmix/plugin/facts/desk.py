@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 
 from napari_unmix.output.composite import COMPOSITES
+from napari_unmix.plugin.facts.kept import Known
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.session import Session, Survey, Unfinished, preset
 from napari_unmix.spec import MethodSpec
@@ -22,6 +23,7 @@ class Desk:
     pixel: tuple[int, int] | None = None
     pins: tuple[tuple[int, int], ...] = ()
     unfinished: Unfinished | None = None
+    known: Known | None = None
     run: Run | None = None
     beside: Run | None = None
 

@@ -15,7 +15,9 @@ from napari_unmix.cube import Annotation, Cube, FloatArray
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import method_specs
 from napari_unmix.output.composite import COMPOSITES
+from napari_unmix.output.run.glance import Glance
 from napari_unmix.plugin.facts.images import same_image
+from napari_unmix.plugin.facts.kept import Known
 from napari_unmix.plugin.facts.runs import Run, Shown, Training
 from napari_unmix.spec import MethodSpec
 
@@ -35,6 +37,7 @@ class Doing(StrEnum):
     """What small work in the background does."""
 
     READING = "reading"
+    OPENING = "opening the run"
     MIXING = "mixing the sample"
     JOINING = "joining"
     COUNTING = "counting materials"
@@ -124,7 +127,8 @@ class Session:
     is compared with; ``training`` is under way, perhaps on another cube than the current one, or where it was stopped on a cube without a run.
     ``label`` is what the brush paints; ``pixel`` and ``pins`` are (row, column); ``chore`` is what is made in the background; ``exported`` is
     the folder that was written last, ``page`` the report page, ``adopted`` the cube that was last made of an open array, ``reread`` the one
-    that was last read in another way, ``unfinished`` an interrupted training of the cube.
+    that was last read in another way, ``unfinished`` an interrupted training of the cube. ``recent`` are the runs on the disk, ``keeping`` the
+    numbers of those that are being written, ``known`` is what the disk knows of the cube.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -148,6 +152,9 @@ class Session:
     pixel: tuple[int, int] | None = None
     pins: tuple[tuple[int, int], ...] = ()
     unfinished: Unfinished | None = None
+    recent: tuple[Glance, ...] = ()
+    keeping: frozenset[int] = frozenset()
+    known: Known | None = None
     trouble: Trouble | None = None
     chore: Chore | None = None
     exported: Path | None = None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from napari_unmix.plugin.facts.session import Theme
-from napari_unmix.plugin.verbs.cubes import CubeVerbs
+from napari_unmix.plugin.verbs.keeping import KeepVerbs
 from napari_unmix.plugin.verbs.looking import LookVerbs
 from napari_unmix.plugin.verbs.writing import WriteVerbs
 
 
-class Controller(CubeVerbs, LookVerbs, WriteVerbs):
+class Controller(KeepVerbs, LookVerbs, WriteVerbs):
     """All verbs on a session."""
 
     def set_theme(self, theme: Theme) -> None:
@@ -16,6 +16,7 @@ class Controller(CubeVerbs, LookVerbs, WriteVerbs):
         self.session.theme = theme
 
     def close(self) -> None:
-        """Stop everything."""
+        """Stop everything, but what is being kept."""
+        self.leave_nothing()
         self._chores.cancel()
         self.stop()

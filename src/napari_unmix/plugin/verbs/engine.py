@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,11 @@ import numpy as np
 from napari_unmix.answer import Fit, Progress, Unmixing
 from napari_unmix.cube import Annotation, BoolArray, Cube, Reading
 from napari_unmix.identifiability.report import Report
+from napari_unmix.output.run.glance import Glance
+from napari_unmix.plugin.facts.kept import Known, Pins, Reopened, Stamp
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.session import Stage, Survey, Unfinished
+from napari_unmix.plugin.verbs.store import forget_strokes, keep_run, keep_strokes, known_of, recent_runs, reopened
 from napari_unmix.reading import exactly
 from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec
@@ -118,7 +121,7 @@ def _export(parent: Path, run: Run) -> Fit[Path]:
     name = re.sub(r"[^\w.-]+", "_", run.cube.name).strip("._") or "cube"
     yield Progress("writing the result", 0, 1, 0.0)
     from napari_unmix.output.pictures import draw_run
-    from napari_unmix.output.run import free_folder, write_run
+    from napari_unmix.output.run import Card, free_folder, write_run
 
     cube, result, report = run.cube, run.named, run.report
     assert report is not None
@@ -128,7 +131,8 @@ def _export(parent: Path, run: Run) -> Fit[Path]:
 
     try:
         target = free_folder(parent, f"{name}-{run.spec.method}")
-        return write_run(target, cube, result, report, annotation=run.annotation, decorate=draw)
+        card = Card(run.title, run.made, run.look.colours, run.look.hidden)
+        return write_run(target, cube, result, report, annotation=run.annotation, card=card, decorate=draw)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise UnmixError(f"{parent} cannot be written ({reason}): choose another folder.") from error
@@ -174,7 +178,10 @@ def _warm_up() -> Fit[None]:
 
 @dataclass(frozen=True)
 class Engine:
-    """All that runs in a worker, each a generator; tests put their own in place of one."""
+    """All that runs in a worker, each a generator; tests put their own in place of one.
+
+    Without ``keep_run`` and ``keep_strokes`` nothing is kept by itself, without ``known`` nothing is looked for.
+    """
 
     unmix: Callable[[Cube, MethodSpec, Annotation | None], Fit[Unmixing]] = _unmix
     unfinished: Callable[[Cube], Fit[Unfinished | None]] = _unfinished
@@ -189,4 +196,10 @@ class Engine:
     export: Callable[[Path, Run], Fit[Path]] = _export
     save: Callable[[Path, str, Run], Fit[Path]] = _save
     page: Callable[[Run], Fit[Path]] = _page
+    reopened: Callable[[Path, Collection[Cube]], Fit[Reopened]] = reopened
+    keep_run: Callable[[Run, Pins, Stamp | None, Collection[Path]], Fit[Path]] | None = keep_run
+    recent: Callable[[], Fit[tuple[Glance, ...]]] = recent_runs
+    keep_strokes: Callable[[Cube, Annotation], Fit[None]] | None = keep_strokes
+    forget_strokes: Callable[[Cube, Annotation | None], Fit[None]] = forget_strokes
+    known: Callable[[Cube], Fit[Known]] | None = known_of
     warm_up: Callable[[], Fit[None]] = _warm_up
