@@ -127,8 +127,9 @@ class Session:
     is compared with; ``training`` is under way, perhaps on another cube than the current one, or where it was stopped on a cube without a run.
     ``label`` is what the brush paints; ``pixel`` and ``pins`` are (row, column); ``chore`` is what is made in the background; ``exported`` is
     the folder that was written last, ``page`` the report page, ``adopted`` the cube that was last made of an open array, ``reread`` the one
-    that was last read in another way, ``unfinished`` an interrupted training of the cube. ``recent`` are the runs on the disk, ``keeping`` the
-    numbers of those that are being written, ``known`` is what the disk knows of the cube.
+    that was last read in another way, ``unfinished`` an interrupted training of the cube; ``undoable`` and ``redoable`` are the acts that would be
+    undone and done again, "" for none. ``recent`` are the runs on the disk, ``keeping`` the numbers of those that are being written, ``known`` is
+    what the disk knows of the cube.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -159,6 +160,8 @@ class Session:
     chore: Chore | None = None
     exported: Path | None = None
     page: Path | None = None
+    undoable: str = ""
+    redoable: str = ""
     theme: Theme = field(default_factory=Theme)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -165,8 +165,19 @@ class KeepVerbs(CubeVerbs):
     def use_run(self, number: int) -> None:
         """Go back to the bands, settings and painting of a run of the current cube."""
         run = next((known for known in runs_of(self.session, self.session.cube) if known.number == number), None)
-        if run is not None:
-            self._take(run, self.session.pins)
+        if run is None:
+            return
+        session, cube = self.session, self.session.cube
+        spec, annotation, pins = session.spec, session.annotation, session.pins
+
+        def back() -> None:
+            if cube is not None and session.cube is not None and masks_differ(cube, session.cube):
+                self._rebanded(cube)
+            session.spec, session.pins = spec, pins
+            self.set_annotation(annotation if annotation is not None else session.annotation)
+
+        self._take(run, pins)
+        self._remember("settings and painting of a run", back, lambda: self._take(run, pins))
 
     def _take(self, run: Run, pins: Pins) -> None:
         session = self.session
@@ -184,9 +195,8 @@ class KeepVerbs(CubeVerbs):
         super().set_labels(labels)
         self._painted_now()
 
-    def set_meaning(self, label: int, meaning: Meaning) -> None:
-        """Say what a painted label means, and keep that."""
-        super().set_meaning(label, meaning)
+    def _mean(self, meanings: Mapping[int, Meaning]) -> None:
+        super()._mean(meanings)
         self._painted_now()
 
     def _painted_now(self) -> None:
