@@ -16,6 +16,7 @@ from napari_unmix.plugin.facts.session import Doing, Session, doing, joinable
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.join import JoinEditor
 from napari_unmix.plugin.window.panels.reading import ReadingEditor
+from napari_unmix.plugin.window.panels.recent import RecentPart
 from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_property, text
 
 FILES = f"Hyperspectral cubes ({' '.join(f'*{suffix}' for suffix in SUFFIXES)});;All files (*)"
@@ -78,6 +79,7 @@ class CubePanel(Step):
             self._repairs,
             self._composite_row,
             row(self._open, self._sample, self._reading, self._bands, self._join, stretch=-2),
+            RecentPart(self),
             self._reader,
             self._editor,
             self._joiner,
@@ -114,7 +116,7 @@ class CubePanel(Step):
         self._join.setVisible(len(candidates) > 1)
         self._joiner.setVisible(len(candidates) > 1 and self._join.isChecked())
         self._joiner.show_cubes(candidates)
-        reading = doing(session) in (Doing.READING, Doing.MIXING, Doing.JOINING)
+        reading = doing(session) in (Doing.READING, Doing.OPENING, Doing.MIXING, Doing.JOINING)
         say(self._chore, f"{session.chore} …" if reading else "")
         self._open.setEnabled(not reading)
         self._sample.setEnabled(not reading)

@@ -25,6 +25,7 @@ from napari_unmix.plugin.facts.session import Session, recommended_regions
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.source import SourceButton, status_lines
 from napari_unmix.plugin.window.panels.step import Step, button, row, say, text
+from napari_unmix.plugin.window.panels.strokes import StrokesPart
 
 FEW_ROWS = 4
 KINDS = ("region", "material", "ignore")
@@ -60,6 +61,7 @@ class SidePanel(Step):
         self._enough.setFixedHeight(8)
         self._enough.setToolTip("Painted regions, of those recommended: two per endmember and one more.")
         self._sentence = text("note")
+        self.body.addWidget(StrokesPart(self))
         self.body.addWidget(row(self._new, self._next, stretch=-2))
         self._source_row = row(QLabel("Unpainted pixels"), self._source, stretch=1)
         self.body.addWidget(self._source_row)
