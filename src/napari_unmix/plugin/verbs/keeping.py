@@ -36,6 +36,7 @@ class KeepVerbs(CubeVerbs):
 
     def _keep(self, run: Run) -> None:
         super()._keep(run)
+        self._no_longer_back()
         self._keep_next()
 
     def _put_run(self, run: Run) -> None:
@@ -89,6 +90,8 @@ class KeepVerbs(CubeVerbs):
             now = next((known for known in self.session.runs if known.number == number), None)
             if now is not None and now.folder != folder:
                 super(KeepVerbs, self)._put_run(replace(now, folder=folder))
+            if before is None:
+                self.list_recent()
             if run.annotation is not None:
                 self._forget_strokes(run.home, run.annotation)
 
@@ -201,9 +204,16 @@ class KeepVerbs(CubeVerbs):
 
     def _painted_now(self) -> None:
         cube, annotation = self.session.cube, self.session.annotation
+        self._no_longer_back()
         if cube is not None and annotation is not None and self._engine.keep_strokes is not None:
             self._unkept.put(cube, annotation)
             self._keep_next()
+
+    def _no_longer_back(self) -> None:
+        """What came back was painted on, or trained: it is the user's as any other, and nothing is said of it."""
+        known = self.session.known
+        if known is not None and known.strokes is not None and known.strokes.back:
+            self.session.known = replace(known, strokes=None)
 
     def _keep_strokes(self) -> None:
         keep, due = self._engine.keep_strokes, self._unkept.first()

@@ -30,7 +30,7 @@ class RunsPart(QWidget):
         self._mark, self._kept = QLabel(), QLabel()
         self._kept.setObjectName("note")
         self._name = TitleEdit(self._rename)
-        self._others = _tool("▾", "Runs of this cube", "The kept runs of this cube: choose the one to show.")
+        self._others = _tool("", "Runs of this cube", "The kept runs of this cube: choose the one to show.")
         self._more = _tool("⋯", "What to do with this run", "Rename, copy, find, repeat or forget this run.")
         self._list = QMenu(self)
         self._others.setMenu(self._list)
@@ -66,6 +66,7 @@ class RunsPart(QWidget):
 
     def _list_runs(self, runs: tuple[Run, ...], shown: Run) -> None:
         self._others.setVisible(len(runs) > 1)
+        self._others.setText(f"{len(runs)} runs ▾")
         self._list.clear()
         chosen = QActionGroup(self._list)
         now = datetime.now()
@@ -162,5 +163,6 @@ def _tool(sign: str, name: str, tip: str) -> QToolButton:
     made.setObjectName("fold")
     made.setAccessibleName(name)
     made.setToolTip(tip)
+    made.setStyleSheet("QToolButton::menu-indicator { image: none; }")  # its sign says as much
     made.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
     return made

@@ -24,12 +24,9 @@ class StrokesPart(QWidget):
             step.controller.bring_back,
         )
         self._discard = button("Discard", "Throw these strokes away.", step.controller.throw_away)
-        self._buttons = row(self._bring, self._discard, stretch=-2)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.setSpacing(4)
-        outer.addWidget(self._said)
-        outer.addWidget(self._buttons)
+        outer.addWidget(row(self._said, self._bring, self._discard, stretch=0))
         step.listen(self.refresh, "cube", "known", "run")
         self.refresh()
 
