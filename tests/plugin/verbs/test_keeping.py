@@ -327,10 +327,10 @@ def test_a_run_of_the_version_before_opens_and_says_what_it_lacks(
     verbs.open_run(folder)
     assert again.run is not None
     assert again.run.unmixing.notes[-1].sentence.startswith("It was written by napari-unmix 0.1.0 without its painting")
-    verbs.rename_endmember(0, "water")  # is kept as a run of this version, beside it
-    assert again.run.folder != folder
-    assert read_run(again.run.folder).names[0] == "water"  # type: ignore[arg-type]
-    assert json.loads((folder / "run.json").read_text())["format"] == "napari-unmix run 2"
+    verbs.rename_endmember(0, "water")
+    stored = read_run(folder)  # as a run of this version, which still says it
+    assert (stored.names[0], stored.lacks) == ("water", "")
+    assert stored.notes[-1] == again.run.unmixing.notes[-1]
 
 
 def test_a_damaged_folder_is_a_sentence_and_not_in_the_list(
