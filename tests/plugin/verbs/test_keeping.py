@@ -239,6 +239,8 @@ def test_a_run_of_an_open_cube_opens_by_its_hash(
     controller.set_option("seed", 3)
     paint(controller)
     controller.start()
+    controller.select_pixel(4, 5)
+    controller.pin()
     controller.rename_endmember(2, "rock")
     stored = saved(session)
     again, verbs = tomorrow()
@@ -260,7 +262,7 @@ def test_a_run_of_an_open_cube_opens_by_its_hash(
         session.run.report,
     )
     assert again.run.unmixing.abundances.tobytes() == session.run.unmixing.abundances.tobytes()
-    assert again.spec.seed == 3
+    assert (again.spec.seed, again.pins) == (3, ((4, 5),))
     assert again.annotation is not None
     np.testing.assert_array_equal(again.annotation.labels, labels())
     before = (stored.folder / "run.json").stat().st_mtime_ns

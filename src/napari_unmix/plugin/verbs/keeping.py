@@ -157,14 +157,18 @@ class KeepVerbs(CubeVerbs):
         self._settle("cube")
         run = replace(found.run, number=self._next_number())
         open_already = self._open_cube(run.home)
-        self._stamps[run.number] = Stamp(run, found.pins)
         if open_already is None:
             self.add_cube(run.cube)
         else:
             self.set_cube(open_already)
+        session = self.session
+        fresh = session.annotation is None or not session.annotation.labels.any()
+        takes = open_already is None or fresh
+        if takes:
+            session.pins = found.pins
+        self._stamps[run.number] = Stamp(run, session.pins)
         self._keep(run)
-        fresh = self.session.annotation is None or not self.session.annotation.labels.any()
-        if open_already is None or fresh:
+        if takes:
             self._take(run, found.pins)
 
     def use_run(self, number: int) -> None:
@@ -191,6 +195,9 @@ class KeepVerbs(CubeVerbs):
         session.spec = run.spec
         if run.annotation is not None and not same_strokes(run.annotation, session.annotation):
             self.set_annotation(run.annotation)
+            known = session.known
+            if known is not None and known.strokes is not None:  # of a painting of before, which is not the run's
+                session.known = replace(known, strokes=replace(known.strokes, back=False))
         session.pins = pins
 
     # --- strokes survive a crash
