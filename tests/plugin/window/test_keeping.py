@@ -173,7 +173,7 @@ def test_tomorrow_it_is_in_the_list_and_opens_with_cube_painting_settings_and_pi
     assert [layer.name for layer in again.maps()] == ["endmember 1", "tree", "endmember 3"] or len(again.maps()) == 3
     np.testing.assert_array_equal(again.maps()[1].data, shown.unmixing.abundances[:, :, 1])
     assert shown.folder == run.folder
-    assert not recent.isVisible()  # it is open now
+    assert not recent.isVisible()  # step 5 has it now
     assert any("Partly" in text or "partly" in text for text in again.texts())
 
 
