@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny
 
 from napari_unmix.cube import BoolArray, Cube, FloatArray, IntArray
+from napari_unmix.given import Given
 from napari_unmix.rows.inversion import Inversion, inversion
 from napari_unmix.spec import MethodSpec
 
@@ -124,6 +125,8 @@ class NoteKind(StrEnum):
     METHOD = "method"
     SIDE_INFORMATION = "side information"
     PAINTING = "painting"
+    GIVEN = "given"
+    EDITED = "edited"
 
 
 @dataclass(frozen=True)
@@ -197,6 +200,14 @@ class Learned(Recipe):
     repeatable: ClassVar[bool] = False
 
     kind: Literal["learned"] = "learned"
+
+
+class Edited(Recipe):
+    """Merged, split, deleted or exchanged by a person in an answer that was there: there is nothing to repeat."""
+
+    repeatable: ClassVar[bool] = False
+
+    kind: Literal["edited"] = "edited"
 
 
 def _read_recipe(value: Any) -> Any:
@@ -342,6 +353,7 @@ class Unmixing:
     model : name -> array, the fitted parameters that are saved with the run
     seconds : wall time of the whole run
     contribution : what the fit adds to s·aM, or None where mixing is linear
+    given : the endmembers that were known before, the first of the answer; None where there were none
     """
 
     endmembers: FloatArray
@@ -358,6 +370,7 @@ class Unmixing:
     model: dict[str, FloatArray] = field(default_factory=dict)
     seconds: float = 0.0
     contribution: Contribution | None = None
+    given: Given | None = None
 
     @property
     def inversion(self) -> Inversion:
