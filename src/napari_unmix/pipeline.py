@@ -50,7 +50,7 @@ def unmix(
         lambda: _lift(problem, solution, notes),
         Progress("measuring the residual", 0, 1, 1.0),
     )
-    return replace(lifted, given=given, seconds=time.perf_counter() - start)
+    return replace(lifted.with_given(given), seconds=time.perf_counter() - start)
 
 
 @steps_on_one_thread
