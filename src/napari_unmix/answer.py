@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from threading import Thread
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny
 
 from napari_unmix.cube import BoolArray, Cube, FloatArray, IntArray
+from napari_unmix.given import Given
 from napari_unmix.rows.inversion import Inversion, inversion
 from napari_unmix.spec import MethodSpec
 
@@ -124,6 +125,8 @@ class NoteKind(StrEnum):
     METHOD = "method"
     SIDE_INFORMATION = "side information"
     PAINTING = "painting"
+    GIVEN = "given"
+    EDITED = "edited"
 
 
 @dataclass(frozen=True)
@@ -199,6 +202,14 @@ class Learned(Recipe):
     kind: Literal["learned"] = "learned"
 
 
+class Edited(Recipe):
+    """Merged, split, deleted or exchanged by a person in an answer that was there: there is nothing to repeat."""
+
+    repeatable: ClassVar[bool] = False
+
+    kind: Literal["edited"] = "edited"
+
+
 def _read_recipe(value: Any) -> Any:
     """The recipe of that kind; only classes that were imported already are known, so a file can load no code."""
     if not isinstance(value, dict):
@@ -259,6 +270,17 @@ class RestartsFound(Frozen):
     abundance_rms_to_chosen: tuple[float, ...]
 
 
+class GivenFound(Frozen):
+    """How one of the first endmembers was given: held, or to begin from; and where it is from ("from the library")."""
+
+    held: bool
+    source: str = ""
+
+
+# The spectra that were given, among the fitted parameters.
+GIVEN = "given"
+
+
 class Findings(Frozen):
     """How the answer came about: whole in a run's folder, and all that its judge reads beside the answer itself.
 
@@ -273,6 +295,7 @@ class Findings(Frozen):
     endmember_error : (P,) standard error of each endmember as a share of the simplex
     misfit : the root of the fit's reduced χ²
     search : numbers that the search for endmembers measured, for the reader
+    given : how the first endmembers were given, in their order
     """
 
     recipe: Annotated[SerializeAsAny[Recipe], BeforeValidator(_read_recipe)] = Learned()
@@ -288,6 +311,12 @@ class Findings(Frozen):
     endmember_error: tuple[float, ...] | None = None
     misfit: float | None = None
     search: dict[str, float | tuple[float, ...]] = {}
+    given: tuple[GivenFound, ...] = ()
+
+    @property
+    def held(self) -> tuple[int, ...]:
+        """The numbers of the endmembers that are in the answer as they were given."""
+        return tuple(k for k, one in enumerate(self.given) if one.held)
 
     @property
     def by_regions(self) -> bool:
@@ -363,6 +392,25 @@ class Unmixing:
     def inversion(self) -> Inversion:
         """How abundances follow from spectra."""
         return inversion(free_light=self.illumination is not None)
+
+    @property
+    def given(self) -> Given | None:
+        """What the first endmembers were given as: found in ``findings`` and in ``model``, which are saved; None where nothing was."""
+        found, spectra = self.findings.given, self.model.get(GIVEN)
+        if not found or spectra is None or spectra.shape != (len(found), self.endmembers.shape[1]):
+            return None
+        held = np.array([one.held for one in found])
+        return Given(spectra, held, self.names[: len(found)], tuple(one.source for one in found))
+
+    def with_given(self, given: Given | None) -> Unmixing:
+        """The result of a run to which these were given."""
+        if given is None:
+            return self
+        found = tuple(
+            GivenFound(held=bool(held), source=source) for held, source in zip(given.held, given.sources, strict=True)
+        )
+        findings = self.findings.model_copy(update={"given": found})
+        return replace(self, findings=findings, model={**self.model, GIVEN: given.spectra})
 
     @property
     def reconstruction_rmse(self) -> float:

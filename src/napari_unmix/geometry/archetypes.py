@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_unmix.cube import FloatArray, IntArray
+from napari_unmix.cube import BoolArray, FloatArray, IntArray
 from napari_unmix.journal.loops import long_loop
 from napari_unmix.journal.trees import Tree, like, named, numbers, plain, truth
 from napari_unmix.rows.simplex import fully_constrained, non_negative
@@ -28,10 +28,11 @@ _MANY = 12
 
 @dataclass(frozen=True, eq=False)
 class Strokes:
-    """Means of painted strokes that anchor the first endmembers: ``means`` (Q, K), worth ``weight`` times the material's own evidence."""
+    """Means of painted strokes that anchor the endmembers from ``first`` on: ``means`` (Q, K), worth ``weight`` times the material's own evidence."""
 
     means: FloatArray
     weight: float
+    first: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +55,7 @@ def fit_archetypes(
     *,
     cone: bool = False,
     strokes: Strokes | None = None,
+    held: BoolArray | None = None,
     sweeps: int = 80,
 ) -> Generator[float, None, Archetypes]:
     """Alternate exact abundances and Frank–Wolfe steps until the loss Σ w |z − aM|² changes by less than 1e-5.
@@ -66,6 +68,7 @@ def fit_archetypes(
     share : each archetype is the mean of this share of its own material's mass, at least three pixels
     cone : non-negative amounts instead of abundances on the simplex
     strokes : anchors of the first archetypes
+    held : (P,) archetypes that stay where they start
 
     Yields the loss at every sweep.
     """
@@ -93,7 +96,7 @@ def fit_archetypes(
             over = not np.isfinite(loss) or (len(losses) > 5 and abs(losses[-1] - loss) < 1e-5 * loss)
             losses.append(loss)
             if not over:
-                archetypes = _moved(scores, archetypes, abundances, weights, share, strokes)
+                archetypes = _moved(scores, archetypes, abundances, weights, share, strokes, held)
             yield loss
     if strokes is not None or best is None:
         abundances = invert(scores, archetypes, abundances)
@@ -122,13 +125,14 @@ def _moved(
     weights: FloatArray,
     share: float,
     strokes: Strokes | None,
+    held: BoolArray | None,
 ) -> FloatArray:
     """Archetypes (P, K) a few Frank–Wolfe sweeps further."""
     weighted = abundances * weights[:, None]
     backers = (
         np.round(share * abundances.sum(axis=0)).astype(int).clip(FEWEST_BACKERS, max(FEWEST_BACKERS, len(scores) // 2))
     )
-    return _frank_wolfe(scores, archetypes, weighted.T @ abundances, weighted.T @ scores, backers, strokes)
+    return _frank_wolfe(scores, archetypes, weighted.T @ abundances, weighted.T @ scores, backers, strokes, held)
 
 
 def _frank_wolfe(
@@ -138,17 +142,18 @@ def _frank_wolfe(
     moment: FloatArray,
     backers: IntArray,
     strokes: Strokes | None,
+    held: BoolArray | None,
 ) -> FloatArray:
     archetypes = archetypes.copy()
-    anchored = 0 if strokes is None else len(strokes.means)
+    anchors = {} if strokes is None else {strokes.first + k: mean for k, mean in enumerate(strokes.means)}
     for _ in range(_FRANK_WOLFE_SWEEPS):
         for k in range(len(archetypes)):
             mass = gram[k, k]
-            if mass < 1e-9:
+            if mass < 1e-9 or (held is not None and held[k]):
                 continue
             gradient = gram[k] @ archetypes - moment[k]
-            if strokes is not None and k < anchored:
-                gradient = gradient + strokes.weight * gram[k, k] * (archetypes[k] - strokes.means[k])
+            if strokes is not None and k in anchors:
+                gradient = gradient + strokes.weight * gram[k, k] * (archetypes[k] - anchors[k])
                 mass = (1 + strokes.weight) * mass
             extreme = np.argpartition(scores @ gradient, backers[k] - 1)[: backers[k]]
             step = scores[extreme].mean(axis=0) - archetypes[k]

@@ -18,6 +18,7 @@ import numpy as np
 from napari_unmix.answer import Note, NoteKind
 from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.geometry import archetypes as arch
+from napari_unmix.geometry.beside import Beginning, find_beside
 from napari_unmix.geometry.bilinear import bilinear_residual
 from napari_unmix.geometry.coordinates import Coordinates, Sphere
 from napari_unmix.geometry.found import NO_EXCESS, NO_LOSS, VARIABILITY, Found, Search
@@ -33,6 +34,7 @@ from napari_unmix.geometry.recipes import (
 from napari_unmix.geometry.strokes import with_strokes
 from napari_unmix.geometry.supported import missed_materials, off_cone
 from napari_unmix.geometry.volume import at_two_weights, hinge_volume
+from napari_unmix.given import Given
 from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.inversion import Inversion
 from napari_unmix.rows.metrics import spectral_angle
@@ -73,11 +75,18 @@ class _Data:
 
 
 def find_endmembers(
-    spectra: FloatArray, count: int, inversion: Inversion, *, strokes: list[IntArray], seed: int
+    spectra: FloatArray,
+    count: int,
+    inversion: Inversion,
+    *,
+    strokes: list[IntArray],
+    seed: int,
+    given: Given | None = None,
 ) -> Search:
     """Find (P, B) endmembers of (N, B) spectra; yields the loss at every step, NaN where there is none yet.
 
-    ``strokes`` are pixel indices of painted materials: they anchor the first endmembers, in order.
+    ``strokes`` are pixel indices of painted materials: they anchor the first endmembers, in order. Where endmembers (Q, B) are ``given``, as
+    the inversion writes them, they come first, and the strokes after them (``beside``).
     """
     generator = np.random.default_rng(seed)
     spectra, strokes = _thinned(spectra, strokes, generator)
@@ -85,8 +94,11 @@ def find_endmembers(
     yield NO_LOSS
     data = _Data(spectra, count, inversion, noise, subspace_excess(spectra, count, noise))
     yield NO_LOSS
-    found = yield from _by_geometry(data, generator)
-    if strokes:
+    if given is not None:
+        found = yield from find_beside(_beginning(data, given, strokes))
+    else:
+        found = yield from _by_geometry(data, generator)
+    if strokes and given is None:
         varies = data.excess.linear > VARIABILITY
         found = yield from with_strokes(spectra, found, strokes, noise, inversion, varies=varies)
     numbers = {
@@ -97,6 +109,23 @@ def find_endmembers(
     }
     notes = (*found.notes, *_signal_notes(data))
     return replace(found, noise=noise, excess=data.excess, notes=notes, numbers=numbers)
+
+
+def _beginning(data: _Data, given: Given, strokes: list[IntArray]) -> Beginning:
+    """What the search beside given endmembers reads."""
+    affine = not data.inversion.free_light and data.excess.affine <= AFFINE
+    return Beginning(
+        data.spectra,
+        data.count,
+        data.inversion,
+        "affine" if affine else "perspective",
+        data.noise,
+        data.excess,
+        given,
+        strokes,
+        outside=lambda endmembers, affine: _outside(data, endmembers, affine),
+        by_hinge=lambda apart: by_hinge(data.weakest, apart),
+    )
 
 
 def _thinned(

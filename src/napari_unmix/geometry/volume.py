@@ -8,11 +8,12 @@ normal distribution function. It replaces the hinge of SISAL (Bioucas-Dias 2009)
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from typing import Any
 
 import numpy as np
 
-from napari_unmix.cube import FloatArray
+from napari_unmix.cube import BoolArray, FloatArray
 from napari_unmix.geometry.picks import largest_volume, simplex_volume
 from napari_unmix.journal.loops import long_loop
 from napari_unmix.journal.trees import Tree, like, named, numbers, plain
@@ -22,11 +23,17 @@ _SMOOTH, _INFLATED = 0.005, 1.3
 
 
 def minimum_volume(
-    scores: FloatArray, noise: FloatArray | float, starts: list[FloatArray], weight: float = 1.0, iterations: int = 200
+    scores: FloatArray,
+    noise: FloatArray | float,
+    starts: list[FloatArray],
+    weight: float = 1.0,
+    iterations: int = 200,
+    *,
+    held: BoolArray | None = None,
 ) -> Generator[float, None, FloatArray]:
     """Vertices (P, P−1) of the best local optimum over ``starts`` (each (P, P−1)) for scores (N, P−1) with noise (N,) or one number.
 
-    Yields the best objective after every start.
+    Yields the best objective after every start. The vertices that are ``held`` (P,) stay where the starts have them.
     """
     from scipy.optimize import minimize
 
@@ -45,7 +52,7 @@ def minimum_volume(
             yield from values
         for start in starts[len(values) :]:
             found = minimize(
-                volume_objective,
+                holding(volume_objective, held),
                 ((start - centre) / spread).ravel(),
                 args=(data, scaled_noise, weight),
                 jac=True,
@@ -66,13 +73,29 @@ def volume_weights(count: int) -> tuple[float, float]:
 
 
 def at_two_weights(
-    scores: FloatArray, noise: FloatArray, starts: list[FloatArray]
+    scores: FloatArray, noise: FloatArray, starts: list[FloatArray], held: BoolArray | None = None
 ) -> Generator[float, None, tuple[FloatArray, FloatArray]]:
     """``minimum_volume`` at both weights: two sets of vertices (P, P−1), each in the order of its own best start."""
     large, small = volume_weights(len(starts[0]))
-    full = yield from minimum_volume(scores, noise, starts, large)
-    half = yield from minimum_volume(scores, noise, starts, small)
+    full = yield from minimum_volume(scores, noise, starts, large, held=held)
+    half = yield from minimum_volume(scores, noise, starts, small, held=held)
     return full, half
+
+
+def holding(
+    objective: Callable[..., tuple[float, FloatArray]], held: BoolArray | None
+) -> Callable[..., tuple[float, FloatArray]]:
+    """The objective without a slope along the vertices that are held (P,): a search by gradients leaves them where they are."""
+    if held is None or not held.any():
+        return objective
+
+    def without_slope(parameters: FloatArray, *rest: Any) -> tuple[float, FloatArray]:
+        value, gradient = objective(parameters, *rest)
+        by_vertex = gradient.reshape(len(held), -1).copy()
+        by_vertex[held] = 0.0
+        return value, by_vertex.ravel()
+
+    return without_slope
 
 
 def volume_objective(
@@ -101,21 +124,31 @@ def volume_objective(
     return float(value), to_corners[:-1].T.ravel()
 
 
-def hinge_volume(scores: FloatArray, count: int, penalty: float = 30.0, iterations: int = 300) -> FloatArray:
+def hinge_volume(
+    scores: FloatArray,
+    count: int,
+    penalty: float = 30.0,
+    iterations: int = 300,
+    *,
+    begun: FloatArray | None = None,
+    held: BoolArray | None = None,
+) -> FloatArray:
     """Vertices (count, count − 1) of scores (N, count − 1) by SISAL's criterion: pixels outside the simplex at a price, whatever the noise.
 
     min over vertices of log|volume| + λ · mean over pixels of Σ_k hinge(−a_k), a the barycentric coordinates (Bioucas-Dias 2009). The paper
-    solves it by an augmented Lagrangian; here the hinge is smoothed, and L-BFGS goes down from the largest simplex of pixels, a little inflated.
+    solves it by an augmented Lagrangian; here the hinge is smoothed, and L-BFGS goes down from the largest simplex of pixels, a little inflated;
+    or from the vertices ``begun`` (count, count − 1), of which those that are ``held`` (count,) stay.
     """
     from scipy.optimize import minimize
 
-    corners = scores[largest_volume(scores, simplex_volume(scores, count))]
+    corners = scores[largest_volume(scores, simplex_volume(scores, count))] if begun is None else begun
     centre, spread = scores.mean(axis=0), np.maximum(scores.std(axis=0), 1e-12)
     data = np.column_stack([(scores - centre) / spread, np.ones(len(scores))])
     start = (corners - centre) / spread
-    start = start.mean(axis=0) + _INFLATED * (start - start.mean(axis=0))
+    inflated = start.mean(axis=0) + _INFLATED * (start - start.mean(axis=0))
+    start = inflated if held is None else np.where(held[:, None], start, inflated)
     found = minimize(
-        hinge_objective,
+        holding(hinge_objective, held),
         start.ravel(),
         args=(data, penalty),
         jac=True,

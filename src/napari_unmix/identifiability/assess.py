@@ -7,7 +7,7 @@ from functools import partial
 from napari_unmix.answer import Fit, Progress, Unmixing, meanwhile
 from napari_unmix.cube import Cube, FloatArray
 from napari_unmix.geometry.counting import one_material
-from napari_unmix.identifiability.again.refits import BY_CHANCE, Refits, angles, moments_misfit
+from napari_unmix.identifiability.again.refits import BY_CHANCE, Refits, degrees_from, moments_misfit
 from napari_unmix.identifiability.again.stages import refit
 from napari_unmix.identifiability.checks import all_checks, model_fits
 from napari_unmix.identifiability.errors import expected_abundance_rmse, expected_angle
@@ -61,9 +61,17 @@ def _nothing_to_unmix(subject: Subject) -> str:
     return f"{one_material(subject.spectra)}; nothing else tells its {subject.count} endmembers apart"
 
 
+def _all_given(subject: Subject) -> str:
+    """That nothing was searched, as a clause; "" where something was."""
+    if subject.searched.any():
+        return ""
+    return f"all endmembers are as given, {subject.held}, and the abundances are right as far as these are"
+
+
 def _circumstances(subject: Subject, refits: Refits) -> Circumstances:
     return Circumstances(
-        why_not=_nothing_to_unmix(subject) or type(subject.result.spec).why_not_identifiable,
+        why_not=_nothing_to_unmix(subject) or _all_given(subject) or type(subject.result.spec).why_not_identifiable,
+        held="" if not subject.searched.any() else subject.held,
         by_regions=subject.findings.by_regions,
         by_strokes=subject.recipe.by_strokes,
         confirmed=confirmed(subject, refits),
@@ -86,7 +94,7 @@ def confirmed(subject: Subject, refits: Refits) -> bool:
 
 
 def _near(subject: Subject, endmembers: FloatArray) -> bool:
-    return bool(angles(endmembers, subject.endmembers).mean() <= CONFIRMED_WITHIN)
+    return degrees_from(subject, endmembers) <= CONFIRMED_WITHIN
 
 
 def _extrapolated(subject: Subject, refits: Refits) -> bool:

@@ -21,20 +21,29 @@ class Circumstances:
     by_regions : whether the painted regions' moments gave the endmembers
     by_strokes : whether painted strokes led to them
     confirmed : whether the painted regions gave them, or estimate the same ones
+    held : the endmembers that are as they were given, beside others, of which nothing is claimed; "" where there are none
     """
 
     why_not: str = ""
     by_regions: bool = False
     by_strokes: bool = False
     confirmed: bool = False
+    held: str = ""
 
 
 def verdict(circumstances: Circumstances, checks: Sequence[Check]) -> tuple[Verdict, str]:
-    """The verdict and its sentence.
+    """The verdict and its sentence; of what is held as it was given it says that nothing is claimed.
 
     "identified" needs every check to hold by its role, and endmembers that the painted regions gave or confirm; "not identified" is what a
     method without assumptions, or a model that does not fit, can claim; all else is "partly". Nothing here knows a check by its name.
     """
+    claimed, sentence = _verdict(circumstances, checks)
+    if circumstances.held:
+        sentence += f" Nothing is claimed of what was given: {circumstances.held}."
+    return claimed, sentence
+
+
+def _verdict(circumstances: Circumstances, checks: Sequence[Check]) -> tuple[Verdict, str]:
     if circumstances.why_not:
         return "not identified", f"Not identified: {circumstances.why_not}."
     broken = next((check.broken for check in checks if check.broken), "")

@@ -11,8 +11,10 @@ import numpy as np
 
 from napari_unmix.answer import Contribution, Findings, Fit, Note, Preview
 from napari_unmix.auxiliary import SideInformation
-from napari_unmix.cube import Cube, FloatArray, IntArray
+from napari_unmix.cube import BoolArray, Cube, FloatArray, IntArray
+from napari_unmix.geometry.beside_recipes import placed
 from napari_unmix.geometry.picks import vertex_components
+from napari_unmix.given import Given
 from napari_unmix.rows.inversion import Inversion, inversion
 from napari_unmix.spec import MethodSpec
 
@@ -32,9 +34,12 @@ class Problem(Generic[Spec]):
     spectra : (N, B) float64, valid pixels, good bands
     regions : (N,) int, the auxiliary variable u of each pixel: 0 = unknown, else 1 … R
     side : where u comes from
-    materials : name -> (n,) indices into ``spectra`` of a stroke of mostly that material; they anchor the first endmembers in order
+    materials : name -> (n,) indices into ``spectra`` of a stroke of mostly that material; they anchor the first endmembers in order, or the
+        first after those that are given
     endmember_count : P, resolved
     spec : the method's spec
+    given : (Q, B) endmembers that are known before, as ``Inversion.written``: they lead the answer in their order; those that are held are in
+        it as they are here, the others may move
     """
 
     cube: Cube
@@ -44,6 +49,7 @@ class Problem(Generic[Spec]):
     materials: dict[str, IntArray]
     endmember_count: int
     spec: Spec
+    given: Given | None = None
 
     @property
     def inversion(self) -> Inversion:
@@ -57,16 +63,60 @@ class Problem(Generic[Spec]):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """One per endmember: the painted materials', then numbers."""
-        given = len(self.materials)
-        return (*self.materials, *(f"endmember {k + 1}" for k in range(given, self.endmember_count)))
+        """One per endmember: those given, the painted materials', then numbers."""
+        leading = (*self._given_names, *self.painted)
+        numbers = (f"endmember {k + 1}" for k in range(len(leading), 2 * self.endmember_count))
+        free = (name for name in numbers if name not in leading)
+        return (*leading, *(next(free) for _ in range(len(leading), self.endmember_count)))
+
+    @property
+    def _given_names(self) -> tuple[str, ...]:
+        return () if self.given is None else self.given.names
+
+    @property
+    def painted(self) -> dict[str, IntArray]:
+        """The materials that are not among the given endmembers: their strokes lead the endmembers after these."""
+        return {name: pixels for name, pixels in self.materials.items() if name not in self._given_names}
+
+    @property
+    def led(self) -> tuple[int, ...]:
+        """For each of the materials, the endmember that it names."""
+        leading = (*self._given_names, *self.painted)
+        return tuple(leading.index(name) for name in self.materials)
+
+    @property
+    def held(self) -> BoolArray:
+        """(P,) the endmembers that are in the answer as they were given."""
+        mask = np.zeros(self.endmember_count, dtype=bool)
+        if self.given is not None:
+            mask[: len(self.given)] = self.given.held
+        return mask
+
+    @property
+    def held_spectra(self) -> FloatArray:
+        """(Q, B_good) the endmembers that are held, as written; (0, B_good) without."""
+        return self.spectra[:0] if self.given is None else self.given.spectra[self.given.held]
+
+    def exactly(self, endmembers: FloatArray) -> FloatArray:
+        """(P, B_good) in the answer's order, with those that are held as they were given, to the bit."""
+        if not self.held.any():
+            return endmembers
+        kept = endmembers.copy()
+        kept[self.held] = self.held_spectra
+        return kept
+
+    def beside_held(self, found: FloatArray) -> FloatArray:
+        """(P, B_good) of those (P − held, B_good) that were ``found`` beside the held ones: each given one takes the one most like it."""
+        if self.given is None:
+            return found
+        return placed(found, self.given.spectra, self.held)
 
     def order(self, endmembers: FloatArray, *, anchored: int | None = None) -> IntArray:
-        """(P,) order of (P, B_good) endmembers: painted materials first, the others by mean abundance, so that a second run gives the same.
+        """(P,) order of (P, B_good) endmembers: given and painted ones first, the others by mean abundance, so that a second run gives the same.
 
-        ``anchored`` is the number of endmembers that painted materials lead, all of the painted ones if not given.
+        ``anchored`` is the number of endmembers that lead so, all of the given and painted ones if it is None.
         """
-        first = len(self.materials) if anchored is None else anchored
+        first = len(self._given_names) + len(self.painted) if anchored is None else anchored
         sample = self.spectra[:: max(1, len(self.spectra) // _ORDERED_BY)]
         share = self.inversion.invert(sample, self.inversion.written(endmembers)).abundances.mean(axis=0)
         return np.concatenate([np.arange(first), first + np.argsort(-share[first:], kind="stable")])
@@ -124,7 +174,11 @@ class QuickLook:
         anchored = None
         if endmembers is None:
             generator, anchored = np.random.default_rng(problem.spec.seed), 0
-            endmembers = problem.spectra[vertex_components(problem.spectra, problem.endmember_count, generator)]
+            held = problem.held_spectra
+            picked = vertex_components(problem.spectra, problem.endmember_count, generator, held)
+            endmembers = problem.spectra[picked]
+            if problem.given is not None:
+                endmembers, anchored = problem.beside_held(endmembers), len(problem.given)
         endmembers = problem.inversion.written(endmembers)
-        endmembers = endmembers[problem.order(endmembers, anchored=anchored)]
+        endmembers = problem.exactly(endmembers[problem.order(endmembers, anchored=anchored)])
         return problem.preview(endmembers, problem.inversion.invert(problem.spectra, endmembers).abundances)

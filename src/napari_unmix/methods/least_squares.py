@@ -22,7 +22,7 @@ def least_squares(
 ) -> Fit[Solution]:
     """FCLS, or NNLS normalised with free illumination, on (P, B) endmembers that ``recipe`` found in the share ``done`` of the run."""
     endmembers = problem.inversion.written(endmembers)
-    endmembers = endmembers[problem.order(endmembers)]
+    endmembers = problem.exactly(endmembers[problem.order(endmembers)])
     inverted = yield from inverted_in_parts(problem, endmembers, done)
     return Solution(
         endmembers=endmembers,

@@ -17,8 +17,9 @@ def searched(problem: Problem[Spec], done: float) -> Fit[Found]:
         problem.spectra,
         problem.endmember_count,
         problem.inversion,
-        strokes=list(problem.materials.values()),
+        strokes=list(problem.painted.values()),
         seed=problem.spec.seed,
+        given=problem.given,
     )
     return (
         yield from staged(

@@ -31,6 +31,11 @@ def check(subject: Subject, refits: Refits) -> Check:
         f"({subject.named([worst])} within {each[worst]:.1f}°); "
         f"abundances within {100 * error:.1f} % (root mean square). Errors that such scenes share with the answer are not seen."
     )
+    if not subject.searched.any():
+        sentence = (
+            f"In {len(refits.twins)} scenes simulated from this answer, abundances came back within {100 * error:.1f} % "
+            "(root mean square); endmembers are as given."
+        )
     numbers: dict[str, float | None] = {f"degrees {k + 1}": float(angle) for k, angle in enumerate(each)}
     numbers |= {"angle_degrees": value, "abundance_rmse": error}
     remedy = "" if status == "pass" else f"Paint regions, or a stroke, where {subject.named([worst])} is frequent."

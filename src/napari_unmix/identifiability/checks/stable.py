@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_unmix.identifiability.again.refits import Refits, angles, traders
+from napari_unmix.identifiability.again.refits import Refits, degrees_from, traders
 from napari_unmix.identifiability.report import Check, Condition, Status
 from napari_unmix.identifiability.subject import Subject
 
@@ -37,7 +37,7 @@ def check(subject: Subject, refits: Refits) -> Check:
     sentence += ". Agreement of restarts is not correctness."
     numbers: dict[str, float | None] = {"parts_degrees": spread, "restarts_rmse": restarts}
     if refits.contrastive is not None:
-        apart = float(angles(refits.contrastive, subject.endmembers).mean())
+        apart = degrees_from(subject, refits.contrastive)
         numbers["contrastive_degrees"] = apart
         sentence += f" Telling regions apart without assuming a Dirichlet gives endmembers {apart:.1f}° away."
     remedy = "" if status == "pass" else "Paint more regions, of different mixtures, and larger ones."
@@ -49,7 +49,7 @@ def parts_degrees(subject: Subject, refits: Refits) -> float | None:
     """Spread of the mean angle over the parts; None where there are none."""
     if not refits.parts:
         return None
-    mean = float(np.mean([angles(part, subject.endmembers).mean() ** 2 for part in refits.parts]))
+    mean = float(np.mean([degrees_from(subject, part) ** 2 for part in refits.parts]))
     return float(np.sqrt((len(refits.parts) - 1 if refits.without_regions else 1) * mean))
 
 

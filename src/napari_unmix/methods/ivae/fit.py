@@ -4,6 +4,9 @@ Endmembers come from the rule that the data allow (``geometry.search``), refined
 are the anchor. Then the inference network and α(u), by the ELBO. Then semi-amortised inference: every pixel's posterior mode by
 Gauss–Newton from the network's proposal, α(u) by Newton on the posterior's moments, and the endmembers within their uncertainty, kept only
 where the evidence rises. Another mixing starts from there. Last, region priors compete by evidence.
+
+Where endmembers are given, the search begins with them (``geometry.beside``). Those that are held have an error of zero: region moments, EM and
+another mixing leave them in their place, and only the other endmembers, the abundances and α(u) are fitted.
 """
 
 from __future__ import annotations
@@ -63,12 +66,13 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
     # Only declared regions: the covariance of automatic segments is variability and not mixing.
     refining = Progress("refining endmembers by regions", 0, 1, _SEARCHED)
     pixels = (problem.spectra, problem.declared, problem.cube.valid_pixels)
-    refined = yield from meanwhile(lambda: refine_by_regions(*pixels, found, problem.inversion), refining)
+    still = problem.held if problem.held.any() else None
+    refined = yield from meanwhile(lambda: refine_by_regions(*pixels, found, problem.inversion, still), refining)
     order = problem.order(refined.endmembers)
-    endmembers = problem.inversion.written(refined.endmembers[order])
-    uncertain = endmember_error(refined, found)[order]
+    endmembers = problem.exactly(problem.inversion.written(refined.endmembers[order]))
+    uncertain = np.where(problem.held, 0.0, endmember_error(refined, found)[order])
     # 2. The inference network and α(u), by the ELBO.
-    start = _started(problem, endmembers, refined.vertex_std[order], found)
+    start = _started(problem, endmembers, np.where(problem.held, 0.0, refined.vertex_std[order]), found)
     report = _Reporter(problem, start.data, start.state)
     report.network = start.network
     training = train_network(
@@ -97,7 +101,7 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
             spec.mixing,
             variability=spec.variability,
             endmember_error=uncertain,
-            purest=_shown(problem, endmembers, found),
+            purest=None if problem.held.any() else _shown(problem, endmembers, found),
             seed=spec.seed,
         )
         mixed = yield from report.steps("fitting the mixing", numbered(asked), (_REFINED, _BENT))
@@ -135,7 +139,7 @@ def _solution(problem: Problem[IvaeSpec], fitted: Fitted, findings: Findings, un
     inverted = Inverted(fitted.abundances(), fitted.brightness())
     endmembers, inverted = problem.inversion.rewritten(fitted.endmembers(), inverted)
     return Solution(
-        endmembers=endmembers,
+        endmembers=problem.exactly(endmembers),
         abundances=inverted.abundances,
         abundance_std=fitted.std(uncertain),
         illumination=inverted.illumination,
@@ -195,6 +199,7 @@ def _started(problem: Problem[IvaeSpec], endmembers: FloatArray, vertex_std: Flo
         inversion=problem.inversion,
         seed=spec.seed,
         strokes=range(count + 1, count + 1 + len(problem.materials)),
+        led=problem.led,
         painted=problem.side.declared,
     )
 

@@ -2,7 +2,8 @@
 
 The pretext of He et al. (CVPR 2022) on single spectra, as a baseline. Noise that is independent between bands can't be predicted, so the
 reconstruction is denoised; but no theorem connects its embedding with abundances (theory page, "What is not identified"). The probe's targets are
-least squares on vertices of the reconstructions: what it adds to them is the denoising.
+least squares on vertices of the reconstructions: what it adds to them is the denoising. Where endmembers are held, the vertices are picked beside
+them; those that are given but not held are picked anew.
 """
 
 from __future__ import annotations
@@ -83,15 +84,17 @@ def _probe(problem: Problem[MaeSpec], model: MaskedAutoencoder, embedding: Float
     inversion, count = problem.inversion, problem.endmember_count
     sample = np.arange(0, len(embedding), max(1, len(embedding) // _PROBED))
     restored = model.restore(embedding[sample])
-    picked = vertex_components(restored, count, np.random.default_rng(problem.spec.seed))
-    endmembers = inversion.written(restored[picked])
+    picked = vertex_components(restored, count, np.random.default_rng(problem.spec.seed), problem.held_spectra)
+    endmembers = problem.exactly(inversion.written(problem.beside_held(restored[picked])))
     targets = inversion.invert(problem.spectra[sample], endmembers).abundances
     centre, spread = embedding.mean(axis=0), np.maximum(embedding.std(axis=0), 1e-12)
     features = np.column_stack([np.ones(len(embedding)), (embedding - centre) / spread])
     gram = features[sample].T @ features[sample] + 1e-6 * len(sample) * np.eye(features.shape[1])
     probe = np.linalg.solve(gram, features[sample].T @ targets)
     abundances = project_to_simplex(features @ probe, np.eye(count))
-    order = np.argsort(-abundances.mean(axis=0), kind="stable")
+    first = 0 if problem.given is None else len(problem.given)
+    others = first + np.argsort(-abundances[:, first:].mean(axis=0), kind="stable")
+    order = np.concatenate([np.arange(first), others])
     return endmembers[order], abundances[:, order]
 
 
