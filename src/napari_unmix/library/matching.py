@@ -30,7 +30,7 @@ _WEIGHT = 0.1  # of the angle of derivatives in the score: it is some ten times 
 _FLAT = 3.0  # degrees from a constant; the flattest of the 23 is 3.4° from one where its bands reach the short-wave infrared
 _ALIKE = 1.5  # times the score of the spectrum named: what fits up to there is told beside it
 
-Reason = Literal["", "far", "flat", "no common bands"]
+Reason = Literal["", "far", "flat", "no common bands", "given to another"]
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ class Ranking:
 class Match:
     """What a library says of one endmember.
 
-    ``name`` is the spectrum that it is, or None, then ``reason`` is why: the nearest is too far, the endmember is too flat to tell, or
-    no spectrum has its bands. ``best`` and ``runner_up`` are the two nearest; ``also`` the further names that fit about as well.
+    ``name`` is the spectrum that it is, or None, then ``reason`` is why: the nearest is too far, the endmember is too flat to tell, no
+    spectrum has its bands, or (``one_to_one``) the name went to another endmember. ``best`` and ``runner_up`` are the two nearest; ``also`` the further names that fit about as well.
     """
 
     endmember: str
