@@ -79,7 +79,8 @@ class Match:
     """What a library says of one endmember.
 
     ``name`` is the spectrum that it is, or None, then ``reason`` is why: the nearest is too far, the endmember is too flat to tell, no
-    spectrum has its bands, or (``one_to_one``) the name went to another endmember. ``best`` and ``runner_up`` are the two nearest; ``also`` the further names that fit about as well.
+    spectrum has its bands, or (``one_to_one``) the name went to another endmember. ``best`` and ``runner_up`` are the two nearest;
+    ``also`` the further names that fit about as well.
     """
 
     endmember: str

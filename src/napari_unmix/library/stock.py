@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-
 from napari_unmix.answer import Fit, Progress
 from napari_unmix.cube import BoolArray, FloatArray, SpectralAxis
 from napari_unmix.files.paths import given_path
