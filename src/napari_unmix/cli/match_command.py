@@ -79,7 +79,7 @@ def _libraries(one: Run, paths: list[Path | None]) -> Fit[list[OnBands]]:
 
     from napari_unmix.library.stock import Bands, Stock
 
-    good = np.isfinite(one.endmembers).all(axis=0)
+    good = np.asarray(np.isfinite(one.endmembers).all(axis=0))
     bands, stock = Bands(one.axis, one.wavelengths, _widths(one), good), Stock()
     found = []
     for path in paths:

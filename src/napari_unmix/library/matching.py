@@ -114,7 +114,7 @@ def ranked(endmembers: SpectralLibrary, library: SpectralLibrary) -> tuple[Ranki
             f"The endmembers have {endmembers.spectra.shape[1]} bands but {library.name} has {library.spectra.shape[1]}:"
             " resample it with library.resampled(wavelengths)."
         )
-    good = np.isfinite(endmembers.spectra).all(axis=0)
+    good = np.asarray(np.isfinite(endmembers.spectra).all(axis=0))
     return tuple(beside(endmembers, _ended(prepared(library, good))))
 
 
@@ -133,9 +133,10 @@ def beside(endmembers: SpectralLibrary, reference: Reference) -> tuple[Ranking, 
                 spectral_angle(dressed, lifted(group.spectra)),
                 spectral_angle(slopes[row], group.slopes),
             )
+            columns = (np.degrees(angle).tolist() for angle in angles)
             candidates += [
-                Candidate(reference.names[k], *three, float(noise[row]), reference.name, int(k))
-                for k, *three in zip(group.rows, *(np.degrees(angle).tolist() for angle in angles), strict=True)
+                Candidate(reference.names[k], whole, absorptions, slope, float(noise[row]), reference.name, int(k))
+                for k, whole, absorptions, slope in zip(group.rows, *columns, strict=True)
             ]
     flat = _from_constant(endmembers.spectra)
     return tuple(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +16,7 @@ from napari_unmix.cube import Annotation, Cube, FloatArray
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import method_specs
 from napari_unmix.output.composite import COMPOSITES
+from napari_unmix.plugin.facts.candidates import Naming, Place
 from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.facts.runs import Run, Shown, Training
 from napari_unmix.spec import MethodSpec
@@ -125,7 +127,7 @@ class Session:
     ``label`` is what the brush paints; ``pixel`` and ``pins`` are (row, column); ``chore`` is what is made in the background; ``exported`` is
     the folder that was written last, ``page`` the report page, ``adopted`` the cube that was last made of an open array, ``reread`` the one
     that was last read in another way, ``unfinished`` an interrupted training of the cube; ``undoable`` and ``redoable`` are the acts that would be
-    undone and done again, "" for none.
+    undone and done again, "" for none; ``naming`` is how far the naming by spectral libraries is, ``pin_names`` what pins are called.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -155,6 +157,8 @@ class Session:
     page: Path | None = None
     undoable: str = ""
     redoable: str = ""
+    naming: Naming = field(default_factory=Naming)
+    pin_names: Mapping[Place, str] = field(default_factory=dict)
     theme: Theme = field(default_factory=Theme)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from napari_unmix.plugin.facts.session import Theme
 from napari_unmix.plugin.verbs.cubes import CubeVerbs
 from napari_unmix.plugin.verbs.looking import LookVerbs
+from napari_unmix.plugin.verbs.matching import MatchVerbs
 from napari_unmix.plugin.verbs.writing import WriteVerbs
 
 
-class Controller(CubeVerbs, LookVerbs, WriteVerbs):
+class Controller(CubeVerbs, MatchVerbs, LookVerbs, WriteVerbs):
     """All verbs on a session."""
 
     def set_theme(self, theme: Theme) -> None:
@@ -18,4 +19,5 @@ class Controller(CubeVerbs, LookVerbs, WriteVerbs):
     def close(self) -> None:
         """Stop everything."""
         self._chores.cancel()
+        self.stop_matching()
         self.stop()

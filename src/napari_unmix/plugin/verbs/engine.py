@@ -14,8 +14,11 @@ import numpy as np
 from napari_unmix.answer import Fit, Progress, Unmixing
 from napari_unmix.cube import Annotation, BoolArray, Cube, Reading
 from napari_unmix.identifiability.report import Report
+from napari_unmix.library.stock import Stock
+from napari_unmix.plugin.facts.candidates import Answered, LibraryChoice, Question
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.session import Stage, Survey, Unfinished
+from napari_unmix.plugin.verbs.bookshelf import ask_libraries, keep_libraries, recall_libraries
 from napari_unmix.reading import exactly
 from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec
@@ -190,3 +193,6 @@ class Engine:
     save: Callable[[Path, str, Run], Fit[Path]] = _save
     page: Callable[[Run], Fit[Path]] = _page
     warm_up: Callable[[], Fit[None]] = _warm_up
+    match: Callable[[Question, Stock], Fit[Answered]] = ask_libraries
+    recall_libraries: Callable[[], Fit[tuple[LibraryChoice, ...]]] = recall_libraries
+    keep_libraries: Callable[[tuple[LibraryChoice, ...]], Fit[None]] = keep_libraries
