@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 
 from napari_unmix.output.composite import COMPOSITES
@@ -22,6 +23,7 @@ class Desk:
     label: int = 1
     pixel: tuple[int, int] | None = None
     pins: tuple[tuple[int, int], ...] = ()
+    pin_names: Mapping[tuple[int, int], str] = field(default_factory=dict)
     unfinished: Unfinished | None = None
     known: Known | None = None
     run: Run | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +17,7 @@ from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import method_specs
 from napari_unmix.output.composite import COMPOSITES
 from napari_unmix.output.run.glance import Glance
+from napari_unmix.plugin.facts.candidates import Naming, Place
 from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.facts.kept import Known
 from napari_unmix.plugin.facts.runs import Run, Shown, Training
@@ -129,7 +131,7 @@ class Session:
     the folder that was written last, ``page`` the report page, ``adopted`` the cube that was last made of an open array, ``reread`` the one
     that was last read in another way, ``unfinished`` an interrupted training of the cube; ``undoable`` and ``redoable`` are the acts that would be
     undone and done again, "" for none. ``recent`` are the runs on the disk, ``keeping`` the numbers of those that are being written, ``known`` is
-    what the disk knows of the cube.
+    what the disk knows of the cube; ``naming`` is how far the naming by spectral libraries is, ``pin_names`` what pins are called.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -162,6 +164,8 @@ class Session:
     page: Path | None = None
     undoable: str = ""
     redoable: str = ""
+    naming: Naming = field(default_factory=Naming)
+    pin_names: Mapping[Place, str] = field(default_factory=dict)
     theme: Theme = field(default_factory=Theme)
 
 

@@ -14,10 +14,13 @@ import numpy as np
 from napari_unmix.answer import Fit, Progress, Unmixing
 from napari_unmix.cube import Annotation, BoolArray, Cube, Reading
 from napari_unmix.identifiability.report import Report
+from napari_unmix.library.stock import Stock
 from napari_unmix.output.run.glance import Glance
+from napari_unmix.plugin.facts.candidates import Answered, LibraryChoice, Question
 from napari_unmix.plugin.facts.kept import Known, Pins, Reopened, Stamp
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.session import Stage, Survey, Unfinished
+from napari_unmix.plugin.verbs.bookshelf import ask_libraries, keep_libraries, recall_libraries
 from napari_unmix.plugin.verbs.store import forget_strokes, keep_run, keep_strokes, known_of, recent_runs, reopened
 from napari_unmix.reading import exactly
 from napari_unmix.sentences import UnmixError
@@ -203,3 +206,6 @@ class Engine:
     forget_strokes: Callable[[Cube, Annotation | None], Fit[None]] = forget_strokes
     known: Callable[[Cube], Fit[Known]] | None = known_of
     warm_up: Callable[[], Fit[None]] = _warm_up
+    match: Callable[[Question, Stock], Fit[Answered]] = ask_libraries
+    recall_libraries: Callable[[], Fit[tuple[LibraryChoice, ...]]] = recall_libraries
+    keep_libraries: Callable[[tuple[LibraryChoice, ...]], Fit[None]] = keep_libraries
