@@ -147,7 +147,7 @@ def test_numbers_that_napari_adds_to_layers_are_no_names(place: Place) -> None:
     assert shown_names(place.session) == DEFAULTS  # not the current cube's
     place.maps(place.other)[2].name = "rock"
     assert shown_names(place.session)[2] == "rock"
-    assert place.maps(place.other)[2].name == "rock [1]"
+    assert place.maps(place.other)[2].name == "other · rock"
 
 
 def test_a_name_with_a_number_that_the_user_gave_is_one(place: Place) -> None:

@@ -180,8 +180,9 @@ class MapLayers:
         dressed = [(k, layer) for k, layer in self._layers.items() if k not in unready and k < len(what.names)]
         for _round in range(2):  # a name that another map gives up in the first round is free in the second
             for index, layer in dressed:
-                if self._name_of(layer) != what.names[index]:
-                    layer.name = layer.metadata.get(kinds.PREFIX, "") + what.names[index]
+                prefix = layer.metadata.get(kinds.PREFIX, "")
+                if self._name_of(layer) != what.names[index] or not str(layer.name).startswith(prefix):
+                    layer.name = prefix + what.names[index]
         for index, layer in dressed:
             if layer.metadata.get("colour") != what.colours[index]:
                 layer.metadata["colour"] = what.colours[index]
@@ -199,6 +200,7 @@ class MapLayers:
         for index, layer in list(self._layers.items()):
             if layer == event.source:
                 self._controller.rename_endmember(index, self._name_of(layer))
+                self._dress()  # the cube's name, which the user left out
 
     def _layer_shown(self, event: Any) -> None:
         if not self._in_front:
