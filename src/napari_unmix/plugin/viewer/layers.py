@@ -17,6 +17,7 @@ LayerData = tuple[Any, dict[str, Any], str]
 ROLE = "napari_unmix"  # metadata key: what the layer is to us
 ADOPTED = "napari_unmix_adopted"  # metadata key: the layer was another's before
 ADVICE = "napari_unmix_advice"  # metadata key: settings that suit the cube
+PREFIX = "napari_unmix_prefix"  # metadata key: what stands before the layer's name, of its cube
 LEFT = "napari_unmix_left"  # metadata key: runs and settings that a closed dock left
 MARK_PIXELS, MARK_MIDDLE, MARK_HALF_WIDTH = 41, 0.8, 0.18
 

@@ -23,6 +23,7 @@ from napari_unmix.plugin.facts.session import Adopted, Reread, Session, Theme
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.viewer import layers as kinds
 from napari_unmix.plugin.viewer.adoption import could_be_cube
+from napari_unmix.plugin.viewer.grouping import Grouping
 from napari_unmix.plugin.viewer.map_layers import MapLayers
 from napari_unmix.plugin.viewer.marks import Marks
 from napari_unmix.plugin.viewer.open_images import IMAGES, OpenImages
@@ -49,6 +50,7 @@ class ViewerLink:
         self.images = OpenImages(viewer, session, controller)
         self.maps = MapLayers(viewer, session, controller)
         self.marks = Marks(viewer, session, controller, self._brush_size)
+        self.grouping = Grouping(viewer, session)
         self._fitting = QTimer()
         self._fitting.setSingleShot(True)
         self._fitting.setInterval(FIT_MS)
@@ -85,6 +87,7 @@ class ViewerLink:
         self._connections.append(lambda: _discard(viewer.mouse_drag_callbacks, self._pressed))
         self.marks.open()
         self.maps.open()
+        self.grouping.open()
         self._theme_changed()
         self.images.hold(strongly=True)
         self.images.let_go()
@@ -98,6 +101,7 @@ class ViewerLink:
         self.marks.close()
         self._fitting.stop()
         self.maps.close()
+        self.grouping.close()
         for disconnect in [*self._layer_connections, *self._connections]:
             disconnect()
         self._layer_connections, self._connections = [], []
