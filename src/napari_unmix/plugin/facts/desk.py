@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING
 
 from napari_unmix.output.composite import COMPOSITES
+from napari_unmix.plugin.facts.likeness import Comparing
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.session import Session, Survey, Unfinished, preset
 from napari_unmix.spec import MethodSpec
+
+if TYPE_CHECKING:
+    from napari_unmix.library.reference import Reference
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +29,8 @@ class Desk:
     unfinished: Unfinished | None = None
     run: Run | None = None
     beside: Run | None = None
+    comparing: Comparing = field(default_factory=Comparing)
+    reference: Reference | None = None
 
     def with_run(self, number: int, run: Run | None) -> Desk:
         """The desk where the run of this number has changed, or (None) is forgotten."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from psygnal import SignalGroupDescriptor
@@ -16,8 +16,12 @@ from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import method_specs
 from napari_unmix.output.composite import COMPOSITES
 from napari_unmix.plugin.facts.images import same_image
+from napari_unmix.plugin.facts.likeness import Comparing, DifferenceMap, Measured, Pictures
 from napari_unmix.plugin.facts.runs import Run, Shown, Training
 from napari_unmix.spec import MethodSpec
+
+if TYPE_CHECKING:
+    from napari_unmix.library.reference import Reference
 
 RunState = Literal["idle", "training", "paused", "checking"]
 Step = Literal["cube", "side information", "method", "train", "result"]
@@ -40,6 +44,7 @@ class Doing(StrEnum):
     COUNTING = "counting materials"
     WRITING = "writing the result"
     PAGING = "writing the report page"
+    REFERENCE = "reading the reference"
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,7 @@ class Session:
     ``label`` is what the brush paints; ``pixel`` and ``pins`` are (row, column); ``chore`` is what is made in the background; ``exported`` is
     the folder that was written last, ``page`` the report page, ``adopted`` the cube that was last made of an open array, ``reread`` the one
     that was last read in another way, ``unfinished`` an interrupted training of the cube.
+    ``comparing`` is how the two runs are looked at, ``measured`` what was found, ``overlay`` what the canvas shows of it.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -145,6 +151,10 @@ class Session:
     runs: tuple[Run, ...] = ()
     run: Run | None = None
     beside: Run | None = None
+    comparing: Comparing = field(default_factory=Comparing)
+    reference: Reference | None = None
+    measured: tuple[Measured, ...] = ()
+    overlay: DifferenceMap | Pictures | None = None
     pixel: tuple[int, int] | None = None
     pins: tuple[tuple[int, int], ...] = ()
     unfinished: Unfinished | None = None

@@ -16,6 +16,7 @@ from napari_unmix.cube import Annotation, BoolArray, Cube, Reading
 from napari_unmix.identifiability.report import Report
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.session import Stage, Survey, Unfinished
+from napari_unmix.plugin.verbs import side_by_side
 from napari_unmix.reading import exactly
 from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec
@@ -190,3 +191,6 @@ class Engine:
     save: Callable[[Path, str, Run], Fit[Path]] = _save
     page: Callable[[Run], Fit[Path]] = _page
     warm_up: Callable[[], Fit[None]] = _warm_up
+    reference: side_by_side.Reads = side_by_side.reference
+    measure: side_by_side.Measures = side_by_side.measure
+    overlay: side_by_side.Draws = side_by_side.overlay

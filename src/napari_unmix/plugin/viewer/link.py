@@ -22,6 +22,7 @@ from napari_unmix.plugin.facts.session import Adopted, Reread, Session, Theme
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.viewer import layers as kinds
 from napari_unmix.plugin.viewer.adoption import could_be_cube
+from napari_unmix.plugin.viewer.compare_layers import CompareLayers
 from napari_unmix.plugin.viewer.map_layers import MapLayers
 from napari_unmix.plugin.viewer.marks import Marks
 from napari_unmix.plugin.viewer.open_images import IMAGES, OpenImages
@@ -47,6 +48,7 @@ class ViewerLink:
         self._shown_cube: Cube | None = None
         self.images = OpenImages(viewer, session, controller)
         self.maps = MapLayers(viewer, session, controller)
+        self.compare = CompareLayers(viewer, session, controller)
         self.marks = Marks(viewer, session, controller, self._brush_size)
         self._fitting = QTimer()
         self._fitting.setSingleShot(True)
@@ -83,6 +85,7 @@ class ViewerLink:
         self._connections.append(lambda: _discard(viewer.mouse_drag_callbacks, self._pressed))
         self.marks.open()
         self.maps.open()
+        self.compare.open()
         self._theme_changed()
         self.images.hold(strongly=True)
         self.images.let_go()
@@ -96,6 +99,7 @@ class ViewerLink:
         self.marks.close()
         self._fitting.stop()
         self.maps.close()
+        self.compare.close()
         for disconnect in [*self._layer_connections, *self._connections]:
             disconnect()
         self._layer_connections, self._connections = [], []
@@ -147,6 +151,7 @@ class ViewerLink:
     def _removed(self, event: Any) -> None:
         layer = event.value
         self.maps.removed(layer)
+        self.compare.removed(layer)
         self.marks.removed(layer)
         for known, data in self._adopting:
             if known == layer:
