@@ -210,5 +210,5 @@ def overlay_title(session: Session) -> str:
         name = names[comparing.material] if comparing.material < len(names) else ""
         return f"{name}: {run.title} − {beside.title}, percentage points"
     if comparing.view == "flicker":
-        return beside.title if comparing.other else run.title
+        return f"seen: {beside.title if comparing.other else run.title}"
     return f"{run.title} | {beside.title}"

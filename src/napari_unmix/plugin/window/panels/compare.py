@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QMenu, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from napari_unmix.plugin.facts.comparison import comparable, compared, remarks
 from napari_unmix.plugin.facts.run_table import as_csv
 from napari_unmix.plugin.facts.session import Doing, current_run, doing
 from napari_unmix.plugin.window.panels.compare_table import FigureGrid, PairList, RunTable, copy_text
 from napari_unmix.plugin.window.panels.compare_views import ViewRow
-from napari_unmix.plugin.window.panels.runs import run_text
 from napari_unmix.plugin.window.panels.step import Step, button, row, say, text
 
 NOTHING, NO_OTHER = "nothing", "no other run yet"
@@ -26,12 +26,7 @@ class ComparePart(QWidget):
         self._session, self._controller = step.session, step.controller
         self._offered: list[tuple[str, int | None]] = []  # what stands in the list
         self._beside = self._chooser()
-        self._reference = button(
-            "Reference",
-            "Hold the runs of this cube against endmembers (P, B) and abundances (H, W, P) that are known, or a spectral library.",
-            lambda: None,
-        )
-        self._reference.setMenu(self._reference_menu())
+        self._more = self._more_button()
         label = QLabel("Compare with")
         label.setBuddy(self._beside)
         self._views = ViewRow(step)
@@ -44,7 +39,7 @@ class ComparePart(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(6)
-        outer.addWidget(row(label, self._beside, self._reference, stretch=1))
+        outer.addWidget(row(label, self._beside, self._more, stretch=1))
         for item in (self._views, self._pairs, self._figures, self._notes, self._buttons):
             outer.addWidget(item)
         step.listen(
@@ -62,30 +57,46 @@ class ComparePart(QWidget):
         beside.activated.connect(lambda place: self._controller.compare_with(self._offered[place][1]))
         return beside
 
-    def _reference_menu(self) -> QMenu:
-        menu = QMenu(self)
+    def _more_button(self) -> QToolButton:
+        """What is done seldom, or without a run beside."""
+        more = QToolButton()
+        more.setText("⋯")
+        more.setObjectName("more")
+        more.setAccessibleName("More on comparing")
+        more.setToolTip("A reference to hold the runs against; a table of all runs.")
+        more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        more.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        menu = QMenu(more)
         menu.setToolTipsVisible(True)
-        load = menu.addAction("Load reference…", self._choose_reference)
-        load.setToolTip(
+        self._load = menu.addAction("Load reference…", self._choose_reference)
+        self._load.setToolTip(
             ".npz with E (P, B), A (H, W, P) or both, or a spectral library: .sli, .csv, a database's file."
         )
-        folder = menu.addAction("Load a folder of spectra…", self._choose_folder)
-        folder.setToolTip("A spectral database as it was unpacked (splib07, ECOSTRESS), or the folder of another run.")
+        self._folder = menu.addAction("Load a folder of spectra…", self._choose_folder)
+        self._folder.setToolTip(
+            "A spectral database as it was unpacked (splib07, ECOSTRESS), or the folder of another run."
+        )
         self._forget = menu.addAction("Forget reference", self._controller.forget_reference)
         self._forget.setToolTip("Compare the runs with each other alone.")
-        return menu
+        menu.addSeparator()
+        self._all = menu.addAction("Table of all runs…", self._open_table)
+        self._all.setToolTip("All runs of this cube, a row each, in a window of its own.")
+        more.setMenu(menu)
+        return more
 
     def _make_buttons(self) -> QWidget:
         self._swap = button(
             "Swap", "Show the run beside, and put the one that is shown beside it.", self._controller.swap_compared
         )
-        self._all = button("All runs…", "A table of all runs of this cube, in a window of its own.", self._open_table)
+        self._table_button = button(
+            "All runs…", "A table of all runs of this cube, in a window of its own.", self._open_table
+        )
         copy = button(
             "Copy as CSV",
             "Copy the figures of the runs above as comma-separated values, numbers in full.",
             lambda: copy_text(as_csv(self._session)),
         )
-        return row(self._swap, self._all, copy, stretch=-2)
+        return row(self._swap, self._table_button, copy, stretch=-2)
 
     def refresh(self, *_: Any) -> None:
         """Show the session."""
@@ -93,7 +104,7 @@ class ComparePart(QWidget):
         run, both, others = current_run(session), compared(session), comparable(session)
         self.setVisible(run is not None)
         offered: list[tuple[str, int | None]] = [(NOTHING if others else NO_OTHER, None)]
-        offered += [(run_text(known), known.number) for known in reversed(others)]
+        offered += [(f"{known.title} · {known.made:%H:%M}", known.number) for known in reversed(others)]
         if offered != self._offered:
             self._offered = offered
             self._beside.clear()
@@ -105,11 +116,13 @@ class ComparePart(QWidget):
         self._forget.setVisible(reference is not None)
         self._forget.setText("Forget reference" if reference is None else f"Forget {reference.title}")
         reading = doing(session) is Doing.REFERENCE
-        self._reference.setEnabled(not reading)
+        self._load.setEnabled(not reading)
+        self._folder.setEnabled(not reading)
         self._views.setVisible(both is not None)
         self._buttons.setVisible(both is not None or (reference is not None and run is not None))
         self._swap.setVisible(both is not None)
         self._all.setVisible(bool(others))
+        self._table_button.setVisible(bool(others))
         say(self._notes, self._sentence(reading))
 
     def _sentence(self, reading: bool) -> str:

@@ -32,7 +32,7 @@ HEADINGS = (
     ("here", "Endmembers of the run that is shown. The chosen one is subtracted in Difference."),
     ("beside", "The endmember of the other run that is the same material, by its spectrum."),
     ("°", "Spectral angle between the two, in degrees: good below 2, another material from 8."),
-    ("± %", "Mean absolute difference of their shares, in percentage points."),
+    ("Δ %", "Mean absolute difference of their shares, in percentage points."),
 )
 
 
@@ -187,7 +187,7 @@ class RunTable(QWidget):
         session, table = self._session, self._table
         rows = subjects(session, every=True)
         known = {figure.key for figure in figures(session, rows)}
-        table.setHorizontalHeaderLabels(["Run", *(figure.heading for figure in FIGURES)])
+        table.setHorizontalHeaderLabels(["Run", *(figure.heading.replace(" (", "\n(") for figure in FIGURES)])
         table.setRowCount(len(rows))
         for column, figure in enumerate(FIGURES, 1):
             table.setColumnHidden(column, figure.key not in known)
@@ -234,7 +234,9 @@ def _value() -> QLabel:
 def _swatch(colour: str) -> QIcon:
     picture = QPixmap(SWATCH, SWATCH)
     picture.fill(QColor(colour))
-    return QIcon(picture)
+    icon = QIcon(picture)
+    icon.addPixmap(picture, QIcon.Mode.Selected)  # a colour means the same in the chosen row
+    return icon
 
 
 def _place(pair: Pair) -> int:
