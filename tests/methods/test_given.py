@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unmix import Annotation, Cube, Meaning, Unmixing, UnmixError, assess, drain, unmix
+from napari_unmix import Annotation, Cube, Meaning, UnmixError, Unmixing, assess, drain, unmix
 from napari_unmix.given import Given
 from napari_unmix.journal.checkpoint import given_digest, task_of
 from napari_unmix.methods.registry import method_specs, spec_class

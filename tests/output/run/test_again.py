@@ -106,7 +106,7 @@ def test_the_copied_command_gives_the_same_bits(run: Path, tmp_path: Path) -> No
     assert words[:2] == ["napari-unmix", "unmix"]
     assert "--seed=4" in words
     line = f"{shlex.quote(sys.executable)} -m napari_unmix {command.removeprefix('napari-unmix ')}"
-    done = subprocess.run(line, shell=True, cwd=tmp_path, capture_output=True, text=True, env=os.environ, check=False)  # noqa: S602
+    done = subprocess.run(line, shell=True, cwd=tmp_path, capture_output=True, text=True, env=os.environ, check=False)
     assert done.returncode == 0, done.stderr
     assert content(tmp_path / "copied run") == content(run)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from psygnal import SignalGroupDescriptor
@@ -20,8 +20,12 @@ from napari_unmix.output.run.glance import Glance
 from napari_unmix.plugin.facts.candidates import Naming, Place
 from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.facts.kept import Known
+from napari_unmix.plugin.facts.likeness import Comparing, DifferenceMap, Measured, Pictures
 from napari_unmix.plugin.facts.runs import Run, Shown, Training
 from napari_unmix.spec import MethodSpec
+
+if TYPE_CHECKING:
+    from napari_unmix.library.reference import Reference
 
 RunState = Literal["idle", "training", "paused", "checking"]
 Step = Literal["cube", "side information", "method", "train", "result"]
@@ -45,6 +49,7 @@ class Doing(StrEnum):
     COUNTING = "counting materials"
     WRITING = "writing the result"
     PAGING = "writing the report page"
+    REFERENCE = "reading the reference"
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,8 @@ class Session:
     the folder that was written last, ``page`` the report page, ``adopted`` the cube that was last made of an open array, ``reread`` the one
     that was last read in another way, ``unfinished`` an interrupted training of the cube; ``undoable`` and ``redoable`` are the acts that would be
     undone and done again, "" for none. ``recent`` are the runs on the disk, ``keeping`` the numbers of those that are being written, ``known`` is
-    what the disk knows of the cube; ``naming`` is how far the naming by spectral libraries is, ``pin_names`` what pins are called.
+    what the disk knows of the cube; ``naming`` is how far the naming by spectral libraries is, ``pin_names`` what pins are called;
+    ``comparing`` is how the two runs are looked at, ``measured`` what was found, ``overlay`` what the canvas shows of it.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -152,6 +158,10 @@ class Session:
     runs: tuple[Run, ...] = ()
     run: Run | None = None
     beside: Run | None = None
+    comparing: Comparing = field(default_factory=Comparing)
+    reference: Reference | None = None
+    measured: tuple[Measured, ...] = ()
+    overlay: DifferenceMap | Pictures | None = None
     pixel: tuple[int, int] | None = None
     pins: tuple[tuple[int, int], ...] = ()
     unfinished: Unfinished | None = None

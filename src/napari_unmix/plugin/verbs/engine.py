@@ -20,6 +20,7 @@ from napari_unmix.plugin.facts.candidates import Answered, LibraryChoice, Questi
 from napari_unmix.plugin.facts.kept import Known, Pins, Reopened, Stamp
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.session import Stage, Survey, Unfinished
+from napari_unmix.plugin.verbs import side_by_side
 from napari_unmix.plugin.verbs.bookshelf import ask_libraries, keep_libraries, recall_libraries
 from napari_unmix.plugin.verbs.store import forget_strokes, keep_run, keep_strokes, known_of, recent_runs, reopened
 from napari_unmix.reading import exactly
@@ -209,3 +210,6 @@ class Engine:
     match: Callable[[Question, Stock], Fit[Answered]] = ask_libraries
     recall_libraries: Callable[[], Fit[tuple[LibraryChoice, ...]]] = recall_libraries
     keep_libraries: Callable[[tuple[LibraryChoice, ...]], Fit[None]] = keep_libraries
+    reference: side_by_side.Reads = side_by_side.reference
+    measure: side_by_side.Measures = side_by_side.measure
+    overlay: side_by_side.Draws = side_by_side.overlay

@@ -23,6 +23,7 @@ from napari_unmix.plugin.facts.session import Adopted, Reread, Session, Theme
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.viewer import layers as kinds
 from napari_unmix.plugin.viewer.adoption import could_be_cube
+from napari_unmix.plugin.viewer.compare_layers import CompareLayers
 from napari_unmix.plugin.viewer.grouping import Grouping
 from napari_unmix.plugin.viewer.map_layers import MapLayers
 from napari_unmix.plugin.viewer.marks import Marks
@@ -49,6 +50,7 @@ class ViewerLink:
         self._shown_cube: Cube | None = None
         self.images = OpenImages(viewer, session, controller)
         self.maps = MapLayers(viewer, session, controller)
+        self.compare = CompareLayers(viewer, session, controller)
         self.marks = Marks(viewer, session, controller, self._brush_size)
         self.grouping = Grouping(viewer, session)
         self._fitting = QTimer()
@@ -88,6 +90,7 @@ class ViewerLink:
         self.marks.open()
         self.maps.open()
         self.grouping.open()
+        self.compare.open()
         self._theme_changed()
         self.images.hold(strongly=True)
         self.images.let_go()
@@ -102,6 +105,7 @@ class ViewerLink:
         self._fitting.stop()
         self.maps.close()
         self.grouping.close()
+        self.compare.close()
         for disconnect in [*self._layer_connections, *self._connections]:
             disconnect()
         self._layer_connections, self._connections = [], []
@@ -153,6 +157,7 @@ class ViewerLink:
     def _removed(self, event: Any) -> None:
         layer = event.value
         self.maps.removed(layer)
+        self.compare.removed(layer)
         self.marks.removed(layer)
         for known, data in self._adopting:
             if known == layer:
