@@ -10,7 +10,7 @@ from napari_unmix.identifiability.report import Check, Condition, Report
 # Words of the theory page; a person who reads the window need not know them.
 JARGON = ("nats", "α", "rank", "simplex", "twin", "cone", "χ", "eigenvalue", "Dirichlet", "jackknife", "posterior")
 SAID = {
-    "enough regions": (2.0, 7.0, "2 of 30 pixels or more (good from 7)"),
+    "enough regions": (2.0, 7.0, "2 that hold 30 pixels or more (good from 7)"),
     "different enough": (
         0.05,
         None,

@@ -16,7 +16,7 @@ CONDITION = Condition(
     precedence=1,
     threshold=None,
     title="Enough regions",
-    told=f"{{value:.0f}} of {FEWEST_PIXELS_OF_A_REGION} pixels or more (good from {{threshold:.0f}})",
+    told=f"{{value:.0f}} that hold {FEWEST_PIXELS_OF_A_REGION} pixels or more (good from {{threshold:.0f}})",
 )
 # Told where nothing else is open.
 _LAST = 98

@@ -10,13 +10,14 @@ from napari_unmix.cube import Cube
 from napari_unmix.io import SUFFIXES
 from napari_unmix.output.composite import COMPOSITES, has_colours
 from napari_unmix.plugin.facts.band_ranges import excluded_text, says
+from napari_unmix.plugin.facts.guiding import next_step
 from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.facts.remedies import in_window, names_option
 from napari_unmix.plugin.facts.session import Doing, Session, doing, joinable
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.join import JoinEditor
 from napari_unmix.plugin.window.panels.reading import ReadingEditor
-from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_property, text
+from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_property, text, wrapped
 
 FILES = f"Hyperspectral cubes ({' '.join(f'*{suffix}' for suffix in SUFFIXES)});;All files (*)"
 WELCOME = "1. Open a cube.\n2. Paint a few places whose mixtures differ (helps, but is not needed).\n3. Press Train."
@@ -77,7 +78,7 @@ class CubePanel(Step):
             self._card,
             self._repairs,
             self._composite_row,
-            row(self._open, self._sample, self._reading, self._bands, self._join, stretch=-2),
+            wrapped(self._open, self._sample, self._reading, self._bands, self._join),
             self._reader,
             self._editor,
             self._joiner,
@@ -118,7 +119,7 @@ class CubePanel(Step):
         say(self._chore, f"{session.chore} …" if reading else "")
         self._open.setEnabled(not reading)
         self._sample.setEnabled(not reading)
-        set_property(self._open, "emphasised", cube is None)
+        set_property(self._open, "emphasised", next_step(session) == "open")
         self.set_mark("done" if cube is not None else "empty")
 
     def _refresh_composite(self, *_: Any) -> None:
