@@ -10,6 +10,7 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from napari_unmix.plugin.facts.guiding import done_with
+from napari_unmix.plugin.window.guides import Guides
 from napari_unmix.plugin.window.panels.cube import CubePanel
 from napari_unmix.plugin.window.panels.method import MethodPanel
 from napari_unmix.plugin.window.panels.result import ResultPanel
@@ -112,6 +113,7 @@ class UnmixDock(_Dock):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
+        self.guides = Guides(napari_viewer, session, controller, self.panels, scroll)
         self.setMinimumWidth(NARROWEST)
         self.setMaximumWidth(WIDEST)
         session.events.cube.connect(self._offer_spectra)
@@ -124,6 +126,8 @@ class UnmixDock(_Dock):
         """It stands: what it brings may come."""
         self._stands = not self._left
         self._offer_spectra()
+        if self._stands:
+            self.guides.place(self.window())
 
     def _offer_spectra(self, *_: Any) -> None:
         """Dock the spectra when there is a cube, unless they stood before: a user who closed them has decided."""
@@ -151,6 +155,7 @@ class UnmixDock(_Dock):
     def stop_listening(self) -> None:
         """Let go of the session."""
         self._stands = False
+        self.guides.leave()
         events = self.workspace.session.events
         events.cube.disconnect(self._offer_spectra, missing_ok=True)
         for name in GROWING:

@@ -43,5 +43,11 @@ QPushButton[emphasised="true"] {{ background: {theme.accent}; color: {on_accent}
 QPushButton:disabled, QComboBox:disabled, QAbstractSpinBox:disabled {{ color: {theme.muted}; }}
 QLineEdit#nameEdit[readOnly="true"] {{ background: transparent; border: none; padding: 0; }}
 QToolButton#eye {{ border: none; background: transparent; color: {theme.text}; min-width: 20px; }}
+QWidget#welcome {{ background: {theme.background}; }}
+QLabel#welcomeTitle {{ font-size: 20px; color: {theme.text}; }}
+QWidget#welcome QPushButton {{ padding: 8px 14px; }}
+QFrame#tour {{ background: {theme.foreground}; border: 1px solid {theme.accent}; border-radius: 6px; }}
+QFrame#tour > QWidget {{ background: transparent; }}
+QFrame#tour QLabel {{ background: transparent; color: {theme.text}; }}
 QPushButton:focus, QComboBox:focus, QAbstractSpinBox:focus, QLineEdit:focus {{ border: 1px solid {theme.accent}; }}
 """

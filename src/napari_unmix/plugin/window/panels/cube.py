@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_unmix.cube import Cube
-from napari_unmix.io import SUFFIXES
 from napari_unmix.output.composite import COMPOSITES, has_colours
 from napari_unmix.plugin.facts.band_ranges import excluded_text, says
 from napari_unmix.plugin.facts.guiding import next_step
@@ -16,10 +15,10 @@ from napari_unmix.plugin.facts.remedies import in_window, names_option
 from napari_unmix.plugin.facts.session import Doing, Session, doing, joinable
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.join import JoinEditor
+from napari_unmix.plugin.window.panels.opening import OPEN_TIP, SAMPLE_TIP, choose_cube
 from napari_unmix.plugin.window.panels.reading import ReadingEditor
 from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_property, text, wrapped
 
-FILES = f"Hyperspectral cubes ({' '.join(f'*{suffix}' for suffix in SUFFIXES)});;All files (*)"
 WELCOME = "1. Open a cube.\n2. Paint a few places whose mixtures differ (helps, but is not needed).\n3. Press Train."
 
 
@@ -35,12 +34,12 @@ class CubePanel(Step):
         self._welcome = text("welcome", WELCOME)
         self._open = button(
             "Open…",
-            "Open a hyperspectral file: ENVI, TIFF, HDF5, NetCDF, MATLAB, NumPy, Zarr and others.",
-            self._choose_file,
+            OPEN_TIP,
+            lambda: choose_cube(self, controller),
         )
         self._sample = button(
             "Try the sample",
-            "Open a synthetic mixture of measured spectra (5 materials, 128×128 pixels) with a first painting.",
+            SAMPLE_TIP,
             controller.open_sample,
         )
         self._cubes = QComboBox()
@@ -147,11 +146,6 @@ class CubePanel(Step):
 
     def _chosen(self, index: int) -> None:
         self.controller.set_cube(self.session.cubes[index])
-
-    def _choose_file(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open a hyperspectral cube", "", FILES)
-        if path:
-            self.controller.open(path)
 
 
 class BandsEditor(QWidget):

@@ -75,13 +75,13 @@ class Step(QWidget):
         self._summary.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._summary.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._done_with = False
-        top = _Bar(self._header, self._summary, self._mark)
+        self.title_bar = _Bar(self._header, self._summary, self._mark)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(2)
         report = row(self._report, stretch=-2)
         report.layout().setContentsMargins(8, 0, 0, 2)  # below the sentence, which begins so far to the right
-        for item in (top, self._waits, self._trouble, report, self._content):
+        for item in (self.title_bar, self._waits, self._trouble, report, self._content):
             outer.addWidget(item)
         self.reveal = Reveal(self)
         self._listeners: list[tuple[Any, Callable[..., None]]] = []
