@@ -35,6 +35,9 @@ _CONFIRMING, _ANCHORING = 1.0, 0.3
 # While nothing better is painted, a free endmember beside strokes may rise this little over the noise.
 _RISES = 3.0
 
+# What the search measured about the painted materials: how many lead an endmember, are confirmed by it, or had to anchor it.
+NAMED, CONFIRMED, ANCHORED = "strokes_named", "strokes_confirmed", "strokes_anchored"
+
 
 def with_strokes(
     spectra: FloatArray, found: Found, strokes: list[IntArray], noise: float, inversion: Inversion, *, varies: bool
@@ -52,7 +55,7 @@ def with_strokes(
     if varies:
         return (yield from _confirmed(spectra, named, strokes, inversion))
     lead = Note(NoteKind.STROKES, "Painted materials name the endmembers that lead them.")
-    return replace(named, notes=(*found.notes, lead))
+    return replace(named, notes=(*found.notes, lead), numbers={**found.numbers, NAMED: float(len(strokes))})
 
 
 def _order_by_strokes(
@@ -93,14 +96,13 @@ def _confirmed(spectra: FloatArray, named: Found, strokes: list[IntArray], inver
         alike = (ratio < _AS_BRIGHT) & (ratio > 1 / _AS_BRIGHT)
         brightness[: len(cores)] = np.where(alike, both, brightness[: len(cores)])
         endmembers = endmembers * brightness[:, None]
-    return replace(
-        named, endmembers=endmembers, notes=(*named.notes, _confirming(int(agree[: len(cores)].sum()), len(cores)))
-    )
+    return _confirming(replace(named, endmembers=endmembers), int(agree[: len(cores)].sum()), len(cores))
 
 
-def _confirming(confirmed: int, count: int) -> Note:
+def _confirming(found: Found, confirmed: int, count: int) -> Found:
     said = f"Painted materials name the endmembers that lead them, and confirm {confirmed} of {count} (within 3°)."
-    return Note(NoteKind.STROKES, said)
+    numbers = {**found.numbers, NAMED: float(count), CONFIRMED: float(confirmed)}
+    return replace(found, notes=(*found.notes, Note(NoteKind.STROKES, said)), numbers=numbers)
 
 
 def _confirmed_picks(spectra: FloatArray, named: Found, strokes: list[IntArray], noise: float) -> Found:
@@ -117,7 +119,7 @@ def _confirmed_picks(spectra: FloatArray, named: Found, strokes: list[IntArray],
         confirmed += int(agree)
     beside = supported_picks(spectra, noise, len(named.endmembers), rises=_RISES, first=first)
     endmembers = beside.means(spectra) if len(beside.groups) == len(named.endmembers) else named.endmembers
-    return replace(named, endmembers=endmembers, notes=(*named.notes, _confirming(confirmed, len(strokes))))
+    return _confirming(replace(named, endmembers=endmembers), confirmed, len(strokes))
 
 
 def _directions(spectra: FloatArray) -> FloatArray:
@@ -149,7 +151,7 @@ def _anchored_by_strokes(spectra: FloatArray, count: int, strokes: list[IntArray
         0.0,
         NO_EXCESS,
         (Note(NoteKind.STROKES, note),),
-        {"stroke_pixels_believed": believed_pixels},
+        {"stroke_pixels_believed": believed_pixels, ANCHORED: float(len(strokes))},
     )
 
 

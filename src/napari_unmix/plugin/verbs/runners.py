@@ -15,11 +15,11 @@ from superqt.utils import GeneratorWorker
 
 from napari_unmix.answer import Fit, Preview, Progress
 from napari_unmix.plugin.verbs.jobs import Handlers, RunFailed
+from napari_unmix.plugin.verbs.pace import pace
 from napari_unmix.sentences import UnmixError, shown
 
 NUMBERS_MS = 50  # at most 20 numbers a second reach the window
-PREVIEW_SECONDS = 0.5  # at most 2 maps a second
-PREVIEW_SHARE = 0.2  # and making them takes at most this share of the training time
+PREVIEW_SHARE = 0.2  # making previews takes at most this share of the training time
 PAUSE_SECONDS = 0.02
 _MOST_LETTERS = 200  # of an unexpected error's message
 
@@ -101,7 +101,7 @@ def _post(event: Progress, mailbox: Mailbox, due: float) -> float:
         return due
     mailbox.put(event.snapshot())
     end = time.monotonic()
-    return end + max(PREVIEW_SECONDS, (end - start) / PREVIEW_SHARE)
+    return end + max(pace.seconds, (end - start) / PREVIEW_SHARE)
 
 
 def _unexpected(error: Exception) -> Exception:

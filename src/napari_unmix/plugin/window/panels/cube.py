@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_unmix.cube import Cube
-from napari_unmix.io import SUFFIXES
 from napari_unmix.output.composite import COMPOSITES, has_colours
 from napari_unmix.plugin.facts.band_ranges import excluded_text, says
+from napari_unmix.plugin.facts.guiding import next_step
 from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.facts.remedies import in_window, names_option
 from napari_unmix.plugin.facts.session import Doing, Session, doing, joinable
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.join import JoinEditor
+from napari_unmix.plugin.window.panels.opening import OPEN_TIP, SAMPLE_TIP, choose_cube
 from napari_unmix.plugin.window.panels.reading import ReadingEditor
-from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_property, text
+from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_property, text, wrapped
 
-FILES = f"Hyperspectral cubes ({' '.join(f'*{suffix}' for suffix in SUFFIXES)});;All files (*)"
 WELCOME = "1. Open a cube.\n2. Paint a few places whose mixtures differ (helps, but is not needed).\n3. Press Train."
 
 
@@ -34,12 +34,12 @@ class CubePanel(Step):
         self._welcome = text("welcome", WELCOME)
         self._open = button(
             "Open…",
-            "Open a hyperspectral file: ENVI, TIFF, HDF5, NetCDF, MATLAB, NumPy, Zarr and others.",
-            self._choose_file,
+            OPEN_TIP,
+            lambda: choose_cube(self, controller),
         )
         self._sample = button(
             "Try the sample",
-            "Open a synthetic mixture of measured spectra (5 materials, 128×128 pixels) with a first painting.",
+            SAMPLE_TIP,
             controller.open_sample,
         )
         self._cubes = QComboBox()
@@ -77,7 +77,7 @@ class CubePanel(Step):
             self._card,
             self._repairs,
             self._composite_row,
-            row(self._open, self._sample, self._reading, self._bands, self._join, stretch=-2),
+            wrapped(self._open, self._sample, self._reading, self._bands, self._join),
             self._reader,
             self._editor,
             self._joiner,
@@ -118,7 +118,7 @@ class CubePanel(Step):
         say(self._chore, f"{session.chore} …" if reading else "")
         self._open.setEnabled(not reading)
         self._sample.setEnabled(not reading)
-        set_property(self._open, "emphasised", cube is None)
+        set_property(self._open, "emphasised", next_step(session) == "open")
         self.set_mark("done" if cube is not None else "empty")
 
     def _refresh_composite(self, *_: Any) -> None:
@@ -146,11 +146,6 @@ class CubePanel(Step):
 
     def _chosen(self, index: int) -> None:
         self.controller.set_cube(self.session.cubes[index])
-
-    def _choose_file(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open a hyperspectral cube", "", FILES)
-        if path:
-            self.controller.open(path)
 
 
 class BandsEditor(QWidget):

@@ -10,6 +10,7 @@ from qtpy.QtCore import QPointF, QSize
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import QLabel, QProgressBar, QSizePolicy, QWidget
 
+from napari_unmix.plugin.facts.guiding import next_step
 from napari_unmix.plugin.facts.session import (
     Session,
     Stage,
@@ -83,8 +84,8 @@ class TrainPanel(Step):
         self._take_up.setText("" if session.unfinished is None else resume_text(session.unfinished))
         self._take_up.setVisible(session.unfinished is not None and not busy)
         run = current_run(session)
-        due = session.cube is not None and not busy and (run is None or bool(out_of_date(session)))
-        set_property(self._train, "emphasised", due)
+        set_property(self._train, "emphasised", next_step(session) == "train")
+        set_property(self._take_up, "emphasised", next_step(session) == "take up")
         self._show_progress()
         current = run is not None and not out_of_date(session)
         self.set_mark("half" if busy else "done" if current else "empty")
