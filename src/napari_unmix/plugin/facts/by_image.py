@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, overload
 
 from napari_unmix.cube import Cube
 from napari_unmix.plugin.facts.images import same_image
@@ -17,7 +17,13 @@ class ByImage(Generic[T]):
     def __init__(self) -> None:
         self._items: list[tuple[Cube, T]] = []
 
-    def get(self, cube: Cube, default: T) -> T:
+    @overload
+    def get(self, cube: Cube, default: T) -> T: ...
+
+    @overload
+    def get(self, cube: Cube, default: None) -> T | None: ...
+
+    def get(self, cube: Cube, default: T | None) -> T | None:
         """The value of this image."""
         return next((value for known, value in self._items if same_image(known, cube)), default)
 

@@ -124,7 +124,8 @@ class Session:
     is compared with; ``training`` is under way, perhaps on another cube than the current one, or where it was stopped on a cube without a run.
     ``label`` is what the brush paints; ``pixel`` and ``pins`` are (row, column); ``chore`` is what is made in the background; ``exported`` is
     the folder that was written last, ``page`` the report page, ``adopted`` the cube that was last made of an open array, ``reread`` the one
-    that was last read in another way, ``unfinished`` an interrupted training of the cube.
+    that was last read in another way, ``unfinished`` an interrupted training of the cube; ``undoable`` and ``redoable`` are the acts that would be
+    undone and done again, "" for none.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -152,6 +153,8 @@ class Session:
     chore: Chore | None = None
     exported: Path | None = None
     page: Path | None = None
+    undoable: str = ""
+    redoable: str = ""
     theme: Theme = field(default_factory=Theme)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unmix.answer import Fit
-from napari_unmix.cube import Cube, Reading
+from napari_unmix.cube import BoolArray, Cube, Reading
 from napari_unmix.plugin.facts.band_ranges import good_bands_of
 from napari_unmix.plugin.facts.by_image import ByImage
 from napari_unmix.plugin.facts.desk import NAMES, Desk, Left, desk_of
@@ -196,6 +196,7 @@ class CubeVerbs(TrainVerbs, MethodVerbs):
         """Keep nothing for cubes that are closed."""
         self._desks.keep_only(self.session.cubes)
         self._opened.keep_only(self.session.cubes)
+        self._pasts.keep_only(self.session.cubes)
 
     def set_cube(self, cube: Cube | None) -> None:
         """Work on this cube, with its settings, pins and runs; a run under way on another one goes on."""
@@ -217,6 +218,7 @@ class CubeVerbs(TrainVerbs, MethodVerbs):
         session.cube = cube
         for name in NAMES:
             setattr(session, name, getattr(desk, name))
+        self._tell_past()
         if cube is None:
             return
         if desk.survey is None or desk.suggested is None:
@@ -244,10 +246,15 @@ class CubeVerbs(TrainVerbs, MethodVerbs):
             self._trouble("cube", str(error))
             return
         self._settle("cube")
-        if not np.array_equal(good, cube.good_bands):
-            opened = self._opened.get(cube, cube)  # whose mask has lost no pixel to bands that were tried
-            self._opened.put(cube, opened)
-            self._chore(lambda: self._engine.rebanded(opened, good), self._rebanded, "cube")
+        before = cube.good_bands
+        if not np.array_equal(good, before):
+            self._reband(cube, good)
+            self._remember("bands", lambda: self._reband(cube, before), lambda: self._reband(cube, good))
+
+    def _reband(self, cube: Cube, good: BoolArray) -> None:
+        opened = self._opened.get(cube, cube)  # whose mask has lost no pixel to bands that were tried
+        self._opened.put(cube, opened)
+        self._chore(lambda: self._engine.rebanded(opened, good), self._rebanded, "cube")
 
     def _rebanded(self, cube: Cube) -> None:
         session = self.session

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from napari_unmix.plugin.facts.runs import Look, Run
 from napari_unmix.plugin.facts.session import runs_of, shown
-from napari_unmix.plugin.verbs.base import Verbs
+from napari_unmix.plugin.verbs.painting import PaintVerbs
 
 
-class LookVerbs(Verbs):
+class LookVerbs(PaintVerbs):
     """Verbs on what is shown."""
 
     def select_pixel(self, row: int, column: int) -> None:
@@ -41,13 +41,31 @@ class LookVerbs(Verbs):
         """Call a run something else."""
         run, title = self._run_of(number), title.strip()
         if run is not None and title and title != run.title:
+            self._entitle(number, title)
+            before = run.title
+            self._remember("name of a run", lambda: self._entitle(number, before), lambda: self._entitle(number, title))
+
+    def _entitle(self, number: int, title: str) -> None:
+        run = self._run_of(number)
+        if run is not None:
             self._put_run(replace(run, title=title))
 
     def forget_run(self, number: int) -> None:
         """Take a run out of the list; what is saved of it stays. The newest of the others is shown in its place."""
-        session, run = self.session, self._run_of(number)
+        run, shown_before = self._run_of(number), self.session.run
         if run is None:
             return
+        self._forget(number)
+
+        def bring_back() -> None:
+            self.session.runs = tuple(sorted((*self.session.runs, run), key=lambda kept: kept.number))
+            if shown_before is not None and shown_before.number == number:
+                self.session.run = run
+
+        self._remember("forgetting a run", bring_back, lambda: self._forget(number))
+
+    def _forget(self, number: int) -> None:
+        session = self.session
         others = [kept for kept in runs_of(session, session.cube) if kept.number != number]
         if session.beside is not None and session.beside.number == number:
             session.beside = None
@@ -63,48 +81,72 @@ class LookVerbs(Verbs):
     def rename_endmember(self, index: int, name: str) -> None:
         """Give an endmember a name, everywhere; a stroke that names it is renamed with it."""
         what, name = shown(self.session), name.strip()
-        if what is None or not name or not 0 <= index < len(what.names) or what.names[index] == name:
+        number = self._number_shown()
+        if what is None or number is None or not name or not 0 <= index < len(what.names) or what.names[index] == name:
             return
-        old, look = what.names[index], what.look.renamed(index, name)
-        self._relook(look, index)
-        annotation = self.session.annotation
-        if annotation is not None:
-            renamed = {
-                label: replace(meaning, name=look.names[index])
-                if meaning.kind == "material" and meaning.name == old
-                else meaning
-                for label, meaning in annotation.meanings.items()
-            }
-            if renamed != annotation.meanings:
-                self.session.annotation = replace(annotation, meanings=renamed)
+        before, after = what.names[index], what.look.renamed(index, name).names[index]
+        self._call(number, before, after)
+        self._remember("name", lambda: self._call(number, after, before), lambda: self._call(number, before, after))
 
     def colour_endmember(self, index: int, colour: str) -> None:
         """Give an endmember a colour ("#rrggbb"), everywhere; who had it takes the one that becomes free."""
-        what = shown(self.session)
-        if what is not None and 0 <= index < len(what.names) and what.colours[index] != colour:
-            self._relook(what.look.coloured(index, colour), index)
+        what, number = shown(self.session), self._number_shown()
+        if what is None or number is None or not 0 <= index < len(what.names) or what.colours[index] == colour:
+            return
+        name, before = what.names[index], what.colours[index]
+        self._colour(number, name, colour)
+        self._remember("colour", lambda: self._colour(number, name, before), lambda: self._colour(number, name, colour))
 
     def set_visible(self, index: int, visible: bool) -> None:
         """Show or hide an endmember's map."""
-        what = shown(self.session)
-        if what is not None and 0 <= index < len(what.names) and visible == (index in what.hidden):
+        what, number = shown(self.session), self._number_shown()
+        if what is not None and number is not None and 0 <= index < len(what.names):
             hidden = what.hidden - {index} if visible else what.hidden | {index}
-            self._relook(replace(what.look, hidden=hidden), index)
+            if hidden != what.hidden:
+                self._relook(number, replace(what.look, hidden=hidden), index)
 
     def show_alone(self, index: int) -> None:
         """Show this endmember's map alone; where it is alone already, all."""
-        what = shown(self.session)
-        if what is None or not 0 <= index < len(what.names):
+        what, number = shown(self.session), self._number_shown()
+        if what is None or number is None or not 0 <= index < len(what.names):
             return
         others = frozenset(range(len(what.names))) - {index}
-        self._relook(replace(what.look, hidden=frozenset() if what.hidden == others else others), index)
+        look = replace(what.look, hidden=frozenset() if what.hidden == others else others)
+        self._relook(number, look, index)
 
-    def _relook(self, look: Look, index: int) -> None:
-        """The user changed how an endmember of what is shown looks."""
+    def _number_shown(self) -> int | None:
+        """The number of the run that is shown, or will be that of the training whose preview is."""
         what, training = shown(self.session), self.session.training
         if what is None:
-            return
-        if what.run is not None:
-            self._put_run(replace(what.run, look=look))
-        elif training is not None:
+            return None
+        return what.run.number if what.run is not None else training.number if training is not None else None
+
+    def _look(self, number: int) -> Look | None:
+        """How the run of this number looks now; by then a preview may have become a run."""
+        run, training = self._run_of(number), self.session.training
+        if run is not None:
+            return run.look
+        return training.look if training is not None and training.number == number else None
+
+    def _call(self, number: int, before: str, after: str) -> None:
+        """The endmember of this name, wherever it stands by now, gets another; and so does a stroke that names it."""
+        look, annotation = self._look(number), self.session.annotation
+        if look is not None and before in look.names:
+            index = look.names.index(before)
+            self._relook(number, look.renamed(index, after), index)
+        if annotation is not None:
+            known = annotation.meanings.items()
+            self._mean({k: replace(m, name=after) for k, m in known if m.kind == "material" and m.name == before})
+
+    def _colour(self, number: int, name: str, colour: str) -> None:
+        look = self._look(number)
+        if look is not None and name in look.names:
+            index = look.names.index(name)
+            self._relook(number, look.coloured(index, colour), index)
+
+    def _relook(self, number: int, look: Look, index: int) -> None:
+        run, training = self._run_of(number), self.session.training
+        if run is not None:
+            self._put_run(replace(run, look=look))
+        elif training is not None and training.number == number:
             self.session.training = training.relooked(look, index)

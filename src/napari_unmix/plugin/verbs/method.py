@@ -8,26 +8,36 @@ from napari_unmix.cube import Cube
 from napari_unmix.methods.registry import method_specs, spec_class
 from napari_unmix.plugin.facts.session import Chore, Doing
 from napari_unmix.plugin.facts.settings import carried_settings, with_setting
-from napari_unmix.plugin.verbs.base import Verbs
+from napari_unmix.plugin.verbs.undoing import UndoVerbs
 from napari_unmix.sentences import UnmixError
+from napari_unmix.spec import MethodSpec
 
 
-class MethodVerbs(Verbs):
+class MethodVerbs(UndoVerbs):
     """Verbs on the settings."""
 
     def choose_method(self, method: str) -> None:
         """Change the method; what the user set is kept where the new method has the setting."""
-        self.session.spec = carried_settings(self.session.spec, spec_class(method))
-        self._settle("method")
+        self._specify("method", carried_settings(self.session.spec, spec_class(method)))
 
     def set_option(self, name: str, value: Any) -> None:
         """Change one field of the spec; a value out of range is a sentence in the step, and the spec stays."""
         try:
-            self.session.spec = with_setting(self.session.spec, name, value)
+            spec = with_setting(self.session.spec, name, value)
         except UnmixError as error:
             self._trouble("method", str(error))
             return
+        self._specify(f"setting {type(spec).model_fields[name].title or name}", spec)
+
+    def _specify(self, act: str, spec: MethodSpec) -> None:
+        before = self.session.spec
         self._settle("method")
+        if spec != before:
+            self.session.spec = spec
+            self._remember(act, lambda: self._take_spec(before), lambda: self._take_spec(spec), joined=True)
+
+    def _take_spec(self, spec: MethodSpec) -> None:
+        self.session.spec = spec
 
     def methods(self) -> dict[str, str]:
         """Method -> title, the default first."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from napari_unmix.cube import Annotation, IntArray, Meaning
-from napari_unmix.plugin.verbs.base import Verbs
+from napari_unmix.plugin.verbs.undoing import UndoVerbs
 from napari_unmix.sentences import UnmixError
 
 
-class PaintVerbs(Verbs):
+class PaintVerbs(UndoVerbs):
     """Verbs on the painting."""
 
     def set_annotation(self, annotation: Annotation | None) -> None:
@@ -47,8 +48,22 @@ class PaintVerbs(Verbs):
         known = self.session.annotation
         self.set_annotation(Annotation(labels, {} if known is None else known.meanings))
 
+    def stroke(self, labels: IntArray | None, undo: Callable[[], None], redo: Callable[[], None]) -> None:
+        """Take what a stroke painted (None: known); ``undo`` and ``redo`` are the layer's own, which hands its labels on by ``set_labels``."""
+        if labels is not None:
+            self.set_labels(labels)
+        self._remember("stroke", undo, redo)
+
     def set_meaning(self, label: int, meaning: Meaning) -> None:
         """Say what a painted label means."""
         annotation = self.session.annotation
-        if annotation is not None and annotation.meaning(label) != meaning:
-            self.session.annotation = replace(annotation, meanings={**annotation.meanings, label: meaning})
+        if annotation is None or annotation.meaning(label) == meaning:
+            return
+        before = annotation.meaning(label)
+        self._mean({label: meaning})
+        self._remember("meaning of a label", lambda: self._mean({label: before}), lambda: self._mean({label: meaning}))
+
+    def _mean(self, meanings: Mapping[int, Meaning]) -> None:
+        annotation = self.session.annotation
+        if annotation is not None and meanings:
+            self.session.annotation = replace(annotation, meanings={**annotation.meanings, **meanings})

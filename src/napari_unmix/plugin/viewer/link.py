@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
@@ -79,6 +80,7 @@ class ViewerLink:
             (events.state, self._leave_brush),
         ):
             self._listen(signal, slot)
+        self._connections += self._keys(viewer)
         viewer.mouse_drag_callbacks.append(self._pressed)
         self._connections.append(lambda: _discard(viewer.mouse_drag_callbacks, self._pressed))
         self.marks.open()
@@ -287,8 +289,10 @@ class ViewerLink:
         self._annotation = layer
         layer.brush_size = self._brush_size()
         # A stroke fires ``paint`` when it ends, a script ``labels_update`` or ``data``, undoing ``set_data`` alone.
-        for event in (layer.events.paint, layer.events.labels_update, layer.events.data, layer.events.set_data):
+        self._listen_layer(layer.events.paint, self._stroke)
+        for event in (layer.events.labels_update, layer.events.data, layer.events.set_data):
             self._listen_layer(event, self._painted)
+        self._layer_connections += self._keys(layer)
         self._listen_layer(layer.events.selected_label, self._label_selected)
 
     def _listen_layer(self, signal: Any, slot: Callable[..., None]) -> None:
@@ -319,12 +323,41 @@ class ViewerLink:
 
     def _painted(self, event: Any = None) -> None:
         """Hand the painting over, if it changed; in the middle of a stroke its end is waited for."""
-        if self._annotation is None or self._pressed_down:
-            return
-        labels = np.asarray(self._annotation.data)
-        if self._taken is None or not np.array_equal(labels, self._taken):
-            self._taken = labels.astype(np.int32)
+        labels = None if self._pressed_down else self._new_labels()
+        if labels is not None:
             self._controller.set_labels(labels)
+
+    def _stroke(self, event: Any = None) -> None:
+        """A stroke has ended, which the layer can undo, while it is there; its labels may be known by now."""
+        if self._annotation is not None:
+            labels, layer = self._new_labels(), weakref.ref(self._annotation)
+            self._controller.stroke(labels, partial(_of_layer, layer, "undo"), partial(_of_layer, layer, "redo"))
+
+    def _new_labels(self) -> IntArray | None:
+        """What is painted by now, None where the session has it."""
+        if self._annotation is None:
+            return None
+        labels = np.asarray(self._annotation.data)
+        if self._taken is not None and np.array_equal(labels, self._taken):
+            return None
+        self._taken = labels.astype(np.int32)
+        return labels
+
+    def _keys(self, target: Any) -> list[Callable[[], None]]:
+        """Undo and redo on the canvas, of the viewer or a layer; what takes them away again."""
+        keys = {"Control-Z": self._undo, "Control-Shift-Z": self._redo}
+        for key, slot in keys.items():
+            target.bind_key(key, slot, overwrite=True)
+        return [partial(target.bind_key, key, None, overwrite=True) for key in keys]
+
+    def _undo(self, *_: Any) -> None:
+        """Whatever was done last; what was painted before a dock was open the layer knows alone."""
+        if not self._controller.undo() and self._annotation is not None:
+            self._annotation.undo()
+
+    def _redo(self, *_: Any) -> None:
+        if not self._controller.redo() and self._annotation is not None:
+            self._annotation.redo()
 
     def _label_selected(self, event: Any = None) -> None:
         if self._annotation is not None:
@@ -402,6 +435,13 @@ def _disconnect(signal: Any, slot: Callable[..., None]) -> None:
         signal.disconnect(slot, missing_ok=True)
     else:
         signal.disconnect(slot)
+
+
+def _of_layer(layer: Callable[[], Any], verb: str) -> None:
+    """Undo or redo of a layer, where it still is."""
+    known = layer()
+    if known is not None:
+        getattr(known, verb)()
 
 
 def _discard(items: list[Any], item: Any) -> None:

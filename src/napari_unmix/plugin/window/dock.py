@@ -6,6 +6,7 @@ from typing import Any
 
 import napari
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from napari_unmix.plugin.window.panels.cube import CubePanel
@@ -36,6 +37,10 @@ class _Dock(QWidget):
         self._gone = lambda: workspace.leave(key)
         self.destroyed.connect(self._gone)
         workspace.session.events.theme.connect(self._restyle)
+        for keys, verb in (("Ctrl+Z", workspace.controller.undo), ("Ctrl+Shift+Z", workspace.controller.redo)):
+            shortcut = QShortcut(QKeySequence(keys), self)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(verb)
         self._restyle()
 
     def _restyle(self, *_: Any) -> None:

@@ -68,7 +68,7 @@ class SidePanel(Step):
         self.body.addWidget(self._all)
         self.body.addWidget(self._enough)
         self.body.addWidget(self._sentence)
-        self.listen(self.refresh, "cube", "annotation", "label", "spec", "suggested", "names", "theme")
+        self.listen(self.refresh, "cube", "annotation", "label", "spec", "suggested", "run", "training", "theme")
         self.refresh()
 
     def refresh(self, *_: Any) -> None:
