@@ -7,14 +7,25 @@ from dataclasses import replace
 
 import numpy as np
 
-from napari_unmix.answer import Contribution, Fit, Note, NoteKind, Progress, Unmixing, meanwhile, mixed
-from napari_unmix.auxiliary import make_side_information
+from napari_unmix.answer import (
+    Contribution,
+    Fit,
+    Note,
+    NoteKind,
+    Progress,
+    Unmixing,
+    forward,
+    looking,
+    meanwhile,
+    mixed,
+)
+from napari_unmix.auxiliary import SideInformation, make_side_information
 from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray
 from napari_unmix.geometry.counting import suggest_endmembers
 from napari_unmix.given import Given
 from napari_unmix.identifiability.assess import assess_solution
 from napari_unmix.identifiability.report import Report
-from napari_unmix.methods.contract import Problem, Solution, implementation
+from napari_unmix.methods.contract import Problem, QuickLook, Solution, implementation
 from napari_unmix.methods.one_material import one_material_solution
 from napari_unmix.model.threads import steps_on_one_thread
 from napari_unmix.preconditions import FEWEST_ENDMEMBERS, check_size, check_values
@@ -29,7 +40,7 @@ _CHUNK = 50_000
 def unmix(
     cube: Cube, spec: MethodSpec, annotation: Annotation | None = None, given: Given | None = None
 ) -> Fit[Unmixing]:
-    """Unmix a cube: a generator that yields ``Progress`` at every batch and returns the ``Unmixing``.
+    """Unmix a cube: a generator that yields ``Progress`` at every batch, whose fraction never falls, and returns the ``Unmixing``.
 
     Close the generator to cancel; do not ask for the next step to pause. Raises UnmixError, before any work, where the input does not fit.
 
@@ -37,6 +48,10 @@ def unmix(
     search starts from the others. There are as many as the spec says, and at least those given; where all are held and no more are asked for,
     only abundances are inferred.
     """
+    return (yield from forward(_unmixed(cube, spec, annotation, given)))
+
+
+def _unmixed(cube: Cube, spec: MethodSpec, annotation: Annotation | None, given: Given | None) -> Fit[Unmixing]:
     start = time.perf_counter()
     yield Progress("reading the pixels", 0, 1, 0.0)
     problem = yield from make_problem(cube, spec, annotation, given)
@@ -88,11 +103,15 @@ def make_problem(
     if led > count:
         painted = f"{len(materials)} materials are painted" if not least else f"{led} materials are painted or given"
         raise UnmixError(f"{painted} but {count} endmembers were asked for: ask for at least {led}, or merge strokes.")
-    side = yield from make_side_information(cube, used, spec.side_information if count > 1 else "none")
     written = None if given is None else given.within(cube.good_bands)
     if written is not None:
         written = replace(written, spectra=inversion(free_light=spec.illumination).written(written.spectra))
-    return Problem(cube, spectra, side.labels[cube.valid_pixels], side, materials, count, spec, written)
+    unlabelled = SideInformation(np.zeros(cube.shape[:2], np.int32), ("none",), {}, ())
+    problem = Problem(cube, spectra, np.zeros(len(spectra), np.int32), unlabelled, materials, count, spec, written)
+    # From here on there are maps to look at: the first need neither the noise nor u.
+    making = make_side_information(cube, used, spec.side_information if count > 1 else "none")
+    side = yield from (making if count == 1 else looking(making, QuickLook(problem)))
+    return replace(problem, regions=side.labels[cube.valid_pixels], side=side)
 
 
 def _checked(cube: Cube, count: int, illumination: bool, automatic: bool) -> tuple[FloatArray, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from napari_unmix.geometry.coordinates import Sphere
 from napari_unmix.geometry.found import NO_EXCESS, Found, Search
 from napari_unmix.geometry.picks import unit_length
 from napari_unmix.geometry.recipes import Strokes, SupportedPicks
+from napari_unmix.geometry.seen import lifted, unseen
 from napari_unmix.geometry.supported import supported_picks
 from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.inversion import Inversion
@@ -84,7 +86,8 @@ def _confirmed(spectra: FloatArray, named: Found, strokes: list[IntArray], inver
     directions = _directions(named.endmembers)
     start = np.vstack([means, sphere.subspace.scores(directions)[len(means) :]])
     anchors = arch.Strokes(means, _CONFIRMING)
-    fit = yield from arch.fit_archetypes(scores, start, sphere.weights, arch.ON_SPHERE, strokes=anchors, sweeps=60)
+    confirming = arch.fit_archetypes(scores, start, sphere.weights, arch.ON_SPHERE, strokes=anchors, sweeps=60)
+    fit = yield from unseen(confirming)
     other = _directions(sphere.purest(fully_constrained(scores, fit.archetypes)))
     agree = spectral_angle(other, directions) < _AGREE
     endmembers = _directions(np.where(agree[:, None], directions + other, directions))
@@ -129,15 +132,16 @@ def _directions(spectra: FloatArray) -> FloatArray:
 def _anchored_by_strokes(spectra: FloatArray, count: int, strokes: list[IntArray], inversion: Inversion) -> Search:
     """Where a painted material was not found: its stroke anchors it, and the others are the purest spectra left."""
     sphere = Sphere.of(spectra, count)
+    look = partial(sphere.seen, inversion=inversion)
     cores = [stroke[arch.stroke_mean(sphere.scores[stroke])[1]] for stroke in strokes]
-    fit = yield from _anchored(sphere, cores, count)
+    fit = yield from lifted(_anchored(sphere, cores, count), look)
     # Pixels that the first fit contradicts were painted by mistake.
     kept = []
     for k, core in enumerate(cores):
         share = fit.abundances[core, k]
         believed = core[share >= 0.5 * np.median(share)]
         kept.append(believed if len(believed) >= arch.FEWEST_BACKERS else core)
-    fit = yield from _anchored(sphere, kept, count)
+    fit = yield from lifted(_anchored(sphere, kept, count), look)
     endmembers: FloatArray = fit.archetypes @ sphere.subspace.basis
     if not inversion.free_light:
         endmembers = sphere.with_brightness(endmembers, fit.abundances)

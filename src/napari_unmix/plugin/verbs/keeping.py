@@ -27,7 +27,7 @@ class KeepVerbs(CubeVerbs):
         super().__init__(session, runner, engine)
         self._background = runner
         self._stamps: dict[int, Stamp] = {}  # number of a run -> what stands on the disk
-        self._failed: set[int] = set()  # the runs of which it was said that they can't be kept
+        self._unkept: set[int] = set()  # the runs of which it was said that they can't be kept
         self._strokes: ByImage[Annotation] = ByImage()  # painted, and not kept yet
         self._writing = False
         self._asked: ByImage[bool] = ByImage()  # the cubes of which the disk was asked what it knows
@@ -84,7 +84,7 @@ class KeepVerbs(CubeVerbs):
 
         def kept(folder: Path) -> None:
             self._stamps[number] = Stamp(run, pins)
-            self._failed.discard(number)
+            self._unkept.discard(number)
             self.session.keeping = self.session.keeping - {number}
             now = next((known for known in self.session.runs if known.number == number), None)
             if now is not None and now.folder != folder:
@@ -95,8 +95,8 @@ class KeepVerbs(CubeVerbs):
         def failed(error: Exception) -> None:
             self._stamps[number] = Stamp(run, pins)  # not tried again before it changes
             self.session.keeping = self.session.keeping - {number}
-            if number not in self._failed:
-                self._failed.add(number)
+            if number not in self._unkept:
+                self._unkept.add(number)
                 self.session.trouble = self._trouble_of("result", error)
 
         self._in_background(lambda: keep(run, pins, before, opened), kept, failed)
@@ -213,11 +213,11 @@ class KeepVerbs(CubeVerbs):
         self._strokes.pop(cube, annotation)
 
         def failed(error: Exception) -> None:
-            if 0 not in self._failed:  # said once
-                self._failed.add(0)
+            if 0 not in self._unkept:  # said once
+                self._unkept.add(0)
                 self.session.trouble = self._trouble_of("side information", error)
 
-        self._in_background(lambda: keep(cube, annotation), lambda _: self._failed.discard(0), failed)
+        self._in_background(lambda: keep(cube, annotation), lambda _: self._unkept.discard(0), failed)
 
     def _forget_strokes(self, cube: Cube, only: Annotation | None) -> None:
         """They are in a run now, or were thrown away."""

@@ -17,6 +17,7 @@ from napari_unmix.answer import Fit, Preview, Progress
 from napari_unmix.plugin.verbs.jobs import Handlers, RunFailed
 from napari_unmix.plugin.verbs.pace import pace
 from napari_unmix.sentences import UnmixError, shown
+from napari_unmix.wanted import Abandoned, wanted_while
 
 NUMBERS_MS = 50  # at most 20 numbers a second reach the window
 PREVIEW_SHARE = 0.2  # making previews takes at most this share of the training time
@@ -66,7 +67,7 @@ class Stopped:
 
 
 def drive(make: Callable[[], Fit[Any]], control: Control, mailbox: Mailbox) -> Generator[None, None, Any]:
-    """Drive a fit to its end, or to the next step after a cancel, which closes it. Yields at every step."""
+    """Drive a fit to its end, or until it is cancelled, which closes it: between two steps, or in one whose loops ask. Yields at every step."""
     control.started.set()
     try:
         with closing(make()) as fit:
@@ -76,12 +77,15 @@ def drive(make: Callable[[], Fit[Any]], control: Control, mailbox: Mailbox) -> G
                     time.sleep(PAUSE_SECONDS)
                     yield
                     continue
-                try:
-                    event = next(fit)
-                except StopIteration as end:
-                    return end.value
-                due = _post(event, mailbox, due)
+                with wanted_while(lambda: not control.cancelled):
+                    try:
+                        event = next(fit)
+                    except StopIteration as end:
+                        return end.value
+                    due = _post(event, mailbox, due)
                 yield
+        return Stopped()
+    except Abandoned:
         return Stopped()
     except (UnmixError, GeneratorExit):
         raise
