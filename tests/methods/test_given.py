@@ -149,7 +149,9 @@ def test_the_verdict_claims_nothing_of_what_was_given() -> None:
     assert some.summary.endswith("Nothing is claimed of what was given: soil (from the library).")
     everything = drain(assess(cube, drain(unmix(cube, spec("ivae"), None, given(0, 1, 2)))))
     assert everything.verdict == "not identified"
-    assert everything.summary.startswith("Not identified: all endmembers are as given, grass (from the library), soil (")
+    assert everything.summary.startswith(
+        "Not identified: all endmembers are as given, grass (from the library), soil ("
+    )
 
 
 def test_the_result_knows_what_was_given_again(tmp_path: Any) -> None:
