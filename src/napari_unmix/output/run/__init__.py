@@ -1,7 +1,7 @@
 """The folder of a run: written whole or not at all, and read back.
 
 ========================  ===============================================================================
-run.json                  spec, seed, title, date, colours, pins, versions, the cube's hash, timings, metrics, names, notes, history, and how the answer was found
+run.json                  spec, seed, title, date, colours, pins, versions, hash of the cube, timings, names, notes, history, how it was found
 abundances.npy            (H, W, P) float32, NaN in invalid pixels
 abundance_std.npy         (H, W, P) float32, where the method has a spread; run.json says so where not
 illumination.npy          (H, W) float32, where the per-pixel scale was free

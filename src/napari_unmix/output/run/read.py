@@ -60,7 +60,7 @@ def _read_files(folder: Path) -> Run:
         check_image(light, answered, "illumination.npy")
     if regions is not None:
         check_regions(regions)
-    origin = _origin(folder, said, ~np.isnan(endmembers).all(axis=0))
+    origin = _origin(folder, said, _good_bands(endmembers))
     return Run(
         folder=folder,
         spec=_spec(said),
@@ -90,8 +90,13 @@ def read_origin(folder: str | Path) -> Origin:
         bands, count = said.cube.shape[2], len(said.names)
         good = None
         if said.cube.excluded_bands is None:
-            good = ~np.isnan(read_table(folder / "endmembers.csv", bands, count)[1]).all(axis=0)
+            good = _good_bands(read_table(folder / "endmembers.csv", bands, count)[1])
         return _origin(folder, said, good)
+
+
+def _good_bands(endmembers: FloatArray) -> BoolArray:
+    """(B,) the bands that took part: the others are NaN in all endmembers (P, B)."""
+    return np.asarray(~np.isnan(endmembers).all(axis=0))
 
 
 def _origin(folder: Path, said: RunJson, good: BoolArray | None) -> Origin:

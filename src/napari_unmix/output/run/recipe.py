@@ -10,6 +10,7 @@ from typing import Any
 
 from napari_unmix.cube import Annotation, Cube, Part, Reading
 from napari_unmix.output.run.origin import SAMPLE
+from napari_unmix.output.run.plain import write_text
 from napari_unmix.reading import written_as
 from napari_unmix.spec import MethodSpec
 
@@ -115,8 +116,7 @@ def _found_again(cube: Cube) -> bool:
 
 def write_script(folder: Path, cube: Cube, spec: MethodSpec, annotation: Annotation | None, title: str) -> None:
     """``again.py`` of a run that is being written. Raises OSError."""
-    text = as_python(cube, spec, annotation, None, title)
-    (folder / "again.py").write_text(text, encoding="utf-8", errors="backslashreplace")
+    write_text(folder / "again.py", as_python(cube, spec, annotation, None, title))
 
 
 class _Lines:

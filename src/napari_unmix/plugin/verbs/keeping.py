@@ -27,8 +27,8 @@ class KeepVerbs(CubeVerbs):
         super().__init__(session, runner, engine)
         self._background = runner
         self._stamps: dict[int, Stamp] = {}  # number of a run -> what stands on the disk
-        self._unkept: set[int] = set()  # the runs of which it was said that they can't be kept
-        self._strokes: ByImage[Annotation] = ByImage()  # painted, and not kept yet
+        self._told: set[int] = set()  # the runs of which it was said that they can't be kept
+        self._unkept: ByImage[Annotation] = ByImage()  # painted, and not kept yet
         self._writing = False
         self._asked: ByImage[bool] = ByImage()  # the cubes of which the disk was asked what it knows
 
@@ -36,6 +36,7 @@ class KeepVerbs(CubeVerbs):
 
     def _keep(self, run: Run) -> None:
         super()._keep(run)
+        self._no_longer_back()
         self._keep_next()
 
     def _put_run(self, run: Run) -> None:
@@ -84,19 +85,21 @@ class KeepVerbs(CubeVerbs):
 
         def kept(folder: Path) -> None:
             self._stamps[number] = Stamp(run, pins)
-            self._unkept.discard(number)
+            self._told.discard(number)
             self.session.keeping = self.session.keeping - {number}
             now = next((known for known in self.session.runs if known.number == number), None)
             if now is not None and now.folder != folder:
                 super(KeepVerbs, self)._put_run(replace(now, folder=folder))
+            if before is None:
+                self.list_recent()
             if run.annotation is not None:
                 self._forget_strokes(run.home, run.annotation)
 
         def failed(error: Exception) -> None:
             self._stamps[number] = Stamp(run, pins)  # not tried again before it changes
             self.session.keeping = self.session.keeping - {number}
-            if number not in self._unkept:
-                self._unkept.add(number)
+            if number not in self._told:
+                self._told.add(number)
                 self.session.trouble = self._trouble_of("result", error)
 
         self._in_background(lambda: keep(run, pins, before, opened), kept, failed)
@@ -130,17 +133,17 @@ class KeepVerbs(CubeVerbs):
 
         self._chores.do(self._engine.recent, listed, lambda _: None)
 
-    def open_run(self, folder: str | Path) -> None:
-        """Open a run with its cube, in the background; one that is open already is shown."""
+    def open_run(self, folder: str | Path, among: Cube | None = None) -> None:
+        """Open a run with its cube, in the background; one that is open already is shown. ``among`` is a cube that was opened for it."""
         place = Path(folder).expanduser().absolute()
         known = next((run for run in self.session.runs if run.folder == place), None)
-        if known is not None:
+        if known is not None and (among is None or same_image(known.home, among)):
             self.set_cube(self._open_cube(known.home))
             if known is not self.session.run:
                 self.session.exported = self.session.page = None
                 self.session.run = known
             return
-        cubes = self.session.cubes
+        cubes = self.session.cubes if among is None else (among,)
         chore = Chore(Doing.OPENING, place.name)
         self._chore(lambda: self._engine.reopened(place, cubes), self._reopened, "cube", chore)
 
@@ -201,23 +204,30 @@ class KeepVerbs(CubeVerbs):
 
     def _painted_now(self) -> None:
         cube, annotation = self.session.cube, self.session.annotation
+        self._no_longer_back()
         if cube is not None and annotation is not None and self._engine.keep_strokes is not None:
-            self._strokes.put(cube, annotation)
+            self._unkept.put(cube, annotation)
             self._keep_next()
 
+    def _no_longer_back(self) -> None:
+        """What came back was painted on, or trained: it is the user's as any other, and nothing is said of it."""
+        known = self.session.known
+        if known is not None and known.strokes is not None and known.strokes.back:
+            self.session.known = replace(known, strokes=None)
+
     def _keep_strokes(self) -> None:
-        keep, due = self._engine.keep_strokes, self._strokes.first()
+        keep, due = self._engine.keep_strokes, self._unkept.first()
         if keep is None or due is None:
             return
         cube, annotation = due
-        self._strokes.pop(cube, annotation)
+        self._unkept.pop(cube, annotation)
 
         def failed(error: Exception) -> None:
-            if 0 not in self._unkept:  # said once
-                self._unkept.add(0)
+            if 0 not in self._told:  # said once
+                self._told.add(0)
                 self.session.trouble = self._trouble_of("side information", error)
 
-        self._in_background(lambda: keep(cube, annotation), lambda _: self._unkept.discard(0), failed)
+        self._in_background(lambda: keep(cube, annotation), lambda _: self._told.discard(0), failed)
 
     def _forget_strokes(self, cube: Cube, only: Annotation | None) -> None:
         """They are in a run now, or were thrown away."""

@@ -70,10 +70,10 @@ class Store:
                 return run.folder
         try:
             folder = self._write(run, card)
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+        except (OSError, UnmixError) as error:
+            reason = getattr(error, "why", "") or getattr(error, "strerror", "") or str(error).rstrip(".")
             raise UnmixError(
-                f"“{shown(run.title)}” can't be kept in {shown(self.runs, 120)} ({reason}): make room there, or export it."
+                f"“{shown(run.title)}” can't be kept in {shown(self.runs, 120)} ({shown(reason, 120).lower()}): make room there, or export it."
             ) from error
         self._make_room({folder, *opened})
         return folder

@@ -28,6 +28,7 @@ from napari_unmix.plugin.viewer.grouping import Grouping
 from napari_unmix.plugin.viewer.map_layers import MapLayers
 from napari_unmix.plugin.viewer.marks import Marks
 from napari_unmix.plugin.viewer.open_images import IMAGES, OpenImages
+from napari_unmix.plugin.viewer.reader import OPENERS, RUN
 from napari_unmix.plugin.viewer.told import tell
 
 FIT_MS = 100  # without a change of the canvas: docks that open with the cube take from it first
@@ -87,6 +88,8 @@ class ViewerLink:
         self._connections += self._keys(viewer)
         viewer.mouse_drag_callbacks.append(self._pressed)
         self._connections.append(lambda: _discard(viewer.mouse_drag_callbacks, self._pressed))
+        OPENERS[hash(viewer)] = self._controller.open_run
+        self._connections.append(lambda: OPENERS.pop(hash(viewer), None) and None)
         self.marks.open()
         self.maps.open()
         self.grouping.open()
@@ -125,6 +128,8 @@ class ViewerLink:
         if cube is not None and role in IMAGES:
             left = layer.metadata.pop(kinds.LEFT, None)
             self._controller.add_cube(cube, layer.metadata.get(kinds.ADVICE), left=left)
+            if RUN in layer.metadata:
+                self._controller.open_run(layer.metadata.pop(RUN), cube)
         elif cube is None and not role and could_be_cube(layer):
             self._adopting.append((layer, layer.data))
             self._controller.adopt(layer.data, layer.name)

@@ -17,6 +17,7 @@ from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.join import JoinEditor
 from napari_unmix.plugin.window.panels.opening import OPEN_TIP, SAMPLE_TIP, choose_cube
 from napari_unmix.plugin.window.panels.reading import ReadingEditor
+from napari_unmix.plugin.window.panels.recent import RecentPart
 from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_property, text, wrapped
 
 WELCOME = "1. Open a cube.\n2. Paint a few places whose mixtures differ (helps, but is not needed).\n3. Press Train."
@@ -78,6 +79,7 @@ class CubePanel(Step):
             self._repairs,
             self._composite_row,
             wrapped(self._open, self._sample, self._reading, self._bands, self._join),
+            RecentPart(self),
             self._reader,
             self._editor,
             self._joiner,
@@ -114,7 +116,7 @@ class CubePanel(Step):
         self._join.setVisible(len(candidates) > 1)
         self._joiner.setVisible(len(candidates) > 1 and self._join.isChecked())
         self._joiner.show_cubes(candidates)
-        reading = doing(session) in (Doing.READING, Doing.MIXING, Doing.JOINING)
+        reading = doing(session) in (Doing.READING, Doing.OPENING, Doing.MIXING, Doing.JOINING)
         say(self._chore, f"{session.chore} …" if reading else "")
         self._open.setEnabled(not reading)
         self._sample.setEnabled(not reading)

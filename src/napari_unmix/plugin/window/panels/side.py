@@ -25,6 +25,7 @@ from napari_unmix.plugin.facts.session import Session, endmember_count, recommen
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.source import SourceButton, status_lines
 from napari_unmix.plugin.window.panels.step import Step, button, more_button, row, say, text
+from napari_unmix.plugin.window.panels.strokes import StrokesPart
 
 FEW_ROWS = 4
 KINDS = ("region", "material", "ignore")
@@ -60,6 +61,7 @@ class SidePanel(Step):
         self._enough.setFixedHeight(8)
         self._sentence = text("note")
         self._more = more_button("What may be claimed with this painting, and of unpainted pixels.", self.refresh)
+        self.body.addWidget(StrokesPart(self))
         self.body.addWidget(row(self._new, self._next, stretch=-2))
         self.body.addLayout(self._rows)
         self.body.addWidget(self._all)
