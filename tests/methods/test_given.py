@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unmix import Annotation, Cube, Meaning, Unmixing, UnmixError, assess, drain, unmix
+from napari_unmix import Annotation, Cube, Meaning, UnmixError, Unmixing, assess, drain, unmix
 from napari_unmix.given import Given
 from napari_unmix.journal.checkpoint import given_digest, task_of
 from napari_unmix.methods.registry import method_specs, spec_class
@@ -120,8 +120,8 @@ def test_strokes_lead_the_endmembers_after_the_given_ones_and_a_given_name_is_no
     assert result.names == ("peak", "grass", "clay")
     clay = result.endmembers[2, scene().good_bands]
     assert np.degrees(spectral_angle(clay, TRUE[1, scene().good_bands])) < 5
+    two = spec("ivae").model_copy(update={"endmembers": 2})
     with pytest.raises(UnmixError, match="3 materials are painted or given but 2 endmembers were asked for"):
-        two = spec("ivae").model_copy(update={"endmembers": 2})
         drain(unmix(scene(), two, painted, given(2, 0)))
 
 
@@ -149,7 +149,9 @@ def test_the_verdict_claims_nothing_of_what_was_given() -> None:
     assert some.summary.endswith("Nothing is claimed of what was given: soil (from the library).")
     everything = drain(assess(cube, drain(unmix(cube, spec("ivae"), None, given(0, 1, 2)))))
     assert everything.verdict == "not identified"
-    assert everything.summary.startswith("Not identified: all endmembers are as given, grass (from the library), soil (")
+    assert everything.summary.startswith(
+        "Not identified: all endmembers are as given, grass (from the library), soil ("
+    )
 
 
 def test_the_result_knows_what_was_given_again(tmp_path: Any) -> None:
