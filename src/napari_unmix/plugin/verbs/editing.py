@@ -116,19 +116,13 @@ class EditVerbs(TrainVerbs):
         if not checked and being_checked(self.session, run):
             self._one_run.drop()
             self._finish(None)
-        edited = replace(
-            run,
-            unmixing=edit.unmixing,
-            look=edit.look,
-            report=run.report if checked else None,
-            folder=None,
-        )
+        report = run.report if checked else None
+        edited = replace(run, unmixing=edit.unmixing, look=edit.look, report=report)
 
         def put(version: Run, before: Unmixing) -> None:
             now = self._kept(run.number)
             if now is not None and now.unmixing is before:
-                content = {name: getattr(version, name) for name in ("unmixing", "look", "report", "folder")}
-                self._put_run(replace(now, **content))
+                self._put_run(replace(now, unmixing=version.unmixing, look=version.look, report=version.report))
 
         self._put_run(edited)
         if same_image(run.home, self.session.cube):

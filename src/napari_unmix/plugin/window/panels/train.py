@@ -10,6 +10,7 @@ from qtpy.QtCore import QPointF, QSize
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import QLabel, QProgressBar, QSizePolicy, QWidget
 
+from napari_unmix.plugin.facts.locks import trains_on, why_not_train_on
 from napari_unmix.plugin.facts.session import (
     Session,
     Stage,
@@ -25,6 +26,10 @@ from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_property, text
 
 STEPS_OF_THE_BAR = 1000
+TRAIN_ON_TIP = (
+    "Train from the endmembers as they are now, as many as there are: locked ones are held, the others are refined. "
+    "Train alone begins anew, and holds the locked ones as well."
+)
 SURE_AFTER_SECONDS, SURE_AFTER_SHARE = 1.5, 0.05
 
 
@@ -61,7 +66,14 @@ class TrainPanel(Step):
         self._take_up = button(
             "", "Go on from where it was interrupted, with its settings and painting.", controller.take_up
         )
-        for item in (self._take_up, row(self._train, self._pause, stretch=0), self._stage, self._bar, self._numbers):
+        self._train_on = button("Train on", TRAIN_ON_TIP, controller.train_on)
+        for item in (
+            self._take_up,
+            row(self._train, self._train_on, self._pause, stretch=0),
+            self._stage,
+            self._bar,
+            self._numbers,
+        ):
             self.body.addWidget(item)
         self.listen(self._state_changed, "state")
         self.listen(self.refresh, "cube", "progress", "run", "annotation", "spec", "theme", "unfinished")
@@ -82,6 +94,9 @@ class TrainPanel(Step):
         self._pause.setVisible(busy)
         self._take_up.setText("" if session.unfinished is None else resume_text(session.unfinished))
         self._take_up.setVisible(session.unfinished is not None and not busy)
+        self._train_on.setVisible(trains_on(session) and not busy)
+        self._train_on.setEnabled(not why_not_train_on(session))
+        self._train_on.setToolTip(why_not_train_on(session) or TRAIN_ON_TIP)
         run = current_run(session)
         due = session.cube is not None and not busy and (run is None or bool(out_of_date(session)))
         set_property(self._train, "emphasised", due)
