@@ -13,7 +13,7 @@ from napari_unmix.cube import Cube
 from napari_unmix.given import Given
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.plugin.facts.edits import is_edited
-from napari_unmix.plugin.facts.locks import locked, trains_on
+from napari_unmix.plugin.facts.locks import locked, trains_on, waits_for_training
 from napari_unmix.plugin.facts.offers import lock_sign, why_not_edit, why_not_fewer, why_not_move, why_not_pin
 from napari_unmix.plugin.facts.session import Session, current_report, current_run, shown
 from napari_unmix.plugin.verbs.controller import Controller
@@ -286,3 +286,16 @@ def test_the_offers_say_why_not(controller: Controller, session: Session) -> Non
     assert why_not_pin(session, 0).startswith("Pin a pixel first")
     controller.delete_endmember(0)
     assert why_not_fewer(session, 0) == "2 endmembers are the fewest."
+
+
+def test_training_on_is_due_after_an_edit_or_another_lock_until_it_is_done(
+    controller: Controller, session: Session
+) -> None:
+    assert not waits_for_training(session)
+    controller.lock_endmember(0)
+    assert waits_for_training(session)
+    controller.train_on()
+    assert trains_on(session)
+    assert not waits_for_training(session)
+    controller.unlock_endmember(session.run.look.names.index("rock"))  # type: ignore[union-attr]
+    assert waits_for_training(session)  # the answer still holds it

@@ -36,9 +36,14 @@ def all_endmembers(run: Run) -> Given:
 
 
 def trains_on(session: Session) -> bool:
-    """Whether training on from the run shown is something else than training anew: it was edited, or endmembers are locked."""
+    """Whether training on from the run shown is offered: it was edited, or endmembers are locked, or were."""
+    return bool(locked(session)) or waits_for_training(session)
+
+
+def waits_for_training(session: Session) -> bool:
+    """Whether the run shown is not what training on would make of it: it was edited, or others are locked than it holds."""
     run = current_run(session)
-    return run is not None and (bool(run.look.locked) or is_edited(run.unmixing))
+    return run is not None and (is_edited(run.unmixing) or set(run.look.locked) != set(run.unmixing.findings.held))
 
 
 def why_not_held(session: Session) -> str:

@@ -60,4 +60,4 @@ def lock_sign(session: Session, index: int) -> tuple[str, str]:
         return "", ""
     source = what.look.locked[index]
     to = f" to {source}" if source else ""
-    return "🔒", f"Locked{to}: the next training holds this spectrum as it is, and finds the others beside it."
+    return "locked", f"Locked{to}: the next training holds this spectrum as it is, and finds the others beside it."

@@ -34,12 +34,10 @@ class _Choice:
 
 def merge(controller: Controller, index: int, widget: QWidget) -> None:
     """Ask for the other endmember."""
-    _ask(
-        widget,
-        "Merge with",
-        MERGE_TIP,
-        _endmembers(controller, lambda k: controller.merge_endmembers([index, k]), index),
-    )
+    what = shown(controller.session)
+    name = "" if what is None else what.names[index]
+    others = _endmembers(controller, lambda k: controller.merge_endmembers([index, k]), index)
+    _ask(widget, f"Merge {name} with", MERGE_TIP, others)
 
 
 def split(controller: Controller, index: int, widget: QWidget) -> None:
@@ -121,7 +119,8 @@ def _ask(widget: QWidget, title: str, tip: str, choices: Sequence[_Choice]) -> N
     menu.setAccessibleName(title)
     menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     menu.setToolTipsVisible(True)
-    menu.addSection(title)
+    menu.addAction(f"{title}:").setEnabled(False)
+    menu.addSeparator()
     for choice in choices:
         entry = menu.addAction(choice.title)
         entry.setToolTip(tip)
@@ -129,7 +128,7 @@ def _ask(widget: QWidget, title: str, tip: str, choices: Sequence[_Choice]) -> N
             entry.setIcon(_square(choice.colour))
         entry.triggered.connect(lambda _=False, act=choice.act: act())
     menu.popup(widget.mapToGlobal(QPoint(0, widget.height())))
-    first = next((entry for entry in menu.actions() if not entry.isSeparator()), None)
+    first = next((entry for entry in menu.actions() if entry.isEnabled() and not entry.isSeparator()), None)
     if first is not None:
         menu.setActiveAction(first)
 

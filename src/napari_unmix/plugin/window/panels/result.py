@@ -44,10 +44,11 @@ class ResultPanel(Step):
         state = "preview: it still changes" if preview and training_here(session) else ""
         if not state and stale and not training_here(session):
             state = f"out of date: {stale}"
-        if not state and run is not None and is_edited(run.unmixing) and not training_here(session):
+        edited = run is not None and is_edited(run.unmixing)
+        if not state and edited and not training_here(session):
             state = EDITED
         say(self._state, state)
-        self.set_mark("empty" if run is None else "half" if stale or preview else "done")
+        self.set_mark("empty" if run is None else "half" if stale or preview or edited else "done")
 
 
 def _nothing_yet(session: Session) -> str:

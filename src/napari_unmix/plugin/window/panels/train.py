@@ -10,7 +10,7 @@ from qtpy.QtCore import QPointF, QSize
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import QLabel, QProgressBar, QSizePolicy, QWidget
 
-from napari_unmix.plugin.facts.locks import trains_on, why_not_train_on
+from napari_unmix.plugin.facts.locks import trains_on, waits_for_training, why_not_train_on
 from napari_unmix.plugin.facts.session import (
     Session,
     Stage,
@@ -99,7 +99,9 @@ class TrainPanel(Step):
         self._train_on.setToolTip(why_not_train_on(session) or TRAIN_ON_TIP)
         run = current_run(session)
         due = session.cube is not None and not busy and (run is None or bool(out_of_date(session)))
+        further = waits_for_training(session) and not busy and not due
         set_property(self._train, "emphasised", due)
+        set_property(self._train_on, "emphasised", further)
         self._show_progress()
         current = run is not None and not out_of_date(session)
         self.set_mark("half" if busy else "done" if current else "empty")
