@@ -316,7 +316,7 @@ class RestartsFound(Frozen):
 
 
 class GivenFound(Frozen):
-    """How one of the first endmembers was given: held, or to begin from; and where it is from ("from the library")."""
+    """How an endmember was given: held, or to begin from; and where it is from ("from the library")."""
 
     held: bool
     source: str = ""
@@ -340,7 +340,7 @@ class Findings(Frozen):
     endmember_error : (P,) standard error of each endmember as a share of the simplex
     misfit : the root of the fit's reduced χ²
     search : numbers that the search for endmembers measured, for the reader
-    given : how the first endmembers were given, in their order
+    given : how each endmember was given, the first ones of a fit; None, or nothing, for one that was not
     """
 
     recipe: Annotated[SerializeAsAny[Recipe], BeforeValidator(_read_recipe)] = Learned()
@@ -356,12 +356,12 @@ class Findings(Frozen):
     endmember_error: tuple[float, ...] | None = None
     misfit: float | None = None
     search: dict[str, float | tuple[float, ...]] = {}
-    given: tuple[GivenFound, ...] = ()
+    given: tuple[GivenFound | None, ...] = ()
 
     @property
     def held(self) -> tuple[int, ...]:
         """The numbers of the endmembers that are in the answer as they were given."""
-        return tuple(k for k, one in enumerate(self.given) if one.held)
+        return tuple(k for k, one in enumerate(self.given) if one is not None and one.held)
 
     @property
     def by_regions(self) -> bool:
@@ -440,12 +440,15 @@ class Unmixing:
 
     @property
     def given(self) -> Given | None:
-        """What the first endmembers were given as: found in ``findings`` and in ``model``, which are saved; None where nothing was."""
-        found, spectra = self.findings.given, self.model.get(GIVEN)
+        """The endmembers that were given: found in ``findings`` and in ``model``, which are saved; None where nothing was."""
+        spectra = self.model.get(GIVEN)
+        found = {k: one for k, one in enumerate(self.findings.given) if one is not None and k < len(self.names)}
         if not found or spectra is None or spectra.shape != (len(found), self.endmembers.shape[1]):
             return None
-        held = np.array([one.held for one in found])
-        return Given(spectra, held, self.names[: len(found)], tuple(one.source for one in found))
+        names, sources = (
+            tuple(values) for values in zip(*((self.names[k], one.source) for k, one in found.items()), strict=True)
+        )
+        return Given(spectra, np.array([one.held for one in found.values()]), names, sources)
 
     def with_given(self, given: Given | None) -> Unmixing:
         """The result of a run to which these were given."""

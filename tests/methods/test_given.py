@@ -120,8 +120,8 @@ def test_strokes_lead_the_endmembers_after_the_given_ones_and_a_given_name_is_no
     assert result.names == ("peak", "grass", "clay")
     clay = result.endmembers[2, scene().good_bands]
     assert np.degrees(spectral_angle(clay, TRUE[1, scene().good_bands])) < 5
+    two = spec("ivae").model_copy(update={"endmembers": 2})
     with pytest.raises(UnmixError, match="3 materials are painted or given but 2 endmembers were asked for"):
-        two = spec("ivae").model_copy(update={"endmembers": 2})
         drain(unmix(scene(), two, painted, given(2, 0)))
 
 

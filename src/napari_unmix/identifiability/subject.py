@@ -75,7 +75,7 @@ class Subject:
     @property
     def held(self) -> str:
         """ "rock (from the library) and soil": the endmembers that are as they were given; "" where there are none."""
-        given = self.findings.given
+        given = {k: one for k, one in enumerate(self.findings.given) if one is not None}
         names = self.result.names
         said = [
             f"{names[k]} ({given[k].source})" if given[k].source else names[k]

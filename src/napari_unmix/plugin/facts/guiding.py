@@ -8,6 +8,7 @@ from typing import Literal
 
 from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION
 from napari_unmix.plugin.facts.colours import painted_labels
+from napari_unmix.plugin.facts.locks import waits_for_training
 from napari_unmix.plugin.facts.session import (
     Session,
     Step,
@@ -18,7 +19,7 @@ from napari_unmix.plugin.facts.session import (
     training_here,
 )
 
-NextStep = Literal["open", "train", "take up", "export", ""]
+NextStep = Literal["open", "train", "train on", "take up", "export", ""]
 MADE_FROM: tuple[Step, ...] = ("side information", "method", "train")  # what a run is made from and by
 
 
@@ -31,6 +32,8 @@ def next_step(session: Session) -> NextStep:
     run = current_run(session)
     if run is None or out_of_date(session):
         return "train" if session.unfinished is None else "take up"
+    if waits_for_training(session):
+        return "train on"
     return "export" if current_report(session) is not None and session.exported is None else ""
 
 
@@ -38,8 +41,10 @@ def done_with(session: Session) -> tuple[Step, ...]:
     """The steps that fold by themselves: those that a run was made from, while it is up to date and nothing asks for them."""
     if current_run(session) is None or training_here(session) or out_of_date(session):
         return ()
-    trouble = session.trouble
-    return tuple(step for step in MADE_FROM if trouble is None or trouble.step != step)
+    asked = {"train"} if waits_for_training(session) else set()
+    if session.trouble is not None:
+        asked.add(session.trouble.step)
+    return tuple(step for step in MADE_FROM if step not in asked)
 
 
 def folded_text(session: Session, step: Step) -> str:

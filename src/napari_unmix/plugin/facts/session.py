@@ -13,6 +13,7 @@ from psygnal import SignalGroupDescriptor
 
 from napari_unmix.answer import Preview, Progress
 from napari_unmix.cube import Annotation, Cube, FloatArray
+from napari_unmix.given import Given
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import method_specs
 from napari_unmix.output.composite import COMPOSITES
@@ -48,6 +49,7 @@ class Doing(StrEnum):
     JOINING = "joining"
     COUNTING = "counting materials"
     WRITING = "writing the result"
+    EDITING = "editing the result:"
     PAGING = "writing the report page"
     REFERENCE = "reading the reference"
 
@@ -99,13 +101,15 @@ class Survey:
 
 @dataclass(frozen=True, eq=False)
 class Unfinished:
-    """A training of a cube that was interrupted: its settings and painting, when it was last kept (seconds since 1970), the share that is done."""
+    """A training of a cube that was interrupted: its settings and painting, when it was last kept (seconds since 1970), the share that is done,
+    and the endmembers that were given to it."""
 
     cube: Cube
     spec: MethodSpec
     annotation: Annotation | None
     kept: float
     fraction: float
+    given: Given | None = None
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from napari_unmix.plugin.facts.session import Theme
 from napari_unmix.plugin.verbs.comparing import CompareVerbs
+from napari_unmix.plugin.verbs.editing import EditVerbs
 from napari_unmix.plugin.verbs.keeping import KeepVerbs
 from napari_unmix.plugin.verbs.looking import LookVerbs
 from napari_unmix.plugin.verbs.matching import MatchVerbs
 from napari_unmix.plugin.verbs.writing import WriteVerbs
 
 
-class Controller(KeepVerbs, MatchVerbs, LookVerbs, WriteVerbs, CompareVerbs):
+class Controller(KeepVerbs, MatchVerbs, LookVerbs, EditVerbs, WriteVerbs, CompareVerbs):
     """All verbs on a session."""
 
     def set_theme(self, theme: Theme) -> None:

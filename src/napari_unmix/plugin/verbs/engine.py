@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unmix.answer import Fit, Progress, Unmixing
+from napari_unmix.answer import Fit, Progress, Unmixing, meanwhile
 from napari_unmix.cube import Annotation, BoolArray, Cube, Reading
+from napari_unmix.given import Given
 from napari_unmix.identifiability.report import Report
 from napari_unmix.library.stock import Stock
 from napari_unmix.output.run.glance import Glance
 from napari_unmix.plugin.facts.candidates import Answered, LibraryChoice, Question
+from napari_unmix.plugin.facts.edits import Edit
 from napari_unmix.plugin.facts.kept import Known, Pins, Reopened, Stamp
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.session import Stage, Survey, Unfinished
@@ -34,12 +36,12 @@ SURVEYED_PIXELS = 4000
 COPIED_VALUES = 4_000_000  # of an array between two steps, so that a cancel is answered soon
 
 
-def _unmix(cube: Cube, spec: MethodSpec, annotation: Annotation | None) -> Fit[Unmixing]:
+def _unmix(cube: Cube, spec: MethodSpec, annotation: Annotation | None, given: Given | None = None) -> Fit[Unmixing]:
     yield Progress(Stage.STARTING, 0, 1, 0.0)
     from napari_unmix.pipeline import unmix
     from napari_unmix.plugin.verbs.shelf import user_shelf
 
-    return (yield from user_shelf().kept(cube, spec, annotation, unmix(cube, spec, annotation)))
+    return (yield from user_shelf().kept(cube, spec, annotation, unmix(cube, spec, annotation, given), given))
 
 
 def _unfinished(cube: Cube) -> Fit[Unfinished | None]:
@@ -171,6 +173,11 @@ def _page(run: Run) -> Fit[Path]:
     return page
 
 
+def _edit(make: Callable[[], Edit], what: str) -> Fit[Edit]:
+    """What a person makes of a result: arithmetic on every pixel."""
+    return (yield from meanwhile(make, Progress(what, 0, 1, 0.0)))
+
+
 def _warm_up() -> Fit[None]:
     """Import torch before it is needed: the first Adam imports for seconds. Fits and reports leave a core to the window themselves."""
     yield Progress("warming up", 0, 1, 0.0)
@@ -187,7 +194,9 @@ class Engine:
     Without ``keep_run`` and ``keep_strokes`` nothing is kept by itself, without ``known`` nothing is looked for.
     """
 
-    unmix: Callable[[Cube, MethodSpec, Annotation | None], Fit[Unmixing]] = _unmix
+    unmix: Callable[..., Fit[Unmixing]] = (
+        _unmix  # of a cube, a spec, a painting or None, and given endmembers where there are any
+    )
     unfinished: Callable[[Cube], Fit[Unfinished | None]] = _unfinished
     assess: Callable[[Cube, Unmixing], Fit[Report]] = _assess
     suggest: Callable[[Cube], Fit[int]] = _suggest
@@ -206,6 +215,7 @@ class Engine:
     keep_strokes: Callable[[Cube, Annotation], Fit[None]] | None = keep_strokes
     forget_strokes: Callable[[Cube, Annotation | None], Fit[None]] = forget_strokes
     known: Callable[[Cube], Fit[Known]] | None = known_of
+    edit: Callable[[Callable[[], Edit], str], Fit[Edit]] = _edit
     warm_up: Callable[[], Fit[None]] = _warm_up
     match: Callable[[Question, Stock], Fit[Answered]] = ask_libraries
     recall_libraries: Callable[[], Fit[tuple[LibraryChoice, ...]]] = recall_libraries

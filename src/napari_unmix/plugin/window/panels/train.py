@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QLabel, QProgressBar, QSizePolicy, QWidget
 
 from napari_unmix.answer import Preview, Progress
 from napari_unmix.plugin.facts.guiding import next_step
+from napari_unmix.plugin.facts.locks import trains_on, why_not_train_on
 from napari_unmix.plugin.facts.progress import TimeLeft, misfit_words, nothing_known, told
 from napari_unmix.plugin.facts.session import (
     Session,
@@ -28,6 +29,10 @@ from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_property, text
 
 STEPS_OF_THE_BAR = 1000
+TRAIN_ON_TIP = (
+    "Train from the endmembers as they are now, as many as there are: locked ones are held, the others are refined. "
+    "Train alone begins anew, and holds the locked ones as well."
+)
 
 
 class TrainPanel(Step):
@@ -64,7 +69,14 @@ class TrainPanel(Step):
         self._take_up = button(
             "", "Go on from where it was interrupted, with its settings and painting.", controller.take_up
         )
-        for item in (self._take_up, row(self._train, self._pause, stretch=0), self._stage, self._bar, self._numbers):
+        self._train_on = button("Train on", TRAIN_ON_TIP, controller.train_on)
+        for item in (
+            self._take_up,
+            row(self._train, self._train_on, self._pause, stretch=0),
+            self._stage,
+            self._bar,
+            self._numbers,
+        ):
             self.body.addWidget(item)
         self.listen(self._state_changed, "state")
         self.listen(self.refresh, "cube", "run", "annotation", "spec", "theme", "unfinished")
@@ -86,8 +98,12 @@ class TrainPanel(Step):
         self._pause.setVisible(busy)
         self._take_up.setText("" if session.unfinished is None else resume_text(session.unfinished))
         self._take_up.setVisible(session.unfinished is not None and not busy)
+        self._train_on.setVisible(trains_on(session) and not busy)
+        self._train_on.setEnabled(not why_not_train_on(session))
+        self._train_on.setToolTip(why_not_train_on(session) or TRAIN_ON_TIP)
         run = current_run(session)
         set_property(self._train, "emphasised", next_step(session) == "train")
+        set_property(self._train_on, "emphasised", next_step(session) == "train on")
         set_property(self._take_up, "emphasised", next_step(session) == "take up")
         self._show_progress()
         current = run is not None and not out_of_date(session)
