@@ -21,6 +21,9 @@ class Desk:
     label: int = 1
     pixel: tuple[int, int] | None = None
     pins: tuple[tuple[int, int], ...] = ()
+    picked: tuple[int, int] | None = None
+    bands_written: str = ""
+    noisy: tuple[int, ...] | None = None
     unfinished: Unfinished | None = None
     run: Run | None = None
     beside: Run | None = None

@@ -40,6 +40,7 @@ class Doing(StrEnum):
     COUNTING = "counting materials"
     WRITING = "writing the result"
     PAGING = "writing the report page"
+    CURVES = "writing"
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,9 @@ class Session:
     the folder that was written last, ``page`` the report page, ``adopted`` the cube that was last made of an open array, ``reread`` the one
     that was last read in another way, ``unfinished`` an interrupted training of the cube; ``undoable`` and ``redoable`` are the acts that would be
     undone and done again, "" for none.
+    ``picked`` is the pin that is told from the others, ``hover`` the pixel under the pointer while it is read out, ``averaging`` the pixels across
+    of the window that spectra are means of; ``band`` is the one that the slider shows, ``bands_written`` the excluded ones as the user wrote
+    them, ``noisy`` those (from 0) that were found to be mostly noise, None where nobody asked; ``spectra_written`` is the file of curves that was written last.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -148,6 +152,13 @@ class Session:
     beside: Run | None = None
     pixel: tuple[int, int] | None = None
     pins: tuple[tuple[int, int], ...] = ()
+    picked: tuple[int, int] | None = None
+    hover: tuple[int, int] | None = None
+    averaging: int = 1
+    band: int | None = None
+    bands_written: str = ""
+    noisy: tuple[int, ...] | None = None
+    spectra_written: Path | None = None
     unfinished: Unfinished | None = None
     trouble: Trouble | None = None
     chore: Chore | None = None

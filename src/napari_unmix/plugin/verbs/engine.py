@@ -16,6 +16,7 @@ from napari_unmix.cube import Annotation, BoolArray, Cube, Reading
 from napari_unmix.identifiability.report import Report
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.session import Stage, Survey, Unfinished
+from napari_unmix.plugin.verbs.spectra_work import noisy_bands_of, write_file
 from napari_unmix.reading import exactly
 from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec
@@ -189,4 +190,6 @@ class Engine:
     export: Callable[[Path, Run], Fit[Path]] = _export
     save: Callable[[Path, str, Run], Fit[Path]] = _save
     page: Callable[[Run], Fit[Path]] = _page
+    noisy: Callable[[Cube], Fit[tuple[int, ...]]] = noisy_bands_of
+    keep: Callable[[Path, bytes], Fit[Path]] = write_file
     warm_up: Callable[[], Fit[None]] = _warm_up

@@ -38,5 +38,8 @@ QPushButton[emphasised="true"] {{ background: {theme.accent}; color: {on_accent}
 QPushButton:disabled, QComboBox:disabled, QAbstractSpinBox:disabled {{ color: {theme.muted}; }}
 QLineEdit#nameEdit[readOnly="true"] {{ background: transparent; border: none; padding: 0; }}
 QToolButton#eye {{ border: none; background: transparent; color: {theme.text}; min-width: 20px; }}
+QToolButton#pin {{ border: 1px solid transparent; background: transparent; color: {theme.text}; border-radius: 3px; padding: 1px 4px; }}
+QToolButton#pin:hover {{ background: {theme.foreground}; }}
+QToolButton#pin:checked, QToolButton#pin:focus {{ border: 1px solid {theme.accent}; }}
 QPushButton:focus, QComboBox:focus, QAbstractSpinBox:focus, QLineEdit:focus {{ border: 1px solid {theme.accent}; }}
 """
