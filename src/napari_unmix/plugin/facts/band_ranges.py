@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -156,3 +157,38 @@ def _roundest(low: float, high: float, *, up: bool) -> str:
                 if float(text) >= near if up else float(text) <= near:
                     return text
     return f"{near!r}"
+
+
+def preset_text(preset: Preset) -> str:
+    """A preset for a menu: Water vapour, 1350–1450 nm."""
+    if np.isinf(preset.high) or preset.low == 0:
+        return preset.title
+    return f"{preset.title}, {preset.low:.0f}–{preset.high:.0f} nm"
+
+
+def with_presets(cube: Cube, presets: Iterable[Preset], written: str = "") -> str:
+    """The excluded bands as text, with those of the presets left out as well."""
+    parts = [written_bands(cube, written)]
+    for preset in presets:
+        inside = (cube.axis >= preset.low) & (cube.axis <= preset.high)
+        if (inside & cube.good_bands).any():
+            low, high = (
+                max(preset.low, float(np.floor(cube.axis.min()))),
+                min(preset.high, float(np.ceil(cube.axis.max()))),
+            )
+            parts.append(f"{low:.0f}–{high:.0f}")
+    return ", ".join(part for part in parts if part)
+
+
+def noisy_text(cube: Cube, noisy: Iterable[int]) -> str:
+    """What was found of noisy bands (from 0), for people."""
+    bands = np.zeros(cube.shape[2], bool)
+    bands[list(noisy)] = True
+    bands &= cube.good_bands
+    if not bands.any():
+        return "No band among those that take part stands out by its noise."
+    count, unit = int(bands.sum()), cube.spectral_axis.unit
+    where = ", ".join(found.text for found in ranges_of(cube, bands))
+    return (
+        f"{count} band{'s' * (count > 1)} {'is' if count == 1 else 'are'} mostly noise: {where} {unit}".rstrip() + "."
+    )

@@ -25,6 +25,7 @@ Kind = Literal["measured", "reconstruction", "residual", "endmember", "pin", "re
 
 RECONSTRUCTION = {True: "#ff5fa8", False: "#c2185b"}  # by theme, dark or light; no endmember has it
 OTHER_LABEL = "#999999"
+MOST_SPREADS = 10  # endmembers: of more, their ± cover each other, and take the time of a click
 
 
 class View(StrEnum):
@@ -128,9 +129,9 @@ def drawing(session: Session, wishes: Wishes) -> Drawing:
     scaled = any(curve.kind == "endmember" for curve in curves) and _free_light(session)
     if wishes.shape is Shape.MEASURED and scaled:
         if wishes.view is View.ENDMEMBERS:
-            return replace(made, left="Endmembers, scaled to maximum 1")
+            return replace(made, left="Scaled to maximum 1")
         high = 1.0 if session.survey is None or not session.survey.high > 0 else session.survey.high
-        return replace(made, right="Endmembers, scaled to maximum 1", factor=high)
+        return replace(made, right="Scaled to maximum 1", factor=high)
     return made
 
 
@@ -188,7 +189,8 @@ def _endmembers(session: Session, cube: Cube) -> list[Curve]:
     what = shown(session)
     if what is None or what.content.endmembers.shape[1] != cube.shape[2]:
         return []
-    spread = endmember_spread(what.content)
+    few = len(what.names) <= MOST_SPREADS
+    spread = endmember_spread(what.content) if few else None
     return [
         Curve(
             "endmember",
@@ -280,7 +282,7 @@ def _texts(values: FloatArray) -> list[str]:
 
 
 def nearest(drawn: Drawing, place: float, height: float, scale: tuple[float, float]) -> Curve | None:
-    """The curve that a pointer at (place, height) of the plot is on, the uppermost of several; ``scale`` is what a reach of 1 is in each direction."""
+    """The curve that a pointer at (place, height) is on, the uppermost of several; ``scale`` is what a reach of 1 is in each direction."""
     best, found = 1.0, None
     for curve in drawn.curves:
         if curve.base is not None:

@@ -129,7 +129,8 @@ class Session:
     undone and done again, "" for none.
     ``picked`` is the pin that is told from the others, ``hover`` the pixel under the pointer while it is read out, ``averaging`` the pixels across
     of the window that spectra are means of; ``band`` is the one that the slider shows, ``bands_written`` the excluded ones as the user wrote
-    them, ``noisy`` those (from 0) that were found to be mostly noise, None where nobody asked; ``spectra_written`` is the file of curves that was written last.
+    them, ``noisy`` those (from 0) that were found to be mostly noise, None where nobody asked; ``spectra_written`` is the file of curves that
+    was written last.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()

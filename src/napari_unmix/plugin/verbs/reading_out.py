@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from napari_unmix.plugin.facts.band_ranges import ranges_of, with_range, written_bands
+from napari_unmix.plugin.facts.band_ranges import Preset, ranges_of, with_presets, with_range, written_bands
 from napari_unmix.plugin.facts.pixel_view import SIZES
 from napari_unmix.plugin.facts.session import Chore, Doing
 from napari_unmix.plugin.verbs.undoing import UndoVerbs
@@ -104,6 +105,12 @@ class ReadOutVerbs(UndoVerbs):
         cube = self.session.cube
         if cube is not None:
             self.exclude_bands(with_range(cube, low, high, excluded=excluded, written=self.session.bands_written))
+
+    def exclude_presets(self, presets: Iterable[Preset]) -> None:
+        """Leave out the bands of these presets as well."""
+        cube = self.session.cube
+        if cube is not None:
+            self.exclude_bands(with_presets(cube, presets, self.session.bands_written))
 
     def exclude_bands(self, written: str) -> None:
         """Leave out the bands in these ranges, and only those."""

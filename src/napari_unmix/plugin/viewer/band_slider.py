@@ -25,16 +25,16 @@ class BandSlider:
         self._watched: Any | None = None  # the bands layer whose eye is heard
         self._said = ""  # what the canvas says of ours
 
-    def connections(self) -> list[tuple[Any, Callable[..., None]]]:
+    def connections(self) -> tuple[tuple[Any, Callable[..., None]], ...]:
         """What it hears."""
         events, layers = self._session.events, self._viewer.layers.events
-        return [
+        return (
             (self._viewer.dims.events.current_step, self.moved),
             (layers.inserted, self.moved),
             (layers.removed, self.moved),
             (events.cube, self.moved),
             (events.band, self._show),
-        ]
+        )
 
     def moved(self, *_: Any) -> None:
         """The slider was moved, or the cube is another one."""
@@ -44,7 +44,7 @@ class BandSlider:
             self._controller.hide_band()
         else:
             point = self._viewer.dims.point
-            self._controller.show_band(int(round(float(layer.world_to_data(point[-layer.ndim :])[0]))))
+            self._controller.show_band(round(float(layer.world_to_data(point[-layer.ndim :])[0])))
         self._say()
 
     def _show(self, band: int | None) -> None:

@@ -80,11 +80,12 @@ class ViewerLink:
             (events.pixel, self.marks.pixel_changed),
             (events.pins, self.marks.pins_changed),
             (events.picked, self.marks.picked_changed),
-            *self.band_slider.connections(),
             (events.trouble, self._notify),
             (events.exported, self._notify_written),
             (events.state, self._leave_brush),
         ):
+            self._listen(signal, slot)
+        for signal, slot in self.band_slider.connections():
             self._listen(signal, slot)
         self._connections += self._keys(viewer)
         viewer.mouse_drag_callbacks.append(self._pressed)

@@ -50,8 +50,7 @@ class SpectraPanel(QWidget):
         self._tell()
         self._way: tuple[Any, ...] = ()  # in which way the cube is looked at, for which the ranges are fixed
         self._listeners: list[tuple[Any, Callable[..., None]]] = []
-        self._listen(self._answer, "pixel", "hover")
-        self._listen(self.refresh, "cube", "survey", "pins", "picked", "averaging", "training", "run")
+        self._listen(self.refresh, "pixel", "hover", "cube", "survey", "pins", "picked", "averaging", "training", "run")
         self._listen(self._repainted, "annotation")
         self._listen(self._show_band, "band")
         self._listen(self._show_note, "chore", "spectra_written", "undoable")
@@ -102,7 +101,7 @@ class SpectraPanel(QWidget):
             "Copy or save", "Copy or save exactly what the plot shows: numbers, picture, drawing.", lambda: None
         )
         menu = QMenu(self._take)
-        menu.aboutToShow.connect(lambda: (menu.clear(), self._taking.fill(menu, self)))
+        menu.aboutToShow.connect(lambda: self._taking.fill(menu, self))
         self._take.setMenu(menu)
         remove = QShortcut(QKeySequence(Qt.Key.Key_Delete), self)
         remove.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -176,11 +175,6 @@ class SpectraPanel(QWidget):
         if self.wishes().view is View.REGIONS:
             self.refresh()
 
-    def _answer(self, *_: Any) -> None:
-        """Another pixel: the plot answers before the canvas moves its ring."""
-        self.refresh()
-        self.plot.viewport().repaint()
-
     def refresh(self, *_: Any) -> None:
         """Show the session."""
         session, wishes, what = self.session, self.wishes(), shown(self.session)
@@ -200,6 +194,7 @@ class SpectraPanel(QWidget):
         self._clear.setVisible(bool(session.pins))
         self._window.setCurrentIndex(SIZES.index(session.averaging))
         self._exclude.setEnabled(session.cube is not None)
+        self._take.setEnabled(bool(drawn.curves))
         self._show_excluding()
         self._show_band()
 

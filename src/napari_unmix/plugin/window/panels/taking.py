@@ -22,7 +22,8 @@ class Taking:
         self._plot = plot
 
     def fill(self, menu: QMenu, parent: QWidget) -> None:
-        """Put the entries into a menu."""
+        """Put the entries into a menu, in place of what was in it."""
+        menu.clear()
         menu.setToolTipsVisible(True)
         for title, tip, verb in (
             ("Copy picture", "The plot with its legend, to be pasted into a text or slides.", self.copy_picture),
@@ -47,7 +48,6 @@ class Taking:
         for title, suffix, tip, make in files:
             entry = menu.addAction(title, lambda suffix=suffix, make=make: self._save(parent, suffix, make))
             entry.setToolTip(tip)
-        menu.setEnabled(bool(self._plot.drawn.curves))
 
     def copy_picture(self) -> None:
         """To the clipboard, as pixels."""

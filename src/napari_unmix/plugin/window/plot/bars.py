@@ -20,7 +20,7 @@ OF_A_PIXEL = (
 class AbundanceBars(QWidget):
     """One bar per endmember, with its share and ±; without a pixel, the endmembers' colours and names."""
 
-    ROW, BAR, EDGE, SHORTEST_BAR = 20, 8, 5, 48
+    ROW, BAR, EDGE, SHORTEST_BAR = 20, 8, 5, 34
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class AbundanceBars(QWidget):
                 self._draw_swatch(painter, top, colour, name)
                 continue
             painter.setPen(QColor(self._theme.text))
-            elided = metrics.elidedText(name, Qt.TextElideMode.ElideRight, left - edge - 4)
+            elided = metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, left - edge - 4)
             painter.drawText(QRectF(edge, top, left - edge, self.ROW), int(middle), elided)
             place = QRectF(self.width() - right, top, right, self.ROW)
             painter.drawText(place, int(middle | Qt.AlignmentFlag.AlignRight), numbers[k])
@@ -92,7 +92,7 @@ class AbundanceBars(QWidget):
         painter.setPen(QColor(self._theme.text))
         left = self.EDGE + side + 6
         room = self.width() - left
-        elided = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, room)
+        elided = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, room)
         painter.drawText(QRectF(left, top, room, self.ROW), int(Qt.AlignmentFlag.AlignVCenter), elided)
 
     def _draw_bar(self, painter: QPainter, place: QRectF, colour: str, share: float, std: float | None) -> None:

@@ -17,6 +17,11 @@ SAMPLE = QSize(22, 12)
 BESIDE_THE_PLOT: tuple[Kind, ...] = ("endmember", "part")  # their names stand at the bars
 MOST = 24  # of more, the legend would take the plot's room
 
+OF_THE_RIGHT = (
+    "Brightness is free: the model knows each endmember's shape only, so its largest value is set to 1. A pixel's own brightness stands"
+    " beside its place."
+)
+
 
 class Entry(NamedTuple):
     """A curve in the legend; ``pin`` is the number of its pin, or None; ``tip`` says where it is from."""
@@ -37,7 +42,10 @@ def entries(drawn: Drawing, pins: tuple[tuple[int, int], ...], *, whole: bool = 
     curves = sorted(drawn.curves, key=lambda curve: order.index(curve.kind))
     if not whole:
         curves = [curve for curve in curves if curve.kind not in BESIDE_THE_PLOT][:MOST]
-    return tuple(_entry(curve, pins) for curve in curves)
+    made = [_entry(curve, pins) for curve in curves]
+    if drawn.right and not whole:
+        made.append(Entry("endmember", "", "endmembers: right axis", tip=OF_THE_RIGHT))
+    return tuple(made)
 
 
 def _entry(curve: Curve, pins: tuple[tuple[int, int], ...]) -> Entry:
@@ -114,7 +122,7 @@ class _SampleLabel(QLabel):
     def __init__(self, entry: Entry) -> None:
         super().__init__(entry.name)
         self._entry = entry
-        self.setContentsMargins(SAMPLE.width() + 4, 0, 0, 0)
+        self.setContentsMargins(SAMPLE.width() + 4 if entry.colour else 0, 0, 0, 0)
         self.setMinimumHeight(20)
 
     def paintEvent(self, event: object) -> None:
@@ -138,6 +146,8 @@ def sample(entry: Entry) -> QPixmap:
 
 def draw_sample(painter: QPainter, corner: QPointF, entry: Entry) -> None:
     """Draw a piece of the curve in the room of a sample."""
+    if not entry.colour:
+        return
     width, style = LINES[entry.kind]
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)

@@ -29,9 +29,9 @@ def picture(plot: SpectrumPlot, legend: tuple[Entry, ...], theme: Theme) -> QIma
     """The plot with its legend, sharper than the screen."""
     size = _size(plot, legend)
     image = QImage(size * SHARPER, QImage.Format.Format_ARGB32_Premultiplied)
+    image.setDevicePixelRatio(SHARPER)
     image.fill(QColor(theme.background))
     painter = QPainter(image)
-    painter.scale(SHARPER, SHARPER)
     _draw(painter, plot, legend, theme)
     painter.end()
     image.setDevicePixelRatio(1.0)
@@ -53,6 +53,7 @@ def svg(plot: SpectrumPlot, legend: tuple[Entry, ...], theme: Theme) -> bytes:
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     generator = QSvgGenerator()
     generator.setOutputDevice(buffer)
+    generator.setResolution(plot.logicalDpiX())  # or what pyqtgraph keeps as a picture, its axes, has another size
     generator.setSize(size)
     generator.setViewBox(QRect(0, 0, size.width(), size.height()))
     generator.setTitle("Spectra")

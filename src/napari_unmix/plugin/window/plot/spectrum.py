@@ -21,10 +21,11 @@ EXCLUDING_TIP = (
     "Drag across bands to leave them out; begin on bands that are left out to take them in again. Escape ends it."
 )
 REACH = 7.0  # pixels from a curve that still are a click on it
-SMOOTH_CURVES = 12  # of more, curves are drawn without antialiasing: they take the time
+SMOOTH_CURVES = 14  # of more, curves are drawn one pixel wide, without antialiasing: they take the time
 CLICK_PIXELS = 4
-AXIS_HEIGHT = 37  # ticks, numbers and title close to each other: the dock is low
-SPAN_OPACITY, NEW_OPACITY = 0.55, 0.45
+SMALLER = {"font-size": "8pt"}  # the longest title stands at the right, where the dock is low
+AXIS_HEIGHT = 36  # ticks, numbers and title close to each other: the dock is low
+SPAN_OPACITY, NEW_OPACITY, LABEL_OPACITY = 0.55, 0.45, 0.7
 
 
 class SpectrumPlot(pg.PlotWidget):
@@ -35,7 +36,7 @@ class SpectrumPlot(pg.PlotWidget):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(axisItems={"bottom": _CloseAxis("bottom")})
         self.setMinimumSize(220, 96)
         self.setMenuEnabled(False)
         self.hideButtons()
@@ -58,7 +59,6 @@ class SpectrumPlot(pg.PlotWidget):
         self._bands: list[Band] = []
         self._mouse = _Mouse(self)
         self.getAxis("bottom").setHeight(AXIS_HEIGHT)
-        self.getAxis("bottom").setStyle(tickTextOffset=2)
         self._zero = pg.InfiniteLine(0, angle=0)
         self._band_line = _band_line(self._line_dragged)
         for item in (self._zero, self._band_line):
@@ -112,7 +112,7 @@ class SpectrumPlot(pg.PlotWidget):
 
     def set_theme(self, theme: Theme) -> None:
         """Take the viewer's colours."""
-        self._theme = theme
+        self._theme, self._told = theme, ()  # titles are to be told anew, in these colours
         self.setBackground(theme.background)
         for side in ("bottom", "left", "right"):
             self.getAxis(side).setPen(theme.muted)
@@ -121,7 +121,9 @@ class SpectrumPlot(pg.PlotWidget):
         self._band_line.setPen(pg.mkPen(theme.muted, width=1, style=Qt.PenStyle.DashLine))
         self._band_line.setHoverPen(pg.mkPen(theme.text, width=2))
         self._band_line.label.setColor(theme.text)
-        self._band_line.label.fill = pg.mkBrush(theme.background)  # read when it is painted
+        behind = QColor(theme.background)
+        behind.setAlphaF(LABEL_OPACITY)
+        self._band_line.label.fill = pg.mkBrush(behind)  # read when it is painted
         self._mouse.set_theme(theme)
 
     def draw(self, drawn: Drawing, picked: int | None = None) -> None:
@@ -135,6 +137,8 @@ class SpectrumPlot(pg.PlotWidget):
             for line, curve in zip(self._lines[kind], curves, strict=True):
                 width, style = LINES[kind]
                 strong = kind == "pin" and curve.number == picked
+                if not smooth:
+                    width = 1.0
                 look = (PICKED_WIDTH, Qt.PenStyle.SolidLine) if strong else (width, style)
                 height = drawn.height(curve)
                 values = curve.values if height == 1.0 else curve.values * height
@@ -160,7 +164,8 @@ class SpectrumPlot(pg.PlotWidget):
         self._told = told
         title = drawn.axis.title
         for side, words in (("bottom", title[:1].upper() + title[1:]), ("left", drawn.left), ("right", drawn.right)):
-            self.setLabel(side, words)  # which shows the axis
+            look = {"color": self._theme.text, **(SMALLER if side == "right" else {})}
+            self.setLabel(side, words, **look)  # which shows the axis
             self.showAxis(side, bool(drawn.curves) and bool(words))
         self.getAxis("right").setScale(1 / drawn.factor)
         self._zero.setVisible(bool(drawn.curves))
@@ -339,6 +344,19 @@ class _Mouse:
         wanted = QColor(colour)
         wanted.setAlphaF(opacity)
         shade.setBrush(wanted)
+
+
+class _CloseAxis(pg.AxisItem):
+    """The horizontal axis, with its title close to its numbers and wholly within it."""
+
+    def __init__(self, side: str) -> None:
+        super().__init__(side)
+        self.setStyle(tickTextOffset=1)
+
+    def resizeEvent(self, event: Any = None) -> None:
+        """pyqtgraph puts the title below the edge."""
+        super().resizeEvent(event)
+        self.label.setY(self.size().height() - self.label.boundingRect().height() + 2)
 
 
 def _nothing(*_: Any) -> None:
