@@ -25,7 +25,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_unmix.cube import Cube, Meaning
 from napari_unmix.plugin.facts.images import same_image
-from napari_unmix.plugin.facts.session import Session, current_report
+from napari_unmix.plugin.facts.session import Session, current_report, runs_of, shown
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.verbs.runners import ThreadJob
 from napari_unmix.plugin.viewer.layers import cube_layers, layer_cube, layer_role
@@ -148,6 +148,7 @@ class Walk:
         for layer in link.maps._layers.values():
             hold(layer in self.viewer.layers, "a map that is no layer")
             hold(same_image(layer_cube(layer), session.cube), "a map of another cube")
+        self._check_maps(session, link)
         if session.trouble is not None and session.trouble.report:
             hold("raised on purpose" in session.trouble.report, session.trouble.report)
 
@@ -165,15 +166,33 @@ class Walk:
             rows, columns, _ = session.cube.shape
             places = [*session.pins, *([session.pixel] if session.pixel is not None else [])]
             hold(all(row < rows and column < columns for row, column in places), "a pixel outside the cube")
-        answer = session.run
-        if answer is not None and not any(same_image(answer.cube, cube) for cube in session.cubes):
-            mapped = [
-                one for one in self.viewer.layers if layer_role(one) == "abundance" and layer_cube(one) is not None
-            ]
-            hold(any(same_image(layer_cube(one), answer.cube) for one in mapped), "a result of which nothing is open")
+        for run in session.runs:
+            hold(any(same_image(run.home, cube) for cube in session.cubes), "a run of which nothing is open")
+        hold(session.run is None or session.run in runs_of(session, session.cube), "a run of another cube is shown")
+        hold(len({run.number for run in session.runs}) == len(session.runs), "two runs of one number")
+        training = session.training
+        hold(
+            training is None or any(same_image(training.cube, cube) for cube in session.cubes),
+            "a training of which nothing is open",
+        )
+
+    def _check_maps(self, session: Session, link: ViewerLink) -> None:
+        """What is shown is of one run: data, names, colours and eyes; those that wait for their turn are not shown yet."""
+        what, maps = shown(session), link.maps
+        hold(what is None or same_image(what.cube, session.cube), "what is shown is of another cube")
+        if what is None or maps._filled is not what.content.abundances:
+            return
+        hold(len(what.names) == len(what.colours) == what.content.abundances.shape[2], "a look of another size")
+        hold(len(set(what.names)) == len(what.names), f"doubled names {what.names}")
+        hold(len(set(what.colours)) == len(what.colours), f"doubled colours {what.colours}")
+        for index, layer in maps._layers.items():
+            if index not in maps._waiting:
+                plane = np.nan_to_num(what.content.abundances[:, :, index])
+                hold(np.array_equal(layer.data, plane), f"the map {layer} shows another run's endmember")
+                hold(layer.metadata["colour"] == what.colours[index], f"the map {layer} has another's colour")
 
     def _check_run(self, session: Session, controller: Controller) -> None:
-        job = controller._run._job
+        job = controller._one_run._job
         hold((session.state == "idle") == (job is None), f"{session.state}, and its job is {job}")
         hold(job is None or job in ThreadJob._alive, f"{session.state}, and its job has ended")
         hold(all(job in ThreadJob._alive for job in controller._chores._jobs.values()), "work that has ended is held")
@@ -444,6 +463,32 @@ class Actions:
     def rename_endmember(self) -> None:
         name = self._random.choice(("rock", "", "endmember 2", "tree"))
         self._do(lambda controller, _: controller.rename_endmember(self._random.randrange(4), name))
+
+    def colour_endmember(self) -> None:
+        colour = self._random.choice(("#e69f00", "#123456"))
+        self._do(lambda controller, _: controller.colour_endmember(self._random.randrange(4), colour))
+
+    def alone(self) -> None:
+        self._do(lambda controller, _: controller.show_alone(self._random.randrange(4)))
+
+    def show_run(self) -> None:
+        self._do(lambda controller, session: controller.show_run(self._a_run(session)))
+
+    def rename_run(self) -> None:
+        self._do(lambda controller, session: controller.rename_run(self._a_run(session), "the good one"))
+
+    def forget_run(self) -> None:
+        if self._random.random() < 0.3:
+            self._do(lambda controller, session: controller.forget_run(self._a_run(session)))
+
+    def _a_run(self, session: Session) -> int:
+        return self._random.choice([run.number for run in session.runs] or [1])
+
+    def undo_anything(self) -> None:
+        self._do(lambda controller, _: controller.undo())
+
+    def redo_anything(self) -> None:
+        self._do(lambda controller, _: controller.redo())
 
     def eye(self) -> None:
         self._do(lambda controller, _: controller.set_visible(self._random.randrange(4), self._random.random() < 0.5))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.plugin.facts.fault import fault_report, without_data
+from napari_unmix.plugin.facts.runs import Run, fresh_look
 from napari_unmix.plugin.facts.session import Chore, Doing, Session
 
 WORDS = st.text("abcdefghijklmnopqrstuvwxyz", min_size=4, max_size=9).map(lambda word: f"q{word}q")
@@ -72,7 +74,11 @@ def _raised(folder: Path, cube: Cube) -> Exception:
 def test_the_report_of_a_session(cube: Cube, tmp_path: Path, tools: Any) -> None:
     source = tmp_path / "patient smith.hdr"
     mine = Cube(cube.spectra, name="patient smith", source=source)
-    session = Session(cubes=(mine,), cube=mine, names=("melanoma",))
+    session = Session(cubes=(mine,), cube=mine)
+    unmixing = tools.make_unmixing(mine, session.spec)
+    look = fresh_look(unmixing.endmembers, ("melanoma", "skin", "hair"))
+    run = Run(1, "of melanoma", datetime(2026, 1, 2), mine, session.spec, None, mine, unmixing, look)
+    session.runs, session.run = (run,), run
     session.annotation = Annotation(np.ones((12, 10), np.int32), {1: Meaning("material", "naevus")})
     session.chore = Chore(Doing.READING, source.name)
     report = fault_report(_raised(tmp_path, mine), "train", session)

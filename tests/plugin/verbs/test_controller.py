@@ -85,7 +85,10 @@ def test_progress_and_previews_arrive(held: tuple[Controller, Any], session: Ses
     runner.jobs[0].step()
     assert session.progress is not None
     assert session.progress.stage == "epoch 1 of 6"
-    assert shown(session) is shown_preview(session)
+    what = shown(session)
+    assert what is not None
+    assert what.run is None
+    assert what.content is shown_preview(session)
     assert shown_names(session) == ("endmember 1", "endmember 2", "endmember 3")
 
 
@@ -123,7 +126,9 @@ def test_cancel_keeps_the_last_good_result(held: tuple[Controller, Any], session
     assert session.state == "idle"
     assert session.run is good
     assert good is not None
-    assert shown(session) is good.unmixing
+    what = shown(session)
+    assert what is not None
+    assert what.content is good.unmixing
     assert session.progress is not None
     assert session.progress.stage == "cancelled"
 
@@ -174,7 +179,9 @@ def test_stopping_the_run_leaves_small_work_alone_and_gives_the_last_result_back
     assert run.waited
     assert not runner.jobs[3].cancelled
     assert good is not None
-    assert shown(session) is good.unmixing
+    what = shown(session)
+    assert what is not None
+    assert what.content is good.unmixing
     controller.close()
     assert runner.jobs[3].cancelled
 
@@ -300,24 +307,48 @@ def test_what_makes_a_result_out_of_date(controller: Controller, session: Sessio
     assert out_of_date(session) == "another method since"
     controller.choose_method("ivae")
     controller.add_cube(tools.make_cube(name="other"))
-    assert out_of_date(session) == "another cube since"
+    assert out_of_date(session) == ""  # it has no run yet
     assert shown(session) is None
+    assert session.spec == spec_class("ivae").model_validate({})
     controller.set_cube(cube)
     assert shown(session) is not None
 
 
-def test_another_cube_cancels_the_run(held: tuple[Controller, Any], session: Session, cube: Cube, tools: Any) -> None:
+def test_a_run_goes_on_while_another_cube_is_looked_at(
+    held: tuple[Controller, Any], session: Session, cube: Cube, tools: Any
+) -> None:
     controller, runner = held
     other = tools.make_cube(name="other")
     controller.start()
+    runner.jobs[0].step()
     controller.add_cube(other)
-    assert session.cube is cube  # an opened file does not take a running one's place
+    assert session.cube is other
     assert session.state == "training"
-    controller.set_cube(other)
-    assert session.state == "idle"
+    assert shown(session) is None
+    runner.jobs[0].step()
+    assert shown(session) is None
+    runner.jobs[0].finish()
+    assert session.run is None  # this cube has none
+    assert not runner.jobs[0].cancelled
+    controller.set_cube(cube)
+    assert session.run is not None
+    assert session.run.cube is cube
+    controller.cancel()
+
+
+def test_closing_the_cube_of_the_run_cancels_it(
+    held: tuple[Controller, Any], session: Session, cube: Cube, tools: Any
+) -> None:
+    controller, runner = held
+    other = tools.make_cube(name="other")
+    controller.start()
+    runner.jobs[0].step()
+    controller.add_cube(other)
+    controller.remove_cube(cube)
     assert runner.jobs[0].cancelled
-    controller.remove_cube(other)
-    assert session.cube is cube
+    assert session.state == "idle"
+    assert session.training is None
+    assert session.cube is other
 
 
 def test_renaming_goes_everywhere(controller: Controller, session: Session, cube: Cube) -> None:
@@ -380,12 +411,14 @@ def test_joining_during_a_run_leaves_it_alone(
     controller.join((cube, other))
     runner.jobs[-1].finish()
     assert len(session.cubes) == 3
-    assert session.cube is cube
+    assert session.cube is session.cubes[2]
     assert session.state == "training"
+    assert session.training is not None
+    assert session.training.cube is cube
 
 
 def test_a_report_page_needs_a_checked_result(session: Session, cube: Cube, tools: Any, tmp_path: Any) -> None:
-    def page(answer: Any, report: Any, names: tuple[str, ...]) -> Fit[Any]:
+    def page(run: Any) -> Fit[Any]:
         yield Progress("writing the report page", 0, 1, 0.0)
         return tmp_path / "report.html"
 

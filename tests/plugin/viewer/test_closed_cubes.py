@@ -245,34 +245,17 @@ def test_a_closed_cube_is_freed(life: Life, done: Callable[[Life], None], closed
 
 
 @pytest.mark.parametrize("done", [_painted, _unmixed, _compared])
-def test_what_stays_of_a_closed_cube_holds_it_no_longer_than_its_result(
-    life: Life, done: Callable[[Life], None]
-) -> None:
-    """The painting and the maps stay in the layer list; with the maps the last good result, which can be written and so holds its cube."""
+def test_what_stays_of_a_closed_cube_does_not_hold_it(life: Life, done: Callable[[Life], None]) -> None:
+    """The painting and the maps stay in the layer list; the runs go with their cube."""
     done(life)
     life.remove("bands", "composite")
     life.quiet()
     assert life.session.cubes == ()
     assert life.layers("annotation")
-    mapped = bool(life.layers("abundance"))
-    assert (life.session.run is not None) == mapped
-    assert life.alive == (2 if mapped else 0)
-    life.remove("abundance")
     assert life.session.run is None
+    assert life.session.runs == ()
     assert current_report(life.session) is None
     assert life.alive == 0
-
-
-def test_the_next_result_frees_the_cube_of_the_last(life: Life) -> None:
-    _unmixed(life)
-    first = list(life.known)
-    life.remove("bands", "composite")
-    life.open()
-    assert all(known() is not None for known in first)
-    life.controller.start()
-    life.quiet()
-    gc.collect()
-    assert [known() for known in first] == [None, None]
 
 
 def test_a_painting_of_a_closed_cube_is_not_taken_for_another(life: Life) -> None:
@@ -293,6 +276,9 @@ def test_a_dock_that_opens_again_finds_what_stayed(life: Life) -> None:
     assert life.session.annotation is not None
     assert life.session.annotation.labels.all()
     assert len(life.link.maps._layers) == 3
+    assert life.session.run is not None  # its run, too
+    assert current_report(life.session) is not None
+    assert all("napari_unmix_left" not in layer.metadata for layer in life.viewer.layers)
 
 
 @pytest.mark.parametrize("error", [None, RuntimeError("a bug")])

@@ -92,6 +92,7 @@ class MapLayers:
                 self._keep(int(layer.metadata["endmember"]), layer)
         if not self._in_front:
             self._front = None
+        if shown(self._session) is not None:  # else its run may come in a moment
             self._refill()
 
     def _refill(self, *_: Any) -> None:
