@@ -29,6 +29,9 @@ class Desk:
     pixel: tuple[int, int] | None = None
     pins: tuple[tuple[int, int], ...] = ()
     pin_names: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    picked: tuple[int, int] | None = None
+    bands_written: str = ""
+    noisy: tuple[int, ...] | None = None
     unfinished: Unfinished | None = None
     known: Known | None = None
     run: Run | None = None

@@ -52,6 +52,7 @@ class Doing(StrEnum):
     EDITING = "editing the result:"
     PAGING = "writing the report page"
     REFERENCE = "reading the reference"
+    CURVES = "writing"
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,10 @@ class Session:
     undone and done again, "" for none. ``recent`` are the runs on the disk, ``keeping`` the numbers of those that are being written, ``known`` is
     what the disk knows of the cube; ``naming`` is how far the naming by spectral libraries is, ``pin_names`` what pins are called;
     ``comparing`` is how the two runs are looked at, ``measured`` what was found, ``overlay`` what the canvas shows of it.
+    ``picked`` is the pin that is told from the others, ``hover`` the pixel under the pointer while it is read out, ``averaging`` the pixels across
+    of the window that spectra are means of; ``band`` is the one that the slider shows, ``bands_written`` the excluded ones as the user wrote
+    them, ``noisy`` those (from 0) that were found to be mostly noise, None where nobody asked; ``spectra_written`` is the file of curves that
+    was written last.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -168,6 +173,13 @@ class Session:
     overlay: DifferenceMap | Pictures | None = None
     pixel: tuple[int, int] | None = None
     pins: tuple[tuple[int, int], ...] = ()
+    picked: tuple[int, int] | None = None
+    hover: tuple[int, int] | None = None
+    averaging: int = 1
+    band: int | None = None
+    bands_written: str = ""
+    noisy: tuple[int, ...] | None = None
+    spectra_written: Path | None = None
     unfinished: Unfinished | None = None
     recent: tuple[Glance, ...] = ()
     keeping: frozenset[int] = frozenset()

@@ -24,6 +24,7 @@ from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.session import Stage, Survey, Unfinished
 from napari_unmix.plugin.verbs import side_by_side
 from napari_unmix.plugin.verbs.bookshelf import ask_libraries, keep_libraries, recall_libraries
+from napari_unmix.plugin.verbs.spectra_work import noisy_bands_of, write_file
 from napari_unmix.plugin.verbs.store import forget_strokes, keep_run, keep_strokes, known_of, recent_runs, reopened
 from napari_unmix.reading import exactly
 from napari_unmix.sentences import UnmixError
@@ -216,6 +217,8 @@ class Engine:
     forget_strokes: Callable[[Cube, Annotation | None], Fit[None]] = forget_strokes
     known: Callable[[Cube], Fit[Known]] | None = known_of
     edit: Callable[[Callable[[], Edit], str], Fit[Edit]] = _edit
+    noisy: Callable[[Cube], Fit[tuple[int, ...]]] = noisy_bands_of
+    keep: Callable[[Path, bytes], Fit[Path]] = write_file
     warm_up: Callable[[], Fit[None]] = _warm_up
     match: Callable[[Question, Stock], Fit[Answered]] = ask_libraries
     recall_libraries: Callable[[], Fit[tuple[LibraryChoice, ...]]] = recall_libraries

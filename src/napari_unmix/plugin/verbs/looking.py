@@ -1,4 +1,4 @@
-"""Verbs on what is shown: the pixel, pins, which run, and how its endmembers look."""
+"""Verbs on what is shown: the pixel, which run, and how its endmembers look."""
 
 from __future__ import annotations
 
@@ -17,16 +17,6 @@ class LookVerbs(PaintVerbs):
         cube = self.session.cube
         if cube is not None and 0 <= row < cube.shape[0] and 0 <= column < cube.shape[1]:
             self.session.pixel = (row, column)
-
-    def pin(self) -> None:
-        """Keep the selected pixel and its curve; one that is kept already stays as it is."""
-        session = self.session
-        if session.pixel is not None and session.pixel not in session.pins:
-            session.pins = (*session.pins, session.pixel)
-
-    def clear_pins(self) -> None:
-        """Keep no pixel."""
-        self.session.pins = ()
 
     # --- runs
 

@@ -23,8 +23,10 @@ from napari_unmix.plugin.facts.session import Adopted, Reread, Session, Theme
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.viewer import layers as kinds
 from napari_unmix.plugin.viewer.adoption import could_be_cube
+from napari_unmix.plugin.viewer.band_slider import BandSlider
 from napari_unmix.plugin.viewer.compare_layers import CompareLayers
 from napari_unmix.plugin.viewer.grouping import Grouping
+from napari_unmix.plugin.viewer.hovering import Hovering
 from napari_unmix.plugin.viewer.map_layers import MapLayers
 from napari_unmix.plugin.viewer.marks import Marks
 from napari_unmix.plugin.viewer.open_images import IMAGES, OpenImages
@@ -54,6 +56,8 @@ class ViewerLink:
         self.compare = CompareLayers(viewer, session, controller)
         self.marks = Marks(viewer, session, controller, self._brush_size)
         self.grouping = Grouping(viewer, session)
+        self.band_slider = BandSlider(viewer, session, controller, self.images)
+        self.hovering = Hovering(session, controller, self._pixel_at)
         self._fitting = QTimer()
         self._fitting.setSingleShot(True)
         self._fitting.setInterval(FIT_MS)
@@ -80,16 +84,21 @@ class ViewerLink:
             (events.training, self._colour_annotation),
             (events.pixel, self.marks.pixel_changed),
             (events.pins, self.marks.pins_changed),
+            (events.picked, self.marks.picked_changed),
             (events.trouble, self._notify),
             (events.exported, self._notify_written),
             (events.state, self._leave_brush),
         ):
+            self._listen(signal, slot)
+        for signal, slot in self.band_slider.connections():
             self._listen(signal, slot)
         self._connections += self._keys(viewer)
         viewer.mouse_drag_callbacks.append(self._pressed)
         self._connections.append(lambda: _discard(viewer.mouse_drag_callbacks, self._pressed))
         OPENERS[hash(viewer)] = self._controller.open_run
         self._connections.append(lambda: OPENERS.pop(hash(viewer), None) and None)
+        viewer.mouse_move_callbacks.append(self.hovering.moved)
+        self._connections.append(lambda: _discard(viewer.mouse_move_callbacks, self.hovering.moved))
         self.marks.open()
         self.maps.open()
         self.grouping.open()
@@ -105,6 +114,8 @@ class ViewerLink:
         self.images.leave()
         self.images.hold(strongly=False)
         self.marks.close()
+        self.band_slider.close()
+        self.hovering.close()
         self._fitting.stop()
         self.maps.close()
         self.grouping.close()
@@ -405,13 +416,19 @@ class ViewerLink:
             self._pick(event.position)
 
     def _pick(self, position: Any) -> None:
+        pixel = self._pixel_at(position)
+        if pixel is not None:
+            self._controller.ask(*pixel, reach=self._brush_size() / 2)
+
+    def _pixel_at(self, position: Any) -> tuple[int, int] | None:
+        """The pixel (row, column) at a place of the canvas, perhaps outside the cube; None without a cube."""
         cube = self._session.cube
         if cube is None:
-            return
+            return None
         images = sorted(self.images.of(cube), key=lambda layer: kinds.layer_role(layer) == "composite")
         place = np.asarray(images[-1].world_to_data(position) if images else position)[-2:]
         row, column = (int(np.floor(value + 0.5)) for value in place)
-        self._controller.select_pixel(row, column)
+        return row, column
 
     # --- theme and notifications
 

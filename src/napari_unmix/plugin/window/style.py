@@ -49,5 +49,8 @@ QWidget#welcome QPushButton {{ padding: 8px 14px; }}
 QFrame#tour {{ background: {theme.foreground}; border: 1px solid {theme.accent}; border-radius: 6px; }}
 QFrame#tour > QWidget {{ background: transparent; }}
 QFrame#tour QLabel {{ background: transparent; color: {theme.text}; }}
+QToolButton#pin {{ border: 1px solid transparent; background: transparent; color: {theme.text}; border-radius: 3px; padding: 1px 4px; }}
+QToolButton#pin:hover {{ background: {theme.foreground}; }}
+QToolButton#pin:checked, QToolButton#pin:focus {{ border: 1px solid {theme.accent}; }}
 QPushButton:focus, QComboBox:focus, QAbstractSpinBox:focus, QLineEdit:focus {{ border: 1px solid {theme.accent}; }}
 """
