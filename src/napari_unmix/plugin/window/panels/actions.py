@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from qtpy.QtWidgets import QWidget
 
+from napari_unmix.plugin.facts.candidates import Subject
+from napari_unmix.plugin.facts.matching import pin_subject
 from napari_unmix.plugin.facts.session import Session
 from napari_unmix.plugin.verbs.controller import Controller
 
@@ -24,5 +26,21 @@ class Action:
     act: Callable[[Controller, int, QWidget], None]
 
 
-ENDMEMBER_ACTIONS: tuple[Action, ...] = ()
-PIN_ACTIONS: tuple[Action, ...] = ()
+MATCH_TIP = "See which spectrum of a library it is like, and take its name."
+
+ENDMEMBER_ACTIONS: tuple[Action, ...] = (
+    Action(
+        lambda session, index: "Match…",
+        MATCH_TIP,
+        lambda session, index: "",
+        lambda controller, index, widget: controller.name_from_library(Subject("endmember", index)),
+    ),
+)
+PIN_ACTIONS: tuple[Action, ...] = (
+    Action(
+        lambda session, index: "Match…",
+        MATCH_TIP,
+        lambda session, index: "",
+        lambda controller, index, widget: controller.name_from_library(pin_subject(controller.session, index)),
+    ),
+)
