@@ -9,6 +9,7 @@ from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtGui import QResizeEvent, QShowEvent
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
+    QBoxLayout,
     QComboBox,
     QDoubleSpinBox,
     QHBoxLayout,
@@ -101,6 +102,9 @@ class MatchPanel(QWidget):
             "Lists the spectra with these words in their names, with their angles, however far they are."
         )
         self._search.setMinimumWidth(60)
+        stays = self._search.sizePolicy()
+        stays.setRetainSizeWhenHidden(True)
+        self._search.setSizePolicy(stays)
         self._search.textChanged.connect(self.refresh)
         self._search.returnPressed.connect(self._look_up)
         self._mark, self._sentence = QLabel(), text()
@@ -151,7 +155,10 @@ class MatchPanel(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(4, 4, 4, 4)
         outer.setSpacing(4)
-        outer.addWidget(row(self._subject, self._search, self._within, self._libraries, stretch=1))
+        self._top = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._top.addWidget(row(self._subject, self._libraries, stretch=0), 1)
+        self._top.addWidget(row(self._search, self._within, stretch=0), 1)
+        outer.addLayout(self._top)
         outer.addWidget(row(self._mark, self._sentence, self._cancel, self._again, self._accept, self._lock, stretch=1))
         outer.addWidget(self._refused)
         outer.addWidget(self._split, 1)
@@ -178,9 +185,11 @@ class MatchPanel(QWidget):
         self.refresh()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
-        """Where it is docked at the side, the plot goes below the table."""
+        """Where it is docked at the side, the plot goes below the table, and the controls below each other."""
         super().resizeEvent(event)
-        upright = self.width() < NARROW or self.height() > self.width()
+        narrow = self.width() < NARROW
+        upright = narrow or self.height() > self.width()
+        self._top.setDirection(QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight)
         self._split.setOrientation(Qt.Orientation.Vertical if upright else Qt.Orientation.Horizontal)
 
     def _new_theme(self, *_: Any) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt
-from qtpy.QtGui import QColor
+from qtpy.QtGui import QColor, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from napari_unmix.library.matching import Candidate
@@ -17,6 +17,7 @@ WHOLE = "Spectral angle between the whole spectra, in degrees; blind to brightne
 ABSORPTIONS = "Angle between the absorptions, continuum removed, in degrees; blind to slopes."
 SLOPES = "Angle between the first derivatives, in degrees: where absorptions begin and end. Noise widens it."
 ANGLES = (("Score", SCORE), ("Shape", WHOLE), ("Absorption", ABSORPTIONS), ("Slope", SLOPES))
+BOX = 13  # pixels
 FITS, NO_FIT = "✓", "\u2003"
 
 
@@ -96,6 +97,8 @@ class ProposalTable(_Table):
         super().__init__(parent)
         self.ticked: frozenset[int] = frozenset()
         self._muted = QColor("#888888")
+        self._no_box = QPixmap(BOX, BOX)  # in its place, so that names stand in line
+        self._no_box.fill(QColor(0, 0, 0, 0))
         self.changed: list[Callable[[], None]] = []
         self.titles = (
             ("Endmember", "Tick what is to be renamed."),
@@ -125,6 +128,8 @@ class ProposalTable(_Table):
             return (one.name, one.reason if one.candidate is None else one.candidate.name, score)[index.column()]
         if role == Qt.ItemDataRole.CheckStateRole and index.column() == 0 and one.candidate is not None:
             return Qt.CheckState.Checked if index.row() in self.ticked else Qt.CheckState.Unchecked
+        if role == Qt.ItemDataRole.DecorationRole and index.column() == 0 and one.candidate is None:
+            return self._no_box
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _alignment(index.column(), 2)
         if role == Qt.ItemDataRole.ForegroundRole and index.column() == 1 and one.candidate is None:
