@@ -18,9 +18,9 @@ from napari_unmix.plugin.facts.session import Session, shown, training_here
 MOST_ROWS = 500  # of a table: who looks for one further down writes a part of its name
 View = Literal["scaled", "continuum removed", "derivative"]
 VIEWS: dict[View, str] = {
-    "scaled": "As measured",
-    "continuum removed": "Continuum removed",
-    "derivative": "First derivative",
+    "scaled": "Measured",
+    "continuum removed": "Continuum",
+    "derivative": "Derivative",
 }
 
 
@@ -36,6 +36,11 @@ def endmember_subjects(session: Session) -> tuple[Subject, ...]:
 def subjects(session: Session) -> tuple[Subject, ...]:
     """The endmembers of what is shown, then the pins."""
     return (*endmember_subjects(session), *(Subject("pin", place=place) for place in session.pins))
+
+
+def pin_subject(session: Session, number: int) -> Subject:
+    """The pin of this number, from 0."""
+    return Subject("pin", place=session.pins[number])
 
 
 def subject_now(session: Session) -> Subject | None:
@@ -147,7 +152,7 @@ def _named(found: Match, best: Candidate) -> str:
 def angles(one: Candidate) -> str:
     """The three angles of a candidate, in words."""
     whole, absorptions, slopes = one.spectral_angle, one.absorption_angle, one.derivative_angle
-    return f"{whole:.1f}° by whole shape, {absorptions:.1f}° by absorptions, {slopes:.0f}° by derivative"
+    return f"{whole:.1f}° by shape, {absorptions:.1f}° by absorption, {slopes:.0f}° by slope"
 
 
 def listed(ranking: Ranking | None, words: str) -> tuple[Candidate, ...]:

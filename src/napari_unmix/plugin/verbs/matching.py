@@ -216,4 +216,3 @@ class MatchVerbs(LookVerbs):
         kept = {known: its for known, its in self.session.pin_names.items() if known in self.session.pins}
         kept[place] = name
         self.session.pin_names = {known: its for known, its in kept.items() if its}
-

@@ -9,9 +9,11 @@ from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
+from napari_unmix.plugin.facts.candidates import Naming
 from napari_unmix.plugin.facts.guiding import done_with
 from napari_unmix.plugin.window.guides import Guides
 from napari_unmix.plugin.window.panels.cube import CubePanel
+from napari_unmix.plugin.window.panels.match import MatchPanel
 from napari_unmix.plugin.window.panels.method import MethodPanel
 from napari_unmix.plugin.window.panels.result import ResultPanel
 from napari_unmix.plugin.window.panels.side import SidePanel
@@ -193,4 +195,56 @@ class SpectraDock(_Dock):
 
     def stop_listening(self) -> None:
         """Let go of the session."""
+        self.panel.disconnect_all()
+
+
+class MatchDock(_Dock):
+    """Naming by spectral libraries; new, it shares the place of the spectra."""
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__(napari_viewer)
+        self.panel = MatchPanel(self.workspace.session, self.workspace.controller)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self.panel)
+        self._asked = self.workspace.session.naming.asked
+        self.workspace.session.events.naming.connect(self._come_forward)
+
+    def sizeHint(self) -> QSize:
+        """As the spectra."""
+        return QSize(760, 230)
+
+    def place(self) -> None:
+        """In a tab with the spectra where they stand below the canvas, else there alone."""
+        dock, window = self.parent(), self.window()
+        if not isinstance(dock, QDockWidget) or not isinstance(window, QMainWindow):
+            return
+        below, right = Qt.DockWidgetArea.BottomDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
+        if window.dockWidgetArea(dock) == right:
+            window.setCorner(Qt.Corner.BottomRightCorner, right)
+            window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
+            window.addDockWidget(below, dock)
+        spectra = [other for other in window.findChildren(QDockWidget) if other.findChild(SpectraDock) is not None]
+        if spectra and window.dockWidgetArea(spectra[0]) == below and not spectra[0].isFloating():
+            window.tabifyDockWidget(spectra[0], dock)
+        else:
+            window.resizeDocks([dock], [250], Qt.Orientation.Vertical)
+        QTimer.singleShot(0, dock.raise_)  # once it has its tab
+
+    def _come_forward(self, naming: Naming) -> None:
+        dock = self.parent()
+        if naming.asked != self._asked and isinstance(dock, QDockWidget):
+            dock.show()
+            dock.raise_()
+        self._asked = naming.asked
+
+    def leave(self) -> None:
+        """Nobody sees any more what libraries say."""
+        if not self._left:
+            self.workspace.controller.stop_matching()
+        super().leave()
+
+    def stop_listening(self) -> None:
+        """Let go of the session."""
+        self.workspace.session.events.naming.disconnect(self._come_forward, missing_ok=True)
         self.panel.disconnect_all()
