@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 
 from napari_unmix.output.composite import COMPOSITES
+from napari_unmix.plugin.facts.derived import View
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.session import Session, Survey, Unfinished, preset
 from napari_unmix.spec import MethodSpec
@@ -24,6 +25,7 @@ class Desk:
     unfinished: Unfinished | None = None
     run: Run | None = None
     beside: Run | None = None
+    views: tuple[View, ...] = ()
 
     def with_run(self, number: int, run: Run | None) -> Desk:
         """The desk where the run of this number has changed, or (None) is forgotten."""

@@ -15,6 +15,7 @@ from napari_unmix.cube import Annotation, Cube, FloatArray
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import method_specs
 from napari_unmix.output.composite import COMPOSITES
+from napari_unmix.plugin.facts.derived import View
 from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.facts.runs import Run, Shown, Training
 from napari_unmix.spec import MethodSpec
@@ -121,7 +122,8 @@ class Session:
     """The facts. Only ``Controller`` writes here; panels, plots and ``ViewerLink`` read and listen to ``events``.
 
     ``runs`` are those of the open cubes, the first first; ``run`` is the one of the current cube that is shown, ``beside`` another one that it
-    is compared with; ``training`` is under way, perhaps on another cube than the current one, or where it was stopped on a cube without a run.
+    is compared with, ``views`` the further maps that are asked for; ``training`` is under way, perhaps on another cube than the current one, or
+    where it was stopped on a cube without a run.
     ``label`` is what the brush paints; ``pixel`` and ``pins`` are (row, column); ``chore`` is what is made in the background; ``exported`` is
     the folder that was written last, ``page`` the report page, ``adopted`` the cube that was last made of an open array, ``reread`` the one
     that was last read in another way, ``unfinished`` an interrupted training of the cube; ``undoable`` and ``redoable`` are the acts that would be
@@ -146,6 +148,7 @@ class Session:
     runs: tuple[Run, ...] = ()
     run: Run | None = None
     beside: Run | None = None
+    views: tuple[View, ...] = ()
     pixel: tuple[int, int] | None = None
     pins: tuple[tuple[int, int], ...] = ()
     unfinished: Unfinished | None = None
@@ -228,6 +231,13 @@ def shown_hidden(session: Session) -> frozenset[int]:
     """The endmembers of what is shown whose maps are hidden."""
     what = shown(session)
     return frozenset() if what is None else what.hidden
+
+
+def seen_alone(session: Session) -> int | None:
+    """The endmember whose map is looked at alone; None where there are several maps, or others cover them."""
+    what = shown(session)
+    seen = [] if what is None else [k for k in range(len(what.names)) if k not in what.hidden]
+    return seen[0] if what is not None and len(seen) == 1 and len(what.names) > 1 and not session.views else None
 
 
 def runs_of(session: Session, cube: Cube | None) -> tuple[Run, ...]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from napari_unmix.plugin.facts.session import Theme
 from napari_unmix.plugin.verbs.cubes import CubeVerbs
-from napari_unmix.plugin.verbs.looking import LookVerbs
+from napari_unmix.plugin.verbs.maps import MapVerbs
 from napari_unmix.plugin.verbs.writing import WriteVerbs
 
 
-class Controller(CubeVerbs, LookVerbs, WriteVerbs):
+class Controller(CubeVerbs, MapVerbs, WriteVerbs):
     """All verbs on a session."""
 
     def set_theme(self, theme: Theme) -> None:

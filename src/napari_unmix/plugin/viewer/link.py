@@ -23,6 +23,7 @@ from napari_unmix.plugin.facts.session import Adopted, Reread, Session, Theme
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.viewer import layers as kinds
 from napari_unmix.plugin.viewer.adoption import could_be_cube
+from napari_unmix.plugin.viewer.derived_layers import DerivedLayers
 from napari_unmix.plugin.viewer.grouping import Grouping
 from napari_unmix.plugin.viewer.map_layers import MapLayers
 from napari_unmix.plugin.viewer.marks import Marks
@@ -50,6 +51,7 @@ class ViewerLink:
         self.images = OpenImages(viewer, session, controller)
         self.maps = MapLayers(viewer, session, controller)
         self.marks = Marks(viewer, session, controller, self._brush_size)
+        self.derived = DerivedLayers(viewer, session, controller)
         self.grouping = Grouping(viewer, session)
         self._fitting = QTimer()
         self._fitting.setSingleShot(True)
@@ -87,6 +89,7 @@ class ViewerLink:
         self._connections.append(lambda: _discard(viewer.mouse_drag_callbacks, self._pressed))
         self.marks.open()
         self.maps.open()
+        self.derived.open()
         self.grouping.open()
         self._theme_changed()
         self.images.hold(strongly=True)
@@ -101,6 +104,7 @@ class ViewerLink:
         self.marks.close()
         self._fitting.stop()
         self.maps.close()
+        self.derived.close()
         self.grouping.close()
         for disconnect in [*self._layer_connections, *self._connections]:
             disconnect()
@@ -138,7 +142,7 @@ class ViewerLink:
     def _is_annotation(self, layer: Any, cube: Cube | None) -> bool:
         if cube is None or not isinstance(layer, Labels) or layer.data.shape != cube.shape[:2]:
             return False
-        if kinds.of_closed_cube(layer):
+        if kinds.of_closed_cube(layer) or kinds.layer_role(layer) == "derived":
             return False
         other = kinds.layer_cube(layer)
         return other is None or same_image(other, cube)
@@ -153,6 +157,7 @@ class ViewerLink:
     def _removed(self, event: Any) -> None:
         layer = event.value
         self.maps.removed(layer)
+        self.derived.removed(layer)
         self.marks.removed(layer)
         for known, data in self._adopting:
             if known == layer:

@@ -26,3 +26,6 @@ class Action:
 
 ENDMEMBER_ACTIONS: tuple[Action, ...] = ()
 PIN_ACTIONS: tuple[Action, ...] = ()
+
+# What stands behind the name of an endmember: a sign, and a tooltip that says what it means; ("", "") for none.
+ENDMEMBER_SIGNS: tuple[Callable[[Session, int], tuple[str, str]], ...] = ()

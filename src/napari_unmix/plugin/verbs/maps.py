@@ -1,0 +1,48 @@
+"""Verbs on the maps: which are looked at together, and which further ones are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from napari_unmix.plugin.facts.derived import DOMINANT, View
+from napari_unmix.plugin.facts.session import seen_alone, shown
+from napari_unmix.plugin.verbs.looking import LookVerbs
+
+
+class MapVerbs(LookVerbs):
+    """Verbs on the maps."""
+
+    def show_view(self, view: View) -> None:
+        """Ask for a further map of what is shown; it lies above the others."""
+        if view not in self.session.views:
+            self.session.views = (*self.session.views, view)
+
+    def hide_view(self, view: View) -> None:
+        """A further map is no longer wanted."""
+        if view in self.session.views:
+            self.session.views = tuple(known for known in self.session.views if known != view)
+
+    def toggle_dominant(self) -> None:
+        """Show in every pixel the endmember of the largest share, or the maps again."""
+        if DOMINANT in self.session.views:
+            self.hide_view(DOMINANT)
+        else:
+            self.show_view(DOMINANT)
+
+    def show_maps(self, indices: Collection[int] | None = None, views: tuple[View, ...] = ()) -> None:
+        """Show the maps of these endmembers and of no others, None for all; of further maps, which cover them, only ``views``."""
+        what, number = shown(self.session), self._number_shown()
+        if what is None or number is None:
+            return
+        self.session.views = views
+        every = frozenset(range(len(what.names)))
+        hidden = frozenset() if indices is None else every - frozenset(indices)
+        if hidden != what.hidden:
+            self._relook(number, replace(what.look, hidden=hidden), 0)
+
+    def show_alone(self, index: int) -> None:
+        """Show this endmember's map alone; where it is seen alone already, all."""
+        what = shown(self.session)
+        if what is not None and 0 <= index < len(what.names):
+            self.show_maps(None if seen_alone(self.session) == index else {index})
