@@ -15,6 +15,7 @@ from napari_unmix.cube import Annotation, Cube, FloatArray
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import method_specs
 from napari_unmix.output.composite import COMPOSITES
+from napari_unmix.plugin.facts.areas import Areas, Outline
 from napari_unmix.plugin.facts.derived import View
 from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.facts.runs import Run, Shown, Training
@@ -122,7 +123,8 @@ class Session:
     """The facts. Only ``Controller`` writes here; panels, plots and ``ViewerLink`` read and listen to ``events``.
 
     ``runs`` are those of the open cubes, the first first; ``run`` is the one of the current cube that is shown, ``beside`` another one that it
-    is compared with, ``views`` the further maps that are asked for; ``training`` is under way, perhaps on another cube than the current one, or
+    is compared with, ``views`` the further maps that are asked for, ``outlines`` the shapes that are drawn on
+    the cube, ``areas`` the amounts that were measured last; ``training`` is under way, perhaps on another cube than the current one, or
     where it was stopped on a cube without a run.
     ``label`` is what the brush paints; ``pixel`` and ``pins`` are (row, column); ``chore`` is what is made in the background; ``exported`` is
     the folder that was written last, ``page`` the report page, ``adopted`` the cube that was last made of an open array, ``reread`` the one
@@ -149,6 +151,8 @@ class Session:
     run: Run | None = None
     beside: Run | None = None
     views: tuple[View, ...] = ()
+    outlines: tuple[Outline, ...] = ()
+    areas: Areas | None = None
     pixel: tuple[int, int] | None = None
     pins: tuple[tuple[int, int], ...] = ()
     unfinished: Unfinished | None = None

@@ -14,6 +14,7 @@ import numpy as np
 from napari_unmix.answer import Fit, Progress, Unmixing
 from napari_unmix.cube import Annotation, BoolArray, Cube, Reading
 from napari_unmix.identifiability.report import Report
+from napari_unmix.plugin.facts.areas import Areas, Asked, measured
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.session import Stage, Survey, Unfinished
 from napari_unmix.reading import exactly
@@ -163,6 +164,13 @@ def _page(run: Run) -> Fit[Path]:
     return page
 
 
+def _areas(cube: Cube, asked: Asked) -> Fit[Areas]:
+    yield Progress("measuring areas", 0, 1, 0.0)
+    from napari_unmix.io.place.ground import ground_of
+
+    return (yield from measured(asked, ground_of(cube.georeference)))
+
+
 def _warm_up() -> Fit[None]:
     """Import torch before it is needed: the first Adam imports for seconds. Fits and reports leave a core to the window themselves."""
     yield Progress("warming up", 0, 1, 0.0)
@@ -189,4 +197,5 @@ class Engine:
     export: Callable[[Path, Run], Fit[Path]] = _export
     save: Callable[[Path, str, Run], Fit[Path]] = _save
     page: Callable[[Run], Fit[Path]] = _page
+    areas: Callable[[Cube, Asked], Fit[Areas]] = _areas
     warm_up: Callable[[], Fit[None]] = _warm_up

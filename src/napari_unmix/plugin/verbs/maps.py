@@ -1,10 +1,14 @@
-"""Verbs on the maps: which are looked at together, and which further ones are asked for."""
+"""Verbs on the maps: which are looked at together, which further ones are asked for, and how much there is of what."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
 
+import numpy as np
+
+from napari_unmix.plugin.facts.areas import Areas, Outline
+from napari_unmix.plugin.facts.asking import areas_now, asked_now
 from napari_unmix.plugin.facts.derived import DOMINANT, View
 from napari_unmix.plugin.facts.session import seen_alone, shown
 from napari_unmix.plugin.verbs.looking import LookVerbs
@@ -46,3 +50,26 @@ class MapVerbs(LookVerbs):
         what = shown(self.session)
         if what is not None and 0 <= index < len(what.names):
             self.show_maps(None if seen_alone(self.session) == index else {index})
+
+    # --- areas
+
+    def set_outlines(self, outlines: tuple[Outline, ...]) -> None:
+        """The user drew shapes on the cube; the same ones again are no change."""
+        before = self.session.outlines
+        same = len(before) == len(outlines) and all(
+            one.name == other.name and np.array_equal(one.corners, other.corners)
+            for one, other in zip(before, outlines, strict=True)
+        )
+        if not same:
+            self.session.outlines = outlines
+
+    def measure_areas(self) -> None:
+        """Measure in the background how much there is of each endmember in what is shown; where that is known, nothing is done."""
+        cube, asked = self.session.cube, asked_now(self.session)
+        if cube is not None and asked is not None and areas_now(self.session) is None:
+            self._chore(lambda: self._engine.areas(cube, asked), self._measured, "result")
+
+    def _measured(self, areas: Areas) -> None:
+        asked = asked_now(self.session)
+        if asked is not None and asked.same_as(areas.asked):
+            self.session.areas = areas

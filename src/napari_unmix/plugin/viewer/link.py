@@ -24,6 +24,7 @@ from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.viewer import layers as kinds
 from napari_unmix.plugin.viewer.adoption import could_be_cube
 from napari_unmix.plugin.viewer.derived_layers import DerivedLayers
+from napari_unmix.plugin.viewer.drawn import Drawn
 from napari_unmix.plugin.viewer.grouping import Grouping
 from napari_unmix.plugin.viewer.map_layers import MapLayers
 from napari_unmix.plugin.viewer.marks import Marks
@@ -52,6 +53,7 @@ class ViewerLink:
         self.maps = MapLayers(viewer, session, controller)
         self.marks = Marks(viewer, session, controller, self._brush_size)
         self.derived = DerivedLayers(viewer, session, controller)
+        self.drawn = Drawn(viewer, session, controller)
         self.grouping = Grouping(viewer, session)
         self._fitting = QTimer()
         self._fitting.setSingleShot(True)
@@ -90,6 +92,7 @@ class ViewerLink:
         self.marks.open()
         self.maps.open()
         self.derived.open()
+        self.drawn.open()
         self.grouping.open()
         self._theme_changed()
         self.images.hold(strongly=True)
@@ -105,6 +108,7 @@ class ViewerLink:
         self._fitting.stop()
         self.maps.close()
         self.derived.close()
+        self.drawn.close()
         self.grouping.close()
         for disconnect in [*self._layer_connections, *self._connections]:
             disconnect()
