@@ -125,7 +125,7 @@ def _export(parent: Path, run: Run) -> Fit[Path]:
     assert report is not None
 
     def draw(folder: Path) -> None:
-        draw_run(cube, result, report, folder)
+        draw_run(cube, result, report, folder, run.look.colours)
 
     try:
         target = free_folder(parent, f"{name}-{run.spec.method}")
@@ -155,7 +155,7 @@ def _page(run: Run) -> Fit[Path]:
     assert run.report is not None
     try:
         folder = Path(tempfile.mkdtemp(prefix="napari-unmix-report-"))
-        page = write_report_page(folder, run.cube, run.named, run.report)
+        page = write_report_page(folder, run.cube, run.named, run.report, run.look.colours)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise UnmixError(
