@@ -16,6 +16,7 @@ from napari_unmix.cube import Annotation, BoolArray, Cube, Reading
 from napari_unmix.identifiability.report import Report
 from napari_unmix.plugin.facts.areas import Areas, Asked, measured
 from napari_unmix.plugin.facts.runs import Run
+from napari_unmix.plugin.facts.seen import Sight, seen
 from napari_unmix.plugin.facts.session import Stage, Survey, Unfinished
 from napari_unmix.reading import exactly
 from napari_unmix.sentences import UnmixError
@@ -171,6 +172,19 @@ def _areas(cube: Cube, asked: Asked) -> Fit[Areas]:
     return (yield from measured(asked, ground_of(cube.georeference)))
 
 
+def _picture(path: Path, sight: Sight) -> Fit[Path]:
+    """Draw what is looked at to a file."""
+    yield Progress(f"writing {path.name}", 0, 1, 0.0)
+    from napari_unmix.output.map_picture import write_picture
+
+    drawn = yield from seen(sight)
+    try:
+        return write_picture(path, drawn)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UnmixError(f"{path} cannot be written ({reason}): choose another place.") from error
+
+
 def _warm_up() -> Fit[None]:
     """Import torch before it is needed: the first Adam imports for seconds. Fits and reports leave a core to the window themselves."""
     yield Progress("warming up", 0, 1, 0.0)
@@ -198,4 +212,5 @@ class Engine:
     save: Callable[[Path, str, Run], Fit[Path]] = _save
     page: Callable[[Run], Fit[Path]] = _page
     areas: Callable[[Cube, Asked], Fit[Areas]] = _areas
+    picture: Callable[[Path, Sight], Fit[Path]] = _picture
     warm_up: Callable[[], Fit[None]] = _warm_up

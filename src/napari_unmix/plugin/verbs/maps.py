@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from napari_unmix.plugin.facts.areas import Areas, Outline
 from napari_unmix.plugin.facts.asking import areas_now, asked_now
 from napari_unmix.plugin.facts.derived import DOMINANT, View
-from napari_unmix.plugin.facts.session import seen_alone, shown
+from napari_unmix.plugin.facts.seen import Sight
+from napari_unmix.plugin.facts.session import Chore, Doing, seen_alone, shown
 from napari_unmix.plugin.verbs.looking import LookVerbs
 
 
@@ -50,6 +52,22 @@ class MapVerbs(LookVerbs):
         what = shown(self.session)
         if what is not None and 0 <= index < len(what.names):
             self.show_maps(None if seen_alone(self.session) == index else {index})
+
+    def save_picture(self, path: str | Path) -> None:
+        """Write what is looked at, with legend and scale bar, to a PNG, SVG or PDF file that the user chose."""
+        what, views = shown(self.session), self.session.views
+        if what is None:
+            self._trouble("result", "There is no map to draw yet: train first.")
+            return
+        if not views and len(what.hidden) == len(what.names):
+            self._trouble("result", "Every map is hidden: show one, or all together, and save the picture again.")
+            return
+        sight = Sight(what, views[-1] if views else None)
+        self._chore(lambda: self._engine.picture(Path(path), sight), self._drawn, "result", Chore(Doing.WRITING))
+
+    def _drawn(self, path: Path) -> None:
+        self._settle("result")
+        self.session.exported = path
 
     # --- areas
 

@@ -13,6 +13,7 @@ from napari_unmix.output.composite import composite, sampled
 from napari_unmix.output.palette import rgb
 from napari_unmix.plugin.facts.derived import View
 from napari_unmix.plugin.facts.images import same_image
+from napari_unmix.plugin.facts.seen import COLORMAPS
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -22,7 +23,6 @@ ADVICE = "napari_unmix_advice"  # metadata key: settings that suit the cube
 PREFIX = "napari_unmix_prefix"  # metadata key: what stands before the layer's name, of its cube
 LEFT = "napari_unmix_left"  # metadata key: runs and settings that a closed dock left
 PAINT = ("annotation", "mark")  # roles of what lies above all maps
-COLORMAPS = {"spread": "magma", "residual": "inferno", "illumination": "gray"}
 MARK_PIXELS, MARK_MIDDLE, MARK_HALF_WIDTH = 41, 0.8, 0.18
 
 

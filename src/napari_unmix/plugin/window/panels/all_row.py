@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QPoint, QSize, Qt
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QMenu, QSizePolicy, QToolButton
+from qtpy.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QMenu, QSizePolicy, QToolButton
 
 from napari_unmix.answer import Preview, Unmixing
+from napari_unmix.output.map_picture import FORMATS
 from napari_unmix.plugin.facts.derived import DOMINANT, TIPS, View, title_of, why_not
 from napari_unmix.plugin.facts.session import Session, shown
 from napari_unmix.plugin.verbs.controller import Controller
@@ -81,6 +83,22 @@ class AllRow(QFrame):
             menu.addSeparator()
             for index in range(len(names)):
                 self._offer(menu, View("spread", index), content, names)
+
+        menu.addSeparator()
+        save = menu.addAction("Save as picture…", self._save)
+        save.setToolTip("Write what is looked at, with legend and scale bar, as PNG, SVG or PDF.")
+
+    def _save(self) -> None:
+        session = self._session
+        cube = session.cube
+        if cube is None:
+            return
+        forms = ";;".join(f"{title} (*{suffix})" for suffix, title in FORMATS.items())
+        path, chosen = QFileDialog.getSaveFileName(self, "Save as picture", f"{cube.name}-maps.png", forms)
+        if path and not Path(path).suffix:
+            path += next(suffix for suffix in FORMATS if f"*{suffix}" in chosen)
+        if path:
+            self._controller.save_picture(path)
 
     def _offer(self, menu: QMenu, view: View, content: Preview | Unmixing, names: tuple[str, ...]) -> None:
         offer_view(menu, view, self._session, self._controller, content, names)

@@ -25,10 +25,8 @@ from napari_unmix.plugin.window.panels.step import Step, button, row, say, text
 
 AGAIN_MS = 300  # after a change of the painting or of a shape: strokes follow each other
 MOST_LINES = 9
-PLUS_MINUS = (
-    "± takes the errors of the pixels as independent; an error that all share, as of an endmember, does not average out: "
-    "the tooltip of a share says how much that could be at most."
-)
+RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+PLUS_MINUS = "± as if each pixel erred by itself; a share's tooltip says how much it is if all err together."
 WITHOUT = "Without ±: this method says nothing of the spread."
 
 
@@ -63,6 +61,8 @@ class AreasPart(QWidget):
         outer.setSpacing(4)
         outer.addWidget(row(self._open, stretch=-2))
         outer.addWidget(self._inside)
+        self._table.itemExpanded.connect(self._fit)
+        self._table.itemCollapsed.connect(self._fit)
         self._again = QTimer(self)
         self._again.setSingleShot(True)
         self._again.setInterval(AGAIN_MS)
@@ -110,7 +110,7 @@ class AreasPart(QWidget):
     # --- the table
 
     def _fill(self, areas: Areas, names: tuple[str, ...], colours: tuple[str, ...]) -> None:
-        table, closed = self._table, self._closed()
+        table, unfolded = self._table, self._unfolded()
         table.clear()
         table.setHeaderLabels(["", "share", area_unit(areas)])
         for zone in areas.zones:
@@ -118,15 +118,15 @@ class AreasPart(QWidget):
         for k in range(table.topLevelItemCount()):
             item = table.topLevelItem(k)
             if item is not None:
-                item.setExpanded(item.text(0) not in closed if closed is not None else k == 0)
+                item.setExpanded(item.text(0) in unfolded)
         spread = areas.zones[0].amounts[0].error is not None
         say(self._says, "\n".join(line for line in (areas.ground.why_not, PLUS_MINUS if spread else WITHOUT) if line))
         self._fit()
 
-    def _closed(self) -> set[str] | None:
-        """The zones that the user has folded; None before the first table."""
+    def _unfolded(self) -> set[str]:
+        """The zones that are open; before the first table the whole image."""
         items = [self._table.topLevelItem(k) for k in range(self._table.topLevelItemCount())]
-        return {item.text(0) for item in items if item is not None and not item.isExpanded()} if items else None
+        return {item.text(0) for item in items if item is not None and item.isExpanded()} if items else {"whole image"}
 
     def _fit(self, *_: Any) -> None:
         """As high as its lines, up to some."""
@@ -161,14 +161,21 @@ def _table() -> QTreeWidget:
 
 def _zone_item(zone: ZoneAmounts, areas: Areas, names: tuple[str, ...], colours: tuple[str, ...]) -> QTreeWidgetItem:
     pixels = f"{number_text(zone.pixels)} pixels" if zone.pixels else "no pixel"
-    item = QTreeWidgetItem([zone.name, "", number_text(area_of(zone.pixels, areas)) if zone.pixels else "–"])
+    item = QTreeWidgetItem(
+        [
+            zone.name,
+            f"{zone.pixels:,} px".replace(",", "\u202f"),
+            number_text(area_of(zone.pixels, areas)) if zone.pixels else "–",
+        ]
+    )
     item.setToolTip(0, f"{zone.name}: {pixels} with an answer.")
-    item.setTextAlignment(2, Qt.AlignmentFlag.AlignRight)
+    for column in (1, 2):
+        item.setTextAlignment(column, RIGHT)
     for name, colour, amount in zip(names, colours, zone.amounts, strict=True):
         child = QTreeWidgetItem([name, *_texts(amount, zone, areas)])
         child.setIcon(0, colour_icon(colour))
         for column in (1, 2):
-            child.setTextAlignment(column, Qt.AlignmentFlag.AlignRight)
+            child.setTextAlignment(column, RIGHT)
         child.setToolTip(1, _share_tip(name, amount))
         child.setToolTip(2, f"The mean share of {name} times the {pixels} of {zone.name}.")
         item.addChild(child)
