@@ -157,7 +157,7 @@ def _bar(figure: Figure, axis: Axes, seen: Seen, left: float, top: float, length
     width, height = figure.get_size_inches()
     place = figure.add_axes((left, top - (length - 0.25) / height, 0.16 / width, (length - 0.35) / height))
     bar = figure.colorbar(axis.images[0], cax=place, extend="max")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     place.tick_params(labelsize=8, length=2, color=LIGHT.rule, labelcolor=LIGHT.faint)
     figure.text(left, top, seen.quantity, va="top", fontsize=8.5, color=LIGHT.words)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unmix.answer import Preview, Unmixing
-from napari_unmix.cube import FloatArray
+from napari_unmix.cube import BoolArray, FloatArray
 
 ViewKind = Literal["dominant", "spread", "residual", "illumination"]
 Plane = NDArray[Any]
@@ -94,7 +94,7 @@ def _counts(view: View) -> bool:
 def _block(view: View, values: FloatArray) -> Plane:
     """A block (h, W, P) of the source as the map shows it."""
     if _counts(view):
-        known = np.isfinite(values).all(axis=2)
+        known: BoolArray = np.asarray(np.isfinite(values).all(axis=2))
         return np.where(known, np.where(known[..., None], values, 0.0).argmax(axis=2) + 1, 0)
     if view.index is not None:
         return values[..., view.index]
