@@ -72,7 +72,7 @@ def test_a_shape_beside_the_image_and_a_line_cover_nothing() -> None:
 
 
 def test_shapes_with_a_common_side_share_no_pixel() -> None:
-    left, right = covered(SQUARE, (9, 9)), covered(SQUARE + [0, 3], (9, 9))
+    left, right = covered(SQUARE, (9, 9)), covered([*SQUARE, 0, 3], (9, 9))
     assert left.size == right.size == 6
     assert not set(left) & set(right)
     assert covered(SQUARE - 2, (9, 9)).tolist() == [0, 1]  # what is outside is cut off
@@ -159,7 +159,7 @@ def test_the_table_for_other_programs_reads_back() -> None:
     assert float(rows[1]["area_m2"]) == pytest.approx(4 * 9.0)
     assert float(rows[0]["share_std_independent_pixels"]) == pytest.approx(0.1 / np.sqrt(23), rel=1e-4)
     without = Areas(areas.asked, areas.zones, Ground(why_not="no map"))
-    assert list(csv.DictReader(io.StringIO(facts.table_csv(without, ("a", "b")))))[0]["area_m2"] == ""
+    assert next(iter(csv.DictReader(io.StringIO(facts.table_csv(without, ("a", "b"))))))["area_m2"] == ""
 
 
 def test_what_was_asked_is_told_by_identity() -> None:

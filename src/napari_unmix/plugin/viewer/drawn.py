@@ -54,8 +54,8 @@ class Drawn:
         for disconnect in self._connections:
             disconnect()
         for layer in self._heard:
-            layer.events.data.disconnect(self._changed)
-            layer.events.features.disconnect(self._changed)
+            for change in _changes(layer):
+                change.disconnect(self._changed)
         self._connections, self._heard = [], []
 
     def _inserted(self, event: Any) -> None:
@@ -81,8 +81,8 @@ class Drawn:
 
     def _hear(self, layer: Any) -> None:
         if kinds.layer_role(layer) == "shapes" and all(layer is not known for known in self._heard):
-            layer.events.data.connect(self._changed)
-            layer.events.features.connect(self._changed)
+            for change in _changes(layer):
+                change.connect(self._changed)
             self._heard.append(layer)
 
     def _take(self) -> None:
@@ -100,6 +100,12 @@ class Drawn:
         )
         outlines = [outline for layer in mine for outline in outlines_of(layer, image, alone=len(mine) == 1)]
         self._controller.set_outlines(tuple(outlines))
+
+
+def _changes(layer: Any) -> list[Any]:
+    """Where a layer of shapes says that an outline, or its place, is another."""
+    events = layer.events
+    return [events.data, events.features, events.scale, events.translate, events.rotate]
 
 
 def outlines_of(layer: Any, image: Any, *, alone: bool) -> list[Outline]:
