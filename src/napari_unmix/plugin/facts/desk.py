@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 from napari_unmix.output.composite import COMPOSITES
+from napari_unmix.plugin.facts.derived import View
 from napari_unmix.plugin.facts.kept import Known
 from napari_unmix.plugin.facts.likeness import Comparing
 from napari_unmix.plugin.facts.runs import Run
@@ -38,6 +39,7 @@ class Desk:
     beside: Run | None = None
     comparing: Comparing = field(default_factory=Comparing)
     reference: Reference | None = None
+    views: tuple[View, ...] = ()
 
     def with_run(self, number: int, run: Run | None) -> Desk:
         """The desk where the run of this number has changed, or (None) is forgotten."""

@@ -18,7 +18,9 @@ from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import method_specs
 from napari_unmix.output.composite import COMPOSITES
 from napari_unmix.output.run.glance import Glance
+from napari_unmix.plugin.facts.areas import Areas, Outline
 from napari_unmix.plugin.facts.candidates import Naming, Place
+from napari_unmix.plugin.facts.derived import View
 from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.facts.kept import Known
 from napari_unmix.plugin.facts.likeness import Comparing, DifferenceMap, Measured, Pictures
@@ -136,7 +138,9 @@ class Session:
     """The facts. Only ``Controller`` writes here; panels, plots and ``ViewerLink`` read and listen to ``events``.
 
     ``runs`` are those of the open cubes, the first first; ``run`` is the one of the current cube that is shown, ``beside`` another one that it
-    is compared with; ``training`` is under way, perhaps on another cube than the current one, or where it was stopped on a cube without a run.
+    is compared with, ``views`` the further maps that are asked for, ``outlines`` the shapes that are drawn on
+    the cube, ``areas`` the amounts that were measured last; ``training`` is under way, perhaps on another cube than the current one, or
+    where it was stopped on a cube without a run.
     ``label`` is what the brush paints; ``pixel`` and ``pins`` are (row, column); ``chore`` is what is made in the background; ``exported`` is
     the folder that was written last, ``page`` the report page, ``adopted`` the cube that was last made of an open array, ``reread`` the one
     that was last read in another way, ``unfinished`` an interrupted training of the cube; ``undoable`` and ``redoable`` are the acts that would be
@@ -171,6 +175,9 @@ class Session:
     reference: Reference | None = None
     measured: tuple[Measured, ...] = ()
     overlay: DifferenceMap | Pictures | None = None
+    views: tuple[View, ...] = ()
+    outlines: tuple[Outline, ...] = ()
+    areas: Areas | None = None
     pixel: tuple[int, int] | None = None
     pins: tuple[tuple[int, int], ...] = ()
     picked: tuple[int, int] | None = None
@@ -265,6 +272,13 @@ def shown_hidden(session: Session) -> frozenset[int]:
     """The endmembers of what is shown whose maps are hidden."""
     what = shown(session)
     return frozenset() if what is None else what.hidden
+
+
+def seen_alone(session: Session) -> int | None:
+    """The endmember whose map is looked at alone; None where there are several maps, or others cover them."""
+    what = shown(session)
+    seen = [] if what is None else [k for k in range(len(what.names)) if k not in what.hidden]
+    return seen[0] if what is not None and len(seen) == 1 and len(what.names) > 1 and not session.views else None
 
 
 def runs_of(session: Session, cube: Cube | None) -> tuple[Run, ...]:

@@ -17,10 +17,12 @@ from napari_unmix.given import Given
 from napari_unmix.identifiability.report import Report
 from napari_unmix.library.stock import Stock
 from napari_unmix.output.run.glance import Glance
+from napari_unmix.plugin.facts.areas import Areas, Asked, measured
 from napari_unmix.plugin.facts.candidates import Answered, LibraryChoice, Question
 from napari_unmix.plugin.facts.edits import Edit
 from napari_unmix.plugin.facts.kept import Known, Pins, Reopened, Stamp
 from napari_unmix.plugin.facts.runs import Run
+from napari_unmix.plugin.facts.seen import Sight, seen
 from napari_unmix.plugin.facts.session import Stage, Survey, Unfinished
 from napari_unmix.plugin.verbs import side_by_side
 from napari_unmix.plugin.verbs.bookshelf import ask_libraries, keep_libraries, recall_libraries
@@ -134,7 +136,7 @@ def _export(parent: Path, run: Run) -> Fit[Path]:
     assert report is not None
 
     def draw(folder: Path) -> None:
-        draw_run(cube, result, report, folder)
+        draw_run(cube, result, report, folder, run.look.colours)
 
     try:
         target = free_folder(parent, f"{name}-{run.spec.method}")
@@ -165,7 +167,7 @@ def _page(run: Run) -> Fit[Path]:
     assert run.report is not None
     try:
         folder = Path(tempfile.mkdtemp(prefix="napari-unmix-report-"))
-        page = write_report_page(folder, run.cube, run.named, run.report)
+        page = write_report_page(folder, run.cube, run.named, run.report, run.look.colours)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise UnmixError(
@@ -177,6 +179,26 @@ def _page(run: Run) -> Fit[Path]:
 def _edit(make: Callable[[], Edit], what: str) -> Fit[Edit]:
     """What a person makes of a result: arithmetic on every pixel."""
     return (yield from meanwhile(make, Progress(what, 0, 1, 0.0)))
+
+
+def _areas(cube: Cube, asked: Asked) -> Fit[Areas]:
+    yield Progress("measuring areas", 0, 1, 0.0)
+    from napari_unmix.io.place.ground import ground_of
+
+    return (yield from measured(asked, ground_of(cube.georeference)))
+
+
+def _picture(path: Path, sight: Sight) -> Fit[Path]:
+    """Draw what is looked at to a file."""
+    yield Progress(f"writing {path.name}", 0, 1, 0.0)
+    from napari_unmix.output.map_picture import write_picture
+
+    drawn = yield from seen(sight)
+    try:
+        return write_picture(path, drawn)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UnmixError(f"{path} cannot be written ({reason}): choose another place.") from error
 
 
 def _warm_up() -> Fit[None]:
@@ -219,6 +241,8 @@ class Engine:
     edit: Callable[[Callable[[], Edit], str], Fit[Edit]] = _edit
     noisy: Callable[[Cube], Fit[tuple[int, ...]]] = noisy_bands_of
     keep: Callable[[Path, bytes], Fit[Path]] = write_file
+    areas: Callable[[Cube, Asked], Fit[Areas]] = _areas
+    picture: Callable[[Path, Sight], Fit[Path]] = _picture
     warm_up: Callable[[], Fit[None]] = _warm_up
     match: Callable[[Question, Stock], Fit[Answered]] = ask_libraries
     recall_libraries: Callable[[], Fit[tuple[LibraryChoice, ...]]] = recall_libraries

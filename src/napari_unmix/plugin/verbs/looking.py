@@ -95,15 +95,6 @@ class LookVerbs(PaintVerbs):
             if hidden != what.hidden:
                 self._relook(number, replace(what.look, hidden=hidden), index)
 
-    def show_alone(self, index: int) -> None:
-        """Show this endmember's map alone; where it is alone already, all."""
-        what, number = shown(self.session), self._number_shown()
-        if what is None or number is None or not 0 <= index < len(what.names):
-            return
-        others = frozenset(range(len(what.names))) - {index}
-        look = replace(what.look, hidden=frozenset() if what.hidden == others else others)
-        self._relook(number, look, index)
-
     def _number_shown(self) -> int | None:
         """The number of the run that is shown, or will be that of the training whose preview is."""
         what, training = shown(self.session), self.session.training

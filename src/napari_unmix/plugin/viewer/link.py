@@ -25,6 +25,8 @@ from napari_unmix.plugin.viewer import layers as kinds
 from napari_unmix.plugin.viewer.adoption import could_be_cube
 from napari_unmix.plugin.viewer.band_slider import BandSlider
 from napari_unmix.plugin.viewer.compare_layers import CompareLayers
+from napari_unmix.plugin.viewer.derived_layers import DerivedLayers
+from napari_unmix.plugin.viewer.drawn import Drawn
 from napari_unmix.plugin.viewer.grouping import Grouping
 from napari_unmix.plugin.viewer.hovering import Hovering
 from napari_unmix.plugin.viewer.map_layers import MapLayers
@@ -55,6 +57,8 @@ class ViewerLink:
         self.maps = MapLayers(viewer, session, controller)
         self.compare = CompareLayers(viewer, session, controller)
         self.marks = Marks(viewer, session, controller, self._brush_size)
+        self.derived = DerivedLayers(viewer, session, controller)
+        self.drawn = Drawn(viewer, session, controller)
         self.grouping = Grouping(viewer, session)
         self.band_slider = BandSlider(viewer, session, controller, self.images)
         self.hovering = Hovering(session, controller, self._pixel_at)
@@ -101,6 +105,8 @@ class ViewerLink:
         self._connections.append(lambda: _discard(viewer.mouse_move_callbacks, self.hovering.moved))
         self.marks.open()
         self.maps.open()
+        self.derived.open()
+        self.drawn.open()
         self.grouping.open()
         self.compare.open()
         self._theme_changed()
@@ -118,6 +124,8 @@ class ViewerLink:
         self.hovering.close()
         self._fitting.stop()
         self.maps.close()
+        self.derived.close()
+        self.drawn.close()
         self.grouping.close()
         self.compare.close()
         for disconnect in [*self._layer_connections, *self._connections]:
@@ -158,7 +166,7 @@ class ViewerLink:
     def _is_annotation(self, layer: Any, cube: Cube | None) -> bool:
         if cube is None or not isinstance(layer, Labels) or layer.data.shape != cube.shape[:2]:
             return False
-        if kinds.of_closed_cube(layer):
+        if kinds.of_closed_cube(layer) or kinds.layer_role(layer) == "derived":
             return False
         other = kinds.layer_cube(layer)
         return other is None or same_image(other, cube)
@@ -174,6 +182,7 @@ class ViewerLink:
         layer = event.value
         self.maps.removed(layer)
         self.compare.removed(layer)
+        self.derived.removed(layer)
         self.marks.removed(layer)
         for known, data in self._adopting:
             if known == layer:

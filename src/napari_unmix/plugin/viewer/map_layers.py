@@ -139,15 +139,10 @@ class MapLayers:
             return
         options = kinds.abundance_options(what.cube, index, what.names[index], what.colours[index])
         layer = Image(plane, visible=False, **options)
-        quiet.insert(self._viewer.layers, self._below_paint(), layer)
+        layers = self._viewer.layers
+        quiet.insert(layers, kinds.place_below(layers, what.cube, (*kinds.PAINT, "derived")), layer)
         self._keep(index, layer)
         self._veiled.append(index)
-
-    def _below_paint(self) -> int:
-        """This cube's paint and the pixel's mark stay on top."""
-        layers, cube = list(self._viewer.layers), self._session.cube
-        above = [k for k, layer in enumerate(layers) if kinds.layer_role(layer) in ("annotation", "mark")]
-        return min((k for k in above if same_image(kinds.layer_cube(layers[k]), cube)), default=len(layers))
 
     def _keep(self, index: int, layer: Any) -> None:
         self._layers[index] = layer

@@ -60,3 +60,6 @@ PIN_ACTIONS: tuple[Action, ...] = (
     ),
     Action(lambda *_: "Lock an endmember to it…", editing.FROM_PIN_TIP, offers.why_not_from_pin, editing.lock_from_pin),
 )
+
+# What stands behind the name of an endmember: a sign, and a tooltip that says what it means; ("", "") for none.
+ENDMEMBER_SIGNS: tuple[Callable[[Session, int], tuple[str, str]], ...] = (offers.lock_sign,)
