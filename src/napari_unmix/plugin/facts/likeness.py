@@ -20,6 +20,7 @@ View = Literal["one", "difference", "flicker", "split"]
 FEWEST_BANDS = 3  # in common, for an angle to say something
 SAME_MAP_CORRELATION = 0.7
 PAIRED_PIXELS = 40_000
+FLAT = 1e-6  # standard deviation of shares below which a map does not vary
 LIMIT_PERCENTILE = 99.0
 SMALLEST_LIMIT = 0.1  # percentage points: below it the two maps are one
 
@@ -168,7 +169,8 @@ def correlations(first: FloatArray, second: FloatArray) -> FloatArray:
         return np.zeros((first.shape[1], second.shape[1]))
     one, two = (values[good] - values[good].mean(axis=0) for values in (first, second))
     size = np.outer(np.linalg.norm(one, axis=0), np.linalg.norm(two, axis=0))
-    return np.asarray(np.where(size > 0, (one.T @ two) / np.where(size > 0, size, 1.0), 0.0))
+    varies = size > FLAT**2 * good.sum()
+    return np.asarray(np.where(varies, (one.T @ two) / np.where(varies, size, 1.0), 0.0))
 
 
 # --- how far apart
@@ -184,7 +186,7 @@ def with_maps(pair: Pair, result: Unmixing, other: Unmixing) -> Pair:
     difference = float(np.mean(np.abs(first - second), dtype=np.float64))
     one, two = first - first.mean(dtype=np.float64), second - second.mean(dtype=np.float64)
     size = float(np.linalg.norm(one)) * float(np.linalg.norm(two))
-    correlation = float(one @ two) / size if size > 0 else float("nan")
+    correlation = float(one @ two) / size if size > FLAT**2 * len(one) else float("nan")
     return Pair(pair.mine, pair.its, pair.degrees, difference, correlation)
 
 

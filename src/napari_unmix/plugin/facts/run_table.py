@@ -109,7 +109,7 @@ def _angle(subject: Subject) -> float | str | None:
 
 
 FIGURES: tuple[Figure, ...] = (
-    Figure("method", "Method", "", "The method of the run.", lambda s: s.run.spec.method),
+    Figure("method", "Method", "", "The method of the run.", lambda s: type(s.run.spec).title),
     Figure(
         "endmembers", "Endmembers", "", "How many endmembers the run has.", lambda s: float(len(s.run.look.names)),
         lambda value: f"{value:.0f}",

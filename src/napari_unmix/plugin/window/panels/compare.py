@@ -61,7 +61,7 @@ class ComparePart(QWidget):
         """What is done seldom, or without a run beside."""
         more = QToolButton()
         more.setText("⋯")
-        more.setObjectName("more")
+        more.setStyleSheet("QToolButton::menu-indicator { image: none; }")  # the dots say so
         more.setAccessibleName("More on comparing")
         more.setToolTip("A reference to hold the runs against; a table of all runs.")
         more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
