@@ -31,6 +31,7 @@ class MethodPanel(Step):
         super().__init__(session, controller)
         self._method = QComboBox()
         self._method.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._method.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         for key, title in controller.methods().items():
             self._method.addItem(title, key)
         self._method.setToolTip("How the cube is unmixed. iVAE uses side information; the others are for comparison.")
@@ -44,7 +45,7 @@ class MethodPanel(Step):
         self._endmembers.valueChanged.connect(
             lambda value: controller.set_option("endmembers", "auto" if value == AUTO else value)
         )
-        self._endmembers.setMinimumWidth(124)
+        self._endmembers.setMinimumWidth(100)
         self._method.setAccessibleName("Method")
         self._endmembers.setAccessibleName("Endmembers")
         self._suggest = button(
