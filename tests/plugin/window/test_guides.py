@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtGui import QAction, QKeySequence
 from qtpy.QtWidgets import QApplication, QDialog, QLineEdit, QPushButton
 
@@ -126,17 +126,24 @@ def test_what_is_dropped_on_it_is_opened_without_a_question(window: Any, tmp_pat
     while not target.acceptDrops():  # as Qt looks for whom a drop is meant
         target = target.parentWidget()
     asked: list[str] = []
-    QApplication.instance().focusChanged.connect(lambda *_: asked.extend(_modal()))
+    answering = QTimer()
+    answering.timeout.connect(lambda: asked.extend(_questions()))
+    answering.start(20)
     target.dropEvent(QDropEvent(QPointF(9, 9), Qt.DropAction.CopyAction, mime, buttons, keys))
-    window.wait_for(lambda: window.session.cube is not None, 20)
+    answering.stop()
     assert asked == []
+    window.wait_for(lambda: window.session.cube is not None, 20)
     assert window.session.cube.shape == (8, 9, 12)
     window.ready()
 
 
-def _modal() -> list[str]:
+def _questions() -> list[str]:
+    """The dialog that waits for an answer, which is refused."""
     dialog = QApplication.activeModalWidget()
-    return [] if dialog is None else [dialog.windowTitle()]
+    if not isinstance(dialog, QDialog):
+        return []
+    dialog.reject()
+    return [dialog.windowTitle()]
 
 
 # --- headers
