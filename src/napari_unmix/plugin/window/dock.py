@@ -93,6 +93,7 @@ class UnmixDock(_Dock):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)
+        self._viewer = napari_viewer
         self._window = getattr(napari_viewer, "window", None)  # a viewer model has none
         self._stands = False
         session, controller = self.workspace.session, self.workspace.controller
@@ -115,7 +116,7 @@ class UnmixDock(_Dock):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
-        self.guides = Guides(napari_viewer, session, controller, self.panels, scroll)
+        self.guides = Guides(session, controller, self.panels, scroll)
         self.setMinimumWidth(NARROWEST)
         self.setMaximumWidth(WIDEST)
         session.events.cube.connect(self._offer_spectra)
@@ -129,7 +130,7 @@ class UnmixDock(_Dock):
         self._stands = not self._left
         self._offer_spectra()
         if self._stands:
-            self.guides.place(self.window())
+            self.guides.place(self._viewer)
 
     def _offer_spectra(self, *_: Any) -> None:
         """Dock the spectra when there is a cube, unless they stood before: a user who closed them has decided."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from napari.settings import get_settings
 from qtpy.QtGui import QAction
-from qtpy.QtWidgets import QScrollArea, QWidget
+from qtpy.QtWidgets import QScrollArea
 
 from napari_unmix.plugin.facts.session import Session
 from napari_unmix.plugin.verbs.controller import Controller
@@ -22,39 +22,40 @@ TOUR, KEYS = "Unmixing: a short tour", "Unmixing: keys"
 
 
 class Guides:
-    """Comes when the dock stands in its window, and goes with it."""
+    """Comes when the dock stands in its window, and goes with it. Qt holds what it calls here, so nothing here holds the viewer."""
 
-    def __init__(
-        self, viewer: Any, session: Session, controller: Controller, steps: Sequence[Step], area: QScrollArea
-    ) -> None:
-        self._viewer, self._session, self._steps, self._area = viewer, session, steps, area
-        self.welcoming = Welcoming(viewer, session, controller, self.start_tour)
+    def __init__(self, session: Session, controller: Controller, steps: Sequence[Step], area: QScrollArea) -> None:
+        self._session, self._steps, self._area = session, steps, area
+        self.welcoming = Welcoming(session, controller, self.start_tour)
         self.keys = Keys(session, controller)
         self._preferences: Preferences | None = None
         self._actions: list[QAction] = []
         self.tour: Tour | None = None
 
-    def place(self, window: QWidget) -> None:
-        """The dock stands in this window. A viewer without one has nothing to be guided in."""
-        viewer_window = getattr(self._viewer, "window", None)
+    def place(self, viewer: Any) -> None:
+        """The dock stands in this viewer's window. A viewer without one has nothing to be guided in."""
+        viewer_window = getattr(viewer, "window", None)
         if viewer_window is None or self._preferences is not None:
             return
         self._preferences = Preferences()
         if self._preferences.opens_headers and prefer_our_reader():
-            self._viewer.status = SAID
-        self.welcoming.place(window)
-        self.keys.place(window, _napari_keys())
-        menu = viewer_window.help_menu
+            viewer.status = SAID
+        self.welcoming.place(self._area.window(), viewer.layers)
+        self.keys.place(self._area.window(), _napari_keys())
         for title, tip, act in (
             (TOUR, "Five notes on what the five steps are for.", self.start_tour),
-            (KEYS, "The keyboard shortcuts of the Unmix docks.", lambda: self.keys.show_list(window, self._style())),
+            (KEYS, "The keyboard shortcuts of the Unmix docks.", self.show_keys),
         ):
-            made = menu.addAction(title)
+            made = viewer_window.help_menu.addAction(title)
             made.setToolTip(tip)
-            made.triggered.connect(lambda *_, act=act: act())
+            made.triggered.connect(act)
             self._actions.append(made)
 
-    def start_tour(self) -> None:
+    def show_keys(self, *_: Any) -> None:
+        """A list of the shortcuts."""
+        self.keys.show_list(self._area.window(), self._style())
+
+    def start_tour(self, *_: Any) -> None:
         """Begin the tour, or begin it again."""
         self._end_tour()
         self.tour = Tour(self._steps, self._area, self._style())

@@ -81,8 +81,9 @@ class Welcome(QWidget):
 class Welcoming:
     """Shows the welcome while the viewer is empty, for as long as the dock is open."""
 
-    def __init__(self, viewer: Any, session: Session, controller: Controller, tour: Callable[[], None]) -> None:
-        self._viewer, self._session, self._controller, self._tour = viewer, session, controller, tour
+    def __init__(self, session: Session, controller: Controller, tour: Callable[[], None]) -> None:
+        self._session, self._controller, self._tour = session, controller, tour
+        self._layers: Any = ()
         self._welcome: Welcome | None = None
 
     @property
@@ -90,13 +91,14 @@ class Welcoming:
         """Whether the invitation is on the canvas."""
         return self._welcome is not None and self._welcome.isVisible()
 
-    def place(self, window: QWidget) -> None:
-        """The dock stands in this window: from now on the canvas is listened to. Once."""
+    def place(self, window: QWidget, layers: Any) -> None:
+        """The dock stands in this window: from now on the viewer's layers are listened to. Once."""
         canvas = canvas_of(window)
         if self._welcome is not None or canvas is None:
             return
         self._welcome = Welcome(canvas, self._session, self._controller, self._tour)
-        events = self._viewer.layers.events
+        self._layers = layers
+        events = layers.events
         events.inserted.connect(self.refresh)
         events.removed.connect(self.refresh)
         self.refresh()
@@ -104,7 +106,7 @@ class Welcoming:
     def refresh(self, event: Any = None) -> None:
         """Over an empty canvas only."""
         if self._welcome is not None:
-            empty = not self._viewer.layers
+            empty = not self._layers
             self._welcome.setVisible(empty)
             if empty:
                 self._welcome.raise_()
@@ -113,7 +115,7 @@ class Welcoming:
         """The dock goes."""
         if self._welcome is None:
             return
-        events = self._viewer.layers.events
+        events = self._layers.events
         events.inserted.disconnect(self.refresh)
         events.removed.disconnect(self.refresh)
         self._welcome.leave()

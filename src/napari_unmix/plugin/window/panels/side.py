@@ -109,11 +109,12 @@ class SidePanel(Step):
         told = session.cube is not None and auxiliary is not None
         self._source_row.setVisible(told)
         self._more.setVisible(told)
+        lines = ""
         if auxiliary is not None:
             self._unpainted.setText("Unpainted pixels use" if much.regions else "Instead of paint")
             self._source.show_session(session, auxiliary, painted=much.regions > 0)
-        lines = status_lines(session, auxiliary, much.regions, much.usable) if told and self._more.isChecked() else ""
-        say(self._status, lines)
+            lines = status_lines(session, auxiliary, much.regions, much.usable)
+        say(self._status, lines if told and self._more.isChecked() else "")
 
     def _advice(self, much: Painted, count: int | None, wanted: int | None) -> str:
         spec = type(self.session.spec)
