@@ -46,12 +46,12 @@ def unmix(cube: Cube, spec: MethodSpec, annotation: Annotation | None = None) ->
 def _unmixed(cube: Cube, spec: MethodSpec, annotation: Annotation | None) -> Fit[Unmixing]:
     start = time.perf_counter()
     yield Progress("reading the pixels", 0, 1, 0.0)
-    problem = yield from make_problem(cube, spec, annotation)
+    problem, look = yield from _looked_at(cube, spec, annotation)
     if problem.endmember_count == 1:
         finding = Progress("finding the endmember", 0, 1, 0.5)
         solution = yield from meanwhile(lambda: one_material_solution(problem), finding)
     else:
-        solution = yield from implementation(spec)(problem)
+        solution = yield from looking(implementation(spec)(problem), look)
     lifted = yield from meanwhile(
         lambda: _lift(problem, solution, _notes(problem, cube, annotation)),
         Progress("measuring the residual", 0, 1, 1.0),
@@ -67,6 +67,14 @@ def assess(cube: Cube, result: Unmixing) -> Fit[Report]:
 
 def make_problem(cube: Cube, spec: MethodSpec, annotation: Annotation | None = None) -> Fit[Problem[MethodSpec]]:
     """Check the input and turn it into what a method fits; yields before each step that takes long on a large scene."""
+    problem, _ = yield from _looked_at(cube, spec, annotation)
+    return problem
+
+
+def _looked_at(
+    cube: Cube, spec: MethodSpec, annotation: Annotation | None
+) -> Fit[tuple[Problem[MethodSpec], QuickLook]]:
+    """What a method fits, and the first maps, which are there to look at before u is made."""
     if annotation is not None:
         annotation.check_against(cube)
         cube = without_ignored(cube, annotation)
@@ -88,10 +96,10 @@ def make_problem(cube: Cube, spec: MethodSpec, annotation: Annotation | None = N
         )
     unlabelled = SideInformation(np.zeros(cube.shape[:2], np.int32), ("none",), {}, ())
     problem = Problem(cube, spectra, np.zeros(len(spectra), np.int32), unlabelled, materials, count, spec)
-    # From here on there are maps to look at: the first need neither the noise nor u.
+    look = QuickLook(problem)
     making = make_side_information(cube, used, spec.side_information if count > 1 else "none")
-    side = yield from (making if count == 1 else looking(making, QuickLook(problem)))
-    return replace(problem, regions=side.labels[cube.valid_pixels], side=side)
+    side = yield from (making if count == 1 else looking(making, look))
+    return replace(problem, regions=side.labels[cube.valid_pixels], side=side), look
 
 
 def _checked(cube: Cube, count: int, illumination: bool, automatic: bool) -> tuple[FloatArray, int]:
