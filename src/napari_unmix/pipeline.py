@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -85,7 +86,7 @@ def _looked_at(
     )
     if automatic:
         yield (measuring := Progress("measuring the noise", 0, 1, 0.0))
-        count = min((yield from meanwhile(lambda: suggest_endmembers(spectra), measuring)), most)
+        count = min((yield from meanwhile(lambda: suggested(cube, spectra), measuring)), most)
     used = annotation if spec.uses_paint else None
     materials = {} if used is None else _materials(used, cube)
     if automatic and count == 1 < len(materials):  # what is painted is asked for, and the report says what the data say
@@ -100,6 +101,16 @@ def _looked_at(
     making = make_side_information(cube, used, spec.side_information if count > 1 else "none")
     side = yield from (making if count == 1 else looking(making, look))
     return replace(problem, regions=side.labels[cube.valid_pixels], side=side), look
+
+
+_SUGGESTED: WeakKeyDictionary[Cube, int] = WeakKeyDictionary()
+
+
+def suggested(cube: Cube, spectra: FloatArray | None = None) -> int:
+    """The number of endmembers suggested for a cube, whose ``pixels()`` are (N, B): counted once, as a window asks before it trains."""
+    if cube not in _SUGGESTED:
+        _SUGGESTED[cube] = int(suggest_endmembers(cube.pixels() if spectra is None else spectra))
+    return _SUGGESTED[cube]
 
 
 def _checked(cube: Cube, count: int, illumination: bool, automatic: bool) -> tuple[FloatArray, int]:
