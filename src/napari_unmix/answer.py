@@ -111,7 +111,8 @@ def forward(steps: Fit[T]) -> Fit[T]:
 
 
 def looking(steps: Fit[T], look: Callable[[], Preview]) -> Fit[T]:
-    """The steps of a fit, with a preview where they have none."""
+    """The steps of a fit, with the preview ``look`` until they have one of their own."""
+    own = False
     try:
         while True:
             try:
@@ -119,7 +120,8 @@ def looking(steps: Fit[T], look: Callable[[], Preview]) -> Fit[T]:
             except StopIteration as end:
                 result: T = end.value
                 return result
-            yield event if event.snapshot is not None else replace(event, snapshot=look)
+            own = own or event.snapshot is not None
+            yield event if own else replace(event, snapshot=look)
     finally:
         steps.close()
 

@@ -176,7 +176,7 @@ class QuickLook:
     """Previews of the endmembers so far, made where somebody looks: VCA's picks until a search shows better ones, and nearly least squares.
 
     Draws from no generator of the fit. A look costs about a tenth of a second whatever the scene: abundances stand on a grid of pixels where
-    all would take longer, and where the endmembers did not change since, each look is on a grid twice as fine. One that changed nothing is not made again.
+    all would take longer. Where the endmembers did not change since, each look is on a grid twice as fine; one that changes nothing is the last one.
     """
 
     def __init__(self, problem: Problem[Spec], endmembers: FloatArray | None = None) -> None:

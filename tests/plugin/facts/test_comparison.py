@@ -63,7 +63,9 @@ def test_partners_have_one_colour_and_one_eye(session: Session, cube: Cube, tool
     assert look.hidden == {0}
 
 
-def test_nothing_is_told_of_runs_that_were_not_measured_or_changed_since(session: Session, cube: Cube, tools: Any) -> None:
+def test_nothing_is_told_of_runs_that_were_not_measured_or_changed_since(
+    session: Session, cube: Cube, tools: Any
+) -> None:
     run, beside = run_of(cube, 1, tools), run_of(cube, 2, tools)
     side_by_side(session, run, beside, Pair(0, 0, 1.0))
     session.comparing = Comparing("difference")

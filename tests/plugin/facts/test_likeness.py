@@ -90,7 +90,9 @@ def test_the_difference_of_maps_is_in_shares_and_leaves_out_what_has_none() -> N
 
 def test_a_map_that_does_not_vary_has_no_correlation() -> None:
     flat = np.full((4, 4, 3), 1 / 3)
-    assert np.isnan(with_maps(Pair(0, 0, 0.0), result(SPECTRA, flat), result(SPECTRA, shares(1, 3, (4, 4)))).correlation)
+    assert np.isnan(
+        with_maps(Pair(0, 0, 0.0), result(SPECTRA, flat), result(SPECTRA, shares(1, 3, (4, 4)))).correlation
+    )
     assert correlations(flat.reshape(-1, 3), flat.reshape(-1, 3)).tolist() == np.zeros((3, 3)).tolist()
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from napari_unmix.answer import Findings, Fit, Note, NoteKind, Progress
 from napari_unmix.cube import FloatArray
 from napari_unmix.geometry.picks import vertex_components
-from napari_unmix.methods.contract import Problem, QuickLook, Solution
+from napari_unmix.methods.contract import Problem, Solution
 from napari_unmix.methods.vae.spec import VaeSpec
 from napari_unmix.model.logratio import helmert
 from napari_unmix.model.network import (
@@ -42,7 +42,7 @@ _SAMPLES = 64
 def fit(problem: Problem[VaeSpec]) -> Fit[Solution]:
     """Train by the ELBO with annealed noise (Kingma & Welling 2014); abundances are the posterior's means by sampling."""
     spec = problem.spec
-    yield Progress("finding a start", 0, 1, 0.02, snapshot=QuickLook(problem))
+    yield Progress("finding a start", 0, 1, 0.02)
     model = _Model.start(problem)
     history, batch = [], Step(0, 0, 0.0)
     for batch in train(

@@ -75,35 +75,38 @@ class TimeLeft:
     """
 
     SURE_AFTER_SECONDS, SURE_AFTER_SHARE = 4.0, 0.1
-    _RECENT, _STEADY, _AGREE, _TOO_SHORT, _SILENT_SECONDS = 0.3, 1.5, 1.7, 1.4, 5.0
+    _RECENT, _STEADY, _AGREE, _TOO_SHORT = 0.3, 1.35, 1.4, 1.4
+    _MOST_SEEN = 50
+    _UNSURE_SECONDS, _SILENT_SECONDS = 3.0, 5.0
 
     def __init__(self) -> None:
         self._seen: deque[tuple[float, float]] = deque()
         self._left: float | None = None  # what was said last
-        self._said_at = 0.0
+        self._said_at = self._sure_at = 0.0
         self._silent_until = 0.0
 
     def at(self, seconds: float, fraction: float) -> str:
         """What to say ``seconds`` after the begin (pauses taken off), when ``fraction`` is done; "" where it is not known."""
         self._note(seconds, fraction)
-        if self._left is not None:
-            self._left = max(0.0, self._left - (seconds - self._said_at))
-        self._said_at = seconds
         now = self._estimate(seconds, fraction)
+        self._sure_at = self._sure_at if now is None else seconds
         if self._left is None:
             self._left = now if seconds >= self._silent_until else None
-        elif now is not None and now > max(self._TOO_SHORT * self._left, self._left + 2):
-            self._left, self._silent_until = None, seconds + self._SILENT_SECONDS
-        elif now is not None:
-            self._left = min(self._left, now)
-        elif self._left == 0:
-            self._left = None
+        else:
+            self._left = max(0.0, self._left - (seconds - self._said_at))
+            unsure = seconds - self._sure_at > self._UNSURE_SECONDS
+            if unsure or (now is not None and now > max(self._TOO_SHORT * self._left, self._left + 2)):
+                self._left, self._silent_until = None, seconds + self._SILENT_SECONDS
+            elif now is not None:
+                self._left = min(self._left, now)
+        self._said_at = seconds
         return "" if self._left is None else time_words(self._left)
 
     def _note(self, seconds: float, fraction: float) -> None:
-        self._seen.append((seconds, fraction))
-        recent = seconds - max(self.SURE_AFTER_SECONDS, self._RECENT * seconds)
-        while len(self._seen) > 2 and self._seen[1][0] <= recent:
+        recent = max(self.SURE_AFTER_SECONDS, self._RECENT * seconds)
+        if not self._seen or seconds - self._seen[-1][0] >= recent / self._MOST_SEEN:
+            self._seen.append((seconds, fraction))
+        while len(self._seen) > 2 and self._seen[1][0] <= seconds - recent:
             self._seen.popleft()
 
     def _estimate(self, seconds: float, fraction: float) -> float | None:

@@ -6,6 +6,7 @@ import re
 import tempfile
 from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,9 +63,9 @@ def _assess(cube: Cube, result: Unmixing) -> Fit[Report]:
 
 def _suggest(cube: Cube) -> Fit[int]:
     yield Progress("counting materials", 0, 1, 0.0)
-    from napari_unmix.geometry.counting import suggest_endmembers
+    from napari_unmix.pipeline import suggested
 
-    return int(suggest_endmembers(cube.pixels()))
+    return suggested(cube)
 
 
 def survey(cube: Cube) -> Survey:
@@ -201,12 +202,24 @@ def _picture(path: Path, sight: Sight) -> Fit[Path]:
         raise UnmixError(f"{path} cannot be written ({reason}): choose another place.") from error
 
 
+# What a run of the preset imports, in parts that another thread may come between.
+_NEEDED = (
+    "scipy.optimize",
+    "scipy.special",
+    "torch",
+    "skimage.segmentation",
+    "napari_unmix.pipeline",
+    "napari_unmix.methods.ivae.fit",
+)
+
+
 def _warm_up() -> Fit[None]:
-    """Import torch before it is needed: the first Adam imports for seconds. Fits and reports leave a core to the window themselves."""
-    yield Progress("warming up", 0, 1, 0.0)
+    """Import what a run needs before it is needed: the first Adam imports for seconds. Fits and reports leave a core to the window themselves."""
+    for step, module in enumerate(_NEEDED):
+        yield Progress("warming up", step, len(_NEEDED), step / len(_NEEDED))
+        import_module(module)
     import torch
 
-    yield Progress("warming up", 1, 2, 0.5)
     torch.optim.Adam([torch.zeros(1, requires_grad=True)])
 
 

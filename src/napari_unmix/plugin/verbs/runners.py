@@ -42,14 +42,15 @@ class Mailbox:
         self._lock = threading.Lock()
         self._progress: Progress | None = None
         self._preview: Preview | None = None
+        self._last: Preview | None = None
 
     def put(self, value: Progress | Preview) -> None:
         """Replace what was not fetched yet."""
         with self._lock:
             if isinstance(value, Progress):
                 self._progress = value
-            else:
-                self._preview = value
+            elif value is not self._last:  # the same maps are not drawn again
+                self._preview = self._last = value
 
     def empty_into(self, handlers: Handlers) -> None:
         """Hand over what is new."""
