@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pictures import live
 from qtpy.QtWidgets import QPushButton, QToolButton
-from window import live
 
 from napari_unmix.cube import Annotation, Meaning
 from napari_unmix.plugin.facts.session import Session, running, shown_preview

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.plugin.window.conftest import THREE, FakeFit, Window, fake_assess, scene
 
 from napari_unmix.answer import Fit, Preview, Progress, Unmixing
 from napari_unmix.cube import Cube, Georeference
-from tests.plugin.window.conftest import THREE, FakeFit, Window, fake_assess, scene
 
 
 @pytest.fixture

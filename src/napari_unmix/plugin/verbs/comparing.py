@@ -31,7 +31,7 @@ class CompareVerbs(Verbs):
     def __init__(self, session: Session, runner: Runner, engine: Engine | None = None) -> None:
         super().__init__(session, runner, engine)
         self._measuring, self._drawing = Latest(self._chores), Latest(self._chores)
-        self._drawn: tuple[Any, ...] | None = None  # what ``session.overlay`` shows
+        self._overlay_drawn: tuple[Any, ...] | None = None  # what ``session.overlay`` shows
         for name in FOLLOWED:
             session.events[name].connect(self._follow)
 
@@ -125,19 +125,19 @@ class CompareVerbs(Verbs):
         measures = wanted_measures(session)
         if measures is None and session.measured:
             session.measured = ()
-        self._measuring.ask(measures, self._engine.measure, self._measured, self._missed)
+        self._measuring.ask(measures, self._engine.measure, self._runs_measured, self._missed)
         wanted = wanted_overlay(session)
-        if session.overlay is not None and not _of_the_same(wanted, self._drawn):
-            session.overlay = self._drawn = None
+        if session.overlay is not None and not _of_the_same(wanted, self._overlay_drawn):
+            session.overlay = self._overlay_drawn = None
         self._drawing.ask(wanted, self._engine.overlay, self._overlaid, self._missed)
 
-    def _measured(self, measured: tuple[Measured, ...]) -> None:
+    def _runs_measured(self, measured: tuple[Measured, ...]) -> None:
         self.session.measured = measured
         if self.session.comparing.view == "difference":
             self._choose_a_pair()
 
     def _overlaid(self, overlay: DifferenceMap | Pictures) -> None:
-        self._drawn = wanted_overlay(self.session)
+        self._overlay_drawn = wanted_overlay(self.session)
         self.session.overlay = overlay
 
     def _missed(self, error: Exception) -> None:

@@ -10,12 +10,12 @@ import numpy as np
 from napari_unmix.plugin.facts.band_ranges import Preset, ranges_of, with_presets, with_range, written_bands
 from napari_unmix.plugin.facts.pixel_view import SIZES
 from napari_unmix.plugin.facts.session import Chore, Doing
-from napari_unmix.plugin.verbs.undoing import UndoVerbs
+from napari_unmix.plugin.verbs.cubes import CubeVerbs
 
 Place = tuple[int, int]
 
 
-class ReadOutVerbs(UndoVerbs):
+class ReadOutVerbs(CubeVerbs):
     """Verbs on reading spectra out."""
 
     # --- pixels
@@ -111,10 +111,6 @@ class ReadOutVerbs(UndoVerbs):
         cube = self.session.cube
         if cube is not None:
             self.exclude_bands(with_presets(cube, presets, self.session.bands_written))
-
-    def exclude_bands(self, written: str) -> None:
-        """Leave out the bands in these ranges, and only those."""
-        raise NotImplementedError  # the verbs on cubes have it
 
     def suggest_noisy(self) -> None:
         """Look in the background for bands that are mostly noise; ``session.noisy`` says which."""
