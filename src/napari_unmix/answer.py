@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
@@ -16,18 +17,24 @@ from napari_unmix.cube import BoolArray, Cube, FloatArray, IntArray
 from napari_unmix.given import Given
 from napari_unmix.rows.inversion import Inversion, inversion
 from napari_unmix.spec import MethodSpec
+from napari_unmix.wanted import wanted, wanted_while
 
 T = TypeVar("T")
+E = TypeVar("E")
 
 # --- while it runs
 
 
 @dataclass(frozen=True, eq=False)
 class Preview:
-    """The answer so far: endmembers (P, B) with NaN in excluded bands, abundances (H, W, P) float32 with NaN in invalid pixels."""
+    """The answer so far: endmembers (P, B) with NaN in excluded bands, abundances (H, W, P) float32 with NaN in invalid pixels.
+
+    ``misfit`` is how many times the noise what they leave of the spectra is (root mean square), None where it is not known.
+    """
 
     endmembers: FloatArray
     abundances: FloatArray
+    misfit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -86,25 +93,65 @@ def staged(
         yield Progress(stage, step, 0, start + (end - start) * step / (step + halfway), loss, snapshot)
 
 
+def forward(steps: Fit[T]) -> Fit[T]:
+    """The steps of a fit, none of which says that less is done than one before."""
+    done = 0.0
+    try:
+        while True:
+            try:
+                event = next(steps)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            fraction = min(event.fraction, 1.0)
+            done = fraction if fraction > done else done  # NaN is not
+            yield event if event.fraction == done else replace(event, fraction=done)
+    finally:
+        steps.close()
+
+
+def looking(steps: Fit[T], look: Callable[[], Preview]) -> Fit[T]:
+    """The steps of a fit, with the preview ``look`` until they have one of their own."""
+    own = False
+    try:
+        while True:
+            try:
+                event = next(steps)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            own = own or event.snapshot is not None
+            yield event if own else replace(event, snapshot=look)
+    finally:
+        steps.close()
+
+
 _EVERY = 0.1  # seconds between two steps that only wait
 
 
-def meanwhile(call: Callable[[], T], progress: Progress) -> Fit[T]:
+def meanwhile(call: Callable[[], T], progress: E | Callable[[], E]) -> Generator[E, None, T]:
     """What ``call`` returns, or raises: a call that can't be divided, in a thread of its own; yields ``progress`` ten times a second until then.
 
-    A fit that is closed does not wait for it: the call comes to its own end, and nobody reads what it returns.
+    ``progress`` may be a function that tells how far it is. A fit that is closed does not wait for it: the call comes to its own end (at
+    once, where its loops ask ``still_wanted``), and nobody reads what it returns.
     """
     made: Future[T] = Future()
+    closed = False
+    around = contextvars.copy_context()
 
     def run() -> None:
         try:
-            made.set_result(call())
+            with wanted_while(lambda: not closed and around.run(wanted)):
+                made.set_result(call())
         except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
             made.set_exception(error)
 
-    Thread(target=run, name=progress.stage, daemon=True).start()
-    while not wait([made], _EVERY).done:
-        yield progress
+    Thread(target=run, name=getattr(progress, "stage", "meanwhile"), daemon=True).start()
+    try:
+        while not wait([made], _EVERY).done:
+            yield progress() if callable(progress) else progress
+    finally:
+        closed = True
     return made.result()
 
 

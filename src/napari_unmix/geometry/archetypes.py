@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from napari_unmix.answer import meanwhile
 from napari_unmix.cube import BoolArray, FloatArray, IntArray
+from napari_unmix.geometry.seen import NO_LOSS, LossOf, unseen
 from napari_unmix.journal.loops import long_loop
 from napari_unmix.journal.trees import Tree, like, named, numbers, plain, truth
-from napari_unmix.rows.simplex import fully_constrained, non_negative
+from napari_unmix.rows.simplex import ENUMERABLE, fully_constrained, non_negative
 from napari_unmix.sentences import UnmixError
+from napari_unmix.wanted import still_wanted
 
 FEWEST_BACKERS = 3
 # Each archetype is the mean of this share of its material's mass: in simplex coordinates, and on the sphere, where spectra vary.
@@ -70,7 +74,7 @@ def fit_archetypes(
     strokes : anchors of the first archetypes
     held : (P,) archetypes that stay where they start
 
-    Yields the loss at every sweep.
+    Yields the loss at every sweep, of the archetypes where it is the lowest so far.
     """
     invert: Inversion = non_negative if cone else fully_constrained
     abundances: FloatArray | None = None
@@ -89,7 +93,7 @@ def fit_archetypes(
             losses += before
             yield from before
         while not over and len(losses) < sweeps:
-            abundances = invert(scores, archetypes, abundances)
+            abundances = yield from _inverted(invert, scores, archetypes, abundances, losses)
             loss = float(weights @ ((scores - abundances @ archetypes) ** 2).sum(axis=1))
             if best is None or len(losses) < 4 or loss < best.loss:
                 best = Archetypes(archetypes.copy(), abundances, loss)
@@ -97,13 +101,22 @@ def fit_archetypes(
             losses.append(loss)
             if not over:
                 archetypes = _moved(scores, archetypes, abundances, weights, share, strokes, held)
-            yield loss
+            yield LossOf(loss, partial(np.copy, best.archetypes)) if best.loss == loss else loss
     if strokes is not None or best is None:
-        abundances = invert(scores, archetypes, abundances)
+        abundances = yield from _inverted(invert, scores, archetypes, abundances, losses)
         return Archetypes(
             archetypes, abundances, float(weights @ ((scores - abundances @ archetypes) ** 2).sum(axis=1))
         )
     return best
+
+
+def _inverted(
+    invert: Inversion, scores: FloatArray, archetypes: FloatArray, start: FloatArray | None, losses: list[float]
+) -> Generator[float, None, FloatArray]:
+    """Abundances (N, P) of the archetypes; for many endmembers that takes seconds, in which the last loss is told."""
+    if len(archetypes) <= ENUMERABLE:
+        return invert(scores, archetypes, start)
+    return (yield from meanwhile(lambda: invert(scores, archetypes, start), losses[-1] if losses else NO_LOSS))
 
 
 def _went_on(form: Archetypes, place: Tree) -> tuple[FloatArray, FloatArray, Archetypes, list[float], bool]:
@@ -147,6 +160,7 @@ def _frank_wolfe(
     archetypes = archetypes.copy()
     anchors = {} if strokes is None else {strokes.first + k: mean for k, mean in enumerate(strokes.means)}
     for _ in range(_FRANK_WOLFE_SWEEPS):
+        still_wanted()
         for k in range(len(archetypes)):
             mass = gram[k, k]
             if mass < 1e-9 or (held is not None and held[k]):
@@ -176,11 +190,12 @@ def fit_from_starts(
 
     Raises UnmixError where none of them is finite.
     """
-    found = []
+    found: list[Archetypes] = []
     # With many endmembers a fit is long, and starts differ in a few of them only.
     few = starts if len(starts[0]) <= _MANY else starts[:3]
     for picked in few:
-        optimum = yield from fit_archetypes(scores, scores[picked], weights, share, cone=cone, sweeps=sweeps)
+        fit = fit_archetypes(scores, scores[picked], weights, share, cone=cone, sweeps=sweeps)
+        optimum = yield from unseen(fit, least=min((optimum.loss for optimum in found), default=np.inf))
         if np.isfinite(optimum.loss):
             found.append(optimum)
     if not found:

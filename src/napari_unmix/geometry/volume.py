@@ -9,15 +9,21 @@ normal distribution function. It replaces the hinge of SISAL (Bioucas-Dias 2009)
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from napari_unmix.answer import meanwhile
 from napari_unmix.cube import BoolArray, FloatArray
 from napari_unmix.geometry.picks import largest_volume, simplex_volume
+from napari_unmix.geometry.seen import NO_LOSS, LossOf
 from napari_unmix.journal.loops import long_loop
 from napari_unmix.journal.trees import Tree, like, named, numbers, plain
+from napari_unmix.wanted import still_wanted
 
+# Up to so many pixels a descent takes no longer than a step may.
+_FEW = 2_000
 # The hinge of SISAL: how far it is smoothed, and how far the start is inflated.
 _SMOOTH, _INFLATED = 0.005, 1.3
 
@@ -35,8 +41,6 @@ def minimum_volume(
 
     Yields the best objective after every start. The vertices that are ``held`` (P,) stay where the starts have them.
     """
-    from scipy.optimize import minimize
-
     centre, spread = scores.mean(axis=0), float(scores.std(axis=0).mean())
     data = np.column_stack([(scores - centre) / spread, np.ones(len(scores))])
     scaled_noise = np.broadcast_to(np.asarray(noise, dtype=np.float64) / spread, (len(scores),))
@@ -51,20 +55,39 @@ def minimum_volume(
             best, values = like(best, kept), numbers(before, len(starts))
             yield from values
         for start in starts[len(values) :]:
-            found = minimize(
-                holding(volume_objective, held),
+            found = yield from _descended(
                 ((start - centre) / spread).ravel(),
-                args=(data, scaled_noise, weight),
-                jac=True,
-                method="L-BFGS-B",
-                options={"maxiter": iterations, "maxcor": 20},
+                (data, scaled_noise, weight),
+                iterations,
+                values[-1] if values else NO_LOSS,
             )
             best_value = values[-1] if values else np.inf
             if np.isfinite(found.fun) and found.fun < best_value and np.isfinite(found.x).all():
                 best_value, best = float(found.fun), found.x.reshape(start.shape) * spread + centre
             values.append(best_value)
-            yield best_value
+            yield LossOf(best_value, partial(np.copy, best))
     return best
+
+
+def _descended(
+    start: FloatArray, task: tuple[FloatArray, FloatArray, float], iterations: int, loss: float
+) -> Generator[float, None, Any]:
+    """The optimiser's result from vertices (P·(P−1),); a descent takes seconds on many pixels, in which the last ``loss`` is told."""
+    from scipy.optimize import minimize
+
+    def descend() -> Any:
+        return minimize(
+            volume_objective,
+            start,
+            args=task,
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": iterations, "maxcor": 20},
+        )
+
+    if len(task[0]) <= _FEW:
+        return descend()
+    return (yield from meanwhile(descend, loss))
 
 
 def volume_weights(count: int) -> tuple[float, float]:
@@ -102,6 +125,7 @@ def volume_objective(
     parameters: FloatArray, data: FloatArray, noise: FloatArray, weight: float
 ) -> tuple[float, FloatArray]:
     """Objective and gradient for vertices (P·(P−1),), homogeneous data (N, P), noise (N,)."""
+    still_wanted()
     from scipy.special import log_ndtr
 
     count = data.shape[1]
@@ -161,6 +185,7 @@ def hinge_volume(
 
 def hinge_objective(parameters: FloatArray, data: FloatArray, penalty: float) -> tuple[float, FloatArray]:
     """Objective and gradient for vertices (P·(P−1),) and homogeneous data (N, P)."""
+    still_wanted()
     count = data.shape[1]
     corners = np.vstack([parameters.reshape(count, count - 1).T, np.ones(count)])
     sign, log_volume = np.linalg.slogdet(corners)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Generic, TypeVar, cast
 
 import numpy as np
@@ -16,10 +17,14 @@ from napari_unmix.geometry.beside_recipes import placed
 from napari_unmix.geometry.picks import vertex_components
 from napari_unmix.given import Given
 from napari_unmix.rows.inversion import Inversion, inversion
+from napari_unmix.rows.quick import grid_side, quick_abundances, quick_pixels
+from napari_unmix.rows.subspace import noise_level
 from napari_unmix.spec import MethodSpec
 
 # The order of endmembers, and a quick look, are made from about this many pixels.
 _ORDERED_BY = 20_000
+# What a quick look leaves of the spectra is measured on about this many.
+_MEASURED_BY = 2_000
 
 Spec = TypeVar("Spec", bound=MethodSpec)
 
@@ -125,6 +130,17 @@ class Problem(Generic[Spec]):
         """Lift (P, B_good) endmembers and (N, P) abundances to the cube's shape."""
         return Preview(self.all_bands(endmembers), cast(FloatArray, self.cube.image(abundances.astype(np.float32))))
 
+    def measured(self, endmembers: FloatArray, abundances: FloatArray) -> Preview:
+        """A preview with its misfit, which is measured on some pixels."""
+        sample = slice(None, None, max(1, len(self.spectra) // _MEASURED_BY))
+        left = left_over(self.spectra[sample], abundances[sample], endmembers, self.inversion)
+        return replace(self.preview(endmembers, abundances), misfit=left / self.sampled_noise)
+
+    @cached_property
+    def sampled_noise(self) -> float:
+        """The noise level of a sample of the spectra: for previews, which do not wait for a method's own."""
+        return noise_level(self.spectra[:: max(1, len(self.spectra) // _MEASURED_BY)], self.endmember_count)
+
     def all_bands(self, endmembers: FloatArray) -> FloatArray:
         """(P, B_good) -> (P, B) with NaN in excluded bands."""
         full = np.full((len(endmembers), self.cube.shape[2]), np.nan)
@@ -157,28 +173,65 @@ def implementation(spec: MethodSpec) -> Callable[[Problem[MethodSpec]], Fit[Solu
 
 
 class QuickLook:
-    """A first preview, made where somebody looks, and only once: VCA's picks (or ``endmembers`` so far) and least squares."""
+    """Previews of the endmembers so far, made where somebody looks: VCA's picks until a search shows better ones, and nearly least squares.
+
+    Draws from no generator of the fit. A look costs about a tenth of a second whatever the scene: abundances stand on a grid of pixels where
+    all would take longer. Where the endmembers did not change since, each look is on a grid twice as fine; one that changes nothing is the last one.
+    """
 
     def __init__(self, problem: Problem[Spec], endmembers: FloatArray | None = None) -> None:
         self._problem = problem
-        self._endmembers = endmembers
+        self._endmembers: Callable[[], FloatArray] = self._picked if endmembers is None else lambda: endmembers
+        self._side: int | None = None  # of the squares that the last look's grid had; None before the first
+        self._ordered: FloatArray = np.empty((0, 0))
         self._made: Preview | None = None
 
+    def show(self, endmembers: Callable[[], FloatArray]) -> None:
+        """Show these (P, B_good), made where somebody looks, from now on."""
+        self._endmembers, self._side = endmembers, None
+
     def __call__(self) -> Preview:
-        if self._made is None:
-            self._made = self._make()
+        problem = self._problem
+        if self._side is None:
+            endmembers = problem.inversion.written(self._endmembers())
+            self._ordered = endmembers[self._order(endmembers)]
+            self._side = grid_side(len(problem.spectra), problem.endmember_count)
+        elif self._made is not None:
+            if self._side == 1:
+                return self._made
+            self._side = max(1, self._side // 2)
+        pixels, shown_as = quick_pixels(problem.cube.valid_pixels, self._side)
+        abundances = quick_abundances(problem.spectra[pixels], self._ordered, problem.inversion)
+        self._made = replace(problem.preview(self._ordered, abundances[shown_as]), misfit=self._misfit())
         return self._made
 
-    def _make(self) -> Preview:
-        problem, endmembers = self._problem, self._endmembers
-        anchored = None
-        if endmembers is None:
-            generator, anchored = np.random.default_rng(problem.spec.seed), 0
-            held = problem.held_spectra
-            picked = vertex_components(problem.spectra, problem.endmember_count, generator, held)
-            endmembers = problem.spectra[picked]
-            if problem.given is not None:
-                endmembers, anchored = problem.beside_held(endmembers), len(problem.given)
-        endmembers = problem.inversion.written(endmembers)
-        endmembers = problem.exactly(endmembers[problem.order(endmembers, anchored=anchored)])
-        return problem.preview(endmembers, problem.inversion.invert(problem.spectra, endmembers).abundances)
+    def _picked(self) -> FloatArray:
+        problem = self._problem
+        sample = problem.spectra[:: max(1, len(problem.spectra) // _ORDERED_BY)]
+        generator = np.random.default_rng(problem.spec.seed)
+        picked = vertex_components(sample, problem.endmember_count, generator, problem.held_spectra)
+        return np.asarray(problem.beside_held(sample[picked]) if problem.given is not None else sample[picked])
+
+    def _order(self, endmembers: FloatArray) -> IntArray:
+        """(P,) the given ones first, then the largest mean abundance."""
+        first = 0 if self._problem.given is None else len(self._problem.given)
+        share = quick_abundances(self._sample, endmembers, self._problem.inversion).mean(axis=0)
+        return np.concatenate([np.arange(first), first + np.argsort(-share[first:], kind="stable")])
+
+    @cached_property
+    def _sample(self) -> FloatArray:
+        return np.asarray(self._problem.spectra[:: max(1, len(self._problem.spectra) // _MEASURED_BY)])
+
+    def _misfit(self) -> float:
+        """What the endmembers leave of a sample of the spectra, over the noise."""
+        inversion = self._problem.inversion
+        abundances = quick_abundances(self._sample, self._ordered, inversion)
+        return left_over(self._sample, abundances, self._ordered, inversion) / self._problem.sampled_noise
+
+
+def left_over(spectra: FloatArray, abundances: FloatArray, endmembers: FloatArray, inversion: Inversion) -> float:
+    """Root mean square of what (N, P) abundances of (P, B) endmembers leave of (N, B) spectra, at the best brightness where it is free."""
+    made = abundances @ endmembers
+    if inversion.free_light:
+        made *= ((spectra * made).sum(axis=1) / np.maximum((made**2).sum(axis=1), 1e-300))[:, None]
+    return float(np.sqrt(np.mean((spectra - made) ** 2)))

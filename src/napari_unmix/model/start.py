@@ -23,7 +23,7 @@ from napari_unmix.model.priors.base import RegionPrior, sums_by_region
 from napari_unmix.model.priors.dirichlet import TYPICAL_ALPHA, RegionDirichlet, fit_dirichlet
 from napari_unmix.model.settle import Settled, Steps, settle
 from napari_unmix.model.threads import seeded
-from napari_unmix.rows.inversion import Inversion
+from napari_unmix.rows.inversion import Inversion, Inverted
 from napari_unmix.rows.subspace import Subspace
 
 _INSIDE = 0.02  # least squares gives exact zeros: starts stand this share inside the simplex
@@ -54,15 +54,16 @@ def start_from_least_squares(
     strokes: Sequence[int] = (),
     led: Sequence[int] = (),
     painted: int = 0,
+    inverted: Inverted | None = None,
 ) -> Start:
     """From (N, B) spectra with u (N,) and endmembers (P, B) held within their standard errors (P,), at a noise of σ ``noise``.
 
     ``strokes`` are the regions of u that are strokes of materials, of endmembers 0, 1, … or those that ``led`` names; the first ``painted``
-    regions were painted.
+    regions were painted. ``inverted`` are the abundances by least squares where somebody made them already.
     """
     device, size = best_device(), len(endmembers)
     # 1. Abundances and brightness by least squares, a little inside the simplex; α(u) follows from them.
-    abundances, light = inversion.invert(spectra, endmembers)
+    abundances, light = inverted or inversion.invert(spectra, endmembers)
     log_abundances = torch.from_numpy((1 - _INSIDE) * abundances + _INSIDE / size).log().to(device)
     labels = torch.from_numpy(regions.astype(np.int64)).to(device)
     prior = first_dirichlet(log_abundances, labels, strokes, led)

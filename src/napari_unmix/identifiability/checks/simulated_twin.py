@@ -12,7 +12,15 @@ from napari_unmix.identifiability.subject import Subject
 # Degrees. An answer that its own twins miss by more than 2° is not called identified.
 SMALL, LARGE = 1.5, 2.0
 # A noisy measure of what check 2 measures: it vetoes, it need not shine.
-CONDITION = Condition("simulated twin", "veto", number=3, precedence=9, threshold=SMALL)
+CONDITION = Condition(
+    "simulated twin",
+    "veto",
+    number=3,
+    precedence=9,
+    threshold=SMALL,
+    title="Found again in simulated scenes",
+    told="within {value:.1f}° (good below {threshold:.1f}°)",
+)
 
 
 def check(subject: Subject, refits: Refits) -> Check:

@@ -13,7 +13,15 @@ from napari_unmix.identifiability.subject import Subject
 
 STEADY, UNSTEADY = 1.0, 3.0  # degrees
 # A noisy measure of what check 2 measures: it vetoes, it need not shine.
-CONDITION = Condition("stable", "veto", number=8, precedence=9, threshold=STEADY)
+CONDITION = Condition(
+    "stable",
+    "veto",
+    number=8,
+    precedence=9,
+    threshold=STEADY,
+    title="Stable",
+    told="moves by {value:.1f}° without a part of the data (good below {threshold:.0f}°)",
+)
 # Restarts whose evidence is as high as the best one's to this (nats per pixel) should give its abundances to this (root mean square).
 _AS_LIKELY, _RESTARTS = 0.02, 0.05
 
@@ -42,7 +50,12 @@ def check(subject: Subject, refits: Refits) -> Check:
         sentence += f" Telling regions apart without assuming a Dirichlet gives endmembers {apart:.1f}° away."
     remedy = "" if status == "pass" else "Paint more regions, of different mixtures, and larger ones."
     limit = f"refits move too far; {traders(subject, refits)} can trade"
-    return CONDITION.check(status, spread, sentence, remedy, numbers, limit=limit)
+    measured = ""
+    if restarts is not None and restarts > _RESTARTS and (spread or 0) < STEADY:
+        measured = (
+            f"restarts as likely differ by {100 * restarts:.0f} % in abundances (good up to {100 * _RESTARTS:.0f} %)"
+        )
+    return CONDITION.check(status, spread, sentence, remedy, numbers, limit=limit, measured=measured)
 
 
 def parts_degrees(subject: Subject, refits: Refits) -> float | None:

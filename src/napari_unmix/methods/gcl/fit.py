@@ -5,9 +5,11 @@ Where the regions don't carry it, or spectra vary more than noise, the answer is
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
-from napari_unmix.answer import Findings, Fit, Note, NoteKind, Recipe, staged
+from napari_unmix.answer import Findings, Fit, Note, NoteKind, Progress, Recipe, meanwhile, staged
 from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION
 from napari_unmix.cube import FloatArray
 from napari_unmix.geometry.found import Found
@@ -42,7 +44,8 @@ def fit(problem: Problem[GclSpec]) -> Fit[Solution]:
         learned = yield from _learn(problem, found)
         reason = "" if learned else "too few pixels of the painted regions are bright enough"
     endmembers, recipe, notes = _judged(problem, found, learned, reason)
-    endmembers = problem.exactly(endmembers[problem.order(endmembers)])
+    ordering = Progress("finding abundances", 0, 1, _LEARNED)
+    endmembers = problem.exactly(endmembers[(yield from meanwhile(partial(problem.order, endmembers), ordering))])
     # 3. Least squares.
     inverted = yield from inverted_in_parts(problem, endmembers, _LEARNED)
     model = {"endmembers": endmembers.astype(np.float32)}
@@ -103,8 +106,11 @@ def _learn(problem: Problem[GclSpec], found: Found) -> Fit[LinearGcl | None]:
         width = (_LEARNED - _SEARCHED) / rounds
         share = (_SEARCHED + number * width, _SEARCHED + (number + 1) * width)
 
-        def show(step: tuple[float, FloatArray]) -> tuple[float, QuickLook]:
-            return step[0], QuickLook(problem, step[1])
+        look = QuickLook(problem)
+
+        def show(step: tuple[float, FloatArray], look: QuickLook = look) -> tuple[float, QuickLook]:
+            look.show(lambda: step[1])
+            return step[0], look
 
         learned = yield from staged("telling the regions apart", training, share, halfway=40, show=show)
         endmembers = problem.exactly(inversion.written(learned.endmembers))

@@ -63,7 +63,7 @@ def fit(problem: Problem[VaeSpec]) -> Fit[Solution]:
             steps,
             0.05 + 0.85 * step / steps,
             loss,
-            lambda: problem.preview(model.endmembers(), model.quick_abundances()),
+            lambda: problem.measured(model.endmembers(), model.quick_abundances()),
         )
     parts = []
     chunks = torch.split(torch.arange(len(model.scores)), _CHUNK)

@@ -67,7 +67,7 @@ class EditVerbs(TrainVerbs):
         if mean is None:
             self._trouble("result", f"No valid pixel is painted with label {label} any more: paint some first.")
             return
-        self._exchange(index, mean, names_of_regions(annotation)[label])
+        self._exchange(index, mean.mean, names_of_regions(annotation)[label])
 
     def train_on(self) -> None:
         """Train from the endmembers of the run that is shown, as many as they are; the locked ones are held."""

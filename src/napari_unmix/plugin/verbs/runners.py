@@ -15,11 +15,12 @@ from superqt.utils import GeneratorWorker
 
 from napari_unmix.answer import Fit, Preview, Progress
 from napari_unmix.plugin.verbs.jobs import Handlers, RunFailed
+from napari_unmix.plugin.verbs.pace import pace
 from napari_unmix.sentences import UnmixError, shown
+from napari_unmix.wanted import Abandoned, wanted_while
 
 NUMBERS_MS = 50  # at most 20 numbers a second reach the window
-PREVIEW_SECONDS = 0.5  # at most 2 maps a second
-PREVIEW_SHARE = 0.2  # and making them takes at most this share of the training time
+PREVIEW_SHARE = 0.2  # making previews takes at most this share of the training time
 PAUSE_SECONDS = 0.02
 _MOST_LETTERS = 200  # of an unexpected error's message
 
@@ -41,14 +42,15 @@ class Mailbox:
         self._lock = threading.Lock()
         self._progress: Progress | None = None
         self._preview: Preview | None = None
+        self._last: Preview | None = None
 
     def put(self, value: Progress | Preview) -> None:
         """Replace what was not fetched yet."""
         with self._lock:
             if isinstance(value, Progress):
                 self._progress = value
-            else:
-                self._preview = value
+            elif value is not self._last:  # the same maps are not drawn again
+                self._preview = self._last = value
 
     def empty_into(self, handlers: Handlers) -> None:
         """Hand over what is new."""
@@ -66,7 +68,7 @@ class Stopped:
 
 
 def drive(make: Callable[[], Fit[Any]], control: Control, mailbox: Mailbox) -> Generator[None, None, Any]:
-    """Drive a fit to its end, or to the next step after a cancel, which closes it. Yields at every step."""
+    """Drive a fit to its end, or until it is cancelled, which closes it: between two steps, or in one whose loops ask. Yields at every step."""
     control.started.set()
     try:
         with closing(make()) as fit:
@@ -76,12 +78,15 @@ def drive(make: Callable[[], Fit[Any]], control: Control, mailbox: Mailbox) -> G
                     time.sleep(PAUSE_SECONDS)
                     yield
                     continue
-                try:
-                    event = next(fit)
-                except StopIteration as end:
-                    return end.value
-                due = _post(event, mailbox, due)
+                with wanted_while(lambda: not control.cancelled):
+                    try:
+                        event = next(fit)
+                    except StopIteration as end:
+                        return end.value
+                    due = _post(event, mailbox, due)
                 yield
+        return Stopped()
+    except Abandoned:
         return Stopped()
     except (UnmixError, GeneratorExit):
         raise
@@ -101,7 +106,7 @@ def _post(event: Progress, mailbox: Mailbox, due: float) -> float:
         return due
     mailbox.put(event.snapshot())
     end = time.monotonic()
-    return end + max(PREVIEW_SECONDS, (end - start) / PREVIEW_SHARE)
+    return end + max(pace.seconds, (end - start) / PREVIEW_SHARE)
 
 
 def _unexpected(error: Exception) -> Exception:

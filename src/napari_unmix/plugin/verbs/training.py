@@ -80,7 +80,7 @@ class TrainVerbs(PaintVerbs):
             annotation=training.annotation,
             home=training.cube,
             unmixing=unmixing,
-            look=carried_look(unmixing.endmembers, unmixing.names, training.known, training.look),
+            look=_look_of(unmixing, training),
         )
         self._keep(run)
         session.training = None
@@ -159,3 +159,9 @@ def _known(session: Session) -> Look | None:
         return session.run.look
     before = session.training
     return before.look if before is not None and same_image(before.cube, session.cube) else None
+
+
+def _look_of(unmixing: Unmixing, training: Training) -> Look:
+    """How a new result looks; a first one, of which nobody named anything, is numbered in its own order, in the colours of its previews."""
+    look = carried_look(unmixing.endmembers, unmixing.names, training.known, training.look)
+    return look if training.known is not None else replace(look, names=tuple(unmixing.names))
