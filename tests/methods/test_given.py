@@ -204,3 +204,13 @@ def test_a_held_spectrum_that_the_scene_does_not_have_is_told_of() -> None:
     notes = " ".join(map(str, drain(unmix(scene(), spec("ivae"), None, bright)).notes))
     assert "grass as it is held is 3" in notes
     assert "as it is held" not in " ".join(map(str, drain(unmix(scene(), spec("ivae"), None, given(0))).notes))
+
+
+@pytest.mark.parametrize("method", ["ivae", "sisal"])
+def test_a_held_mixture_throws_no_corner_away(method: str) -> None:
+    """The smallest simplex around all pixels that has a corner inside them would be endless."""
+    mixture = np.array([0.4, 0.35, 0.25]) @ TRUE
+    held = Given(np.vstack([mixture, TRUE[:2]]), np.array([True, False, True]), ("m", "a", "b"))
+    result = drain(unmix(scene(), spec(method), None, held))
+    assert result.endmembers[:, scene().good_bands].max() < 1.5 * TRUE.max()
+    assert any("this may be a mixture itself" in str(note) for note in result.notes)

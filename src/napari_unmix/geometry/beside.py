@@ -38,6 +38,12 @@ _ANCHORING = 0.3
 # A held spectrum is told of where it stands further than this from the span of the data (degrees), or is brighter or darker by this factor than
 # the pixels most like it, where these are within as many degrees.
 _OFF, _BRIGHTER = 5.0, 1.25
+# An extrapolated corner may be this many sizes of the simplex of archetypes away from its own.
+_REACH = 1.5
+OUT_OF_REACH = (
+    "Pixels lie outside all that can be mixed with what is held, so this may be a mixture itself: "
+    "the other endmembers stay at the data's corners."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,14 +186,22 @@ def _extrapolated(beginning: Beginning, plane: Coordinates, vertices: FloatArray
     hinge = beginning.by_hinge(apart)
     yield NO_LOSS
     corners = hinge_volume(scores, len(vertices), begun=vertices, held=held) if hinge else 0.5 * (full[order] + half)
+    corners = _in_order(corners, vertices)
+    if not within_reach(corners, vertices):
+        return replace(found, notes=(*found.notes, Note(NoteKind.DOUBT, OUT_OF_REACH)))
     impure = "No pure pixels: endmembers that are not held are extrapolated beyond the data by minimum volume."
     note = Note(NoteKind.NO_PURE_PIXELS, impure, "Paint three or more regions, or a stroke, to confirm.")
     recipe = ExtrapolatedBeside(
         by="hinge" if hinge else "minimum volume", space=beginning.space, held=beginning.held_numbers
     )
-    return Found(
-        plane.to_spectra(_in_order(corners, vertices)), recipe, 0.0, NO_EXCESS, (*found.notes, note), found.numbers
-    )
+    return replace(found, endmembers=plane.to_spectra(corners), recipe=recipe, notes=(*found.notes, note))
+
+
+def within_reach(corners: FloatArray, reference: FloatArray) -> bool:
+    """Whether an extrapolated simplex (P, K) stays near the one it began from: beside a held mixture, the smallest around all pixels is endless."""
+    size = float(np.sqrt(((reference - reference.mean(axis=0)) ** 2).sum(axis=1).mean()))
+    moved = float(np.linalg.norm(corners - reference, axis=1).max())
+    return bool(np.isfinite(moved) and moved <= _REACH * size)
 
 
 def _in_order(corners: FloatArray, reference: FloatArray) -> FloatArray:

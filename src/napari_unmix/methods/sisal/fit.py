@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_unmix.answer import Fit, Progress, meanwhile
+from napari_unmix.answer import Fit, Note, NoteKind, Progress, meanwhile
 from napari_unmix.cube import FloatArray
+from napari_unmix.geometry.beside import OUT_OF_REACH, within_reach
 from napari_unmix.geometry.beside_recipes import Beside, ExtrapolatedBeside
 from napari_unmix.geometry.picks import vertex_components
 from napari_unmix.geometry.recipes import MinimumVolume, Plane, hinge_simplex, in_plane
@@ -44,13 +45,17 @@ def _beside_given(problem: Problem[SisalSpec], space: Plane, finding: Progress) 
         known = Beside(by="nothing", space=space, held=held)
         return (yield from least_squares(problem, problem.held_spectra, known, 0.6))
 
-    def found() -> FloatArray:
+    def found() -> tuple[FloatArray, bool]:
         plane = in_plane(space, spectra, count, noise_level(spectra, count))
         picked = vertex_components(spectra, count, np.random.default_rng(problem.spec.seed), given.spectra)
         begun = plane.vertices(np.vstack([given.spectra, spectra[picked]]))
         corners = hinge_volume(plane.scores[plane.kept], count, penalty, begun=begun, held=problem.held)
-        return plane.to_spectra(corners)
+        reached = within_reach(corners, begun)
+        return plane.to_spectra(corners if reached else begun), reached
 
-    endmembers = yield from meanwhile(found, finding)
+    endmembers, reached = yield from meanwhile(found, finding)
+    if not reached:
+        note = Note(NoteKind.DOUBT, OUT_OF_REACH)
+        return (yield from least_squares(problem, endmembers, Beside(by="picks", space=space, held=held), 0.6, (note,)))
     recipe = ExtrapolatedBeside(by="hinge", space=space, held=held, penalty=penalty)
     return (yield from least_squares(problem, endmembers, recipe, 0.6))
