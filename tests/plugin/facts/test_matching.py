@@ -97,7 +97,9 @@ def test_what_matches_moves_with_the_angle_allowed() -> None:
 
 def test_entries_are_looked_up_by_all_words_of_name_or_library() -> None:
     found = ranking(
-        candidate("Calcite WS272", 1.0), candidate("Dolomite HS102", 2.0), candidate("Calcite CO2004", 9.0, library="rocks")
+        candidate("Calcite WS272", 1.0),
+        candidate("Dolomite HS102", 2.0),
+        candidate("Calcite CO2004", 9.0, library="rocks"),
     )
     assert [one.name for one in listed(found, "")] == ["Calcite WS272", "Dolomite HS102", "Calcite CO2004"]
     assert [one.name for one in listed(found, " cal ")] == ["Calcite WS272", "Calcite CO2004"]
@@ -162,7 +164,9 @@ def test_an_answer_holds_until_what_was_asked_is_another(trained: Session, tools
     assert answered_now(trained) is None
     trained.naming = replace(trained.naming, within=4.0, libraries=(LibraryChoice(None), LibraryChoice(Path("a.sli"))))
     assert answered_now(trained) is None
-    trained.naming = replace(trained.naming, libraries=(LibraryChoice(None), LibraryChoice(Path("a.sli"), chosen=False)))
+    trained.naming = replace(
+        trained.naming, libraries=(LibraryChoice(None), LibraryChoice(Path("a.sli"), chosen=False))
+    )
     assert answered_now(trained) is not None
     trained.run = replace(run, unmixing=tools.make_unmixing(cube, trained.spec))
     assert answered_now(trained) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtGui import QResizeEvent, QShowEvent
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
@@ -50,6 +50,7 @@ from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_p
 SIGNS = {"pass": "✓", "doubtful": "?", "fail": "–", "": ""}
 EMPTY = "Train, or pin a pixel in Spectra: then libraries can say what it is."
 PREVIEW = "The preview still changes: press Match to name it as it is now."
+SMALLEST = (260, 170)
 NARROW = 480  # pixels: up to there the plot goes below the table
 
 
@@ -180,9 +181,18 @@ class MatchPanel(QWidget):
         self._listeners = []
 
     def showEvent(self, event: QShowEvent | None) -> None:
-        """It comes forward: what was not asked meanwhile is asked now."""
+        """It is there: what was not asked meanwhile is asked now."""
         super().showEvent(event)
         self.refresh()
+
+    def seen(self, forward: bool) -> None:
+        """Its tab came forward."""
+        if forward and self._listeners:
+            self.refresh()
+
+    def is_seen(self) -> bool:
+        """Whether somebody looks: to Qt a dock behind another tab is visible as well."""
+        return self.isVisible() and not self.visibleRegion().isEmpty()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Where it is docked at the side, the plot goes below the table, and the controls below each other."""
@@ -191,6 +201,10 @@ class MatchPanel(QWidget):
         upright = narrow or self.height() > self.width()
         self._top.setDirection(QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight)
         self._split.setOrientation(Qt.Orientation.Vertical if upright else Qt.Orientation.Horizontal)
+
+    def minimumSizeHint(self) -> QSize:
+        """Of its narrow form, which it takes on only when it is narrow."""
+        return QSize(*SMALLEST)
 
     def _new_theme(self, *_: Any) -> None:
         self.plot.set_theme(self.session.theme)
@@ -218,11 +232,11 @@ class MatchPanel(QWidget):
             if view.model().rowCount() and not view.selectionModel().hasSelection():
                 view.selectRow(0)
         self._selected()
-        if self.isVisible() and to_be_asked(session):
+        if to_be_asked(session):
             QTimer.singleShot(0, self._ask)
 
     def _ask(self) -> None:
-        if self._listeners and self.isVisible() and to_be_asked(self.session):
+        if self._listeners and self.is_seen() and to_be_asked(self.session):
             self.controller.match()
 
     def _show_subjects(self, subject: Subject | None) -> None:
