@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QBoxLayout,
     QComboBox,
     QDoubleSpinBox,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
     QMenu,
@@ -38,14 +37,14 @@ from napari_unmix.plugin.facts.matching import (
     subject_now,
     subjects,
     to_be_asked,
-    verdict,
+    verdict_on,
 )
 from napari_unmix.plugin.facts.session import Session, shown
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.libraries import LibrariesButton
 from napari_unmix.plugin.window.panels.match_plot import PairLegend, PairPlot
 from napari_unmix.plugin.window.panels.match_tables import CandidateTable, ProposalTable, table_of
-from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_property, text
+from napari_unmix.plugin.window.panels.step import button, row, say, set_property, text
 
 SIGNS = {"pass": "✓", "doubtful": "?", "fail": "–", "": ""}
 EMPTY = "Train, or pin a pixel in Spectra: then libraries can say what it is."
@@ -228,10 +227,11 @@ class MatchPanel(QWidget):
         self._show_sentence(subject)
         say(self._refused, "" if answered is None else " ".join(answered.refused))
         self._refused.setToolTip("" if answered is None else "\n".join(answered.notes))
-        for view in (self.table, self.all_table):
-            if view.model().rowCount() and not view.selectionModel().hasSelection():
-                view.selectRow(0)
-        self._selected()
+        view = self.all_table if every else self.table
+        if view.model().rowCount() and not view.selectionModel().hasSelection():
+            view.selectRow(0)  # which is heard
+        else:
+            self._selected()
         if to_be_asked(session):
             QTimer.singleShot(0, self._ask)
 
@@ -253,7 +253,7 @@ class MatchPanel(QWidget):
     def _show_sentence(self, subject: Subject | None) -> None:
         session, mark = self.session, ""
         answered, doing = answered_now(session), session.naming.doing
-        ranking = None if subject is None else ranking_of(session, subject)
+        said = None if subject is None else verdict_on(session, subject)
         if subject is None:
             sentence = EMPTY
         elif doing:
@@ -262,12 +262,12 @@ class MatchPanel(QWidget):
             sentence = PREVIEW
         elif answered.trouble or not answered.rankings:
             sentence, mark = answered.trouble or "No library could be asked.", "fail"
-        elif ranking is not None:
-            said = verdict(ranking, session.naming.within)
+        elif said is not None:
             sentence, mark = said.sentence, said.mark
         else:
-            found = sum(one.candidate is not None for one in proposals(session))
-            sentence = f"{found} of {len(proposals(session))} endmembers are like a spectrum of the libraries."
+            rows = self.proposals.rows
+            found = sum(one.candidate is not None for one in rows)
+            sentence = f"{found} of {len(rows)} endmembers are like a spectrum of the libraries."
         self._mark.setText(SIGNS[mark])
         set_property(self._mark, "status", mark)
         say(self._sentence, sentence)
@@ -383,27 +383,3 @@ class _Calm(QObject):
         """Swallow a wheel over a control without the focus."""
         wheel = event is not None and event.type() == QEvent.Type.Wheel
         return wheel and isinstance(watched, QWidget) and not watched.hasFocus()
-
-
-class MatchPart(QWidget):
-    """A part of the result step: the way to naming."""
-
-    def __init__(self, step: Step) -> None:
-        super().__init__()
-        self._session = step.session
-        controller = step.controller
-        self._name = button(
-            "Name from library…",
-            "See which spectrum of a library each endmember is like, and take its name.",
-            lambda: controller.name_from_library(EVERY),
-        )
-        outer = QHBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(self._name)
-        outer.addStretch(1)
-        step.listen(self.refresh, "cube", "run", "training")
-        self.refresh()
-
-    def refresh(self, *_: Any) -> None:
-        """Show the session."""
-        self.setVisible(shown(self._session) is not None)

@@ -7,7 +7,7 @@ from typing import Any
 from napari_unmix.plugin.facts.session import Session, current_run, out_of_date, runs_of, shown, training_here
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.endmembers import EndmemberRows
-from napari_unmix.plugin.window.panels.match import MatchPart
+from napari_unmix.plugin.window.panels.match_part import MatchPart
 from napari_unmix.plugin.window.panels.runs import RunsPart
 from napari_unmix.plugin.window.panels.step import Step, say, text
 from napari_unmix.plugin.window.panels.verdict import VerdictPart
