@@ -165,7 +165,14 @@ def _page(run: Run) -> Fit[Path]:
 
 
 # What a run of the preset imports, in parts that another thread may come between.
-_NEEDED = ("scipy.optimize", "scipy.special", "torch", "skimage.segmentation", "napari_unmix.pipeline", "napari_unmix.methods.ivae.fit")
+_NEEDED = (
+    "scipy.optimize",
+    "scipy.special",
+    "torch",
+    "skimage.segmentation",
+    "napari_unmix.pipeline",
+    "napari_unmix.methods.ivae.fit",
+)
 
 
 def _warm_up() -> Fit[None]:
