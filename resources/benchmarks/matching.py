@@ -6,11 +6,13 @@ Run: python resources/benchmarks/matching.py [DRAWS]
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 
 from napari_unmix.cube import FloatArray
-from napari_unmix.library import SpectralLibrary, match
+from napari_unmix.library import SpectralLibrary
+from napari_unmix.library.matching import decided, ranked
 from napari_unmix.synthetic import measured_spectra
 
 WHOLE = np.arange(405.0, 2440.0, 9.7)
@@ -33,27 +35,29 @@ def noisy(spectra: FloatArray, generator: np.random.Generator) -> FloatArray:
 
 
 def row(bands: FloatArray, draws: int, generator: np.random.Generator) -> list[float]:
-    """Shares: first in the ranking, found within each limit, and named within each limit without an own entry."""
+    """Shares: first in the ranking; named right, wrong or not at 4°; named within each limit without an own entry."""
     wavelengths, spectra, names = measured_spectra()
     library = SpectralLibrary(spectra, wavelengths, names).resampled(bands)
-    count = len(names)
-    first, found, wrong = 0, dict.fromkeys(LIMITS, 0), dict.fromkeys(LIMITS, 0)
+    first, right, wrong, alone = 0, 0, 0, dict.fromkeys(LIMITS, 0)
     for _ in range(draws):
         drawn = SpectralLibrary(noisy(library.spectra, generator), bands, names)
-        first += sum(one.best is not None and one.best.name == one.endmember for one in match(drawn, library))
-        for limit in LIMITS:
-            found[limit] += sum(one.endmember in (one.name, *one.also) for one in match(drawn, library, limit))
-            for k in range(count):
-                others = library.chosen(np.arange(count) != k)
-                wrong[limit] += match(drawn.chosen([k]), others, limit)[0].name is not None
-    return [share / (draws * count) for share in (first, *found.values(), *wrong.values())]
+        for ranking in ranked(drawn, library):
+            own = ranking.endmember
+            first += ranking.candidates[0].name == own
+            found = decided(ranking)
+            right += own in (found.name, *found.also)
+            wrong += found.name is not None and own not in (found.name, *found.also)
+            others = replace(ranking, candidates=tuple(one for one in ranking.candidates if one.name != own))
+            for limit in LIMITS:
+                alone[limit] += decided(others, limit).name is not None
+    count = draws * len(names)
+    return [share / count for share in (first, right, wrong, count - right - wrong, *alone.values())]
 
 
 def main(draws: int = 5) -> None:
     """Print the table."""
-    found = " | ".join(f"found {limit:g}°" for limit in LIMITS)
-    wrong = " | ".join(f"own entry out {limit:g}°" for limit in LIMITS)
-    print(f"| bands | comes first | {found} | {wrong} |\n|{'---|' * (2 + 2 * len(LIMITS))}")
+    out = " | ".join(f"own entry out {limit:g}°" for limit in LIMITS)
+    print(f"| bands | comes first | right | wrong | nothing | {out} |\n|{'---|' * (5 + len(LIMITS))}")
     for name, bands in SENSORS.items():
         shares = row(bands, draws, np.random.default_rng(0))
         print(f"| {name} | {' | '.join(f'{100 * share:.0f} %' for share in shares)} |", flush=True)

@@ -106,8 +106,35 @@ def test_a_run_is_matched_with_itself_and_with_a_table(capsys: Capture, cube: No
         assert [found["match"] for found in values["endmembers"]] == [f"endmember {k}" for k in (1, 2, 3)]
     assert main(["match", "run", "run"]) == 0
     out = capsys.readouterr().out.splitlines()
-    assert out[0].split() == ["endmember", "match", "score", "whole", "absorptions", "next"]
-    assert out[1].startswith("endmember 1  endmember 1    0.0°    0.0°         0.0°  endmember ")
+    assert out[0].split() == ["endmember", "match", "score", "whole", "absorptions", "derivative", "next"]
+    assert out[1].startswith("endmember 1  endmember 1    0.0°    0.0°         0.0°        0.0°  endmember ")
+
+
+def test_several_libraries_and_the_one_that_comes_along(capsys: Capture, cube: None) -> None:
+    library = measured()
+    for name in MATERIALS:
+        write_library(library.chosen([library.names.index(name)]), f"{name.split()[0]}.sli")
+    files = [f"{name.split()[0]}.sli" for name in MATERIALS]
+    several = printed(capsys, "match", "run", *files)
+    assert several["libraries"] == files
+    assert {found["best"]["library"] for found in several["endmembers"]} == {"jarosite", "siderite", "spruce"}
+    alone = printed(capsys, "match", "run")
+    assert alone["libraries"] == ["USGS selection"]
+    for values in (several, alone):
+        assert {found["match"] for found in values["endmembers"]} == set(MATERIALS)
+        assert all(found["best"]["derivative_angle_degrees"] < 2 for found in values["endmembers"])
+
+
+def test_no_name_is_given_twice_where_asked(capsys: Capture, cube: None) -> None:
+    library = measured()
+    write_library(library.chosen([library.names.index(MATERIALS[0])]), "one.sli")
+    twice = printed(capsys, "match", "run", "one.sli", "--within", 89)
+    assert [found["match"] for found in twice["endmembers"]] == [MATERIALS[0]] * 3
+    once = printed(capsys, "match", "run", "one.sli", "--within", 89, "--one-to-one")
+    named = [found for found in once["endmembers"] if found["match"]]
+    assert len(named) == 1
+    assert named[0]["best"]["score_degrees"] < 1
+    assert {found["reason"] for found in once["endmembers"]} == {None, "given to another"}
 
 
 def test_what_the_library_lacks_is_noted(capsys: Capture, cube: None) -> None:

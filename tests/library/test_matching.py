@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,9 @@ from hypothesis import strategies as st
 
 from napari_unmix.cube import FloatArray
 from napari_unmix.library import SpectralLibrary, match
+from napari_unmix.library.matching import Candidate, Ranking, decided, merged, one_to_one
+from napari_unmix.library.slopes import derivative, noise_angles
+from napari_unmix.rows.metrics import spectral_angle
 from napari_unmix.sentences import UnmixError
 from napari_unmix.synthetic import measured_spectra
 
@@ -131,8 +136,10 @@ def test_spectra_that_noise_cannot_tell_apart_are_named_together() -> None:
     (clean,) = match(usgs.chosen([row]), usgs)
     assert (clean.name, clean.also) == ("calcite", ())
     assert clean.runner_up.name == "calcite and dolomite"
-    (found,) = match(SpectralLibrary(noisy(usgs.spectra[[row]], 0), usgs.wavelengths, ("x",)), usgs)
-    assert "calcite and dolomite" in (found.name, *found.also)
+    dozen = noisy(np.repeat(usgs.spectra[[row]], 12, axis=0), 0, decibels=27.0)
+    named = match(SpectralLibrary(dozen, usgs.wavelengths, tuple("abcdefghijkl")), usgs)
+    assert all("calcite" in (found.name, *found.also) for found in named)
+    assert sum("calcite and dolomite" in (found.name, *found.also) for found in named) > 3
 
 
 def test_what_cannot_be_matched() -> None:
@@ -143,3 +150,90 @@ def test_what_cannot_be_matched() -> None:
         match(usgs, usgs.resampled(VISIBLE_TO_SHORTWAVE))
     with pytest.raises(UnmixError, match=r"within 0° is no angle"):
         match(usgs, usgs, within=0)
+
+
+# --- derivatives
+
+
+def test_a_relative_is_told_by_its_derivative_alone() -> None:
+    """Two bright carbonates, whose absorptions lie 15 nm apart: two angles call them the same, the derivative does not."""
+    usgs = library().resampled(VISIBLE_TO_SHORTWAVE)
+    calcite, dolomite = (usgs.names.index(name) for name in ("calcite", "dolomite"))
+    (found,) = match(usgs.chosen([dolomite]), usgs.chosen([calcite]))
+    best = found.best
+    assert best is not None
+    assert max(best.spectral_angle, best.absorption_angle) < 4
+    assert best.derivative_angle > 15
+    assert (found.name, found.reason) == (None, "far")
+
+
+def test_noise_widens_the_limit_of_the_derivative_and_of_nothing_else() -> None:
+    clean = Candidate("x", 1.0, 1.0, 20.0)
+    assert not clean.fits(4.0)
+    assert replace(clean, noise_angle=15.0).fits(4.0)
+    assert not replace(clean, noise_angle=15.0, spectral_angle=4.1).fits(4.0)
+    assert clean.fits(6.0)  # it moves with the angle allowed
+
+
+def test_the_noise_angle_is_what_noise_does() -> None:
+    usgs = library().resampled(VISIBLE_TO_SHORTWAVE)
+    axis = usgs.wavelengths
+    operator, order = derivative(axis, 75.0), np.argsort(axis)
+    clean = usgs.spectra @ operator.T
+    drawn = noisy(usgs.spectra, 3)
+    turned = np.degrees(spectral_angle(drawn @ operator.T, clean))
+    told = noise_angles(drawn, operator, order)
+    assert np.median(told / turned) == pytest.approx(1, abs=0.25)
+
+
+@pytest.mark.parametrize("axis", [np.arange(400.0, 900.0, 7.0), np.array([400.0, 410, 430, 900, 910, 950, 1600])])
+def test_a_straight_line_has_its_slope_everywhere(axis: FloatArray) -> None:
+    for line in (axis, axis[::-1]):
+        found = derivative(line, 75.0) @ (3 + 0.25 * line)
+        assert found == pytest.approx(np.full(line.size, 0.25))
+        assert derivative(line, 75.0) @ np.ones(line.size) == pytest.approx(np.zeros(line.size), abs=1e-12)
+
+
+def test_a_slope_does_not_look_over_a_gap() -> None:
+    axis = np.concatenate([np.arange(400.0, 600.0, 10.0), np.arange(900.0, 1100.0, 10.0)])
+    step = (axis > 700).astype(float)
+    assert derivative(axis, 75.0) @ step == pytest.approx(np.zeros(axis.size), abs=1e-12)
+
+
+# --- one to one
+
+
+def of(endmember: str, **scores: float) -> Ranking:
+    return Ranking(endmember, tuple(sorted((Candidate(n, s, s) for n, s in scores.items()), key=lambda c: c.score)))
+
+
+def names_of(*rankings: Ranking, within: float = 4.0) -> list[str | None]:
+    return [None if one is None else one.name for one in one_to_one(rankings, within)]
+
+
+def test_two_that_compete_for_a_name_share_out_what_fits() -> None:
+    assert names_of(of("1", calcite=1.0, dolomite=1.5), of("2", calcite=1.2, dolomite=3.9)) == ["dolomite", "calcite"]
+    assert names_of(of("1", calcite=1.0, dolomite=5.0), of("2", calcite=1.2, dolomite=9.0)) == ["calcite", None]
+
+
+def test_naming_two_is_better_than_naming_one_well() -> None:
+    assert names_of(of("1", calcite=0.1, dolomite=3.9), of("2", calcite=3.9)) == ["dolomite", "calcite"]
+
+
+def test_what_fits_nothing_or_is_flat_is_left_without_a_name() -> None:
+    flat = replace(of("3", calcite=0.1), flat=2.0)
+    assert names_of(of("1", calcite=7.0), of("2"), flat) == [None, None, None]
+    assert names_of(flat, of("2", calcite=3.0)) == [None, "calcite"]
+    assert names_of() == []
+
+
+def test_the_better_of_two_spectra_of_one_name_is_taken() -> None:
+    one, other = Candidate("calcite", 2.0, 2.0, library="a"), Candidate("calcite", 1.0, 1.0, library="b")
+    (chosen,) = one_to_one([Ranking("1", (other, one))])
+    assert chosen is other
+
+
+def test_libraries_are_merged_by_score() -> None:
+    found = merged([of("1", calcite=3.0), of("1", dolomite=1.0)])
+    assert [one.name for one in found.candidates] == ["dolomite", "calcite"]
+    assert decided(found).name == "dolomite"

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import sqlite3
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,55 @@ def read_database(path: str | Path, wavelengths: FloatArray, fwhm: FloatArray | 
     Spectra without a band in the cube's range are left out, and counted in ``repairs``.
     Raises UnmixError where it is no database, or no spectrum remains.
     """
+    steps = read_groups(path).resampling(wavelengths, fwhm)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            library: SpectralLibrary = end.value
+            return library
+
+
+@dataclass(frozen=True, eq=False)
+class Database:
+    """The spectra of a database as they were measured, in groups of the same bands: few spectrometers measured them all."""
+
+    name: str
+    groups: tuple[tuple[_Measured, ...], ...]
+
+    def resampling(
+        self, wavelengths: FloatArray, fwhm: FloatArray | None = None
+    ) -> Generator[tuple[int, int], None, SpectralLibrary]:
+        """Bring the spectra to other bands (nm); yields (spectra done, of how many).
+
+        Spectra without a band in the range are left out, and counted in ``repairs``. Raises UnmixError where none remains.
+        """
+        found: list[tuple[int, str, FloatArray]] = []
+        done, left_out, count = 0, 0, sum(map(len, self.groups))
+        for group in self.groups:  # a resampler takes half a second to make
+            yield done, count
+            done += len(group)
+            spectra, names = np.array([one.values for one in group]), tuple(one.name for one in group)
+            try:
+                library = SpectralLibrary(spectra, group[0].wavelengths, names, name=self.name)
+                library = library.resampled(wavelengths, fwhm)
+            except UnmixError:
+                left_out += len(group)
+                continue
+            found += list(zip((one.number for one in group), names, library.spectra, strict=True))
+        if not found:
+            raise UnmixError(
+                f"{self.name} has no spectrum between {np.min(wavelengths):.0f} and {np.max(wavelengths):.0f} nm"
+                f" ({left_out} of other bands): check that it is unpacked whole."
+            )
+        found.sort(key=lambda row: row[0])
+        note = (f"{left_out} spectra of {self.name} have no band in the cube's range: left out",) if left_out else ()
+        names, rows = tuple(name for _, name, _ in found), np.array([spectrum for *_, spectrum in found])
+        return SpectralLibrary(rows, wavelengths, names, fwhm, self.name, note)
+
+
+def read_groups(path: str | Path) -> Database:
+    """Read a database once, for any number of cubes. Raises UnmixError where it is none."""
     path = Path(path)
     with explained(path):
         path = path.expanduser()
@@ -66,47 +115,42 @@ def read_database(path: str | Path, wavelengths: FloatArray, fwhm: FloatArray | 
             raise UnmixError(
                 f"{path.name} is no database of spectra: give the folder of splib07 or ECOSTRESS, or SPy's file."
             )
-        return _on_bands(path, wavelengths, fwhm)
-
-
-def _on_bands(path: Path, wavelengths: FloatArray, fwhm: FloatArray | None) -> SpectralLibrary:
-    groups: dict[bytes, list[_Measured]] = {}
-    for one in _measured(path):
-        groups.setdefault(one.wavelengths.tobytes(), []).append(one)
-    found, left_out = [], 0
-    for group in groups.values():  # a resampler takes half a second to make, and few spectrometers measured them all
-        spectra, names = np.array([one.values for one in group]), tuple(one.name for one in group)
-        try:
-            library = SpectralLibrary(spectra, group[0].wavelengths, names, name=path.name).resampled(wavelengths, fwhm)
-        except UnmixError:
-            left_out += len(group)
-            continue
-        found += list(zip((one.number for one in group), names, library.spectra, strict=True))
-    if not found:
-        raise UnmixError(
-            f"{path.name} has no spectrum between {np.min(wavelengths):.0f} and {np.max(wavelengths):.0f} nm"
-            f" ({left_out} of other bands): check that it is unpacked whole."
-        )
-    found.sort(key=lambda row: row[0])
-    note = (f"{left_out} spectra of {path.name} have no band in the cube's range: left out",) if left_out else ()
-    names, rows = tuple(name for _, name, _ in found), np.array([spectrum for *_, spectrum in found])
-    return SpectralLibrary(rows, wavelengths, names, fwhm, path.name, note)
+        groups: dict[bytes, list[_Measured]] = {}
+        for one in _measured(path):
+            groups.setdefault(one.wavelengths.tobytes(), []).append(one)
+        return Database(path.name, tuple(map(tuple, groups.values())))
 
 
 def library_on(
-    path: str | Path, wavelengths: FloatArray | None, bands: int, axis: SpectralAxis | None = None
+    path: str | Path,
+    wavelengths: FloatArray | None,
+    bands: int,
+    axis: SpectralAxis | None = None,
+    fwhm: FloatArray | None = None,
 ) -> SpectralLibrary:
     """Any library, a file's or a database's, on the ``bands`` bands of a cube; without wavelengths (nm) only one of as many bands fits.
+
+    ``fwhm`` (bands,) are the widths of the cube's bands in nm; without, they reach half way to their neighbours.
 
     Where the cube's ``axis`` is none of light (Raman shifts), a library of the same kind is interpolated to it.
 
     Raises UnmixError where it cannot be read, or brought to these bands.
     """
     if wavelengths is not None and is_database(path):
-        return read_database(path, wavelengths)
-    library = read_library(path)
+        return read_database(path, wavelengths, fwhm)
+    return brought(read_library(path), wavelengths, bands, axis, fwhm)
+
+
+def brought(
+    library: SpectralLibrary,
+    wavelengths: FloatArray | None,
+    bands: int,
+    axis: SpectralAxis | None = None,
+    fwhm: FloatArray | None = None,
+) -> SpectralLibrary:
+    """A library on the bands of a cube: as of ``library_on``."""
     if wavelengths is not None and library.wavelengths is not None:
-        return library.resampled(wavelengths)
+        return library.resampled(wavelengths, fwhm)
     if axis is not None and axis.unit and library.spectral_axis.unit:
         return library.interpolated(axis)
     if library.spectra.shape[1] != bands:

@@ -9,7 +9,11 @@ from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
+from napari_unmix.plugin.facts.candidates import Naming
+from napari_unmix.plugin.facts.guiding import done_with
+from napari_unmix.plugin.window.guides import Guides
 from napari_unmix.plugin.window.panels.cube import CubePanel
+from napari_unmix.plugin.window.panels.match import MatchPanel
 from napari_unmix.plugin.window.panels.method import MethodPanel
 from napari_unmix.plugin.window.panels.result import ResultPanel
 from napari_unmix.plugin.window.panels.side import SidePanel
@@ -19,7 +23,9 @@ from napari_unmix.plugin.window.style import style_sheet
 from napari_unmix.plugin.window.wheel import CalmWheel
 from napari_unmix.plugin.window.workspace import workspace_of
 
-NARROWEST, WIDEST, USUAL = 326, 360, 330
+NARROWEST, WIDEST, USUAL = 280, 360, 330
+GROWING = ("annotation", "spec", "cube", "run")  # facts that bring new controls
+GUIDED = ("cube", "training", "run", "state", "annotation", "spec", "suggested", "trouble")  # facts that steps fold by
 SPECTRA = ("napari-unmix", "Spectra")
 
 
@@ -87,6 +93,7 @@ class UnmixDock(_Dock):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)
+        self._viewer = napari_viewer
         self._window = getattr(napari_viewer, "window", None)  # a viewer model has none
         self._stands = False
         session, controller = self.workspace.session, self.workspace.controller
@@ -109,16 +116,21 @@ class UnmixDock(_Dock):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
+        self.guides = Guides(session, controller, self.panels, scroll)
         self.setMinimumWidth(NARROWEST)
         self.setMaximumWidth(WIDEST)
         session.events.cube.connect(self._offer_spectra)
-        for made in (session.events.annotation, session.events.spec):  # by now the panels have their new controls
-            made.connect(self._calm_wheel.watch)
+        for name in GROWING:  # by now the panels have their new controls
+            session.events[name].connect(self._calm_wheel.watch)
+        for name in GUIDED:
+            session.events[name].connect(self._guide)
 
     def place(self) -> None:
         """It stands: what it brings may come."""
         self._stands = not self._left
         self._offer_spectra()
+        if self._stands:
+            self.guides.place(self._viewer)
 
     def _offer_spectra(self, *_: Any) -> None:
         """Dock the spectra when there is a cube, unless they stood before: a user who closed them has decided."""
@@ -126,6 +138,12 @@ class UnmixDock(_Dock):
         if self._stands and workspace.session.cube is not None and not workspace.spectra_stood and self._window:
             self._window.add_plugin_dock_widget(*SPECTRA)
             QTimer.singleShot(0, workspace.link.fit)  # they take from the canvas, once they are in their place
+
+    def _guide(self, *_: Any) -> None:
+        """Steps that have done their part fold, so that the result is seen first."""
+        done = done_with(self.workspace.session)
+        for panel in self.panels:
+            panel.guide(panel.name in done)
 
     def sizeHint(self) -> QSize:
         """The usual width, and as much height as there is."""
@@ -140,10 +158,13 @@ class UnmixDock(_Dock):
     def stop_listening(self) -> None:
         """Let go of the session."""
         self._stands = False
+        self.guides.leave()
         events = self.workspace.session.events
         events.cube.disconnect(self._offer_spectra, missing_ok=True)
-        for made in (events.annotation, events.spec):
-            made.disconnect(self._calm_wheel.watch, missing_ok=True)
+        for name in GROWING:
+            events[name].disconnect(self._calm_wheel.watch, missing_ok=True)
+        for name in GUIDED:
+            events[name].disconnect(self._guide, missing_ok=True)
         for panel in self.panels:
             panel.disconnect_all()
 
@@ -175,4 +196,57 @@ class SpectraDock(_Dock):
 
     def stop_listening(self) -> None:
         """Let go of the session."""
+        self.panel.disconnect_all()
+
+
+class MatchDock(_Dock):
+    """Naming by spectral libraries; new, it shares the place of the spectra."""
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__(napari_viewer)
+        self.panel = MatchPanel(self.workspace.session, self.workspace.controller)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self.panel)
+        self._asked = self.workspace.session.naming.asked
+        self.workspace.session.events.naming.connect(self._come_forward)
+
+    def sizeHint(self) -> QSize:
+        """As the spectra."""
+        return QSize(760, 230)
+
+    def place(self) -> None:
+        """In a tab with the spectra where they stand below the canvas, else there alone."""
+        dock, window = self.parent(), self.window()
+        if not isinstance(dock, QDockWidget) or not isinstance(window, QMainWindow):
+            return
+        dock.visibilityChanged.connect(self.panel.seen)
+        below, right = Qt.DockWidgetArea.BottomDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
+        if window.dockWidgetArea(dock) == right:
+            window.setCorner(Qt.Corner.BottomRightCorner, right)
+            window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
+            window.addDockWidget(below, dock)
+        spectra = [other for other in window.findChildren(QDockWidget) if other.findChild(SpectraDock) is not None]
+        if spectra and window.dockWidgetArea(spectra[0]) == below and not spectra[0].isFloating():
+            window.tabifyDockWidget(spectra[0], dock)
+        else:
+            window.resizeDocks([dock], [250], Qt.Orientation.Vertical)
+        QTimer.singleShot(0, dock.raise_)  # once it has its tab
+
+    def _come_forward(self, naming: Naming) -> None:
+        dock = self.parent()
+        if naming.asked != self._asked and isinstance(dock, QDockWidget):
+            dock.show()
+            dock.raise_()
+        self._asked = naming.asked
+
+    def leave(self) -> None:
+        """Nobody sees any more what libraries say."""
+        if not self._left:
+            self.workspace.controller.stop_matching()
+        super().leave()
+
+    def stop_listening(self) -> None:
+        """Let go of the session."""
+        self.workspace.session.events.naming.disconnect(self._come_forward, missing_ok=True)
         self.panel.disconnect_all()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import atexit
 from typing import Any
 
-from qtpy.QtCore import QThreadPool
+from qtpy.QtCore import QThreadPool, QTimer
 
+from napari_unmix.plugin.facts.candidates import Naming
 from napari_unmix.plugin.facts.session import Session
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.verbs.engine import Engine
@@ -14,6 +15,7 @@ from napari_unmix.plugin.verbs.runners import run_in_thread
 from napari_unmix.plugin.viewer.link import ViewerLink
 
 EXIT_MS = 10_000
+MATCH = ("napari-unmix", "Match")
 
 
 class Workspace:
@@ -27,6 +29,8 @@ class Workspace:
         self.controller = Controller(self.session, run_in_thread, engine)
         self.link = ViewerLink(viewer, self.session, self.controller)
         self.spectra_stood = False
+        self._viewer = viewer
+        self._asked = 0  # how often naming was
         self._docks: set[int] = set()
         self._closed = False
 
@@ -34,7 +38,19 @@ class Workspace:
         """A dock comes; with the first one the viewer is listened to, and what is open in it is taken."""
         self._docks.add(dock)
         if len(self._docks) == 1:
+            self.session.events.naming.connect(self._offer_match)
             self.link.open()
+
+    def _offer_match(self, naming: Naming) -> None:
+        """Naming by a library was asked for: its dock is brought, in a turn of its own."""
+        if naming.asked != self._asked:
+            self._asked = naming.asked
+            QTimer.singleShot(0, self._bring_match)
+
+    def _bring_match(self) -> None:
+        window = getattr(self._viewer, "window", None)  # a viewer model has none
+        if not self._closed and window is not None:
+            window.add_plugin_dock_widget(*MATCH)
 
     def leave(self, dock: int) -> None:
         """A dock goes; with the last one everything stops."""
