@@ -34,8 +34,8 @@ def run(arguments: argparse.Namespace) -> int:
         path = Path(arguments.cube).expanduser()
         if not path.exists():
             raise UnmixError(f"there is no file {path}: check the path.")
-        if (path / "run.json").is_file():
-            _check_run(path, reading)
+        if path.name == "run.json" or (path / "run.json").is_file():
+            _check_run(path.parent if path.name == "run.json" else path, reading)
         elif not can_read(path):
             raise UnmixError(f"{path.name} is no cube that can be read: napari-unmix info {path.name} says why.")
     problem = why_no_window()

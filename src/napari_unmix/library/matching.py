@@ -8,6 +8,7 @@ end, on whatever level. A spectrum is named only where all three are small.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -51,12 +52,11 @@ class Candidate:
     @property
     def score(self) -> float:
         """Degrees; 0 is the same shape: root mean square of the first two angles, with a tenth of the derivatives'."""
-        whole = (self.spectral_angle, self.absorption_angle, _WEIGHT * self.derivative_angle)
-        return float(np.linalg.norm(whole) / np.sqrt(2))
+        return math.hypot(self.spectral_angle, self.absorption_angle, _WEIGHT * self.derivative_angle) / math.sqrt(2)
 
     def fits(self, within: float) -> bool:
         """Whether all angles are small."""
-        steep = float(np.hypot(_DERIVATIVE * within, _NOISE * self.noise_angle))
+        steep = math.hypot(_DERIVATIVE * within, _NOISE * self.noise_angle)
         return max(self.spectral_angle, self.absorption_angle) <= within and self.derivative_angle <= steep
 
 

@@ -71,8 +71,13 @@ def test_paintings_are_the_same_by_labels_and_meanings_and_an_empty_one_is_none(
     assert same_strokes(None, Annotation(labels))
     labels[0] = 1
     one = Annotation(labels, {1: Meaning("material", "rock"), 9: Meaning("ignore")})
-    assert same_strokes(one, Annotation(labels.copy(), {1: Meaning("material", "rock")}))
-    assert not same_strokes(one, Annotation(labels, {1: Meaning("material", "tree")}))
+    assert same_strokes(one, Annotation(labels.copy(), {1: Meaning("material", "tree")}))
+    assert not same_strokes(one, Annotation(labels, {1: Meaning("region", "rock")}))
+    labels[1] = 2
+    two, alike = (
+        Annotation(labels, {k: Meaning("material", name) for k, name in ((1, "a"), (2, other))}) for other in "ba"
+    )
+    assert not same_strokes(two, alike)
     assert not same_strokes(one, Annotation(labels[:, :2], one.meanings))
     assert not same_strokes(one, None)
 

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from napari_unmix.cube import Cube
-from napari_unmix.library.matching import Candidate, Ranking
+from napari_unmix.library.matching import Candidate, Ranking, decided
 from napari_unmix.library.spectra import SpectralLibrary
 from napari_unmix.plugin.facts.candidates import EVERY, Answered, LibraryChoice, Subject
 from napari_unmix.plugin.facts.matching import (
+    Verdict,
     answered_now,
     listed,
     pair,
@@ -56,13 +57,17 @@ def ranking(*candidates: Candidate, flat: float = 40.0) -> Ranking:
 # --- what one sentence says
 
 
+def said_of(found: Ranking, within: float) -> Verdict:
+    return verdict(decided(found, within), found.flat, within)
+
+
 def test_a_name_comes_with_its_score_and_the_runner_up() -> None:
-    said = verdict(ranking(candidate("calcite", 1.24), candidate("dolomite", 2.06)), 4.0)
+    said = said_of(ranking(candidate("calcite", 1.24), candidate("dolomite", 2.06)), 4.0)
     assert (said.sentence, said.mark) == ("calcite (1.2°); next is dolomite (2.1°).", "pass")
 
 
 def test_names_that_fit_alike_are_told_together() -> None:
-    said = verdict(ranking(candidate("calcite", 1.0), candidate("dolomite", 1.2), candidate("siderite", 1.4)), 4.0)
+    said = said_of(ranking(candidate("calcite", 1.0), candidate("dolomite", 1.2), candidate("siderite", 1.4)), 4.0)
     assert said.sentence == "calcite (1.0°), or as well dolomite or siderite: they fit about as closely."
     assert said.mark == "doubtful"
 
@@ -86,13 +91,13 @@ def test_names_that_fit_alike_are_told_together() -> None:
     ],
 )
 def test_nothing_is_an_answer_and_says_why(found: Ranking, sentence: str) -> None:
-    assert verdict(found, 4.0).sentence == sentence
+    assert said_of(found, 4.0).sentence == sentence
 
 
 def test_what_matches_moves_with_the_angle_allowed() -> None:
     found = ranking(candidate("calcite", 5.0))
-    assert verdict(found, 4.0).mark == "fail"
-    assert verdict(found, 6.0).mark == "pass"
+    assert said_of(found, 4.0).mark == "fail"
+    assert said_of(found, 6.0).mark == "pass"
 
 
 def test_entries_are_looked_up_by_all_words_of_name_or_library() -> None:
@@ -143,7 +148,7 @@ def answer(session: Session, **changes: Any) -> Answered:
     asked = question_of(session)
     assert asked is not None
     rankings = tuple(ranking(candidate("calcite", 1.0), candidate("dolomite", 2.0)) for _ in asked.subjects)
-    return Answered(asked, rankings, **changes)
+    return Answered(asked, rankings, tuple(map(decided, rankings)), **changes)
 
 
 def test_an_answer_holds_until_what_was_asked_is_another(trained: Session, tools: Any, cube: Cube) -> None:

@@ -239,6 +239,8 @@ def test_a_run_of_an_open_cube_opens_by_its_hash(
     controller.set_option("seed", 3)
     paint(controller)
     controller.start()
+    controller.select_pixel(4, 5)
+    controller.pin()
     controller.rename_endmember(2, "rock")
     stored = saved(session)
     again, verbs = tomorrow()
@@ -260,7 +262,7 @@ def test_a_run_of_an_open_cube_opens_by_its_hash(
         session.run.report,
     )
     assert again.run.unmixing.abundances.tobytes() == session.run.unmixing.abundances.tobytes()
-    assert again.spec.seed == 3
+    assert (again.spec.seed, again.pins) == (3, ((4, 5),))
     assert again.annotation is not None
     np.testing.assert_array_equal(again.annotation.labels, labels())
     before = (stored.folder / "run.json").stat().st_mtime_ns
@@ -327,10 +329,10 @@ def test_a_run_of_the_version_before_opens_and_says_what_it_lacks(
     verbs.open_run(folder)
     assert again.run is not None
     assert again.run.unmixing.notes[-1].sentence.startswith("It was written by napari-unmix 0.1.0 without its painting")
-    verbs.rename_endmember(0, "water")  # is kept as a run of this version, beside it
-    assert again.run.folder != folder
-    assert read_run(again.run.folder).names[0] == "water"  # type: ignore[arg-type]
-    assert json.loads((folder / "run.json").read_text())["format"] == "napari-unmix run 2"
+    verbs.rename_endmember(0, "water")
+    stored = read_run(folder)  # as a run of this version, which still says it
+    assert (stored.names[0], stored.lacks) == ("water", "")
+    assert stored.notes[-1] == again.run.unmixing.notes[-1]
 
 
 def test_a_damaged_folder_is_a_sentence_and_not_in_the_list(

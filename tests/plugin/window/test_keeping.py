@@ -196,7 +196,7 @@ def test_a_run_is_dropped_before_and_after_its_cube_is_open(
     first.wait_for(lambda: first.session.run is not None)
     first.settle()
     assert (len(first.session.cubes), first.session.run.folder) == (1, run.folder)
-    first.drop(run.folder)  # and so is the run
+    first.drop(run.folder / "run.json")  # and so is the run
     first.settle()
     assert len(first.session.runs) == 1
 

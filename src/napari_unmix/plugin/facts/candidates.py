@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from napari_unmix.cube import Cube, FloatArray
-from napari_unmix.library.matching import WITHIN, Candidate, Ranking
+from napari_unmix.library.matching import WITHIN, Candidate, Match, Ranking
 from napari_unmix.library.spectra import SpectralLibrary
 
 Place = tuple[int, int]
@@ -65,7 +65,7 @@ class Answered:
     Attributes
     ----------
     question : to what
-    rankings : one for each subject; none where nothing came of it, then ``trouble`` says why
+    rankings, matches : one for each subject, all candidates and what they say; none where nothing came of it, then ``trouble`` says why
     proposals : one for each endmember, no spectrum for two; None where nothing fits
     libraries : by name, on the cube's bands
     refused : a sentence for each library that could not be asked
@@ -74,6 +74,7 @@ class Answered:
 
     question: Question
     rankings: tuple[Ranking, ...] = ()
+    matches: tuple[Match, ...] = ()
     proposals: tuple[Candidate | None, ...] = ()
     libraries: Mapping[str, SpectralLibrary] = field(default_factory=dict)
     refused: tuple[str, ...] = ()

@@ -5,7 +5,6 @@ What is drawn, copied and written is this one ``Drawing``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
@@ -297,13 +296,7 @@ def _distance(axis: FloatArray, values: FloatArray, place: float, height: float,
     """How far a point is from a curve, from its pieces between neighbouring bands."""
     order = np.argsort(axis, kind="stable")
     x, y = (axis[order] - place) / scale[0], (values[order] - height) / scale[1]
-    near = np.flatnonzero(np.isfinite(y) & (np.abs(x) < 1 + np.abs(np.diff(x, append=x[-1:])).max(initial=0.0)))
-    if not near.size:
-        return np.inf
-    x, y = x[near], y[near]
-    if x.size == 1:
-        return float(np.hypot(x[0], y[0]))
-    across, up = np.diff(x), np.diff(y)
+    across, up = np.diff(x), np.diff(y)  # NaN at a gap: no piece
     along = np.clip(-(x[:-1] * across + y[:-1] * up) / np.maximum(across**2 + up**2, 1e-300), 0, 1)
-    distances: Sequence[float] = np.hypot(x[:-1] + along * across, y[:-1] + along * up)
-    return float(np.min(distances))
+    pieces = np.hypot(x[:-1] + along * across, y[:-1] + along * up)
+    return float(np.nanmin(np.concatenate([pieces, np.hypot(x, y), [np.inf]])))

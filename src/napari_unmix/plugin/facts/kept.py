@@ -66,14 +66,23 @@ class Stamp:
 
 
 def same_strokes(one: Annotation | None, other: Annotation | None) -> bool:
-    """Whether two paintings are the same, meanings and all; an empty one is none."""
+    """Whether two paintings say the same; an empty one is none, and what a material is called does not matter."""
     first, second = (known if known is not None and known.labels.any() else None for known in (one, other))
     if first is None or second is None:
         return first is second
     if first.labels.shape != second.labels.shape or not np.array_equal(first.labels, second.labels):
         return False
-    painted = set(np.unique(first.labels).tolist()) - {0}
-    return all(first.meaning(label) == second.meaning(label) for label in painted)
+    return _roles(first) == _roles(second)
+
+
+def _roles(annotation: Annotation) -> list[tuple[int, str, int]]:
+    """(label, kind, which material) of each painted label."""
+    painted = [int(label) for label in np.unique(annotation.labels) if label > 0]
+    names = {label: annotation.meaning(label).name or f"material {label}" for label in painted}
+    of_materials = [names[label] for label in painted if annotation.meaning(label).kind == "material"]
+    order = {name: place for place, name in enumerate(dict.fromkeys(of_materials))}
+    kinds = {label: annotation.meaning(label).kind for label in painted}
+    return [(label, kinds[label], order[names[label]] if kinds[label] == "material" else -1) for label in painted]
 
 
 def of_cube(recent: tuple[Glance, ...], sha256: str, opened: tuple[Run, ...]) -> tuple[Glance, ...]:

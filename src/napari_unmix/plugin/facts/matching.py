@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from napari_unmix.cube import FloatArray
-from napari_unmix.library.matching import Candidate, Match, Ranking, decided
+from napari_unmix.library.matching import Candidate, Match, Ranking
 from napari_unmix.library.slopes import derivative, reach_of
 from napari_unmix.library.spectra import SpectralLibrary
 from napari_unmix.plugin.facts.candidates import EVERY, Answered, Place, Question, Subject
@@ -128,16 +128,23 @@ def ranking_of(session: Session, subject: Subject) -> Ranking | None:
     return answered.rankings[answered.question.subjects.index(subject)]
 
 
-def verdict(ranking: Ranking, within: float) -> Verdict:
-    """What to say of a subject."""
-    found = decided(ranking, within)
+def verdict_on(session: Session, subject: Subject) -> Verdict | None:
+    """What to say of a subject; None while that is not known."""
+    answered, ranking = answered_now(session), ranking_of(session, subject)
+    if answered is None or ranking is None:
+        return None
+    return verdict(answered.matches[answered.question.subjects.index(subject)], ranking.flat, answered.question.within)
+
+
+def verdict(found: Match, flat: float, within: float) -> Verdict:
+    """What to say of a match; ``flat`` is how far the subject is from a constant, in degrees."""
     if found.name is not None and found.best is not None:
         return Verdict(_named(found, found.best), "doubtful" if found.also else "pass")
     if found.best is None:
         return Verdict("Nothing to compare with: no chosen library has half of these bands.", "fail")
     nearest = f"the nearest is {found.best.name}, {angles(found.best)}."
     if found.reason == "flat":
-        return Verdict(f"Too flat to tell: within {ranking.flat:.1f}° of a constant; {nearest}", "doubtful")
+        return Verdict(f"Too flat to tell: within {flat:.1f}° of a constant; {nearest}", "doubtful")
     return Verdict(f"Nothing matches within {within:g}°: {nearest}", "fail")
 
 
@@ -179,19 +186,17 @@ def proposals(session: Session) -> tuple[Proposal, ...]:
     answered, what = answered_now(session), shown(session)
     if answered is None or what is None or not answered.rankings:
         return ()
-    made = []
-    for index, (name, candidate) in enumerate(zip(what.names, answered.proposals, strict=False)):
-        found = decided(answered.rankings[index], session.naming.within)
-        made.append(
-            Proposal(
-                Subject("endmember", index),
-                name,
-                candidate,
-                "" if candidate is not None else _why_none(found),
-                candidate is not None and is_default_name(name),
-            )
+    found = zip(endmember_subjects(session), what.names, answered.proposals, answered.matches, strict=False)
+    return tuple(
+        Proposal(
+            subject,
+            name,
+            candidate,
+            "" if candidate is not None else _why_none(match),
+            candidate is not None and is_default_name(name),
         )
-    return tuple(made)
+        for subject, name, candidate, match in found
+    )
 
 
 def _why_none(found: Match) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from napari_unmix.answer import Fit, Progress
 from napari_unmix.cube import BoolArray
 from napari_unmix.files.opened import read_regular
-from napari_unmix.library.matching import Ranking, beside, merged, one_to_one
+from napari_unmix.library.matching import Ranking, beside, decided, merged, one_to_one
 from napari_unmix.library.prepared import Reference
 from napari_unmix.library.spectra import SpectralLibrary
 from napari_unmix.library.stock import Bands, OnBands, Stock, name_of
@@ -45,8 +45,9 @@ def ask_libraries(question: Question, stock: Stock) -> Fit[Answered]:
     endmembers = 0 if question.endmembers is None else len(question.endmembers)
     notes = tuple(note for found in known.values() for note in found.library.repairs)
     libraries = {name: found.library for name, found in known.items()}
+    matches = tuple(decided(ranking, question.within) for ranking in rankings)
     chosen = one_to_one(rankings[:endmembers], question.within)
-    return Answered(question, tuple(rankings), chosen, libraries, tuple(refused), notes)
+    return Answered(question, tuple(rankings), matches, chosen, libraries, tuple(refused), notes)
 
 
 def _good(question: Question) -> BoolArray:

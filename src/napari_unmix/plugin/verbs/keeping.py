@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from napari_unmix.answer import Fit
 from napari_unmix.cube import Annotation, Cube, IntArray, Meaning
 from napari_unmix.plugin.facts.by_image import ByImage
@@ -155,14 +157,18 @@ class KeepVerbs(CubeVerbs):
         self._settle("cube")
         run = replace(found.run, number=self._next_number())
         open_already = self._open_cube(run.home)
-        self._stamps[run.number] = Stamp(run, found.pins)
         if open_already is None:
             self.add_cube(run.cube)
         else:
             self.set_cube(open_already)
+        session = self.session
+        fresh = session.annotation is None or not session.annotation.labels.any()
+        takes = open_already is None or fresh
+        if takes:
+            session.pins = found.pins
+        self._stamps[run.number] = Stamp(run, session.pins)
         self._keep(run)
-        fresh = self.session.annotation is None or not self.session.annotation.labels.any()
-        if open_already is None or fresh:
+        if takes:
             self._take(run, found.pins)
 
     def use_run(self, number: int) -> None:
@@ -189,6 +195,9 @@ class KeepVerbs(CubeVerbs):
         session.spec = run.spec
         if run.annotation is not None and not same_strokes(run.annotation, session.annotation):
             self.set_annotation(run.annotation)
+            known = session.known
+            if known is not None and known.strokes is not None:  # of a painting of before, which is not the run's
+                session.known = replace(known, strokes=replace(known.strokes, back=False))
         session.pins = pins
 
     # --- strokes survive a crash
@@ -200,13 +209,15 @@ class KeepVerbs(CubeVerbs):
 
     def _mean(self, meanings: Mapping[int, Meaning]) -> None:
         super()._mean(meanings)
-        self._painted_now()
+        if meanings:
+            self._painted_now()
 
     def _painted_now(self) -> None:
         cube, annotation = self.session.cube, self.session.annotation
         self._no_longer_back()
         if cube is not None and annotation is not None and self._engine.keep_strokes is not None:
-            self._unkept.put(cube, annotation)
+            kept_already = self._in_a_run(cube, annotation)
+            self._unkept.put(cube, Annotation(np.zeros_like(annotation.labels)) if kept_already else annotation)
             self._keep_next()
 
     def _no_longer_back(self) -> None:
@@ -257,7 +268,9 @@ class KeepVerbs(CubeVerbs):
             self.bring_back()
 
     def _in_a_run(self, cube: Cube, annotation: Annotation) -> bool:
-        return any(same_strokes(run.annotation, annotation) for run in runs_of(self.session, cube))
+        """Whether a run that is on the disk has this painting."""
+        kept = (run for run in runs_of(self.session, cube) if run.folder is not None)
+        return any(same_strokes(run.annotation, annotation) for run in kept)
 
     def bring_back(self) -> None:
         """Put the strokes that were kept on the canvas."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -19,9 +20,11 @@ from napari_unmix.plugin.verbs.pace import pace
 from napari_unmix.sentences import UnmixError, shown
 from napari_unmix.wanted import Abandoned, wanted_while
 
-NUMBERS_MS = 50  # at most 20 numbers a second reach the window
+NUMBERS_MS = 100  # at most 10 numbers a second reach the window: each is drawn, and nobody reads faster
 PREVIEW_SHARE = 0.2  # making previews takes at most this share of the training time
 PAUSE_SECONDS = 0.02
+# How long a thread may hold Python before the window, which asks for it at every event, gets it; Python's own 5 ms make a slow window.
+TURN_SECONDS = 0.0005
 _MOST_LETTERS = 200  # of an unexpected error's message
 
 
@@ -175,6 +178,7 @@ class ThreadJob:
     """A job in a thread of Qt's pool. A timer empties its mailbox, so that a fast fit cannot flood the window."""
 
     _alive: set[ThreadJob] = set()  # noqa: RUF012 - Qt holds no reference to what it calls
+    _turn_before = 0.005  # as Python had it before the first of them
 
     def __init__(self, make: Callable[[], Fit[Any]], handlers: Handlers) -> None:
         self._handlers = handlers
@@ -187,6 +191,9 @@ class ThreadJob:
         self._timer = QTimer()
         self._timer.setInterval(NUMBERS_MS)
         self._timer.timeout.connect(self._empty)
+        if not self._alive:
+            ThreadJob._turn_before = sys.getswitchinterval()
+            sys.setswitchinterval(min(TURN_SECONDS, ThreadJob._turn_before))
         self._alive.add(self)
         self._timer.start()
         self._worker.start()
@@ -236,6 +243,8 @@ class ThreadJob:
         self._timer.stop()
         first = self in self._alive
         self._alive.discard(self)
+        if first and not self._alive:
+            sys.setswitchinterval(ThreadJob._turn_before)
         return first
 
 

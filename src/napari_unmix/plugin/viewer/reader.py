@@ -18,12 +18,14 @@ def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None
     from napari_unmix.io import can_read
 
     paths = [path] if isinstance(path, (str, Path)) else list(path)
-    return read_layers if paths and all(is_run(Path(one)) or can_read(Path(one)) for one in paths) else None
+    return read_layers if paths and all(run_folder(Path(one)) or can_read(Path(one)) for one in paths) else None
 
 
-def is_run(path: Path) -> bool:
-    """Whether a folder is one of a run: whether it can be read is seen when it is."""
-    return (path.expanduser() / "run.json").is_file()
+def run_folder(path: Path) -> Path | None:
+    """The folder of a run, of its own path or that of its ``run.json``; None where there is none. Whether it can be read is seen when it is."""
+    path = path.expanduser()
+    folder = path.parent if path.name == "run.json" else path
+    return folder.absolute() if (folder / "run.json").is_file() else None
 
 
 def read_layers(path: str | list[str]) -> list[LayerData]:
@@ -36,16 +38,17 @@ def read_layers(path: str | list[str]) -> list[LayerData]:
 def _layers(path: Path) -> list[LayerData]:
     from napari_unmix.io import read_cube
 
-    if not is_run(path):
+    folder = run_folder(path)
+    if folder is None:
         return cube_layers(read_cube(path))
     import napari
 
     opener = OPENERS.get(hash(napari.current_viewer()))
     if opener is not None:
-        opener(path)
+        opener(folder)
         return []
     from napari_unmix.output.run import read_origin
 
-    layers = cube_layers(read_origin(path).cube())
-    layers[-1][1]["metadata"][RUN] = path.expanduser().absolute()
+    layers = cube_layers(read_origin(folder).cube())
+    layers[-1][1]["metadata"][RUN] = folder
     return layers

@@ -220,6 +220,7 @@ class MatchDock(_Dock):
         dock, window = self.parent(), self.window()
         if not isinstance(dock, QDockWidget) or not isinstance(window, QMainWindow):
             return
+        dock.visibilityChanged.connect(self.panel.seen)
         below, right = Qt.DockWidgetArea.BottomDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
         if window.dockWidgetArea(dock) == right:
             window.setCorner(Qt.Corner.BottomRightCorner, right)

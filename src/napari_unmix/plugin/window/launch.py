@@ -8,7 +8,7 @@ import napari
 
 from napari_unmix.cube import Reading
 from napari_unmix.plugin.verbs.engine import Engine
-from napari_unmix.plugin.viewer.reader import is_run
+from napari_unmix.plugin.viewer.reader import run_folder
 from napari_unmix.plugin.window.workspace import workspace_of
 
 PLUGIN = "napari-unmix"
@@ -32,8 +32,8 @@ def open_viewer(
     workspace = workspace_of(viewer, engine)
     viewer.window.add_plugin_dock_widget(PLUGIN, "Unmix")
     viewer.window.add_plugin_dock_widget(PLUGIN, "Spectra")
-    if path is not None and is_run(Path(path)):
-        workspace.controller.open_run(path)
+    if path is not None and (folder := run_folder(Path(path))) is not None:
+        workspace.controller.open_run(folder)
     elif path is not None and reading not in (None, Reading()):
         workspace.controller.open(path, reading)
     elif path is not None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtGui import QResizeEvent, QShowEvent
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QBoxLayout,
     QComboBox,
     QDoubleSpinBox,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
     QMenu,
@@ -38,18 +37,19 @@ from napari_unmix.plugin.facts.matching import (
     subject_now,
     subjects,
     to_be_asked,
-    verdict,
+    verdict_on,
 )
 from napari_unmix.plugin.facts.session import Session, shown
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.libraries import LibrariesButton
 from napari_unmix.plugin.window.panels.match_plot import PairLegend, PairPlot
 from napari_unmix.plugin.window.panels.match_tables import CandidateTable, ProposalTable, table_of
-from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_property, text
+from napari_unmix.plugin.window.panels.step import button, row, say, set_property, text
 
 SIGNS = {"pass": "✓", "doubtful": "?", "fail": "–", "": ""}
 EMPTY = "Train, or pin a pixel in Spectra: then libraries can say what it is."
 PREVIEW = "The preview still changes: press Match to name it as it is now."
+SMALLEST = (260, 170)
 NARROW = 480  # pixels: up to there the plot goes below the table
 
 
@@ -180,9 +180,18 @@ class MatchPanel(QWidget):
         self._listeners = []
 
     def showEvent(self, event: QShowEvent | None) -> None:
-        """It comes forward: what was not asked meanwhile is asked now."""
+        """It is there: what was not asked meanwhile is asked now."""
         super().showEvent(event)
         self.refresh()
+
+    def seen(self, forward: bool) -> None:
+        """Its tab came forward."""
+        if forward and self._listeners:
+            self.refresh()
+
+    def is_seen(self) -> bool:
+        """Whether somebody looks: to Qt a dock behind another tab is visible as well."""
+        return self.isVisible() and not self.visibleRegion().isEmpty()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Where it is docked at the side, the plot goes below the table, and the controls below each other."""
@@ -191,6 +200,10 @@ class MatchPanel(QWidget):
         upright = narrow or self.height() > self.width()
         self._top.setDirection(QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight)
         self._split.setOrientation(Qt.Orientation.Vertical if upright else Qt.Orientation.Horizontal)
+
+    def minimumSizeHint(self) -> QSize:
+        """Of its narrow form, which it takes on only when it is narrow."""
+        return QSize(*SMALLEST)
 
     def _new_theme(self, *_: Any) -> None:
         self.plot.set_theme(self.session.theme)
@@ -214,15 +227,16 @@ class MatchPanel(QWidget):
         self._show_sentence(subject)
         say(self._refused, "" if answered is None else " ".join(answered.refused))
         self._refused.setToolTip("" if answered is None else "\n".join(answered.notes))
-        for view in (self.table, self.all_table):
-            if view.model().rowCount() and not view.selectionModel().hasSelection():
-                view.selectRow(0)
-        self._selected()
-        if self.isVisible() and to_be_asked(session):
+        view = self.all_table if every else self.table
+        if view.model().rowCount() and not view.selectionModel().hasSelection():
+            view.selectRow(0)  # which is heard
+        else:
+            self._selected()
+        if to_be_asked(session):
             QTimer.singleShot(0, self._ask)
 
     def _ask(self) -> None:
-        if self._listeners and self.isVisible() and to_be_asked(self.session):
+        if self._listeners and self.is_seen() and to_be_asked(self.session):
             self.controller.match()
 
     def _show_subjects(self, subject: Subject | None) -> None:
@@ -239,7 +253,7 @@ class MatchPanel(QWidget):
     def _show_sentence(self, subject: Subject | None) -> None:
         session, mark = self.session, ""
         answered, doing = answered_now(session), session.naming.doing
-        ranking = None if subject is None else ranking_of(session, subject)
+        said = None if subject is None else verdict_on(session, subject)
         if subject is None:
             sentence = EMPTY
         elif doing:
@@ -248,12 +262,12 @@ class MatchPanel(QWidget):
             sentence = PREVIEW
         elif answered.trouble or not answered.rankings:
             sentence, mark = answered.trouble or "No library could be asked.", "fail"
-        elif ranking is not None:
-            said = verdict(ranking, session.naming.within)
+        elif said is not None:
             sentence, mark = said.sentence, said.mark
         else:
-            found = sum(one.candidate is not None for one in proposals(session))
-            sentence = f"{found} of {len(proposals(session))} endmembers are like a spectrum of the libraries."
+            rows = self.proposals.rows
+            found = sum(one.candidate is not None for one in rows)
+            sentence = f"{found} of {len(rows)} endmembers are like a spectrum of the libraries."
         self._mark.setText(SIGNS[mark])
         set_property(self._mark, "status", mark)
         say(self._sentence, sentence)
@@ -369,27 +383,3 @@ class _Calm(QObject):
         """Swallow a wheel over a control without the focus."""
         wheel = event is not None and event.type() == QEvent.Type.Wheel
         return wheel and isinstance(watched, QWidget) and not watched.hasFocus()
-
-
-class MatchPart(QWidget):
-    """A part of the result step: the way to naming."""
-
-    def __init__(self, step: Step) -> None:
-        super().__init__()
-        self._session = step.session
-        controller = step.controller
-        self._name = button(
-            "Name from library…",
-            "See which spectrum of a library each endmember is like, and take its name.",
-            lambda: controller.name_from_library(EVERY),
-        )
-        outer = QHBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(self._name)
-        outer.addStretch(1)
-        step.listen(self.refresh, "cube", "run", "training")
-        self.refresh()
-
-    def refresh(self, *_: Any) -> None:
-        """Show the session."""
-        self.setVisible(shown(self._session) is not None)

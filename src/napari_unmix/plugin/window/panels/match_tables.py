@@ -17,7 +17,9 @@ WHOLE = "Spectral angle between the whole spectra, in degrees; blind to brightne
 ABSORPTIONS = "Angle between the absorptions, continuum removed, in degrees; blind to slopes."
 SLOPES = "Angle between the first derivatives, in degrees: where absorptions begin and end. Noise widens it."
 ANGLES = (("Score", SCORE), ("Shape", WHOLE), ("Absorption", ABSORPTIONS), ("Slope", SLOPES))
-BOX = 13  # pixels
+LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter  # names
+RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter  # numbers
+BOX, PADDING = 13, 16  # pixels
 FITS, NO_FIT = "✓", "\u2003"
 
 
@@ -44,12 +46,6 @@ class _Table(QAbstractTableModel):
             return None
         title, tip = self.titles[section]
         return {Qt.ItemDataRole.DisplayRole: title, Qt.ItemDataRole.ToolTipRole: tip}.get(Qt.ItemDataRole(role))
-
-
-def _alignment(column: int, texts: int) -> Qt.AlignmentFlag:
-    """Names to the left, numbers to the right."""
-    side = Qt.AlignmentFlag.AlignLeft if column < texts else Qt.AlignmentFlag.AlignRight
-    return side | Qt.AlignmentFlag.AlignVCenter
 
 
 def _numbers(one: Candidate) -> tuple[str, ...]:
@@ -79,7 +75,7 @@ class CandidateTable(_Table):
         if role == Qt.ItemDataRole.DisplayRole:
             return self._name(one) if index.column() == 0 else _numbers(one)[index.column() - 1]
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _alignment(index.column(), 1)
+            return LEFT if index.column() < 1 else RIGHT
         if role == Qt.ItemDataRole.ToolTipRole:
             noise = f" Noise alone makes {one.noise_angle:.0f}° of it." if one.noise_angle >= 1 else ""
             return f"{one.name}, of {one.library}: {angles(one)}.{noise}"
@@ -131,7 +127,7 @@ class ProposalTable(_Table):
         if role == Qt.ItemDataRole.DecorationRole and index.column() == 0 and one.candidate is None:
             return self._no_box
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _alignment(index.column(), 2)
+            return LEFT if index.column() < 2 else RIGHT
         if role == Qt.ItemDataRole.ForegroundRole and index.column() == 1 and one.candidate is None:
             return self._muted
         if role == Qt.ItemDataRole.ToolTipRole:
@@ -176,8 +172,12 @@ def table_of(model: _Table, name: str, texts: int) -> QTableView:
     header = view.horizontalHeader()
     header.setMinimumSectionSize(40)
     header.setHighlightSections(False)
-    for column in range(model.columnCount()):
-        mode = QHeaderView.ResizeMode.Stretch if column == texts - 1 else QHeaderView.ResizeMode.ResizeToContents
-        header.setSectionResizeMode(column, mode)
+    for column, (title, _) in enumerate(model.titles):
+        fixed = texts <= column  # numbers; to ask a thousand rows for their widths takes longer than to draw them
+        mode = QHeaderView.ResizeMode.Fixed if fixed else QHeaderView.ResizeMode.ResizeToContents
+        header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch if column == texts - 1 else mode)
+        if fixed:
+            widest = max(map(view.fontMetrics().horizontalAdvance, (title, "180.0°")))
+            header.resizeSection(column, widest + PADDING)
     view.setMinimumSize(130, 60)
     return view

@@ -10,7 +10,7 @@ from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.compare import ComparePart
 from napari_unmix.plugin.window.panels.endmembers import EndmemberRows
 from napari_unmix.plugin.window.panels.maps import AreasPart
-from napari_unmix.plugin.window.panels.match import MatchPart
+from napari_unmix.plugin.window.panels.match_part import MatchPart
 from napari_unmix.plugin.window.panels.runs import RunsPart
 from napari_unmix.plugin.window.panels.step import Step, say, text
 from napari_unmix.plugin.window.panels.verdict import VerdictPart

@@ -8,7 +8,7 @@ from typing import Any
 
 from qtpy.QtCore import QPointF, QSize
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
-from qtpy.QtWidgets import QLabel, QProgressBar, QSizePolicy, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from napari_unmix.answer import Preview, Progress
 from napari_unmix.plugin.facts.guiding import next_step
@@ -26,9 +26,9 @@ from napari_unmix.plugin.facts.session import (
     training_here,
 )
 from napari_unmix.plugin.verbs.controller import Controller
+from napari_unmix.plugin.window.panels.bar import ShareBar
 from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_property, text
 
-STEPS_OF_THE_BAR = 1000
 TRAIN_ON_TIP = (
     "Train from the endmembers as they are now, as many as there are: locked ones are held, the others are refined. "
     "Train alone begins anew, and holds the locked ones as well."
@@ -49,11 +49,7 @@ class TrainPanel(Step):
         self._pause = button("Pause", "", self._pause_or_resume)
         self._pause.setMinimumHeight(30)
         self._stage = text("stage")
-        self._bar = QProgressBar()
-        self._bar.setRange(0, STEPS_OF_THE_BAR)
-        self._bar.setTextVisible(False)
-        self._bar.setFixedHeight(8)
-        self._bar.setAccessibleName("Progress of the run")
+        self._bar = ShareBar("Progress of the run")
         self._left = QLabel()
         self._left.setObjectName("note")
         self._left.setToolTip("The time that is left, once the run goes on evenly; it is not said before.")
@@ -115,6 +111,7 @@ class TrainPanel(Step):
         self._bar.setVisible(busy)
         self._numbers.setVisible(busy)
         if progress is None:
+            self._bar.rest()
             say(self._stage, "")
             return
         say(self._stage, stage_text(session))
@@ -129,10 +126,7 @@ class TrainPanel(Step):
     def _show_share(self, progress: Progress) -> None:
         """The share that is done; while nobody knows it the bar is busy, and in a pause it stands still."""
         unknown = nothing_known(progress) and self.session.state == "training"
-        if (self._bar.maximum() == 0) != unknown:
-            self._bar.setRange(0, 0 if unknown else STEPS_OF_THE_BAR)
-        if not unknown:
-            self._bar.setValue(round(STEPS_OF_THE_BAR * progress.fraction))
+        self._bar.show_share(None if unknown else progress.fraction, self.session.theme.accent)
 
     def _show_misfit(self, progress: Progress) -> None:
         training = self.session.training
