@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from napari_unmix.answer import GIVEN, Findings, GivenFound, NoteKind, Unmixing
 from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.methods.registry import spec_class
-from napari_unmix.plugin.facts.edits import deleted, exchanged, is_edited, mean_shares, merged, moved, split
+from napari_unmix.plugin.facts.edits import (
+    deleted,
+    edited_text,
+    exchanged,
+    is_edited,
+    mean_shares,
+    merged,
+    moved,
+    split,
+)
 from napari_unmix.plugin.facts.locks import names_of_regions
 from napari_unmix.plugin.facts.runs import Look, carried_look
 from napari_unmix.rows.inversion import inversion
@@ -121,6 +130,9 @@ def test_merged_spreads_are_combined_as_if_independent_and_the_note_says_so() ->
     assert "± as if they were independent" in note.sentence
     assert is_edited(edit.unmixing)
     assert not is_edited(result)
+    again = deleted(edit.unmixing, edit.look, cube, 1)
+    assert edited_text(again.unmixing) == "edited: merged rock and soil, deleted tree; not checked, Train on refits it"
+    assert edited_text(result) == ""
 
 
 @given(seed=st.integers(0, 50), light=st.booleans())

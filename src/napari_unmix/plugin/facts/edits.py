@@ -22,6 +22,7 @@ _ROUNDS = 50
 # Two groups are alike within this angle (degrees), or within this many times what noise alone makes of one group.
 _ALIKE_DEGREES, _ALIKE_NOISE = 0.2, 1.5
 _LARGEST_STD = 0.5
+_TOLD = 2  # edits that a line names, the last ones
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,6 +210,16 @@ def mean_shares(result: Unmixing) -> FloatArray:
 def is_edited(result: Unmixing) -> bool:
     """Whether a person changed it since it was fitted."""
     return any(note.kind is NoteKind.EDITED for note in result.notes)
+
+
+def edited_text(result: Unmixing) -> str:
+    """What was done to a result, as a line: "edited: merged rock and soil; not checked, Train on refits it"; "" where nothing was."""
+    done = [note.sentence.partition(":")[0] for note in result.notes if note.kind is NoteKind.EDITED]
+    if not done:
+        return ""
+    told = [f"{sentence[0].lower()}{sentence[1:]}" for sentence in done[-_TOLD:]]
+    before = f"{len(done) - len(told)} more, " if len(done) > len(told) else ""
+    return f"edited: {before}{', '.join(told)}; not checked, Train on refits it"
 
 
 # Parts
