@@ -231,15 +231,19 @@ def test_moving_there_and_back_is_nothing(seed: int, index: int, by: int) -> Non
 
 def test_what_was_given_moves_with_its_endmember() -> None:
     result, look, cube = answer(2)
-    found = Findings(given=(GivenFound(held=True, source="a"), GivenFound(held=False, source="b")))
+    first, second = (GivenFound(place=k, name=NAMES[k], held=k == 0, source="ab"[k]) for k in range(2))
+    found = Findings(given=(first, second))
     result = replace(result, findings=found, model={GIVEN: result.endmembers[:2].copy()})
     down = moved(result, look, 0, 1).unmixing
     down = moved(down, look, 2, -1).unmixing  # soil, tree, rock, water
     given = down.given
     assert given is not None
-    assert given.sources == ("b", "a")
+    assert (given.names, given.sources) == (
+        ("rock", "soil"),
+        ("a", "b"),
+    )  # as they were given, so that the fit is repeated
     assert down.findings.held == (2,)
-    np.testing.assert_array_equal(given.spectra[1], result.endmembers[0])
+    np.testing.assert_array_equal(given.spectra[0], result.endmembers[0])
     assert cube is not None
 
 

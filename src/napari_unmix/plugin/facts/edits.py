@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_unmix.answer import GIVEN, Edited, Note, NoteKind, Unmixing
+from napari_unmix.answer import Edited, Note, NoteKind, Unmixing
 from napari_unmix.cube import Cube, FloatArray, IntArray
 from napari_unmix.output.palette import endmember_colours
 from napari_unmix.plugin.facts.naming import default_names, distinct, is_default_name
@@ -181,9 +181,6 @@ def reordered(result: Unmixing, order: Sequence[int]) -> Unmixing:
     if findings.given:
         known = [*findings.given, *([None] * (len(rows) - len(findings.given)))]
         changed["given"] = tuple(known[k] for k in rows)
-        place = {k: row for row, k in enumerate(k for k, one in enumerate(known) if one is not None)}
-        if GIVEN in model:
-            model[GIVEN] = model[GIVEN][[place[k] for k in rows if k in place]]
     held = getattr(findings.recipe, "held", None)
     if held is not None:
         changed["recipe"] = findings.recipe.model_copy(update={"held": tuple(rows.index(k) for k in held)})
