@@ -150,6 +150,11 @@ def test_move_and_delete_by_mouse_with_the_names_and_colours_of_the_layers(windo
     window.wait_for(lambda: len(window.maps()) == 2)
     window.wait_for(lambda: [layer.name for layer in window.maps()] == ["tree", "soil"])
     assert dict(zip(names(window), window.session.run.look.colours, strict=True)).items() <= colours.items()
+    assert window.session.run.report is None
+    assert window.button("Export…").isEnabled()  # to other programs, unchecked
+    assert not window.button("Open report").isEnabled()
+    window.press("Check")
+    window.wait_for(lambda: window.session.run.report is not None)
     menu = menu_of(window, "tree")
     assert not entry_of(menu, "Delete").isEnabled()
     assert entry_of(menu, "Delete").toolTip() == "2 endmembers are the fewest."
