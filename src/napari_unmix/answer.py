@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -318,14 +318,29 @@ class RestartsFound(Frozen):
 
 
 class GivenFound(Frozen):
-    """How an endmember was given: held, or to begin from; and where it is from ("from the library")."""
+    """How an endmember was given: as number ``place`` and under which name; held, or to begin from; and where it is from ("from the library").
 
+    Its number and name in the answer may be others by now.
+    """
+
+    place: int
+    name: str
     held: bool
     source: str = ""
 
 
 # The spectra that were given, among the fitted parameters.
 GIVEN = "given"
+
+
+def given_in(found: Sequence[GivenFound | None], spectra: FloatArray | None) -> Given | None:
+    """What was given to a fit, from how each endmember was and the spectra (Q, B); None where nothing was, or they do not fit."""
+    known = sorted((one for one in found if one is not None), key=lambda one: one.place)
+    fits = spectra is not None and spectra.ndim == 2 and [one.place for one in known] == list(range(len(spectra)))
+    if not known or spectra is None or not fits:
+        return None
+    held = np.array([one.held for one in known])
+    return Given(spectra, held, tuple(one.name for one in known), tuple(one.source for one in known))
 
 
 class Findings(Frozen):
@@ -443,21 +458,15 @@ class Unmixing:
     @property
     def given(self) -> Given | None:
         """The endmembers that were given: found in ``findings`` and in ``model``, which are saved; None where nothing was."""
-        spectra = self.model.get(GIVEN)
-        found = {k: one for k, one in enumerate(self.findings.given) if one is not None and k < len(self.names)}
-        if not found or spectra is None or spectra.shape != (len(found), self.endmembers.shape[1]):
-            return None
-        names, sources = (
-            tuple(values) for values in zip(*((self.names[k], one.source) for k, one in found.items()), strict=True)
-        )
-        return Given(spectra, np.array([one.held for one in found.values()]), names, sources)
+        return given_in(self.findings.given, self.model.get(GIVEN))
 
     def with_given(self, given: Given | None) -> Unmixing:
         """The result of a run to which these were given."""
         if given is None:
             return self
         found = tuple(
-            GivenFound(held=bool(held), source=source) for held, source in zip(given.held, given.sources, strict=True)
+            GivenFound(place=k, name=given.names[k], held=bool(given.held[k]), source=given.sources[k])
+            for k in range(len(given))
         )
         findings = self.findings.model_copy(update={"given": found})
         return replace(self, findings=findings, model={**self.model, GIVEN: given.spectra})

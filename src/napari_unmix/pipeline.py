@@ -105,10 +105,9 @@ def _looked_at(
     used = annotation if spec.uses_paint else None
     materials = {} if used is None else _materials(used, cube)
     led = least + len(materials.keys() - set(() if given is None else given.names))
-    if spec.endmembers == "auto" and (
-        count == 1 < led or least
-    ):  # what is painted is asked for, and the report says what the data say
-        count = max(count, min(led, most))
+    beside_one = count == 1 < led
+    if spec.endmembers == "auto" and (beside_one or least):
+        count = max(count, min(led, most))  # what is painted is asked for, and the report says what the data say
     if led > count:
         painted = f"{len(materials)} materials are painted" if not least else f"{led} materials are painted or given"
         raise UnmixError(f"{painted} but {count} endmembers were asked for: ask for at least {led}, or merge strokes.")

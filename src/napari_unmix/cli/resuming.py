@@ -20,6 +20,7 @@ from napari_unmix.reading import reading_of
 from napari_unmix.sentences import UnmixError, shown
 
 if TYPE_CHECKING:
+    from napari_unmix.given import Given
     from napari_unmix.io.annotation import AnnotationReading
     from napari_unmix.journal.checkpoint import Checkpoint
     from napari_unmix.journal.keeper import Keeper
@@ -72,6 +73,14 @@ class Order(BaseModel):
         paths, paintings = [[str(path) for path in of] for of in (self.cubes, self.annotation)]
         return load(paths, paintings, self.meanings, reading_of(self.reading), self.painted_reading())
 
+    def given(self) -> Given | None:
+        """The endmembers that were given to a run that is repeated."""
+        if self.run is None:
+            return None
+        from napari_unmix.output.run import read_run
+
+        return read_run(self.run).given
+
 
 @dataclass(frozen=True, eq=False)
 class Training:
@@ -88,7 +97,7 @@ class Training:
 
         assert self.checkpoint is not None
         check_same(self.checkpoint.circumstances)
-        before, now = self.checkpoint.task, task_of(cube, self.order.made_spec(), annotation)
+        before, now = self.checkpoint.task, task_of(cube, self.order.made_spec(), annotation, self.order.given())
         names = {"cube": self.order.cubes, "annotation": self.order.annotation}
         for what, paths in names.items():
             if getattr(before, what) != getattr(now, what):
@@ -184,7 +193,7 @@ def keeper_of(target: Path, order: Order, cube: Cube, annotation: Annotation | N
 
     return Keeper(
         lambda: checkpoint_of(target),
-        lambda: task_of(cube, order.made_spec(), annotation),
+        lambda: task_of(cube, order.made_spec(), annotation, order.given()),
         order.model_dump_json,
         failed=failed,
         first=first,

@@ -41,6 +41,7 @@ from napari_unmix.sentences import UnmixError, shown
 
 if TYPE_CHECKING:
     from napari_unmix.answer import Fit, Unmixing
+    from napari_unmix.given import Given
     from napari_unmix.identifiability.report import Report
     from napari_unmix.io.annotation import AnnotationReading
     from napari_unmix.journal.keeper import Keeper
@@ -174,7 +175,7 @@ def _repeat(arguments: argparse.Namespace) -> int:
 def _train(asked: Training, cube: Cube, annotation: Annotation | None, keeper: Keeper, *, as_json: bool) -> int:
     """Train, from the checkpoint where there is one, judge, write, and say what came of it."""
     with said_how_to_go_on(keeper, asked.target):
-        result, report = fit(cube, asked.order.made_spec(), annotation, journal_of(keeper, asked))
+        result, report = fit(cube, asked.order.made_spec(), annotation, journal_of(keeper, asked), asked.order.given())
         with naming_options():
             folder = _write(asked, cube, result, report, annotation)
     if as_json:
@@ -317,7 +318,11 @@ def annotated(
 
 
 def fit(
-    cube: Cube, spec: MethodSpec, annotation: Annotation | None, journal: Journal | None = None
+    cube: Cube,
+    spec: MethodSpec,
+    annotation: Annotation | None,
+    journal: Journal | None = None,
+    given: Given | None = None,
 ) -> tuple[Unmixing, Report]:
     """The result and its report, with progress on stderr; the long loops of both keep their places in the ``journal``."""
     from napari_unmix.cli.progress import run_shown
@@ -326,7 +331,7 @@ def fit(
     def kept(steps: Fit[T]) -> Fit[T]:
         return steps if journal is None else journal.steps(steps)
 
-    result = run_shown(kept(unmix(cube, spec, annotation)))
+    result = run_shown(kept(unmix(cube, spec, annotation, given)))
     return result, run_shown(kept(assess(cube, result)))
 
 

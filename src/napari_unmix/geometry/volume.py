@@ -60,6 +60,7 @@ def minimum_volume(
                 (data, scaled_noise, weight),
                 iterations,
                 values[-1] if values else NO_LOSS,
+                held,
             )
             best_value = values[-1] if values else np.inf
             if np.isfinite(found.fun) and found.fun < best_value and np.isfinite(found.x).all():
@@ -70,14 +71,18 @@ def minimum_volume(
 
 
 def _descended(
-    start: FloatArray, task: tuple[FloatArray, FloatArray, float], iterations: int, loss: float
+    start: FloatArray,
+    task: tuple[FloatArray, FloatArray, float],
+    iterations: int,
+    loss: float,
+    held: BoolArray | None,
 ) -> Generator[float, None, Any]:
-    """The optimiser's result from vertices (P·(P−1),); a descent takes seconds on many pixels, in which the last ``loss`` is told."""
+    """The optimiser's result from vertices (P·(P−1),), of which those ``held`` (P,) stay; on many pixels it takes seconds: ``loss`` is the last."""
     from scipy.optimize import minimize
 
     def descend() -> Any:
         return minimize(
-            volume_objective,
+            holding(volume_objective, held),
             start,
             args=task,
             jac=True,

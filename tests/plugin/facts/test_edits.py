@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from napari_unmix.answer import GIVEN, Findings, GivenFound, NoteKind, Unmixing
 from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.methods.registry import spec_class
-from napari_unmix.plugin.facts.edits import deleted, exchanged, is_edited, mean_shares, merged, moved, split
+from napari_unmix.plugin.facts.edits import (
+    deleted,
+    edited_text,
+    exchanged,
+    is_edited,
+    mean_shares,
+    merged,
+    moved,
+    split,
+)
 from napari_unmix.plugin.facts.locks import names_of_regions
 from napari_unmix.plugin.facts.runs import Look, carried_look
 from napari_unmix.rows.inversion import inversion
@@ -121,6 +130,9 @@ def test_merged_spreads_are_combined_as_if_independent_and_the_note_says_so() ->
     assert "± as if they were independent" in note.sentence
     assert is_edited(edit.unmixing)
     assert not is_edited(result)
+    again = deleted(edit.unmixing, edit.look, cube, 1)
+    assert edited_text(again.unmixing) == "edited: merged rock and soil, deleted tree; not checked, Train on refits it"
+    assert edited_text(result) == ""
 
 
 @given(seed=st.integers(0, 50), light=st.booleans())
@@ -219,15 +231,19 @@ def test_moving_there_and_back_is_nothing(seed: int, index: int, by: int) -> Non
 
 def test_what_was_given_moves_with_its_endmember() -> None:
     result, look, cube = answer(2)
-    found = Findings(given=(GivenFound(held=True, source="a"), GivenFound(held=False, source="b")))
+    first, second = (GivenFound(place=k, name=NAMES[k], held=k == 0, source="ab"[k]) for k in range(2))
+    found = Findings(given=(first, second))
     result = replace(result, findings=found, model={GIVEN: result.endmembers[:2].copy()})
     down = moved(result, look, 0, 1).unmixing
     down = moved(down, look, 2, -1).unmixing  # soil, tree, rock, water
     given = down.given
     assert given is not None
-    assert given.sources == ("b", "a")
+    assert (given.names, given.sources) == (
+        ("rock", "soil"),
+        ("a", "b"),
+    )  # as they were given, so that the fit is repeated
     assert down.findings.held == (2,)
-    np.testing.assert_array_equal(given.spectra[1], result.endmembers[0])
+    np.testing.assert_array_equal(given.spectra[0], result.endmembers[0])
     assert cube is not None
 
 

@@ -299,3 +299,21 @@ def test_training_on_is_due_after_an_edit_or_another_lock_until_it_is_done(
     assert not waits_for_training(session)
     controller.unlock_endmember(session.run.look.names.index("rock"))  # type: ignore[union-attr]
     assert waits_for_training(session)  # the answer still holds it
+
+
+def test_an_edited_run_is_checked_on_demand_and_exported_without(
+    controller: Controller, session: Session, tools: Any, tmp_path: Any
+) -> None:
+    controller.delete_endmember(0)
+    assert current_report(session) is None
+    controller.save_as(tmp_path / "maps.tif", "geotiff")
+    assert session.trouble is None or "checked" not in session.trouble.sentence
+    controller.check_run()
+    run = current_run(session)
+    assert run is not None
+    assert run.report is not None
+    assert session.state == "idle"
+    assert is_edited(run.unmixing)
+    before = run.report
+    controller.check_run()  # once is enough
+    assert current_report(session) is before

@@ -110,8 +110,7 @@ def test_merge_by_mouse_and_take_it_back_by_keys(window: Any, fit: Given) -> Non
     window.wait_for(lambda: len(window.maps()) == 2)
     merged = shares[..., 0] + shares[..., 2]
     window.wait_for(lambda: np.allclose(window.maps()[0].data, merged, atol=1e-6))
-    assert "edited, not checked: Train on refits it" in window.texts()
-    assert any(text.startswith("• Merged rock and tree: shares add") for text in "\n".join(window.texts()).split("\n"))
+    assert "edited: merged rock and tree; not checked, Train on refits it" in window.texts()
     window.qtbot.keyClick(
         window.viewer.window._qt_viewer.canvas.native, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier
     )
@@ -151,6 +150,11 @@ def test_move_and_delete_by_mouse_with_the_names_and_colours_of_the_layers(windo
     window.wait_for(lambda: len(window.maps()) == 2)
     window.wait_for(lambda: [layer.name for layer in window.maps()] == ["tree", "soil"])
     assert dict(zip(names(window), window.session.run.look.colours, strict=True)).items() <= colours.items()
+    assert window.session.run.report is None
+    assert window.button("Export…").isEnabled()  # to other programs, unchecked
+    assert not window.button("Open report").isEnabled()
+    window.press("Check")
+    window.wait_for(lambda: window.session.run.report is not None)
     menu = menu_of(window, "tree")
     assert not entry_of(menu, "Delete").isEnabled()
     assert entry_of(menu, "Delete").toolTip() == "2 endmembers are the fewest."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,7 @@ class Card:
     colours : one ("#rrggbb") for each endmember, or none at all
     hidden : the endmembers whose maps the user hid
     pins : (row, column) of the kept pixels
+    locked : the endmembers that the next training holds -> where their spectrum is from
     """
 
     title: str = ""
@@ -28,6 +30,7 @@ class Card:
     colours: tuple[str, ...] = ()
     hidden: frozenset[int] = frozenset()
     pins: tuple[tuple[int, int], ...] = ()
+    locked: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "title", shown(self.title, LONGEST_TITLE))
@@ -39,6 +42,7 @@ class Card:
             "colours": list(self.colours),
             "hidden": sorted(self.hidden),
             "pins": [list(pin) for pin in self.pins],
+            "locked": [[index, shown(source, LONGEST_TITLE)] for index, source in sorted(self.locked.items())],
         }
 
 
@@ -55,9 +59,11 @@ def card_of(said: RunJson) -> Card:
         raise ValueError(f"run.json has {len(card.colours)} colours of {count} endmembers")
     if any(index >= count for index in card.hidden):
         raise ValueError(f"run.json hides an endmember that is none of its {count}")
+    if any(index >= count for index, _ in card.locked):
+        raise ValueError(f"run.json locks an endmember that is none of its {count}")
     if any(row >= height or column >= width for row, column in card.pins):
         raise ValueError(f"run.json has pins outside {height}×{width} pixels")
-    made = Card(card.title, None, tuple(card.colours), frozenset(card.hidden), tuple(card.pins))
+    made = Card(card.title, None, tuple(card.colours), frozenset(card.hidden), tuple(card.pins), dict(card.locked))
     return replace(made, ended=_moment(said.timings.ended))
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from napari_unmix.answer import Contribution, Findings, Note, Unmixing
+from napari_unmix.answer import GIVEN, Contribution, Findings, Note, NoteKind, Unmixing, given_in
 from napari_unmix.cube import Annotation, Cube, FloatArray, Georeference, IntArray, Reading, SpectralAxis
+from napari_unmix.given import Given
 from napari_unmix.identifiability.report import Report
 from napari_unmix.output.run.card import Card
 from napari_unmix.output.run.damage import damage
@@ -114,11 +115,26 @@ class Run:
     def repeated(self, places: Sequence[Path] = ()) -> tuple[Cube, Annotation | None]:
         """What to unmix with ``spec`` to have the run again, to the bit: its cube, from ``places`` or from where it was, and its painting.
 
-        Raises UnmixError where the cube can't be had again, or an older version did not write the painting.
+        Raises UnmixError where the cube can't be had again, a person edited the answer, or an older version did not write the painting.
         """
+        if self.edited:
+            raise UnmixError(
+                f"The run {shown(self.folder.name)} was edited by hand since it was trained, which no command repeats: train again."
+            )
         if self.annotation is None and self.meta["annotation"] is not None:
             raise UnmixError(f"The run {shown(self.folder.name)} can't be repeated from its folder. {self.lacks}")
         return self.origin.cube(places), self.annotation
+
+    @property
+    def edited(self) -> bool:
+        """Whether a person changed the answer since it was fitted, so that no fit gives it again."""
+        return any(note.kind is NoteKind.EDITED for note in self.notes)
+
+    @property
+    def given(self) -> Given | None:
+        """The endmembers that were given to the fit; None where there were none. Raises UnmixError where they are damaged."""
+        found = self._findings().given
+        return given_in(found, self.model().get(GIVEN)) if found else None
 
     def _findings(self) -> Findings:
         """How the answer came about. Raises UnmixError where it does not fit the endmembers and regions that are there."""

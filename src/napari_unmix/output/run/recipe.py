@@ -22,14 +22,16 @@ def parts_of(cube: Cube) -> tuple[Part, ...]:
     return cube.parts if cube.source is None else (Part(cube.source, cube.reading),)
 
 
-def as_command(cube: Cube, spec: MethodSpec, annotation: Annotation | None, folder: Path, out: str = "") -> str:
+def as_command(
+    cube: Cube, spec: MethodSpec, annotation: Annotation | None, folder: Path, out: str = "", *, given: bool = False
+) -> str:
     """One line for a shell that repeats a run whose ``folder`` holds its painting, into the folder ``out``.
 
-    A cube that is not of one file alone is found by the run's folder.
+    A cube that is not of one file alone is found by the run's folder, and so are endmembers that were ``given``.
     """
     parts = parts_of(cube)
     words = ["napari-unmix", "unmix"]
-    if len(parts) != 1:
+    if len(parts) != 1 or given:
         words.append(str(folder))
     else:
         words += [str(parts[0].source.absolute()), *_reading_words(parts[0].reading)]
@@ -83,13 +85,21 @@ def _setting_words(spec: MethodSpec) -> list[str]:
 
 
 def as_python(
-    cube: Cube, spec: MethodSpec, annotation: Annotation | None, folder: Path | None, title: str, out: str = ""
+    cube: Cube,
+    spec: MethodSpec,
+    annotation: Annotation | None,
+    folder: Path | None,
+    title: str,
+    out: str = "",
+    *,
+    given: bool = False,
 ) -> str:
-    """A script that repeats a run whose ``folder`` holds its painting; None: the folder that the script lies in."""
+    """A script that repeats a run whose ``folder`` holds its painting, and the endmembers that were ``given``; None: the folder that it lies in."""
     parts = parts_of(cube)
     place = "Path(__file__).parent" if folder is None else f"Path({str(folder)!r})"
     made = _from_file(parts[0], spec, annotation) if len(parts) == 1 else _from_run(cube, known=_found_again(cube))
-    names = ["assess", "drain", "unmix", "write_run", *made.names]
+    names = {"assess", "drain", "unmix", "write_run", *made.names, *(["read_run"] if given else [])}
+    known = ["given = read_run(folder).given  # endmembers that were held, or begun from"] if given else []
     out = f"folder.with_name(folder.name + {'-again'!r})" if not out else repr(out)
     return "\n".join(
         [
@@ -101,7 +111,8 @@ def as_python(
             "",
             f"folder = {place}  # of the run",
             *made.lines,
-            "result = drain(unmix(cube, spec, annotation))",
+            *known,
+            f"result = drain(unmix(cube, spec, annotation{', given' if given else ''}))",
             "report = drain(assess(cube, result))",
             f"print(write_run({out}, cube, result, report, annotation=annotation))",
             "",
@@ -114,9 +125,11 @@ def _found_again(cube: Cube) -> bool:
     return bool(parts_of(cube)) or cube.name == SAMPLE
 
 
-def write_script(folder: Path, cube: Cube, spec: MethodSpec, annotation: Annotation | None, title: str) -> None:
+def write_script(
+    folder: Path, cube: Cube, spec: MethodSpec, annotation: Annotation | None, title: str, *, given: bool = False
+) -> None:
     """``again.py`` of a run that is being written. Raises OSError."""
-    write_text(folder / "again.py", as_python(cube, spec, annotation, None, title))
+    write_text(folder / "again.py", as_python(cube, spec, annotation, None, title, given=given))
 
 
 class _Lines:

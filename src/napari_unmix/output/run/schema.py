@@ -88,6 +88,7 @@ class _Card(_Strict):
     title: Annotated[str, Field(max_length=LONGEST_TITLE)] = ""
     colours: list[Colour] = []
     hidden: list[Count] = []
+    locked: list[tuple[Count, Annotated[str, Field(max_length=LONGEST_TITLE)]]] = []
     pins: Annotated[list[tuple[Count, Count]], Field(max_length=MOST_PINS)] = []
 
 

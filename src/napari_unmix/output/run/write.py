@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from napari_unmix import __version__
-from napari_unmix.answer import Unmixing
+from napari_unmix.answer import NoteKind, Unmixing
 from napari_unmix.cube import Annotation, Cube, FloatArray, Reading
 from napari_unmix.files.whole import placed_whole
 from napari_unmix.identifiability.report import Report
@@ -95,7 +95,9 @@ def _write_files(
         write_json(folder / "report.json", report.as_json())
     meta = _provenance(cube, result, annotation, card, checked=report is not None)
     write_json(folder / "run.json", meta)
-    write_script(folder, cube, result.spec, annotation, str(card.title or meta["method"]))
+    if not any(note.kind is NoteKind.EDITED for note in result.notes):  # what a person did is not repeated
+        title = str(card.title or meta["method"])
+        write_script(folder, cube, result.spec, annotation, title, given=result.given is not None)
 
 
 def rewrite_card(folder: Path, cube: Cube, result: Unmixing, report: Report | None, card: Card) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_unmix.answer import GIVEN, Edited, Note, NoteKind, Unmixing
+from napari_unmix.answer import Edited, Note, NoteKind, Unmixing
 from napari_unmix.cube import Cube, FloatArray, IntArray
 from napari_unmix.output.palette import endmember_colours
 from napari_unmix.plugin.facts.naming import default_names, distinct, is_default_name
@@ -22,6 +22,7 @@ _ROUNDS = 50
 # Two groups are alike within this angle (degrees), or within this many times what noise alone makes of one group.
 _ALIKE_DEGREES, _ALIKE_NOISE = 0.2, 1.5
 _LARGEST_STD = 0.5
+_TOLD = 2  # edits that a line names, the last ones
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,9 +181,6 @@ def reordered(result: Unmixing, order: Sequence[int]) -> Unmixing:
     if findings.given:
         known = [*findings.given, *([None] * (len(rows) - len(findings.given)))]
         changed["given"] = tuple(known[k] for k in rows)
-        place = {k: row for row, k in enumerate(k for k, one in enumerate(known) if one is not None)}
-        if GIVEN in model:
-            model[GIVEN] = model[GIVEN][[place[k] for k in rows if k in place]]
     held = getattr(findings.recipe, "held", None)
     if held is not None:
         changed["recipe"] = findings.recipe.model_copy(update={"held": tuple(rows.index(k) for k in held)})
@@ -209,6 +207,16 @@ def mean_shares(result: Unmixing) -> FloatArray:
 def is_edited(result: Unmixing) -> bool:
     """Whether a person changed it since it was fitted."""
     return any(note.kind is NoteKind.EDITED for note in result.notes)
+
+
+def edited_text(result: Unmixing) -> str:
+    """What was done to a result, as a line: "edited: merged rock and soil; not checked, Train on refits it"; "" where nothing was."""
+    done = [note.sentence.partition(":")[0] for note in result.notes if note.kind is NoteKind.EDITED]
+    if not done:
+        return ""
+    told = [f"{sentence[0].lower()}{sentence[1:]}" for sentence in done[-_TOLD:]]
+    before = f"{len(done) - len(told)} more, " if len(done) > len(told) else ""
+    return f"edited: {before}{', '.join(told)}; not checked, Train on refits it"
 
 
 # Parts

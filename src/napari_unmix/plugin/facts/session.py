@@ -140,7 +140,7 @@ class Session:
     ``runs`` are those of the open cubes, the first first; ``run`` is the one of the current cube that is shown, ``beside`` another one that it
     is compared with, ``views`` the further maps that are asked for, ``outlines`` the shapes that are drawn on
     the cube, ``areas`` the amounts that were measured last; ``training`` is under way, perhaps on another cube than the current one, or
-    where it was stopped on a cube without a run.
+    where it was stopped on a cube without a run; ``checking`` is the number of the run that is, or was last, checked.
     ``label`` is what the brush paints; ``pixel`` and ``pins`` are (row, column); ``chore`` is what is made in the background; ``exported`` is
     the folder that was written last, ``page`` the report page, ``adopted`` the cube that was last made of an open array, ``reread`` the one
     that was last read in another way, ``unfinished`` an interrupted training of the cube; ``undoable`` and ``redoable`` are the acts that would be
@@ -168,6 +168,7 @@ class Session:
     state: RunState = "idle"
     progress: Progress | None = None
     training: Training | None = None
+    checking: int | None = None
     runs: tuple[Run, ...] = ()
     run: Run | None = None
     beside: Run | None = None
@@ -295,7 +296,8 @@ def training_here(session: Session) -> bool:
 def being_checked(session: Session, run: Run | None) -> bool:
     """Whether it is just found out what may be claimed of a run."""
     newest = max((known.number for known in session.runs), default=0)
-    return session.state == "checking" and run is not None and run.report is None and run.number == newest
+    number = newest if session.checking is None else session.checking
+    return session.state == "checking" and run is not None and run.report is None and run.number == number
 
 
 def recommended_regions(session: Session) -> int | None:

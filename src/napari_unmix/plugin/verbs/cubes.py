@@ -181,7 +181,7 @@ class CubeVerbs(TrainVerbs, MethodVerbs):
         if session.training is not None and same_image(session.training.cube, cube):
             self.cancel()
             session.training = None
-        elif session.state == "checking" and being_checked(session, next(reversed(runs_of(session, cube)), None)):
+        elif session.state == "checking" and any(being_checked(session, run) for run in runs_of(session, cube)):
             self.cancel()
         left = tuple(known for known in session.cubes if not same_image(known, cube))
         if same_image(session.cube, cube):

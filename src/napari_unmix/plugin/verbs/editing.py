@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from napari_unmix.answer import Unmixing
+from napari_unmix.answer import Progress, Unmixing
 from napari_unmix.cube import FloatArray
 from napari_unmix.plugin.facts import edits
 from napari_unmix.plugin.facts.edits import Edit
@@ -15,7 +15,16 @@ from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.facts.locks import all_endmembers, names_of_regions, why_not_train_on
 from napari_unmix.plugin.facts.region_means import region_means
 from napari_unmix.plugin.facts.runs import Run
-from napari_unmix.plugin.facts.session import Chore, Doing, being_checked, current_run, doing, endmember_count, shown
+from napari_unmix.plugin.facts.session import (
+    Chore,
+    Doing,
+    Stage,
+    being_checked,
+    current_run,
+    doing,
+    endmember_count,
+    shown,
+)
 from napari_unmix.plugin.verbs.training import TrainVerbs
 
 
@@ -80,6 +89,18 @@ class EditVerbs(TrainVerbs):
         if endmember_count(session) != len(given):
             session.spec = session.spec.model_copy(update={"endmembers": len(given)})
         self._train(session.cube, given)
+
+    def check_run(self) -> None:
+        """Find out what may be claimed of the run that is shown, where it was edited, or its check was cancelled."""
+        session, run = self.session, current_run(self.session)
+        if run is None or run.report is not None:
+            return
+        if session.state != "idle":
+            self._trouble("result", "Something is trained or checked just now: wait for it, or cancel it first.")
+            return
+        self._settle("result")
+        session.progress = Progress(Stage.STARTING, 0, 1, 0.0)
+        self._check(run)
 
     # --- parts
 

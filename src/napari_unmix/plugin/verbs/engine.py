@@ -141,7 +141,7 @@ def _export(parent: Path, run: Run) -> Fit[Path]:
 
     try:
         target = free_folder(parent, f"{name}-{run.spec.method}")
-        card = Card(run.title, run.made, run.look.colours, run.look.hidden)
+        card = Card(run.title, run.made, run.look.colours, run.look.hidden, locked=run.look.locked)
         return write_run(target, cube, result, report, annotation=run.annotation, card=card, decorate=draw)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()

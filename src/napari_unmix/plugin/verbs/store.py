@@ -63,7 +63,7 @@ class Store:
         """
         from napari_unmix.output.run import Card, rewrite_card
 
-        card = Card(run.title, run.made, run.look.colours, run.look.hidden, pins)
+        card = Card(run.title, run.made, run.look.colours, run.look.hidden, pins, run.look.locked)
         if run.folder is not None and before is not None and before.same_answer(run):
             with contextlib.suppress(UnmixError, OSError):  # it is gone, of an older version, or may not be written
                 rewrite_card(run.folder, run.cube, run.named, run.report, card)
@@ -245,7 +245,9 @@ def reopened(folder: Path, cubes: Collection[Cube]) -> Fit[Reopened]:
 def _run(stored: StoredRun, cube: Cube, home: Cube, unmixing: Any) -> Run:
     card = stored.card
     look = carried_look(unmixing.endmembers, unmixing.names)
-    look = replace(look, names=stored.names, colours=card.colours or look.colours, hidden=card.hidden)
+    look = replace(
+        look, names=stored.names, colours=card.colours or look.colours, hidden=card.hidden, locked=card.locked
+    )
     made = card.ended or datetime.fromtimestamp(_written(stored.folder / "run.json"))
     title = card.title or stored.spec.method
     return Run(

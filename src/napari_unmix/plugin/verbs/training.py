@@ -84,7 +84,12 @@ class TrainVerbs(PaintVerbs):
         )
         self._keep(run)
         session.training = None
-        session.state = "checking"
+        self._check(run)
+
+    def _check(self, run: Run) -> None:
+        """Find out what may be claimed of a run."""
+        self.session.checking = run.number
+        self.session.state = "checking"
         self._launch(lambda: self._engine.assess(run.cube, run.unmixing), lambda report: self._assessed(run, report))
 
     def _keep(self, run: Run) -> None:

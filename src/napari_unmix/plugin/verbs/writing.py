@@ -18,16 +18,19 @@ class WriteVerbs(Verbs):
         self._write(lambda *what: self._engine.export(Path(parent), *what), self._exported, Doing.WRITING)
 
     def save_as(self, path: str | Path, form: str) -> None:
-        """Write the maps and endmembers of the run in a format (a key of ``output.export.EXPORTS``)."""
-        self._write(lambda *what: self._engine.save(Path(path), form, *what), self._exported, Doing.WRITING)
+        """Write the maps and endmembers of the run, checked or not, in a format (a key of ``output.export.EXPORTS``)."""
+        save = self._engine.save
+        self._write(lambda *what: save(Path(path), form, *what), self._exported, Doing.WRITING, checked=False)
 
     def open_report(self) -> None:
         """Write the report page of the run to a temporary folder; whoever shows pages opens it."""
         self._write(lambda *what: self._engine.page(*what), self._paged, Doing.PAGING)
 
-    def _write(self, make: Callable[..., Fit[Path]], done: Callable[[Path], None], doing: Doing) -> None:
+    def _write(
+        self, make: Callable[..., Fit[Path]], done: Callable[[Path], None], doing: Doing, *, checked: bool = True
+    ) -> None:
         run = self.session.run
-        if run is None or run.report is None:
+        if run is None or (checked and run.report is None):
             self._trouble("result", "There is no checked result yet: train first, and wait for the checks.")
             return
         self._chore(lambda: make(run), done, "result", Chore(doing))

@@ -251,7 +251,7 @@ class ViewerLink:
         """The current cube alone: another one, which is hidden, may be larger."""
         cube = self._session.cube
         images = [] if cube is None else self.images.of(cube)
-        self._viewer.reset_view(layers=images[-1:] or None)
+        self._viewer.reset_view(layers=images or None)
 
     def wait_on(self) -> None:
         """The canvas still changes its size: an image that waits to be fitted waits on."""

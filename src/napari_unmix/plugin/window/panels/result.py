@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari_unmix.plugin.facts.edits import is_edited
+from napari_unmix.plugin.facts.edits import edited_text
 from napari_unmix.plugin.facts.session import Session, current_run, out_of_date, runs_of, shown, training_here
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.compare import ComparePart
@@ -15,8 +15,6 @@ from napari_unmix.plugin.window.panels.runs import RunsPart
 from napari_unmix.plugin.window.panels.step import Step, say, text
 from napari_unmix.plugin.window.panels.verdict import VerdictPart
 from napari_unmix.plugin.window.panels.writing import WritingPart
-
-EDITED = "edited, not checked: Train on refits it"
 
 
 class ResultPanel(Step):
@@ -47,9 +45,9 @@ class ResultPanel(Step):
         state = "preview: it still changes" if preview and training_here(session) else ""
         if not state and stale and not training_here(session):
             state = f"out of date: {stale}"
-        edited = run is not None and is_edited(run.unmixing)
-        if not state and edited and not training_here(session):
-            state = EDITED
+        edited = "" if run is None else edited_text(run.unmixing)
+        if not state and not training_here(session):
+            state = edited
         say(self._state, state)
         self.set_mark("empty" if run is None else "half" if stale or preview or edited else "done")
 

@@ -11,6 +11,7 @@ from qtpy.QtGui import QActionGroup, QDesktopServices
 from qtpy.QtWidgets import QApplication, QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 
 from napari_unmix.output.run.recipe import SAME_BITS, as_command, as_python, parts_of
+from napari_unmix.plugin.facts.edits import is_edited
 from napari_unmix.plugin.facts.kept import VERDICT_WORDS, counted, run_line, run_mark, shown_place
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.session import Session, current_run, runs_of
@@ -119,16 +120,24 @@ class RunsPart(QWidget):
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(run.folder)))
 
 
+EDITED_BY_HAND = "This result was edited by hand, which nothing repeats: train on from it, and copy that."
+
+
 def python_text(run: Run) -> str:
     """The script that repeats a kept run."""
     assert run.folder is not None
-    return as_python(run.cube, run.spec, _painted(run), run.folder, run.title, f"{run.folder.name}-again")
+    if is_edited(run.unmixing):
+        return f"# {EDITED_BY_HAND}"
+    again, given = f"{run.folder.name}-again", run.unmixing.given is not None
+    return as_python(run.cube, run.spec, _painted(run), run.folder, run.title, again, given=given)
 
 
 def command_text(run: Run) -> str:
     """The command that repeats a kept run; where its cube came from no file, what is to be done first."""
     assert run.folder is not None
-    command = as_command(run.cube, run.spec, _painted(run), run.folder)
+    if is_edited(run.unmixing):
+        return f"# {EDITED_BY_HAND}"
+    command = as_command(run.cube, run.spec, _painted(run), run.folder, given=run.unmixing.given is not None)
     if parts_of(run.cube) or run.cube.name == "sample":
         return command
     return (

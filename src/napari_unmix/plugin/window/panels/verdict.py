@@ -17,6 +17,10 @@ from napari_unmix.plugin.window.panels.step import Step, button, more_button, ro
 VERDICTS = {"identified": ("◉", "pass"), "partly": ("◐", "doubtful"), "not identified": ("○", "fail")}
 STATUSES = {"pass": "✓", "doubtful": "◐", "fail": "✗", "not applicable": "–"}
 
+CHECK_TIP = (
+    "Find out what may be claimed of this result, in the background; it takes about as long as after a training."
+)
+
 
 class VerdictPart(QWidget):
     """A part of the result step."""
@@ -36,7 +40,8 @@ class VerdictPart(QWidget):
         )
         self._why.setCheckable(True)
         self._why.toggled.connect(self._unfold)
-        self._line = row(self._mark, self._trust, self._why, stretch=1)
+        self._check = button("Check", CHECK_TIP, step.controller.check_run)
+        self._line = row(self._mark, self._trust, self._check, self._why, stretch=1)
         self._tally = text("note")
         self._more = more_button("How each check was made, in the words of the theory page.", self._show_details)
         self._rows: list[CheckRow] = []
@@ -75,6 +80,8 @@ class VerdictPart(QWidget):
             self._mark.setToolTip(report.verdict)
             set_property(self._mark, "status", status)
             say(self._trust, report.summary)
+        self._check.setVisible(run is not None and report is None and not being_checked(session, run))
+        self._check.setEnabled(session.state == "idle")
         notes = () if run is None else run.unmixing.notes
         say(self._notes, "\n".join(f"• {in_window(str(note))}" for note in notes))
         self._why.setVisible(report is not None or bool(notes))

@@ -12,8 +12,10 @@ from qtpy.QtWidgets import QFileDialog, QMenu, QVBoxLayout, QWidget
 
 from napari_unmix.output.export import EXPORTS
 from napari_unmix.plugin.facts.guiding import next_step
-from napari_unmix.plugin.facts.session import Doing, current_report, current_run, doing
+from napari_unmix.plugin.facts.session import Doing, being_checked, current_report, current_run, doing
 from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_property, text
+
+WHOLE_TIP = "Maps, endmembers, report and pictures in a new folder; nothing is ever replaced."
 
 
 class WritingPart(QWidget):
@@ -48,8 +50,11 @@ class WritingPart(QWidget):
         writing = doing(session) in (Doing.WRITING, Doing.PAGING)
         self.setVisible(run is not None)
         set_property(self._export, "emphasised", next_step(session) == "export")
-        for control in (self._export, self._page):
-            control.setEnabled(current_report(session) is not None and not writing)
+        checked = current_report(session) is not None
+        self._page.setEnabled(checked and not writing)
+        self._export.setEnabled(run is not None and not writing and not being_checked(session, run))
+        self._whole.setEnabled(checked)
+        self._whole.setToolTip(WHOLE_TIP if checked else "The run is not checked: press Check first, or train on.")
         done = "" if session.exported is None else f"written to {breakable(str(session.exported))}"
         say(self._written, f"{session.chore} …" if writing else done)
 
@@ -61,8 +66,8 @@ class WritingPart(QWidget):
         """The run's folder, and every format that a run is written to."""
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
-        whole = menu.addAction("Folder of the run…", self._choose_folder)
-        whole.setToolTip("Maps, endmembers, report and pictures in a new folder; nothing is ever replaced.")
+        self._whole = menu.addAction("Folder of the run…", self._choose_folder)
+        self._whole.setToolTip(WHOLE_TIP)
         menu.addSeparator()
         for key, form in EXPORTS.items():
             if form.of_runs:
