@@ -170,9 +170,7 @@ def test_region_means_have_the_deviation_of_their_pixels(cube: Cube) -> None:
 def test_endmembers_have_the_spread_that_their_error_says(cube: Cube, tools: Any) -> None:
     """δm_k = β_k Σ_j ξ_j (m_j − m̄), drawn many times."""
     error = (0.02, 0.1, 0.3)
-    result = replace(
-        tools.make_unmixing(cube, spec_class("ivae")()), findings=Findings(endmember_error=error)
-    )
+    result = replace(tools.make_unmixing(cube, spec_class("ivae")()), findings=Findings(endmember_error=error))
     spread = endmember_spread(result)
     good = cube.good_bands
     centred = (result.endmembers - result.endmembers.mean(axis=0))[:, good]
@@ -277,7 +275,10 @@ def test_contributions_are_written_each_by_itself(session: Session, cube: Cube, 
 
 def test_the_nearest_curve_is_found_between_its_bands() -> None:
     axis = Cube(np.ones((1, 1, 9)), AXIS).spectral_axis
-    flat, steep = Curve("pin", "flat", "#000000", np.full(9, 0.2)), Curve("pin", "steep", "#000000", np.linspace(0, 4, 9))
+    flat, steep = (
+        Curve("pin", "flat", "#000000", np.full(9, 0.2)),
+        Curve("pin", "steep", "#000000", np.linspace(0, 4, 9)),
+    )
     drawn = Drawing(axis, (flat, steep))
     assert nearest(drawn, 475.0, 0.21, (5.0, 0.02)) is flat
     assert nearest(drawn, 425.0, 0.25, (5.0, 0.02)) is steep  # half way between two bands

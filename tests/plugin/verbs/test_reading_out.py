@@ -144,9 +144,7 @@ def test_bands_of_noise_are_found() -> None:
     assert end.value.value == (20, 21)
 
 
-def test_what_is_drawn_is_written_whole_or_a_sentence_says_why_not(
-    controller: Controller, tmp_path: Path
-) -> None:
+def test_what_is_drawn_is_written_whole_or_a_sentence_says_why_not(controller: Controller, tmp_path: Path) -> None:
     session = controller.session
     controller.write_spectra(tmp_path / "spectra.csv", b"a,b\n")
     assert (tmp_path / "spectra.csv").read_bytes() == b"a,b\n"
