@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -233,7 +234,7 @@ def test_contributions_are_stacked_up_to_the_reconstruction(session: Session, cu
     drawn = drawing(session, Wishes(View.PARTS))
     parts, good = drawn.of("part"), cube.good_bands
     assert len(parts) == 3
-    for below, above in zip(parts, parts[1:], strict=False):
+    for below, above in pairwise(parts):
         np.testing.assert_array_equal(below.values, above.base)
     np.testing.assert_allclose(parts[-1].values[good], drawn.of("reconstruction")[0].values[good])
 

@@ -60,8 +60,7 @@ def test_a_drag_over_the_plot_excludes_bands_and_takes_them_in_again(window: Any
     drag_over(window, axis[10], axis[12])  # moves the plot again
     window.qtbot.wait(50)
     assert excluded(window) == [4, 5]
-    window.qtbot.keyClick(panel, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    window.controller.undo() if excluded(window) == [4, 5] else None
+    window.controller.undo()
     window.wait_for(lambda: excluded(window) == [4, 5, 6, 7])
     window.settle()
 
@@ -72,14 +71,14 @@ def test_the_table_takes_a_range_in_again(window: Any) -> None:
     window.qtbot.keyClicks(made._line, "500-600, 700")
     window.qtbot.keyClick(made._line, Qt.Key.Key_Return)
     assert window.session.trouble is not None  # no band lies at 700
-    made._line.setText("500-600, 690-710")
+    made._line.setText("500-600, 680-710")
     window.qtbot.keyClick(made._line, Qt.Key.Key_Return)
     window.wait_for(lambda: len(made._table.buttons()) == 2)
     first = made._table.buttons()[0]
     assert first.accessibleName() == "Take 500–600 nm in again"
     window.qtbot.mouseClick(first, Qt.MouseButton.LeftButton)
     window.wait_for(lambda: len([b for b in made._table.buttons() if b.isVisible()]) == 1)
-    assert made._line.text() == "690–710"
+    assert made._line.text() == "680–710"
     window.settle()
 
 

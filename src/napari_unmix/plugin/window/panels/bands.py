@@ -23,7 +23,7 @@ from napari_unmix.plugin.facts.session import Session
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.step import button, row, say, text
 
-ROWS_SEEN, ROW_HEIGHT = 4, 26
+ROWS_SEEN, ROW_HEIGHT, EDGE = 4, 26, 4
 IN_THE_PLOT = "Or press “Exclude bands” below the plot of spectra, and drag over it."
 
 
@@ -138,7 +138,7 @@ class RangeTable(QScrollArea):
             made.deleteLater()
         for found in ranges:
             self._column.addWidget(self._row(found, unit))
-        self.setFixedHeight(ROW_HEIGHT * min(len(ranges), ROWS_SEEN))
+        self.setFixedHeight(ROW_HEIGHT * min(len(ranges), ROWS_SEEN) + EDGE)
         self.setVisible(bool(ranges))
 
     def buttons(self) -> list[QToolButton]:
