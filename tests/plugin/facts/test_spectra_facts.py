@@ -312,8 +312,9 @@ def test_ranges_are_added_and_taken_away() -> None:
     scene = Cube(np.ones((2, 2, 204)), np.linspace(400, 2500, 204))
     water = replace(scene, good_bands=good_bands_of(scene, "1350-1450, 1800-1950"))
     assert with_range(water, 910, 898, excluded=True, written="1350-1450, 1800-1950") == (
-        "1350-1450, 1800-1950, 900–910"
+        "900–910, 1350-1450, 1800-1950"
     )
+    assert with_range(water, 1340, 1460, excluded=False, written="1350-1450, 1800-1950") == "1800-1950"
     assert with_range(water, 1440, 1500, excluded=True) == "1350–1500, 1800–1950"
     assert with_range(water, 1400, 1850, excluded=False) == "1350–1400, 1850–1950"
     assert with_range(water, 1000.1, 1000.2, excluded=True) == "1350–1450, 1800–1950"  # no band lies there

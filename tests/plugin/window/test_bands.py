@@ -78,7 +78,7 @@ def test_the_table_takes_a_range_in_again(window: Any) -> None:
     assert first.accessibleName() == "Take 500–600 nm in again"
     window.qtbot.mouseClick(first, Qt.MouseButton.LeftButton)
     window.wait_for(lambda: len([b for b in made._table.buttons() if b.isVisible()]) == 1)
-    assert made._line.text() == "680–710"
+    assert made._line.text() == "680-710"
     window.settle()
 
 
