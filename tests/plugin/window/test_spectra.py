@@ -17,8 +17,10 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog, QPushButton
 
 from napari_unmix.answer import Findings
+from napari_unmix.cube import Cube
 from napari_unmix.plugin.facts.session import current_run
 from napari_unmix.plugin.facts.shapes import Shape, shaped
+from napari_unmix.plugin.viewer.layers import cube_layers
 
 PINS = ((5, 6), (20, 31), (33, 12))
 
@@ -199,6 +201,31 @@ def test_deleting_the_layer_of_pins_can_be_taken_back(window: Any) -> None:
     press(window, "Bring pins back")
     assert window.session.pins == PINS[:2]
     np.testing.assert_array_equal(window.viewer.layers["pins"].data, PINS[:2])
+
+
+def test_each_cube_has_its_own_pins(window: Any) -> None:
+    """Finding 16: pins were lost on switching cubes."""
+    window.with_fakes(2)
+    panel, mine = window.spectra.panel, window.session.cube
+    pinned(window, *PINS[:2])
+    window.qtbot.mouseClick(panel._legend.buttons()[1], Qt.MouseButton.LeftButton)
+    other = Cube(np.random.default_rng(0).uniform(size=(20, 25, 30)), np.linspace(400, 1000, 30), name="other")
+    for data, options, _ in cube_layers(other):
+        window.viewer.add_image(data, **options)
+    window.ready()
+    assert window.session.pins == ()
+    assert panel.plot.pins == []
+    assert "pins" not in window.viewer.layers
+    window.click(3, 4)
+    press(window, "Pin")
+    window.controller.set_cube(mine)
+    window.wait_for(lambda: "pins" in window.viewer.layers and len(window.viewer.layers["pins"].data) == 2)
+    assert window.session.pins == PINS[:2]
+    assert [made.isChecked() for made in panel._legend.buttons()] == [False, True]
+    assert len(panel.plot.pins) == 2
+    window.controller.set_cube(other)
+    window.wait_for(lambda: window.session.pins == ((3, 4),))
+    window.settle()
 
 
 @pytest.mark.parametrize("shape", [Shape.CONTINUUM, Shape.AREA, Shape.SLOPE])

@@ -73,6 +73,9 @@ class SpectraPanel(QWidget):
             "Spectra of one pixel, or means of a window of pixels around it, ± one standard deviation.",
         )
         self._window.activated.connect(lambda index: self.controller.average(SIZES[index]))
+        self._make_buttons()
+
+    def _make_buttons(self) -> None:
         self._spreads = button(
             "±", "Show how far spectra are uncertain or vary, as a band of one standard deviation.", self.refresh
         )
