@@ -143,7 +143,7 @@ def _curves(session: Session, cube: Cube, wishes: Wishes, view: PixelView | None
     if wishes.view in (View.BOTH, View.ENDMEMBERS):
         curves += _endmembers(session, cube)
     if wishes.view in (View.BOTH, View.PIXEL):
-        curves += [*_pins(session, cube), *_pixel(session, view, wishes.shape)]
+        curves += [*_pins(session, cube), *_pixel(session, cube, view, wishes.shape)]
     return tuple(_in_shape(cube, curve, wishes) for curve in curves)
 
 
@@ -154,12 +154,15 @@ def _in_shape(cube: Cube, curve: Curve, wishes: Wishes) -> Curve:
     )  # fmt: skip
 
 
-def _pixel(session: Session, view: PixelView | None, shape: Shape) -> list[Curve]:
+def _pixel(session: Session, cube: Cube, view: PixelView | None, shape: Shape) -> list[Curve]:
     """The pixel with its fit, or the mean of the image. A residual has no continuum and no size: it is drawn as measured alone."""
     theme = session.theme
     if view is None:
         survey = session.survey
-        return [] if survey is None else [Curve("measured", "mean of the image", theme.text, survey.mean)]
+        if survey is None:
+            return []
+        mean = np.where(cube.good_bands, survey.mean, np.nan)  # it may be of before bands were excluded
+        return [Curve("measured", "mean of the image", theme.text, mean)]
     name = "measured" if view.pixels == 1 else f"mean of {view.pixels} pixels"
     curves = [Curve("measured", name, theme.text, view.measured, view.deviation)]
     if view.reconstruction is not None:

@@ -57,7 +57,7 @@ class BandSlider:
 
     def _say(self, *_: Any) -> None:
         """The canvas says the band while it shows one; words of others are left alone."""
-        layer, session, overlay = self._watched, self._session, self._viewer.text_overlay
+        layer, session, overlay = self._watched, self._session, self._viewer.canvas.overlays.text
         cube, band = session.cube, session.band
         seen = layer is not None and layer.visible and cube is not None and band is not None and band < cube.shape[2]
         said = band_text(cube.spectral_axis, band) if seen and cube is not None and band is not None else ""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtGui import QKeySequence, QShortcut, QWheelEvent
+from qtpy.QtGui import QKeyEvent, QWheelEvent
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_unmix.cube import Cube
@@ -73,6 +73,9 @@ class SpectraPanel(QWidget):
             "Spectra of one pixel, or means of a window of pixels around it, ± one standard deviation.",
         )
         self._window.activated.connect(lambda index: self.controller.average(SIZES[index]))
+        self._make_buttons()
+
+    def _make_buttons(self) -> None:
         self._spreads = button(
             "±", "Show how far spectra are uncertain or vary, as a band of one standard deviation.", self.refresh
         )
@@ -103,9 +106,6 @@ class SpectraPanel(QWidget):
         menu = QMenu(self._take)
         menu.aboutToShow.connect(lambda: self._taking.fill(menu, self))
         self._take.setMenu(menu)
-        remove = QShortcut(QKeySequence(Qt.Key.Key_Delete), self)
-        remove.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        remove.activated.connect(self._remove_picked)
 
     def _lay_out(self) -> None:
         for label in (self._place, self._note):
@@ -265,10 +265,13 @@ class SpectraPanel(QWidget):
     def _pin_menu(self, number: int, place: QPoint) -> None:
         pin_menu(self.session, self.controller, number, self).popup(place)
 
-    def _remove_picked(self) -> None:
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Delete, in the plot, the legend or a button, removes the pin that is picked."""
         session = self.session
-        if session.picked in session.pins:
+        if event is not None and event.key() == Qt.Key.Key_Delete and session.picked in session.pins:
             self.controller.unpin(session.pins.index(session.picked))
+        else:
+            super().keyPressEvent(event)
 
     def _band_moved(self, place: float) -> None:
         cube = self.session.cube
