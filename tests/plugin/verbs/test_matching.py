@@ -278,6 +278,29 @@ def test_locking_is_told_the_spectrum_at_its_brightness(
     assert np.isnan(spectrum[~good]).all()
 
 
+def test_a_closed_cube_is_held_by_no_answer(held: tuple[Controller, Any], session: Session, tools: Any) -> None:
+    controller, runner = held
+    cube = session.cube
+    assert cube is not None
+    controller.match()
+    runner.jobs[0].finish()
+    runner.jobs[1].step()
+    controller.remove_cube(cube)
+    assert runner.jobs[1].cancelled
+    runner.jobs[1].finish()
+    assert session.naming.answered is None
+    assert session.naming.doing == ""
+    controller.add_cube(cube)
+    controller.select_pixel(3, 3)
+    controller.pin()
+    controller.match()
+    runner.jobs[-1].finish()
+    assert answered_now(session) is not None
+    controller.add_cube(tools.make_cube(name="other", seed=2))
+    controller.remove_cube(cube)  # also where another is the current one
+    assert session.naming.answered is None
+
+
 # --- the user's list
 
 

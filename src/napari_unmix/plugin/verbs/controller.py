@@ -9,7 +9,7 @@ from napari_unmix.plugin.verbs.matching import MatchVerbs
 from napari_unmix.plugin.verbs.writing import WriteVerbs
 
 
-class Controller(CubeVerbs, MatchVerbs, LookVerbs, WriteVerbs):
+class Controller(MatchVerbs, CubeVerbs, LookVerbs, WriteVerbs):
     """All verbs on a session."""
 
     def set_theme(self, theme: Theme) -> None:

@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 
 from napari_unmix.answer import Progress
+from napari_unmix.cube import Cube
 from napari_unmix.library.matching import Candidate
 from napari_unmix.library.stock import Stock
 from napari_unmix.plugin.facts.candidates import Answered, LibraryChoice, Place, Question, Subject
+from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.facts.matching import Proposal, answered_now, pair, question_of
 from napari_unmix.plugin.facts.naming import distinct
 from napari_unmix.plugin.facts.session import Session, shown
+from napari_unmix.plugin.verbs.cubes import CubeVerbs
 from napari_unmix.plugin.verbs.engine import Engine
 from napari_unmix.plugin.verbs.jobs import Handlers, Runner
 from napari_unmix.plugin.verbs.looking import LookVerbs
@@ -24,7 +27,7 @@ from napari_unmix.plugin.verbs.one_run import OneRun
 CANCELLED = "Cancelled: press Match to ask the libraries."
 
 
-class MatchVerbs(LookVerbs):
+class MatchVerbs(CubeVerbs, LookVerbs):
     """Verbs on naming by spectral libraries."""
 
     def __init__(self, session: Session, runner: Runner, engine: Engine | None = None) -> None:
@@ -67,6 +70,14 @@ class MatchVerbs(LookVerbs):
         if self.session.naming.doing:
             answered = None if question is None else Answered(question, trouble=CANCELLED)
             self._naming(doing="", answered=answered)
+
+    def remove_cube(self, cube: Cube) -> None:
+        """A cube was closed: nothing that was asked of it holds it any longer."""
+        answered = self.session.naming.answered
+        if self.session.naming.doing or (answered is not None and same_image(answered.question.cube, cube)):
+            self._asking.drop()
+            self._naming(doing="", answered=None)
+        super().remove_cube(cube)
 
     def _ask(self, question: Question) -> None:
         def failed(error: Exception) -> None:

@@ -327,7 +327,7 @@ class MatchPanel(QWidget):
             found = pair(answered, subject, candidate, view)
         cube = self.session.cube
         title = "" if cube is None else cube.spectral_axis.title
-        up = {"scaled": "Value", "continuum removed": "Of the continuum", "derivative": "Slope"}[view]
+        up = {"scaled": "Value", "continuum removed": "Ratio", "derivative": "Slope"}[view]
         colour = self._colour(subject)
         self.plot.show_pair(found, f"{title[:1].upper()}{title[1:]}", up, colour)
         if found is None or subject is None or candidate is None:
