@@ -373,7 +373,7 @@ def _run(path: Path) -> object:
 
 
 def _reference(path: Path) -> object:
-    from napari_unmix.cli.compare_command import read_reference
+    from napari_unmix.library.reference import read_reference
 
     return read_reference(str(path), "", cube())
 

@@ -44,6 +44,9 @@ class Fakes:
             export=self._write,
             save=self._write,
             page=self._write,
+            keep_run=None,
+            keep_strokes=None,
+            known=None,
         )
 
     def _end(self, outcome: str) -> None:

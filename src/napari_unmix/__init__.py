@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Annotation": "cube",
     "Cube": "cube",
+    "Given": "given",
     "Meaning": "cube",
     "UnmixError": "sentences",
     "join_cubes": "joining",
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from napari_unmix.answer import Progress, Unmixing, drain
     from napari_unmix.cube import Annotation, Cube, Meaning
+    from napari_unmix.given import Given
     from napari_unmix.io import read_cube
     from napari_unmix.joining import join_cubes
     from napari_unmix.library import SpectralLibrary, read_library, write_library
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Annotation",
     "Cube",
+    "Given",
     "Meaning",
     "Progress",
     "SpectralLibrary",

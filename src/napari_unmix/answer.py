@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextvars
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from threading import Thread
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
@@ -13,20 +14,27 @@ import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny
 
 from napari_unmix.cube import BoolArray, Cube, FloatArray, IntArray
+from napari_unmix.given import Given
 from napari_unmix.rows.inversion import Inversion, inversion
 from napari_unmix.spec import MethodSpec
+from napari_unmix.wanted import wanted, wanted_while
 
 T = TypeVar("T")
+E = TypeVar("E")
 
 # --- while it runs
 
 
 @dataclass(frozen=True, eq=False)
 class Preview:
-    """The answer so far: endmembers (P, B) with NaN in excluded bands, abundances (H, W, P) float32 with NaN in invalid pixels."""
+    """The answer so far: endmembers (P, B) with NaN in excluded bands, abundances (H, W, P) float32 with NaN in invalid pixels.
+
+    ``misfit`` is how many times the noise what they leave of the spectra is (root mean square), None where it is not known.
+    """
 
     endmembers: FloatArray
     abundances: FloatArray
+    misfit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -85,25 +93,65 @@ def staged(
         yield Progress(stage, step, 0, start + (end - start) * step / (step + halfway), loss, snapshot)
 
 
+def forward(steps: Fit[T]) -> Fit[T]:
+    """The steps of a fit, none of which says that less is done than one before."""
+    done = 0.0
+    try:
+        while True:
+            try:
+                event = next(steps)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            fraction = min(event.fraction, 1.0)
+            done = fraction if fraction > done else done  # NaN is not
+            yield event if event.fraction == done else replace(event, fraction=done)
+    finally:
+        steps.close()
+
+
+def looking(steps: Fit[T], look: Callable[[], Preview]) -> Fit[T]:
+    """The steps of a fit, with the preview ``look`` until they have one of their own."""
+    own = False
+    try:
+        while True:
+            try:
+                event = next(steps)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            own = own or event.snapshot is not None
+            yield event if own else replace(event, snapshot=look)
+    finally:
+        steps.close()
+
+
 _EVERY = 0.1  # seconds between two steps that only wait
 
 
-def meanwhile(call: Callable[[], T], progress: Progress) -> Fit[T]:
+def meanwhile(call: Callable[[], T], progress: E | Callable[[], E]) -> Generator[E, None, T]:
     """What ``call`` returns, or raises: a call that can't be divided, in a thread of its own; yields ``progress`` ten times a second until then.
 
-    A fit that is closed does not wait for it: the call comes to its own end, and nobody reads what it returns.
+    ``progress`` may be a function that tells how far it is. A fit that is closed does not wait for it: the call comes to its own end (at
+    once, where its loops ask ``still_wanted``), and nobody reads what it returns.
     """
     made: Future[T] = Future()
+    closed = False
+    around = contextvars.copy_context()
 
     def run() -> None:
         try:
-            made.set_result(call())
+            with wanted_while(lambda: not closed and around.run(wanted)):
+                made.set_result(call())
         except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
             made.set_exception(error)
 
-    Thread(target=run, name=progress.stage, daemon=True).start()
-    while not wait([made], _EVERY).done:
-        yield progress
+    Thread(target=run, name=getattr(progress, "stage", "meanwhile"), daemon=True).start()
+    try:
+        while not wait([made], _EVERY).done:
+            yield progress() if callable(progress) else progress
+    finally:
+        closed = True
     return made.result()
 
 
@@ -124,6 +172,8 @@ class NoteKind(StrEnum):
     METHOD = "method"
     SIDE_INFORMATION = "side information"
     PAINTING = "painting"
+    GIVEN = "given"
+    EDITED = "edited"
 
 
 @dataclass(frozen=True)
@@ -199,6 +249,14 @@ class Learned(Recipe):
     kind: Literal["learned"] = "learned"
 
 
+class Edited(Recipe):
+    """Merged, split, deleted or exchanged by a person in an answer that was there: there is nothing to repeat."""
+
+    repeatable: ClassVar[bool] = False
+
+    kind: Literal["edited"] = "edited"
+
+
 def _read_recipe(value: Any) -> Any:
     """The recipe of that kind; only classes that were imported already are known, so a file can load no code."""
     if not isinstance(value, dict):
@@ -259,6 +317,17 @@ class RestartsFound(Frozen):
     abundance_rms_to_chosen: tuple[float, ...]
 
 
+class GivenFound(Frozen):
+    """How an endmember was given: held, or to begin from; and where it is from ("from the library")."""
+
+    held: bool
+    source: str = ""
+
+
+# The spectra that were given, among the fitted parameters.
+GIVEN = "given"
+
+
 class Findings(Frozen):
     """How the answer came about: whole in a run's folder, and all that its judge reads beside the answer itself.
 
@@ -273,6 +342,7 @@ class Findings(Frozen):
     endmember_error : (P,) standard error of each endmember as a share of the simplex
     misfit : the root of the fit's reduced χ²
     search : numbers that the search for endmembers measured, for the reader
+    given : how each endmember was given, the first ones of a fit; None, or nothing, for one that was not
     """
 
     recipe: Annotated[SerializeAsAny[Recipe], BeforeValidator(_read_recipe)] = Learned()
@@ -288,6 +358,12 @@ class Findings(Frozen):
     endmember_error: tuple[float, ...] | None = None
     misfit: float | None = None
     search: dict[str, float | tuple[float, ...]] = {}
+    given: tuple[GivenFound | None, ...] = ()
+
+    @property
+    def held(self) -> tuple[int, ...]:
+        """The numbers of the endmembers that are in the answer as they were given."""
+        return tuple(k for k, one in enumerate(self.given) if one is not None and one.held)
 
     @property
     def by_regions(self) -> bool:
@@ -363,6 +439,28 @@ class Unmixing:
     def inversion(self) -> Inversion:
         """How abundances follow from spectra."""
         return inversion(free_light=self.illumination is not None)
+
+    @property
+    def given(self) -> Given | None:
+        """The endmembers that were given: found in ``findings`` and in ``model``, which are saved; None where nothing was."""
+        spectra = self.model.get(GIVEN)
+        found = {k: one for k, one in enumerate(self.findings.given) if one is not None and k < len(self.names)}
+        if not found or spectra is None or spectra.shape != (len(found), self.endmembers.shape[1]):
+            return None
+        names, sources = (
+            tuple(values) for values in zip(*((self.names[k], one.source) for k, one in found.items()), strict=True)
+        )
+        return Given(spectra, np.array([one.held for one in found.values()]), names, sources)
+
+    def with_given(self, given: Given | None) -> Unmixing:
+        """The result of a run to which these were given."""
+        if given is None:
+            return self
+        found = tuple(
+            GivenFound(held=bool(held), source=source) for held, source in zip(given.held, given.sources, strict=True)
+        )
+        findings = self.findings.model_copy(update={"given": found})
+        return replace(self, findings=findings, model={**self.model, GIVEN: given.spectra})
 
     @property
     def reconstruction_rmse(self) -> float:

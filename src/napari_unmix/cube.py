@@ -140,6 +140,14 @@ class Reading:
     repair: str = "all"
 
 
+@dataclass(frozen=True)
+class Part:
+    """A file that was joined with others, and how it was read."""
+
+    source: Path
+    reading: Reading
+
+
 @dataclass(frozen=True, eq=False)
 class Cube:
     """A hyperspectral image, pixel-major.
@@ -159,6 +167,7 @@ class Cube:
     fwhm : (B,) full widths at half maximum in nm, or None
     georeference : where it lies on a map, or None
     reading : how its user wanted it to be read
+    parts : the files that it was joined of, in their order; empty where it is no joined cube, or one of them came from no file
     """
 
     spectra: FloatArray
@@ -174,6 +183,7 @@ class Cube:
     fwhm: FloatArray | None = None
     georeference: Georeference | None = None
     reading: Reading = Reading()
+    parts: tuple[Part, ...] = ()
 
     def __post_init__(self) -> None:
         if self.spectra.ndim != 3:

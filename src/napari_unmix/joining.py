@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from napari_unmix.cube import Cube, IntArray
+from napari_unmix.cube import Cube, IntArray, Part
 from napari_unmix.sentences import UnmixError
 
 Place = tuple[slice, slice]
@@ -59,6 +59,14 @@ def join_cubes(cubes: Sequence[Cube]) -> Cube:
         acquisitions=acquisitions,
         measured_axis=known.measured_axis,
         fwhm=known.fwhm,
+        parts=_parts(cubes),
+    )
+
+
+def _parts(cubes: Sequence[Cube]) -> tuple[Part, ...]:
+    """Where the joined cubes came from; nothing where one of them came from no file, or is joined itself."""
+    return (
+        tuple(Part(cube.source, cube.reading) for cube in cubes if cube.source) if all(c.source for c in cubes) else ()
     )
 
 

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from napari_unmix.answer import Contribution, Fit, Note, NoteKind, Progress, Unmixing, meanwhile, mixed
-from napari_unmix.auxiliary import make_side_information
+from napari_unmix.answer import (
+    Contribution,
+    Fit,
+    Note,
+    NoteKind,
+    Progress,
+    Unmixing,
+    forward,
+    looking,
+    meanwhile,
+    mixed,
+)
+from napari_unmix.auxiliary import SideInformation, make_side_information
 from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray
 from napari_unmix.geometry.counting import suggest_endmembers
+from napari_unmix.given import Given
 from napari_unmix.identifiability.assess import assess_solution
 from napari_unmix.identifiability.report import Report
-from napari_unmix.methods.contract import Problem, Solution, implementation
+from napari_unmix.methods.contract import Problem, QuickLook, Solution, implementation
 from napari_unmix.methods.one_material import one_material_solution
 from napari_unmix.model.threads import steps_on_one_thread
 from napari_unmix.preconditions import FEWEST_ENDMEMBERS, check_size, check_values
+from napari_unmix.rows.inversion import inversion
 from napari_unmix.rows.subspace import said_of_noise
 from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec
@@ -24,24 +38,35 @@ from napari_unmix.spec import MethodSpec
 _CHUNK = 50_000
 
 
-def unmix(cube: Cube, spec: MethodSpec, annotation: Annotation | None = None) -> Fit[Unmixing]:
-    """Unmix a cube: a generator that yields ``Progress`` at every batch and returns the ``Unmixing``.
+def unmix(
+    cube: Cube, spec: MethodSpec, annotation: Annotation | None = None, given: Given | None = None
+) -> Fit[Unmixing]:
+    """Unmix a cube: a generator that yields ``Progress`` at every batch, whose fraction never falls, and returns the ``Unmixing``.
 
     Close the generator to cancel; do not ask for the next step to pause. Raises UnmixError, before any work, where the input does not fit.
+
+    ``given`` are endmembers that lead the answer: those that are held are in it as they were given (as ``Inversion.written`` writes them), the
+    search starts from the others. There are as many as the spec says, and at least those given; where all are held and no more are asked for,
+    only abundances are inferred.
     """
+    return (yield from forward(_unmixed(cube, spec, annotation, given)))
+
+
+def _unmixed(cube: Cube, spec: MethodSpec, annotation: Annotation | None, given: Given | None) -> Fit[Unmixing]:
     start = time.perf_counter()
     yield Progress("reading the pixels", 0, 1, 0.0)
-    problem = yield from make_problem(cube, spec, annotation)
+    problem, look = yield from _looked_at(cube, spec, annotation, given)
     if problem.endmember_count == 1:
         finding = Progress("finding the endmember", 0, 1, 0.5)
         solution = yield from meanwhile(lambda: one_material_solution(problem), finding)
     else:
-        solution = yield from implementation(spec)(problem)
+        solution = yield from looking(implementation(spec)(problem), look)
+    notes = (*_given_notes(given), *_notes(problem, cube, annotation))
     lifted = yield from meanwhile(
-        lambda: _lift(problem, solution, _notes(problem, cube, annotation)),
+        lambda: _lift(problem, solution, notes),
         Progress("measuring the residual", 0, 1, 1.0),
     )
-    return replace(lifted, seconds=time.perf_counter() - start)
+    return replace(lifted.with_given(given), seconds=time.perf_counter() - start)
 
 
 @steps_on_one_thread
@@ -50,29 +75,63 @@ def assess(cube: Cube, result: Unmixing) -> Fit[Report]:
     return (yield from assess_solution(cube, result))
 
 
-def make_problem(cube: Cube, spec: MethodSpec, annotation: Annotation | None = None) -> Fit[Problem[MethodSpec]]:
+def make_problem(
+    cube: Cube, spec: MethodSpec, annotation: Annotation | None = None, given: Given | None = None
+) -> Fit[Problem[MethodSpec]]:
     """Check the input and turn it into what a method fits; yields before each step that takes long on a large scene."""
+    problem, _ = yield from _looked_at(cube, spec, annotation, given)
+    return problem
+
+
+def _looked_at(
+    cube: Cube, spec: MethodSpec, annotation: Annotation | None, given: Given | None
+) -> Fit[tuple[Problem[MethodSpec], QuickLook]]:
+    """What a method fits, and the first maps, which are there to look at before u is made."""
     if annotation is not None:
         annotation.check_against(cube)
         cube = without_ignored(cube, annotation)
-    automatic = spec.endmembers == "auto"
-    count = FEWEST_ENDMEMBERS if spec.endmembers == "auto" else spec.endmembers
+    least = 0
+    if given is not None:
+        given.check_against(cube)
+        least = len(given)
+    automatic = spec.endmembers == "auto" and least < FEWEST_ENDMEMBERS
+    count = max(least, FEWEST_ENDMEMBERS if spec.endmembers == "auto" else spec.endmembers)
     spectra, most = yield from meanwhile(
         lambda: _checked(cube, count, spec.illumination, automatic), Progress("reading the pixels", 0, 1, 0.0)
     )
-    if automatic:
+    if spec.endmembers == "auto":
         yield (measuring := Progress("measuring the noise", 0, 1, 0.0))
-        count = min((yield from meanwhile(lambda: suggest_endmembers(spectra), measuring)), most)
+        count = max(least, min((yield from meanwhile(lambda: suggested(cube, spectra), measuring)), most))
     used = annotation if spec.uses_paint else None
     materials = {} if used is None else _materials(used, cube)
-    if automatic and count == 1 < len(materials):  # what is painted is asked for, and the report says what the data say
-        count = min(len(materials), most)
-    if len(materials) > count:
-        raise UnmixError(
-            f"{len(materials)} materials are painted but {count} endmembers were asked for: ask for at least {len(materials)}, or merge strokes."
-        )
-    side = yield from make_side_information(cube, used, spec.side_information if count > 1 else "none")
-    return Problem(cube, spectra, side.labels[cube.valid_pixels], side, materials, count, spec)
+    led = least + len(materials.keys() - set(() if given is None else given.names))
+    if spec.endmembers == "auto" and (
+        count == 1 < led or least
+    ):  # what is painted is asked for, and the report says what the data say
+        count = max(count, min(led, most))
+    if led > count:
+        painted = f"{len(materials)} materials are painted" if not least else f"{led} materials are painted or given"
+        raise UnmixError(f"{painted} but {count} endmembers were asked for: ask for at least {led}, or merge strokes.")
+    written = None if given is None else given.within(cube.good_bands)
+    if written is not None:
+        written = replace(written, spectra=inversion(free_light=spec.illumination).written(written.spectra))
+    unlabelled = SideInformation(np.zeros(cube.shape[:2], np.int32), ("none",), {}, ())
+    problem = Problem(cube, spectra, np.zeros(len(spectra), np.int32), unlabelled, materials, count, spec, written)
+    look = QuickLook(problem)
+    # From here on there are maps to look at: the first need neither the noise nor u.
+    making = make_side_information(cube, used, spec.side_information if count > 1 else "none")
+    side = yield from (making if count == 1 else looking(making, look))
+    return replace(problem, regions=side.labels[cube.valid_pixels], side=side), look
+
+
+_SUGGESTED: WeakKeyDictionary[Cube, int] = WeakKeyDictionary()
+
+
+def suggested(cube: Cube, spectra: FloatArray | None = None) -> int:
+    """The number of endmembers suggested for a cube, whose ``pixels()`` are (N, B): counted once, as a window asks before it trains."""
+    if cube not in _SUGGESTED:
+        _SUGGESTED[cube] = int(suggest_endmembers(cube.pixels() if spectra is None else spectra))
+    return _SUGGESTED[cube]
 
 
 def _checked(cube: Cube, count: int, illumination: bool, automatic: bool) -> tuple[FloatArray, int]:
@@ -140,6 +199,12 @@ def _reconstruction_error(spectra: FloatArray, solution: Solution) -> FloatArray
         residual = spectra[rows] - mixed(solution.abundances[rows], solution.endmembers, light, contribution)
         error[rows] = np.sqrt(np.mean(residual**2, axis=1))
     return error
+
+
+def _given_notes(given: Given | None) -> tuple[Note, ...]:
+    """What is held in the answer."""
+    said = "" if given is None else given.said()
+    return (Note(NoteKind.GIVEN, said),) if said else ()
 
 
 def _notes(problem: Problem[MethodSpec], cube: Cube, annotation: Annotation | None) -> tuple[Note, ...]:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_unmix.identifiability.report import Check, Role, Status
-from napari_unmix.identifiability.verdict import CONFIRMATION, Circumstances, verdict
+from napari_unmix.identifiability.report import Check, Role, Serves, Status
+from napari_unmix.identifiability.verdict import CONFIRMATION, Circumstances, StrokesSay, helpful, verdict
 
 STATUSES: tuple[Status, ...] = ("pass", "doubtful", "fail", "not applicable")
 # Which statuses leave "identified" standing: the whole decision, written once more by hand.
@@ -55,13 +55,67 @@ def test_a_method_without_assumptions_is_not_identified_whatever_passes() -> Non
     assert (word, sentence) == ("not identified", "Not identified: no theorem says so.")
 
 
-@pytest.mark.parametrize("by_strokes", [False, True])
-def test_a_broken_model_is_not_identified(by_strokes: bool) -> None:
-    broken = replace(made_up("fits", "required", "fail"), broken="the model leaves more than noise")
-    word, sentence = verdict(replace(CONFIRMED, by_strokes=by_strokes), [*all_pass(), broken])
+BROKEN = replace(made_up("fits", "required", "fail"), broken="the model leaves more than noise")
+
+SUPPORT = {
+    "strokes that name and confirm all": (
+        StrokesSay(named=3, confirmed=3),
+        "Your strokes name and confirm 3 of 3 endmembers",
+    ),
+    "strokes that name all and confirm some": (
+        StrokesSay(named=3, confirmed=2),
+        "Your strokes name 3 of 3 endmembers and confirm 2 of them",
+    ),
+    "strokes that name one and confirm none": (
+        StrokesSay(named=1, confirmed=0),
+        "Your strokes name 1 of 3 endmembers and confirm none of them; the others are the purest spectra found",
+    ),
+    "strokes that were not held against the search": (
+        StrokesSay(named=2),
+        "Your strokes name 2 of 3 endmembers; the other one is the purest spectrum left",
+    ),
+    "strokes that had to stand for materials": (
+        StrokesSay(anchored=2),
+        "Your strokes stand for 2 of 3 endmembers; the other one is the purest spectrum left",
+    ),
+    "no strokes": (StrokesSay(), "The endmembers are the purest spectra found"),
+}
+
+
+@pytest.mark.parametrize("case", list(SUPPORT))
+def test_where_no_claim_can_be_made_the_sentence_says_what_strokes_support(case: str) -> None:
+    strokes, said = SUPPORT[case]
+    word, sentence = verdict(replace(CONFIRMED, count=3, strokes=strokes), [*all_pass(), BROKEN])
     assert word == "not identified"
-    assert "the model leaves more than noise" in sentence
-    assert ("or your strokes" in sentence) is by_strokes
+    assert sentence == f"{said}; no claim of identifiability: the model leaves more than noise."
+
+
+def test_where_no_claim_can_be_made_the_sentence_says_what_geometry_supports() -> None:
+    _, sentence = verdict(replace(CONFIRMED, count=3, geometry=True), [*all_pass(), BROKEN])
+    assert sentence.startswith("The endmembers are the purest spectra found, and a second search finds them again; no ")
+
+
+def test_what_strokes_support_is_told_beside_a_limit() -> None:
+    open_one = made_up("one", "required", "doubtful", limit="the residual is more than noise")
+    strokes = StrokesSay(named=3, confirmed=3)
+    told = verdict(replace(CONFIRMED, count=3, strokes=strokes), [*all_pass(), open_one])
+    said = "Partly: the residual is more than noise; your strokes name and confirm 3 of 3 endmembers."
+    assert told == ("partly", said)
+
+
+def test_a_remedy_that_can_not_help_is_not_given() -> None:
+    """Painting more regions does not change that a model leaves more than noise."""
+    regions = replace(made_up("regions", "required", "fail"), remedy="Paint 7 more regions.")
+    misfit = replace(BROKEN, remedy="Try one endmember more.")
+    unknown = replace(made_up("of another program", "informs", "doubtful"), remedy="Look.")
+    serves: dict[str, Serves] = {"regions": "claim", "fits": "answer"}
+    assert [check.remedy for check in helpful([regions, misfit, unknown], serves)] == [
+        "",
+        "Try one endmember more.",
+        "Look.",
+    ]
+    whole = [regions, replace(misfit, broken=""), unknown]
+    assert list(helpful(whole, serves)) == whole
 
 
 @given(st.permutations([1, 4, 20]))

@@ -95,6 +95,9 @@ def make_engine(**others: Callable[..., Any]) -> Any:
         "survey": _fake_survey,
         "unfinished": _fake_unfinished,
         "warm_up": _fake_warm_up,
+        "keep_run": None,
+        "keep_strokes": None,
+        "known": None,
     }
     return Engine(**{**fakes, **others})
 
@@ -148,6 +151,14 @@ class HeldRunner:
     def __call__(self, make: Callable[[], Fit[Any]], handlers: Any) -> HeldJob:
         self.jobs.append(HeldJob(make, handlers))
         return self.jobs[-1]
+
+
+@pytest.fixture(autouse=True)
+def own_data(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What the window keeps by itself goes to a folder of the test's own."""
+    folder = tmp_path_factory.mktemp("data")
+    monkeypatch.setenv("XDG_DATA_HOME", str(folder))
+    return folder / "napari-unmix"
 
 
 @pytest.fixture

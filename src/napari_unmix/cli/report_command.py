@@ -56,6 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
     file = PageFile.of(arguments.html, overwrite=arguments.overwrite)
     stored = read_run(arguments.run)
     if not arguments.cube:
+        if stored.report is None:
+            raise UnmixError(
+                f"{shown(stored.folder)} was written before it was checked: check it now with --cube CUBE."
+            )
         report, page = stored.report, page_of_run(stored)
     else:
         painted = annotation_reading_from(arguments)

@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,10 @@ SECONDS_VARIABLE = "NAPARI_UNMIX_CHECKPOINT_SECONDS"  # between two checkpoints
 
 
 class Order(BaseModel):
-    """What a command was asked for, so that it need not be said again: paths are absolute, the reading is as its options are written."""
+    """What a command was asked for, so that it need not be said again: paths are absolute, the reading is as its options are written.
+
+    ``run`` is the folder of a run that is repeated: all but the places of its ``cubes`` stands there.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
@@ -44,6 +47,7 @@ class Order(BaseModel):
     spec: dict[str, Any]
     named: bool
     overwrite: bool = False
+    run: Path | None = None
 
     def made_spec(self) -> MethodSpec:
         """The spec."""
@@ -59,6 +63,10 @@ class Order(BaseModel):
 
     def load(self) -> tuple[Cube, Annotation | None]:
         """The cube and its painting."""
+        if self.run is not None:
+            from napari_unmix.output.run import read_run
+
+            return read_run(self.run).repeated(self.cubes)
         from napari_unmix.cli.unmix_command import load
 
         paths, paintings = [[str(path) for path in of] for of in (self.cubes, self.annotation)]
@@ -121,17 +129,42 @@ def interrupted(folder: str) -> Training | None:
     return Training(target, order, checkpoint)
 
 
-def refuse_others(arguments: argparse.Namespace) -> None:
-    """Raise UnmixError where anything is said beside ``--resume``: it was said when the training began."""
+def is_run(cubes: Sequence[str]) -> bool:
+    """Whether what is given in the place of a cube is the folder of a run."""
+    return len(cubes) == 1 and (Path(cubes[0]).expanduser() / "run.json").is_file()
+
+
+def order_of_run(folder: str, cubes: Sequence[str], *, named: bool, overwrite: bool) -> Order:
+    """To do what a run did once more. Raises UnmixError where its folder can't be read."""
+    from napari_unmix.output.run import read_run
+
+    stored = read_run(folder)
+    return Order(
+        cubes=tuple(Path(path).expanduser().absolute() for path in cubes),
+        method=stored.spec.method,
+        spec=stored.spec.model_dump(mode="json"),
+        named=named,
+        overwrite=overwrite,
+        run=stored.folder.absolute(),
+    )
+
+
+def refuse_others(arguments: argparse.Namespace, *taken: str, by: str = "") -> None:
+    """Raise UnmixError where anything is said beside ``--resume``, or a run to repeat: it was said when the training began.
+
+    ``taken`` are the arguments that may be said all the same.
+    """
     from napari_unmix.cli.unmix_command import add_arguments
 
     parser = Parser()
     add_arguments(parser)
     usual = vars(parser.parse_args([]))
     for name, value in vars(arguments).items():
-        if name in ("resume", "json", "debug") or (name in usual and value == usual[name]):
+        if name in ("resume", "json", "debug", *taken) or (name in usual and value == usual[name]):
             continue
         given = str(value[0]) if name == "cubes" else option_name(name.removeprefix(SPEC).removeprefix(READING))
+        if by:
+            raise UnmixError(f"{by}: leave {shown(given)} out, or give the cube in place of the run.")
         raise UnmixError(
             f"--resume goes on with what {shown(arguments.resume)} was begun with: leave {shown(given)} out, or start anew without --resume."
         )

@@ -27,15 +27,17 @@ from napari_unmix.cli.resuming import (
     Training,
     checkpoint_of,
     interrupted,
+    is_run,
     journal_of,
     keeper_of,
+    order_of_run,
     refuse_others,
     said_how_to_go_on,
     started_anew,
 )
 from napari_unmix.cube import Annotation, Cube, IntArray, Meaning, Reading
 from napari_unmix.reading import written_as
-from napari_unmix.sentences import UnmixError
+from napari_unmix.sentences import UnmixError, shown
 
 if TYPE_CHECKING:
     from napari_unmix.answer import Fit, Unmixing
@@ -54,7 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "cubes",
         metavar="CUBE",
         nargs="*",
-        help="a file or folder: ENVI, TIFF, HDF5, NetCDF, MATLAB, NumPy, Zarr and others; several of the same bands are joined into one",
+        help="a file or folder: ENVI, TIFF, HDF5, NetCDF, MATLAB, NumPy, Zarr and others; several of the same bands are joined into one; "
+        "or the folder of a run, which is repeated as it was, to the same bits",
     )
     add_annotation_options(
         parser,
@@ -73,6 +76,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         help="a label whose pixels take no part (repeatable)",
+    )
+    parser.add_argument(
+        "--cube",
+        metavar="CUBE",
+        nargs="+",
+        default=[],
+        help="where the cube of a run that is repeated is now, or its cubes in their order (default: where they were, or beside the run)",
     )
     parser.add_argument("--out", metavar="DIR", help="the run's folder (default: a new <cube>-<method>-<n> here)")
     parser.add_argument("--overwrite", action="store_true", help="replace the run that --out names")
@@ -94,6 +104,12 @@ def run(arguments: argparse.Namespace) -> int:
         return _resume(arguments)
     if not arguments.cubes:
         raise UnmixError("No CUBE is given: name a file, or an interrupted training with --resume RUN.")
+    if is_run(arguments.cubes):
+        return _repeat(arguments)
+    if arguments.cube:
+        raise UnmixError(
+            "--cube says where the cube of a run is now: give the folder of a run to repeat, or leave it out."
+        )
     spec = make_spec(arguments)
     reading = reading_from(arguments)
     meanings = parse_meanings(arguments.material, arguments.ignore)
@@ -131,6 +147,28 @@ def _resume(arguments: argparse.Namespace) -> int:
     before.check(cube, annotation)
     keeper = keeper_of(before.target, before.order, cube, annotation)
     return _train(before, cube, annotation, keeper, as_json=arguments.json)
+
+
+def _repeat(arguments: argparse.Namespace) -> int:
+    """Do what a run did once more, from its folder: the cube has to hold the same values."""
+    from napari_unmix.output.run import check_destination
+
+    refuse_others(
+        arguments, "cubes", "cube", "out", "overwrite", by=f"{shown(arguments.cubes[0])} is repeated as it was"
+    )
+    check_overwrite(arguments)
+    if arguments.out is not None:
+        with naming_options():
+            check_destination(arguments.out, overwrite=arguments.overwrite)
+    order = order_of_run(
+        arguments.cubes[0], arguments.cube, named=arguments.out is not None, overwrite=arguments.overwrite
+    )
+    cube, annotation = order.load()
+    with naming_options():
+        target = check_destination(arguments.out or _new_folder(cube, order.made_spec()), overwrite=arguments.overwrite)
+    keeper = keeper_of(target, order, cube, annotation)
+    started_anew(keeper, target)
+    return _train(Training(target, order), cube, annotation, keeper, as_json=arguments.json)
 
 
 def _train(asked: Training, cube: Cube, annotation: Annotation | None, keeper: Keeper, *, as_json: bool) -> int:

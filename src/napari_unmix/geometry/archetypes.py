@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from napari_unmix.cube import FloatArray, IntArray
+from napari_unmix.answer import meanwhile
+from napari_unmix.cube import BoolArray, FloatArray, IntArray
+from napari_unmix.geometry.seen import NO_LOSS, LossOf, unseen
 from napari_unmix.journal.loops import long_loop
 from napari_unmix.journal.trees import Tree, like, named, numbers, plain, truth
-from napari_unmix.rows.simplex import fully_constrained, non_negative
+from napari_unmix.rows.simplex import ENUMERABLE, fully_constrained, non_negative
 from napari_unmix.sentences import UnmixError
+from napari_unmix.wanted import still_wanted
 
 FEWEST_BACKERS = 3
 # Each archetype is the mean of this share of its material's mass: in simplex coordinates, and on the sphere, where spectra vary.
@@ -28,10 +32,11 @@ _MANY = 12
 
 @dataclass(frozen=True, eq=False)
 class Strokes:
-    """Means of painted strokes that anchor the first endmembers: ``means`` (Q, K), worth ``weight`` times the material's own evidence."""
+    """Means of painted strokes that anchor the endmembers from ``first`` on: ``means`` (Q, K), worth ``weight`` times the material's own evidence."""
 
     means: FloatArray
     weight: float
+    first: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +59,7 @@ def fit_archetypes(
     *,
     cone: bool = False,
     strokes: Strokes | None = None,
+    held: BoolArray | None = None,
     sweeps: int = 80,
 ) -> Generator[float, None, Archetypes]:
     """Alternate exact abundances and Frank–Wolfe steps until the loss Σ w |z − aM|² changes by less than 1e-5.
@@ -66,8 +72,9 @@ def fit_archetypes(
     share : each archetype is the mean of this share of its own material's mass, at least three pixels
     cone : non-negative amounts instead of abundances on the simplex
     strokes : anchors of the first archetypes
+    held : (P,) archetypes that stay where they start
 
-    Yields the loss at every sweep.
+    Yields the loss at every sweep, of the archetypes where it is the lowest so far.
     """
     invert: Inversion = non_negative if cone else fully_constrained
     abundances: FloatArray | None = None
@@ -86,21 +93,30 @@ def fit_archetypes(
             losses += before
             yield from before
         while not over and len(losses) < sweeps:
-            abundances = invert(scores, archetypes, abundances)
+            abundances = yield from _inverted(invert, scores, archetypes, abundances, losses)
             loss = float(weights @ ((scores - abundances @ archetypes) ** 2).sum(axis=1))
             if best is None or len(losses) < 4 or loss < best.loss:
                 best = Archetypes(archetypes.copy(), abundances, loss)
             over = not np.isfinite(loss) or (len(losses) > 5 and abs(losses[-1] - loss) < 1e-5 * loss)
             losses.append(loss)
             if not over:
-                archetypes = _moved(scores, archetypes, abundances, weights, share, strokes)
-            yield loss
+                archetypes = _moved(scores, archetypes, abundances, weights, share, strokes, held)
+            yield LossOf(loss, partial(np.copy, best.archetypes)) if best.loss == loss else loss
     if strokes is not None or best is None:
-        abundances = invert(scores, archetypes, abundances)
+        abundances = yield from _inverted(invert, scores, archetypes, abundances, losses)
         return Archetypes(
             archetypes, abundances, float(weights @ ((scores - abundances @ archetypes) ** 2).sum(axis=1))
         )
     return best
+
+
+def _inverted(
+    invert: Inversion, scores: FloatArray, archetypes: FloatArray, start: FloatArray | None, losses: list[float]
+) -> Generator[float, None, FloatArray]:
+    """Abundances (N, P) of the archetypes; for many endmembers that takes seconds, in which the last loss is told."""
+    if len(archetypes) <= ENUMERABLE:
+        return invert(scores, archetypes, start)
+    return (yield from meanwhile(lambda: invert(scores, archetypes, start), losses[-1] if losses else NO_LOSS))
 
 
 def _went_on(form: Archetypes, place: Tree) -> tuple[FloatArray, FloatArray, Archetypes, list[float], bool]:
@@ -122,13 +138,14 @@ def _moved(
     weights: FloatArray,
     share: float,
     strokes: Strokes | None,
+    held: BoolArray | None,
 ) -> FloatArray:
     """Archetypes (P, K) a few Frank–Wolfe sweeps further."""
     weighted = abundances * weights[:, None]
     backers = (
         np.round(share * abundances.sum(axis=0)).astype(int).clip(FEWEST_BACKERS, max(FEWEST_BACKERS, len(scores) // 2))
     )
-    return _frank_wolfe(scores, archetypes, weighted.T @ abundances, weighted.T @ scores, backers, strokes)
+    return _frank_wolfe(scores, archetypes, weighted.T @ abundances, weighted.T @ scores, backers, strokes, held)
 
 
 def _frank_wolfe(
@@ -138,17 +155,19 @@ def _frank_wolfe(
     moment: FloatArray,
     backers: IntArray,
     strokes: Strokes | None,
+    held: BoolArray | None,
 ) -> FloatArray:
     archetypes = archetypes.copy()
-    anchored = 0 if strokes is None else len(strokes.means)
+    anchors = {} if strokes is None else {strokes.first + k: mean for k, mean in enumerate(strokes.means)}
     for _ in range(_FRANK_WOLFE_SWEEPS):
+        still_wanted()
         for k in range(len(archetypes)):
             mass = gram[k, k]
-            if mass < 1e-9:
+            if mass < 1e-9 or (held is not None and held[k]):
                 continue
             gradient = gram[k] @ archetypes - moment[k]
-            if strokes is not None and k < anchored:
-                gradient = gradient + strokes.weight * gram[k, k] * (archetypes[k] - strokes.means[k])
+            if strokes is not None and k in anchors:
+                gradient = gradient + strokes.weight * gram[k, k] * (archetypes[k] - anchors[k])
                 mass = (1 + strokes.weight) * mass
             extreme = np.argpartition(scores @ gradient, backers[k] - 1)[: backers[k]]
             step = scores[extreme].mean(axis=0) - archetypes[k]
@@ -171,11 +190,12 @@ def fit_from_starts(
 
     Raises UnmixError where none of them is finite.
     """
-    found = []
+    found: list[Archetypes] = []
     # With many endmembers a fit is long, and starts differ in a few of them only.
     few = starts if len(starts[0]) <= _MANY else starts[:3]
     for picked in few:
-        optimum = yield from fit_archetypes(scores, scores[picked], weights, share, cone=cone, sweeps=sweeps)
+        fit = fit_archetypes(scores, scores[picked], weights, share, cone=cone, sweeps=sweeps)
+        optimum = yield from unseen(fit, least=min((optimum.loss for optimum in found), default=np.inf))
         if np.isfinite(optimum.loss):
             found.append(optimum)
     if not found:

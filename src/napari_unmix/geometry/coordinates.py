@@ -10,11 +10,14 @@ import numpy as np
 from napari_unmix.cube import BoolArray, FloatArray
 from napari_unmix.geometry.archetypes import brightness_of_closest, purest_mean
 from napari_unmix.geometry.picks import unit_length
+from napari_unmix.rows.inversion import Inversion
 from napari_unmix.rows.subspace import Subspace, affine_subspace, linear_subspace
 from napari_unmix.sentences import UnmixError
 
 # A pixel whose depth along the mean direction is under this share of the median one is too dark to divide by it.
 _DARK = 0.1
+# The brightness of a look on the way is measured on about this many pixels.
+_LOOKED_AT = 4_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +86,16 @@ class Sphere:
     def purest(self, abundances: FloatArray) -> FloatArray:
         """(P, B) mean directions of the pixels that (N, P) abundances call pure."""
         return purest_mean(self.unit, abundances)
+
+    def seen(self, corners: FloatArray, inversion: Inversion) -> FloatArray:
+        """(P, K) corners as spectra (P, B) for a look on the way: with the brightness of the closest pixels, where it counts."""
+        directions = self.subspace.spectra(corners)
+        if inversion.free_light:
+            return directions
+        sample = slice(None, None, max(1, len(self.unit) // _LOOKED_AT))
+        unit = self.unit[sample]
+        alike = np.full((len(unit), len(corners)), 1 / len(corners))
+        return brightness_of_closest(unit, self.lengths[sample], directions, alike)
 
     def with_brightness(self, directions: FloatArray, abundances: FloatArray) -> FloatArray:
         """(P, B) directions with the brightness of the pixels closest in angle."""

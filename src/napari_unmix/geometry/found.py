@@ -10,6 +10,7 @@ import numpy as np
 from napari_unmix.answer import Note
 from napari_unmix.cube import FloatArray
 from napari_unmix.geometry.recipes import Corners
+from napari_unmix.geometry.seen import NO_LOSS as NO_LOSS
 from napari_unmix.rows.inversion import Inversion
 from napari_unmix.rows.subspace import Excess
 
@@ -54,8 +55,8 @@ class Found:
         return self.route == plane and self.excess.linear <= VARIABILITY
 
 
-Search = Generator[float, None, Found]  # yields the loss at every step
-NO_LOSS = float("nan")  # of a step before there is one
+# Yields the loss at every step, with the endmembers so far where they are better than those before.
+Search = Generator[float, None, Found]
 
 # Filled in by ``search.find_endmembers``, which measures it once for all routes.
 NO_EXCESS = Excess(0.0, 0.0, np.zeros(0), np.zeros(0))

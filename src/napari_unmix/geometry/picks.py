@@ -41,11 +41,13 @@ def simplex_volume(scores: FloatArray, count: int) -> IntArray:
     return np.array(picked)
 
 
-def vertex_components(spectra: FloatArray, count: int, generator: np.random.Generator) -> IntArray:
+def vertex_components(
+    spectra: FloatArray, count: int, generator: np.random.Generator, held: FloatArray | None = None
+) -> IntArray:
     """(N, B) -> (P,) indices of VCA (Nascimento & Bioucas-Dias 2005): extremes along random directions off the span so far.
 
     Above the paper's signal-to-noise threshold, 15 + 10 log10 P dB, the pixels are projected perspectively onto a hyperplane; below, on
-    the affine subspace lifted by a constant.
+    the affine subspace lifted by a constant. Where spectra (Q, B) are ``held``, the span begins with them, and P − Q pixels are picked.
     """
     pixels, bands = spectra.shape
     mean = spectra.mean(axis=0)
@@ -56,36 +58,56 @@ def vertex_components(spectra: FloatArray, count: int, generator: np.random.Gene
     ratio = max(kept - count / bands * power, 1e-300) / max(power - kept, 1e-300)
     if 10 * np.log10(ratio) < 15 + 10 * np.log10(count):
         scores = centred @ directions[: count - 1].T
-        lifted = np.column_stack([scores, np.full(pixels, np.sqrt((scores**2).sum(axis=1).max()))])
+        constant = np.sqrt((scores**2).sum(axis=1).max())
+        lifted = np.column_stack([scores, np.full(pixels, constant)])
+        if held is not None and len(held):
+            begun = (held - mean) @ directions[: count - 1].T
+            return _extremes(lifted, count, generator, np.column_stack([begun, np.full(len(begun), constant)]))
     else:
-        lifted = perspective(linear_subspace(spectra, count).scores(spectra))
+        subspace = linear_subspace(spectra, count)
+        scores = subspace.scores(spectra)
+        lifted = perspective(scores)
+        if held is not None and len(held):
+            return _extremes(lifted, count, generator, perspective(subspace.scores(held), scores.mean(axis=0)))
     return _extremes(lifted, count, generator)
 
 
-def vertex_spectra(spectra: FloatArray, count: int, inversion: Inversion, generator: np.random.Generator) -> FloatArray:
-    """(P, B) VCA's picks, projected on the signal subspace: their noise off it is taken away."""
-    picked = spectra[vertex_components(spectra, count, generator)]
+def vertex_spectra(
+    spectra: FloatArray,
+    count: int,
+    inversion: Inversion,
+    generator: np.random.Generator,
+    held: FloatArray | None = None,
+) -> FloatArray:
+    """(P, B) VCA's picks, projected on the signal subspace: their noise off it is taken away. Beside Q that are held they are P − Q."""
+    picked = spectra[vertex_components(spectra, count, generator, held)]
     subspace = linear_subspace(spectra, count) if inversion.free_light else affine_subspace(spectra, count - 1)
     return subspace.spectra(subspace.scores(picked))
 
 
-def perspective(scores: FloatArray) -> FloatArray:
-    """(N, P) scores divided by their component along the mean score: gains become an exact simplex."""
-    depth = scores @ scores.mean(axis=0)
+def perspective(scores: FloatArray, forward: FloatArray | None = None) -> FloatArray:
+    """(N, P) scores divided by their component along the mean score, or along ``forward`` (P,): gains become an exact simplex."""
+    depth = scores @ (scores.mean(axis=0) if forward is None else forward)
     return scores / np.where(np.abs(depth) > 1e-12, depth, 1e-12)[:, None]
 
 
-def _extremes(lifted: FloatArray, count: int, generator: np.random.Generator) -> IntArray:
+def _extremes(
+    lifted: FloatArray, count: int, generator: np.random.Generator, begun: FloatArray | None = None
+) -> IntArray:
+    """Picks along random directions off the span so far, which begins with ``begun`` (Q, K)."""
+    first = 0 if begun is None else len(begun)
     span = np.zeros((lifted.shape[1], count))
     span[-1, 0] = 1.0
+    if begun is not None:
+        span[:, :first] = begun.T
     picked = []
-    for number in range(count):
+    for number in range(first, count):
         direction = generator.normal(size=(lifted.shape[1],))
         direction = direction - span @ (np.linalg.pinv(span) @ direction)
         index = int(np.abs(lifted @ direction).argmax())
         span[:, number] = lifted[index]
         picked.append(index)
-    return np.array(picked)
+    return np.array(picked, dtype=int)
 
 
 def largest_volume(scores: FloatArray, picked: IntArray, sweeps: int = 5) -> IntArray:

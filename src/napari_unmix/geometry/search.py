@@ -12,12 +12,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
-from napari_unmix.answer import Note, NoteKind
+from napari_unmix.answer import Note, NoteKind, meanwhile
 from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.geometry import archetypes as arch
+from napari_unmix.geometry.beside import Beginning, find_beside
 from napari_unmix.geometry.bilinear import bilinear_residual
 from napari_unmix.geometry.coordinates import Coordinates, Sphere
 from napari_unmix.geometry.found import NO_EXCESS, NO_LOSS, VARIABILITY, Found, Search
@@ -30,9 +32,11 @@ from napari_unmix.geometry.recipes import (
     SupportedPicks,
     in_plane,
 )
+from napari_unmix.geometry.seen import lifted, unseen
 from napari_unmix.geometry.strokes import with_strokes
 from napari_unmix.geometry.supported import missed_materials, off_cone
 from napari_unmix.geometry.volume import at_two_weights, hinge_volume
+from napari_unmix.given import Given
 from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.inversion import Inversion
 from napari_unmix.rows.metrics import spectral_angle
@@ -73,11 +77,18 @@ class _Data:
 
 
 def find_endmembers(
-    spectra: FloatArray, count: int, inversion: Inversion, *, strokes: list[IntArray], seed: int
+    spectra: FloatArray,
+    count: int,
+    inversion: Inversion,
+    *,
+    strokes: list[IntArray],
+    seed: int,
+    given: Given | None = None,
 ) -> Search:
     """Find (P, B) endmembers of (N, B) spectra; yields the loss at every step, NaN where there is none yet.
 
-    ``strokes`` are pixel indices of painted materials: they anchor the first endmembers, in order.
+    ``strokes`` are pixel indices of painted materials: they anchor the first endmembers, in order. Where endmembers (Q, B) are ``given``, as
+    the inversion writes them, they come first, and the strokes after them (``beside``).
     """
     generator = np.random.default_rng(seed)
     spectra, strokes = _thinned(spectra, strokes, generator)
@@ -85,8 +96,11 @@ def find_endmembers(
     yield NO_LOSS
     data = _Data(spectra, count, inversion, noise, subspace_excess(spectra, count, noise))
     yield NO_LOSS
-    found = yield from _by_geometry(data, generator)
-    if strokes:
+    if given is not None:
+        found = yield from find_beside(_beginning(data, given, strokes))
+    else:
+        found = yield from _by_geometry(data, generator)
+    if strokes and given is None:
         varies = data.excess.linear > VARIABILITY
         found = yield from with_strokes(spectra, found, strokes, noise, inversion, varies=varies)
     numbers = {
@@ -97,6 +111,23 @@ def find_endmembers(
     }
     notes = (*found.notes, *_signal_notes(data))
     return replace(found, noise=noise, excess=data.excess, notes=notes, numbers=numbers)
+
+
+def _beginning(data: _Data, given: Given, strokes: list[IntArray]) -> Beginning:
+    """What the search beside given endmembers reads."""
+    affine = not data.inversion.free_light and data.excess.affine <= AFFINE
+    return Beginning(
+        data.spectra,
+        data.count,
+        data.inversion,
+        "affine" if affine else "perspective",
+        data.noise,
+        data.excess,
+        given,
+        strokes,
+        outside=lambda endmembers, affine: _outside(data, endmembers, affine),
+        by_hinge=lambda apart: by_hinge(data.weakest, apart),
+    )
 
 
 def _thinned(
@@ -150,10 +181,13 @@ def _on_sphere(data: _Data, generator: np.random.Generator) -> Search:
     yield NO_LOSS
     starts = starting_picks(data.spectra, data.count, generator, random_picks=2)
     yield NO_LOSS
-    chords = yield from arch.fit_from_starts(sphere.scores, starts, sphere.weights, arch.ON_SPHERE)
-    cones = yield from arch.fit_from_starts(sphere.scores, starts, sphere.weights, arch.ON_SPHERE, cone=True, sweeps=40)
+    fit = arch.fit_from_starts(sphere.scores, starts, sphere.weights, arch.ON_SPHERE)
+    chords = yield from lifted(fit, partial(sphere.seen, inversion=data.inversion))
+    # Losses of the two are not of one kind: the chord's corners stay in sight.
+    fit = arch.fit_from_starts(sphere.scores, starts, sphere.weights, arch.ON_SPHERE, cone=True, sweeps=40)
+    cones = yield from unseen(fit)
     best, recipe = chords[0], SphereArchetypes()
-    abundances = fully_constrained(sphere.scores, best.archetypes)
+    abundances = yield from meanwhile(partial(fully_constrained, sphere.scores, best.archetypes), best.loss)
     endmembers = sphere.purest(abundances)
     # 2. The cone where both disagree much.
     apart = _degrees_apart(cones[0].archetypes @ sphere.subspace.basis, endmembers)
@@ -165,7 +199,7 @@ def _on_sphere(data: _Data, generator: np.random.Generator) -> Search:
         notes.append(Note(NoteKind.DOUBT, undetermined))
     if apart.max() > 10:
         best, recipe = cones[0], SphereArchetypes(cone=True)
-        abundances = fully_constrained(sphere.scores, best.archetypes)
+        abundances = yield from meanwhile(partial(fully_constrained, sphere.scores, best.archetypes), best.loss)
         endmembers = sphere.purest(abundances)
     if _ambiguous(chords, sphere):
         several = "Several starts fit equally well but differ by more than 3°: paint a stroke to choose."
@@ -229,11 +263,13 @@ def _in_simplex(data: _Data, generator: np.random.Generator) -> Search:
     yield NO_LOSS
     starts = starting_picks(data.spectra, data.count, generator)
     yield NO_LOSS
-    optima = yield from arch.fit_from_starts(plane.scores, starts, plane.weights, arch.IN_PLANE, sweeps=60)
+    fit = arch.fit_from_starts(plane.scores, starts, plane.weights, arch.IN_PLANE, sweeps=60)
+    optima = yield from lifted(fit, plane.to_spectra)
     found = Found(plane.to_spectra(optima[0].archetypes), PlaneArchetypes(space=space), 0.0, NO_EXCESS)
     yield optima[0].loss
     # 2. Do pixels lie outside their hull, beyond what noise explains?
-    outside, allowed = _outside(data, found.endmembers, affine)
+    measure = partial(_outside, data, found.endmembers, affine)
+    outside, allowed = yield from meanwhile(measure, optima[0].loss)
     numbers = {"outside": outside, "outside_allowed": allowed, **_agreement(optima)}
     found = replace(found, numbers=numbers)
     yield optima[0].loss
@@ -302,13 +338,15 @@ def _extrapolated(
     centre = vertices.mean(axis=0)
     corners = scores[largest_volume(scores, simplex_volume(scores, count))]
     starts = [centre + (vertices - centre) * growth for growth in (1.0, 1.15, 1.4)] + [corners]
-    full, half = yield from at_two_weights(scores, noise, starts)
+    full, half = yield from lifted(at_two_weights(scores, noise, starts), plane.to_spectra)
     first, second = plane.to_spectra(full), plane.to_spectra(half)
     order = match_endmembers(first, second)
     apart = np.degrees(spectral_angle(first[order], second))
     hinge = by_hinge(data.weakest, apart)
     yield NO_LOSS
-    averaged = hinge_volume(scores, count) if hinge else 0.5 * (full[order] + half)
+    averaged: FloatArray = 0.5 * (full[order] + half)
+    if hinge:
+        averaged = yield from meanwhile(partial(hinge_volume, scores, count), NO_LOSS)
     impure = "No pure pixels: endmembers are extrapolated beyond the data by minimum volume."
     notes = [Note(NoteKind.NO_PURE_PIXELS, impure, "Paint three or more regions, or a stroke, to confirm.")]
     if apart.max() > 5:

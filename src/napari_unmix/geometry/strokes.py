@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from napari_unmix.geometry.coordinates import Sphere
 from napari_unmix.geometry.found import NO_EXCESS, Found, Search
 from napari_unmix.geometry.picks import unit_length
 from napari_unmix.geometry.recipes import Strokes, SupportedPicks
+from napari_unmix.geometry.seen import lifted, unseen
 from napari_unmix.geometry.supported import supported_picks
 from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.inversion import Inversion
@@ -34,6 +36,9 @@ _AS_BRIGHT = 1.25
 _CONFIRMING, _ANCHORING = 1.0, 0.3
 # While nothing better is painted, a free endmember beside strokes may rise this little over the noise.
 _RISES = 3.0
+
+# What the search measured about the painted materials: how many lead an endmember, are confirmed by it, or had to anchor it.
+NAMED, CONFIRMED, ANCHORED = "strokes_named", "strokes_confirmed", "strokes_anchored"
 
 
 def with_strokes(
@@ -52,7 +57,7 @@ def with_strokes(
     if varies:
         return (yield from _confirmed(spectra, named, strokes, inversion))
     lead = Note(NoteKind.STROKES, "Painted materials name the endmembers that lead them.")
-    return replace(named, notes=(*found.notes, lead))
+    return replace(named, notes=(*found.notes, lead), numbers={**found.numbers, NAMED: float(len(strokes))})
 
 
 def _order_by_strokes(
@@ -81,7 +86,8 @@ def _confirmed(spectra: FloatArray, named: Found, strokes: list[IntArray], inver
     directions = _directions(named.endmembers)
     start = np.vstack([means, sphere.subspace.scores(directions)[len(means) :]])
     anchors = arch.Strokes(means, _CONFIRMING)
-    fit = yield from arch.fit_archetypes(scores, start, sphere.weights, arch.ON_SPHERE, strokes=anchors, sweeps=60)
+    confirming = arch.fit_archetypes(scores, start, sphere.weights, arch.ON_SPHERE, strokes=anchors, sweeps=60)
+    fit = yield from unseen(confirming)
     other = _directions(sphere.purest(fully_constrained(scores, fit.archetypes)))
     agree = spectral_angle(other, directions) < _AGREE
     endmembers = _directions(np.where(agree[:, None], directions + other, directions))
@@ -93,14 +99,13 @@ def _confirmed(spectra: FloatArray, named: Found, strokes: list[IntArray], inver
         alike = (ratio < _AS_BRIGHT) & (ratio > 1 / _AS_BRIGHT)
         brightness[: len(cores)] = np.where(alike, both, brightness[: len(cores)])
         endmembers = endmembers * brightness[:, None]
-    return replace(
-        named, endmembers=endmembers, notes=(*named.notes, _confirming(int(agree[: len(cores)].sum()), len(cores)))
-    )
+    return _confirming(replace(named, endmembers=endmembers), int(agree[: len(cores)].sum()), len(cores))
 
 
-def _confirming(confirmed: int, count: int) -> Note:
+def _confirming(found: Found, confirmed: int, count: int) -> Found:
     said = f"Painted materials name the endmembers that lead them, and confirm {confirmed} of {count} (within 3°)."
-    return Note(NoteKind.STROKES, said)
+    numbers = {**found.numbers, NAMED: float(count), CONFIRMED: float(confirmed)}
+    return replace(found, notes=(*found.notes, Note(NoteKind.STROKES, said)), numbers=numbers)
 
 
 def _confirmed_picks(spectra: FloatArray, named: Found, strokes: list[IntArray], noise: float) -> Found:
@@ -117,7 +122,7 @@ def _confirmed_picks(spectra: FloatArray, named: Found, strokes: list[IntArray],
         confirmed += int(agree)
     beside = supported_picks(spectra, noise, len(named.endmembers), rises=_RISES, first=first)
     endmembers = beside.means(spectra) if len(beside.groups) == len(named.endmembers) else named.endmembers
-    return replace(named, endmembers=endmembers, notes=(*named.notes, _confirming(confirmed, len(strokes))))
+    return _confirming(replace(named, endmembers=endmembers), confirmed, len(strokes))
 
 
 def _directions(spectra: FloatArray) -> FloatArray:
@@ -127,15 +132,16 @@ def _directions(spectra: FloatArray) -> FloatArray:
 def _anchored_by_strokes(spectra: FloatArray, count: int, strokes: list[IntArray], inversion: Inversion) -> Search:
     """Where a painted material was not found: its stroke anchors it, and the others are the purest spectra left."""
     sphere = Sphere.of(spectra, count)
+    look = partial(sphere.seen, inversion=inversion)
     cores = [stroke[arch.stroke_mean(sphere.scores[stroke])[1]] for stroke in strokes]
-    fit = yield from _anchored(sphere, cores, count)
+    fit = yield from lifted(_anchored(sphere, cores, count), look)
     # Pixels that the first fit contradicts were painted by mistake.
     kept = []
     for k, core in enumerate(cores):
         share = fit.abundances[core, k]
         believed = core[share >= 0.5 * np.median(share)]
         kept.append(believed if len(believed) >= arch.FEWEST_BACKERS else core)
-    fit = yield from _anchored(sphere, kept, count)
+    fit = yield from lifted(_anchored(sphere, kept, count), look)
     endmembers: FloatArray = fit.archetypes @ sphere.subspace.basis
     if not inversion.free_light:
         endmembers = sphere.with_brightness(endmembers, fit.abundances)
@@ -149,7 +155,7 @@ def _anchored_by_strokes(spectra: FloatArray, count: int, strokes: list[IntArray
         0.0,
         NO_EXCESS,
         (Note(NoteKind.STROKES, note),),
-        {"stroke_pixels_believed": believed_pixels},
+        {"stroke_pixels_believed": believed_pixels, ANCHORED: float(len(strokes))},
     )
 
 

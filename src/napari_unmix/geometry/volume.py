@@ -8,28 +8,39 @@ normal distribution function. It replaces the hinge of SISAL (Bioucas-Dias 2009)
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from functools import partial
+from typing import Any
 
 import numpy as np
 
-from napari_unmix.cube import FloatArray
+from napari_unmix.answer import meanwhile
+from napari_unmix.cube import BoolArray, FloatArray
 from napari_unmix.geometry.picks import largest_volume, simplex_volume
+from napari_unmix.geometry.seen import NO_LOSS, LossOf
 from napari_unmix.journal.loops import long_loop
 from napari_unmix.journal.trees import Tree, like, named, numbers, plain
+from napari_unmix.wanted import still_wanted
 
+# Up to so many pixels a descent takes no longer than a step may.
+_FEW = 2_000
 # The hinge of SISAL: how far it is smoothed, and how far the start is inflated.
 _SMOOTH, _INFLATED = 0.005, 1.3
 
 
 def minimum_volume(
-    scores: FloatArray, noise: FloatArray | float, starts: list[FloatArray], weight: float = 1.0, iterations: int = 200
+    scores: FloatArray,
+    noise: FloatArray | float,
+    starts: list[FloatArray],
+    weight: float = 1.0,
+    iterations: int = 200,
+    *,
+    held: BoolArray | None = None,
 ) -> Generator[float, None, FloatArray]:
     """Vertices (P, P−1) of the best local optimum over ``starts`` (each (P, P−1)) for scores (N, P−1) with noise (N,) or one number.
 
-    Yields the best objective after every start.
+    Yields the best objective after every start. The vertices that are ``held`` (P,) stay where the starts have them.
     """
-    from scipy.optimize import minimize
-
     centre, spread = scores.mean(axis=0), float(scores.std(axis=0).mean())
     data = np.column_stack([(scores - centre) / spread, np.ones(len(scores))])
     scaled_noise = np.broadcast_to(np.asarray(noise, dtype=np.float64) / spread, (len(scores),))
@@ -44,20 +55,39 @@ def minimum_volume(
             best, values = like(best, kept), numbers(before, len(starts))
             yield from values
         for start in starts[len(values) :]:
-            found = minimize(
-                volume_objective,
+            found = yield from _descended(
                 ((start - centre) / spread).ravel(),
-                args=(data, scaled_noise, weight),
-                jac=True,
-                method="L-BFGS-B",
-                options={"maxiter": iterations, "maxcor": 20},
+                (data, scaled_noise, weight),
+                iterations,
+                values[-1] if values else NO_LOSS,
             )
             best_value = values[-1] if values else np.inf
             if np.isfinite(found.fun) and found.fun < best_value and np.isfinite(found.x).all():
                 best_value, best = float(found.fun), found.x.reshape(start.shape) * spread + centre
             values.append(best_value)
-            yield best_value
+            yield LossOf(best_value, partial(np.copy, best))
     return best
+
+
+def _descended(
+    start: FloatArray, task: tuple[FloatArray, FloatArray, float], iterations: int, loss: float
+) -> Generator[float, None, Any]:
+    """The optimiser's result from vertices (P·(P−1),); a descent takes seconds on many pixels, in which the last ``loss`` is told."""
+    from scipy.optimize import minimize
+
+    def descend() -> Any:
+        return minimize(
+            volume_objective,
+            start,
+            args=task,
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": iterations, "maxcor": 20},
+        )
+
+    if len(task[0]) <= _FEW:
+        return descend()
+    return (yield from meanwhile(descend, loss))
 
 
 def volume_weights(count: int) -> tuple[float, float]:
@@ -66,19 +96,36 @@ def volume_weights(count: int) -> tuple[float, float]:
 
 
 def at_two_weights(
-    scores: FloatArray, noise: FloatArray, starts: list[FloatArray]
+    scores: FloatArray, noise: FloatArray, starts: list[FloatArray], held: BoolArray | None = None
 ) -> Generator[float, None, tuple[FloatArray, FloatArray]]:
     """``minimum_volume`` at both weights: two sets of vertices (P, P−1), each in the order of its own best start."""
     large, small = volume_weights(len(starts[0]))
-    full = yield from minimum_volume(scores, noise, starts, large)
-    half = yield from minimum_volume(scores, noise, starts, small)
+    full = yield from minimum_volume(scores, noise, starts, large, held=held)
+    half = yield from minimum_volume(scores, noise, starts, small, held=held)
     return full, half
+
+
+def holding(
+    objective: Callable[..., tuple[float, FloatArray]], held: BoolArray | None
+) -> Callable[..., tuple[float, FloatArray]]:
+    """The objective without a slope along the vertices that are held (P,): a search by gradients leaves them where they are."""
+    if held is None or not held.any():
+        return objective
+
+    def without_slope(parameters: FloatArray, *rest: Any) -> tuple[float, FloatArray]:
+        value, gradient = objective(parameters, *rest)
+        by_vertex = gradient.reshape(len(held), -1).copy()
+        by_vertex[held] = 0.0
+        return value, by_vertex.ravel()
+
+    return without_slope
 
 
 def volume_objective(
     parameters: FloatArray, data: FloatArray, noise: FloatArray, weight: float
 ) -> tuple[float, FloatArray]:
     """Objective and gradient for vertices (P·(P−1),), homogeneous data (N, P), noise (N,)."""
+    still_wanted()
     from scipy.special import log_ndtr
 
     count = data.shape[1]
@@ -101,21 +148,31 @@ def volume_objective(
     return float(value), to_corners[:-1].T.ravel()
 
 
-def hinge_volume(scores: FloatArray, count: int, penalty: float = 30.0, iterations: int = 300) -> FloatArray:
+def hinge_volume(
+    scores: FloatArray,
+    count: int,
+    penalty: float = 30.0,
+    iterations: int = 300,
+    *,
+    begun: FloatArray | None = None,
+    held: BoolArray | None = None,
+) -> FloatArray:
     """Vertices (count, count − 1) of scores (N, count − 1) by SISAL's criterion: pixels outside the simplex at a price, whatever the noise.
 
     min over vertices of log|volume| + λ · mean over pixels of Σ_k hinge(−a_k), a the barycentric coordinates (Bioucas-Dias 2009). The paper
-    solves it by an augmented Lagrangian; here the hinge is smoothed, and L-BFGS goes down from the largest simplex of pixels, a little inflated.
+    solves it by an augmented Lagrangian; here the hinge is smoothed, and L-BFGS goes down from the largest simplex of pixels, a little inflated;
+    or from the vertices ``begun`` (count, count − 1), of which those that are ``held`` (count,) stay.
     """
     from scipy.optimize import minimize
 
-    corners = scores[largest_volume(scores, simplex_volume(scores, count))]
+    corners = scores[largest_volume(scores, simplex_volume(scores, count))] if begun is None else begun
     centre, spread = scores.mean(axis=0), np.maximum(scores.std(axis=0), 1e-12)
     data = np.column_stack([(scores - centre) / spread, np.ones(len(scores))])
     start = (corners - centre) / spread
-    start = start.mean(axis=0) + _INFLATED * (start - start.mean(axis=0))
+    inflated = start.mean(axis=0) + _INFLATED * (start - start.mean(axis=0))
+    start = inflated if held is None else np.where(held[:, None], start, inflated)
     found = minimize(
-        hinge_objective,
+        holding(hinge_objective, held),
         start.ravel(),
         args=(data, penalty),
         jac=True,
@@ -128,6 +185,7 @@ def hinge_volume(scores: FloatArray, count: int, penalty: float = 30.0, iteratio
 
 def hinge_objective(parameters: FloatArray, data: FloatArray, penalty: float) -> tuple[float, FloatArray]:
     """Objective and gradient for vertices (P·(P−1),) and homogeneous data (N, P)."""
+    still_wanted()
     count = data.shape[1]
     corners = np.vstack([parameters.reshape(count, count - 1).T, np.ones(count)])
     sign, log_volume = np.linalg.slogdet(corners)

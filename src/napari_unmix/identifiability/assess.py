@@ -7,13 +7,14 @@ from functools import partial
 from napari_unmix.answer import Fit, Progress, Unmixing, meanwhile
 from napari_unmix.cube import Cube, FloatArray
 from napari_unmix.geometry.counting import one_material
-from napari_unmix.identifiability.again.refits import BY_CHANCE, Refits, angles, moments_misfit
+from napari_unmix.geometry.strokes import ANCHORED, CONFIRMED, NAMED
+from napari_unmix.identifiability.again.refits import BY_CHANCE, Refits, degrees_from, moments_misfit
 from napari_unmix.identifiability.again.stages import refit
-from napari_unmix.identifiability.checks import all_checks, model_fits
+from napari_unmix.identifiability.checks import all_checks, geometry, model_fits
 from napari_unmix.identifiability.errors import expected_abundance_rmse, expected_angle
 from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.identifiability.subject import Subject, gather
-from napari_unmix.identifiability.verdict import Circumstances, verdict
+from napari_unmix.identifiability.verdict import Circumstances, StrokesSay, helpful, verdict
 
 # An estimate of the regions' confirms endmembers that it was not used for where it comes this close (degrees).
 CONFIRMED_WITHIN = 2.0
@@ -35,7 +36,7 @@ def assess_solution(cube: Cube, result: Unmixing) -> Fit[Report]:
     return Report(
         claimed,
         summary,
-        tuple(checks),
+        helpful(checks, {one.condition.name: one.condition.serves for one in registered}),
         expected_angle(subject, refits) if refits.twins else None,
         expected_abundance_rmse(subject, refits) if refits.twins else None,
     )
@@ -61,13 +62,34 @@ def _nothing_to_unmix(subject: Subject) -> str:
     return f"{one_material(subject.spectra)}; nothing else tells its {subject.count} endmembers apart"
 
 
+def _all_given(subject: Subject) -> str:
+    """That nothing was searched, as a clause; "" where something was."""
+    if subject.searched.any():
+        return ""
+    return f"all endmembers are as given, {subject.held}, and the abundances are right as far as these are"
+
+
 def _circumstances(subject: Subject, refits: Refits) -> Circumstances:
     return Circumstances(
-        why_not=_nothing_to_unmix(subject) or type(subject.result.spec).why_not_identifiable,
+        why_not=_nothing_to_unmix(subject) or _all_given(subject) or type(subject.result.spec).why_not_identifiable,
+        held="" if not subject.searched.any() else subject.held,
         by_regions=subject.findings.by_regions,
-        by_strokes=subject.recipe.by_strokes,
         confirmed=confirmed(subject, refits),
+        count=subject.count,
+        strokes=_strokes(subject),
+        geometry=geometry.backs(subject, refits),
     )
+
+
+def _strokes(subject: Subject) -> StrokesSay:
+    """What the search measured about painted materials."""
+    said = subject.findings.search
+    named, agreed, anchored = (_count(said.get(name)) for name in (NAMED, CONFIRMED, ANCHORED))
+    return StrokesSay(named or 0, agreed, anchored or 0)
+
+
+def _count(value: object) -> int | None:
+    return int(value) if isinstance(value, float) else None
 
 
 def confirmed(subject: Subject, refits: Refits) -> bool:
@@ -86,7 +108,7 @@ def confirmed(subject: Subject, refits: Refits) -> bool:
 
 
 def _near(subject: Subject, endmembers: FloatArray) -> bool:
-    return bool(angles(endmembers, subject.endmembers).mean() <= CONFIRMED_WITHIN)
+    return degrees_from(subject, endmembers) <= CONFIRMED_WITHIN
 
 
 def _extrapolated(subject: Subject, refits: Refits) -> bool:

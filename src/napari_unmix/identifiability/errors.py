@@ -12,7 +12,7 @@ from napari_unmix.identifiability.again.refits import (
     BY_CHANCE,
     Refits,
     abundance_change,
-    angles,
+    degrees_from,
     moments_misfit,
     some_rows,
 )
@@ -25,13 +25,13 @@ _SHARED, _RESULTS_SHARE = 0.5, 0.85
 
 def twin_degrees(subject: Subject, refits: Refits) -> float:
     """Median over the twins of the mean angle between what was simulated and what came back: one refit may miss its optimum."""
-    return float(np.median([angles(twin.endmembers, subject.endmembers).mean() for twin in refits.twins]))
+    return float(np.median([degrees_from(subject, twin.endmembers) for twin in refits.twins]))
 
 
 def expected_angle(subject: Subject, refits: Refits) -> float:
     """Mean spectral angle to expect between the result's endmembers and the truth, in degrees."""
-    apart = _disputed(refits, lambda endmembers: float(angles(endmembers, subject.endmembers).mean()))
-    each = np.array([angles(twin.endmembers, subject.endmembers).mean() for twin in refits.twins])
+    apart = _disputed(refits, lambda endmembers: degrees_from(subject, endmembers))
+    each = np.array([degrees_from(subject, twin.endmembers) for twin in refits.twins])
     return float(np.hypot(np.sqrt(np.mean(each**2)), apart))
 
 

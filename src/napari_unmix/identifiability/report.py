@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import field
+from math import isfinite
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, TypeAdapter
@@ -14,6 +15,8 @@ Status = Literal["pass", "doubtful", "fail", "not applicable"]
 # What a check means for "identified": it must pass; it must pass where it applies; it must not fail; or it only tells.
 Role = Literal["required", "where it applies", "veto", "informs"]
 Verdict = Literal["identified", "partly", "not identified"]
+# What a remedy helps. One that serves the claim alone is of no use while another check rules every claim out.
+Serves = Literal["claim", "answer"]
 
 _HELD: dict[Role, tuple[Status, ...]] = {
     "required": ("pass",),
@@ -43,6 +46,8 @@ class Check:
     limit : what stays open where it does not hold, as a clause of the verdict's sentence; "" leaves that to the other checks
     precedence : of several limits the verdict tells the one of the lowest, the most basic
     broken : why no model-based claim is possible at all, as a clause; "" where it is
+    title : what is asked, in words that need no theory; "" leaves it to the name
+    measured : ``value`` and ``threshold`` in words with their units, "" where nothing was measured, or by a version that did not say
     """
 
     name: str
@@ -57,6 +62,8 @@ class Check:
     limit: str = field(default="", kw_only=True)
     precedence: int = field(default=99, kw_only=True)
     broken: str = field(default="", kw_only=True)
+    title: str = field(default="", kw_only=True)
+    measured: str = field(default="", kw_only=True)
 
     @property
     def holds(self) -> bool:
@@ -66,13 +73,20 @@ class Check:
 
 @dataclass(frozen=True)
 class Condition:
-    """What is known of a check before it is made: its name, its role, its number on the theory page, and how basic it is."""
+    """What is known of a check before it is made: its name, its role, its number on the theory page, and how basic it is.
+
+    ``title`` is what it asks, without theory. ``told`` says its number in words: a format of ``value`` and ``threshold``, and of both in per
+    cent, ``share`` and ``limit``. ``serves`` is what its remedy helps: the claim of identifiability alone, or the answer itself.
+    """
 
     name: str
     role: Role
     number: int | None
     precedence: int
     threshold: float | None
+    title: str = ""
+    told: str = ""
+    serves: Serves = "claim"
 
     def check(
         self,
@@ -86,13 +100,15 @@ class Condition:
         limit: str = "",
         broken: str = "",
         precedence: int | None = None,
+        measured: str = "",
     ) -> Check:
-        """The check that was made; ``threshold`` where it depends on the scene."""
+        """The check that was made; ``threshold`` where it depends on the scene, ``measured`` where another number than ``value`` decided."""
+        held = self.threshold if threshold is None else threshold
         return Check(
             self.name,
             status,
             value,
-            self.threshold if threshold is None else threshold,
+            held,
             sentence,
             remedy,
             {} if numbers is None else numbers,
@@ -101,7 +117,15 @@ class Condition:
             limit=limit,
             precedence=self.precedence if precedence is None else precedence,
             broken=broken,
+            title=self.title,
+            measured=measured or self._measured(value, held),
         )
+
+    def _measured(self, value: float | None, threshold: float | None) -> str:
+        if value is None or not isfinite(value):
+            return ""
+        held = float("nan") if threshold is None else threshold
+        return self.told.format(value=value, threshold=held, share=100 * value, limit=100 * held)
 
     def not_applicable(self, sentence: str) -> Check:
         """A check that says why it was not made."""

@@ -68,6 +68,23 @@ class Subject:
         return len(self.endmembers)
 
     @property
+    def searched(self) -> BoolArray:
+        """(P,) the endmembers that were found; the others were given and held, and nothing is claimed of them."""
+        return ~np.isin(np.arange(self.count), self.findings.held)
+
+    @property
+    def held(self) -> str:
+        """ "rock (from the library) and soil": the endmembers that are as they were given; "" where there are none."""
+        given = {k: one for k, one in enumerate(self.findings.given) if one is not None}
+        names = self.result.names
+        said = [
+            f"{names[k]} ({given[k].source})" if given[k].source else names[k]
+            for k in self.findings.held
+            if k < self.count
+        ]
+        return _listed(said) if said else ""
+
+    @property
     def inversion(self) -> Inversion:
         """Whether brightness was free."""
         return self.result.inversion
@@ -125,8 +142,11 @@ class Subject:
 
     def named(self, chosen: Sequence[int] | IntArray) -> str:
         """ "rock", "rock and soil", "rock, soil and water": the names of these endmembers."""
-        names = [self.result.names[int(k)] for k in chosen]
-        return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+        return _listed([self.result.names[int(k)] for k in chosen])
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def gather(cube: Cube, result: Unmixing) -> Subject:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from napari_unmix.identifiability.report import Check, Verdict
+from napari_unmix.identifiability.report import Check, Serves, Verdict
 
 # Between the limits of checks of a lower and of a higher precedence, the verdict tells that the regions do not confirm the endmembers.
 CONFIRMATION = 8
+
+
+@dataclass(frozen=True)
+class StrokesSay:
+    """How many painted materials name an endmember of the search, are confirmed by it (None where that was not asked), or stand for one."""
+
+    named: int = 0
+    confirmed: int | None = None
+    anchored: int = 0
 
 
 @dataclass(frozen=True)
@@ -19,34 +28,48 @@ class Circumstances:
     ----------
     why_not : why no assumption makes the method's answer unique; "" where one does
     by_regions : whether the painted regions' moments gave the endmembers
-    by_strokes : whether painted strokes led to them
     confirmed : whether the painted regions gave them, or estimate the same ones
+    held : the endmembers that are as they were given, beside others, of which nothing is claimed; "" where there are none
+    count : the number of endmembers
+    strokes : what painted strokes of materials say of them
+    geometry : whether pure pixels and a second search support them
     """
 
     why_not: str = ""
     by_regions: bool = False
-    by_strokes: bool = False
     confirmed: bool = False
+    held: str = ""
+    count: int = 0
+    strokes: StrokesSay = StrokesSay()
+    geometry: bool = False
 
 
 def verdict(circumstances: Circumstances, checks: Sequence[Check]) -> tuple[Verdict, str]:
-    """The verdict and its sentence.
+    """The verdict and its sentence; of what is held as it was given it says that nothing is claimed.
 
     "identified" needs every check to hold by its role, and endmembers that the painted regions gave or confirm; "not identified" is what a
     method without assumptions, or a model that does not fit, can claim; all else is "partly". Nothing here knows a check by its name.
     """
+    claimed, sentence = _verdict(circumstances, checks)
+    if circumstances.held:
+        sentence += f" Nothing is claimed of what was given: {circumstances.held}."
+    return claimed, sentence
+
+
+def _verdict(circumstances: Circumstances, checks: Sequence[Check]) -> tuple[Verdict, str]:
     if circumstances.why_not:
         return "not identified", f"Not identified: {circumstances.why_not}."
     broken = next((check.broken for check in checks if check.broken), "")
     if broken:
-        strokes = ", or your strokes" if circumstances.by_strokes else ""
-        return "not identified", f"Not identified: {broken}; the endmembers are the purest spectra found{strokes}."
+        return "not identified", f"{supported(circumstances)}; no claim of identifiability: {broken}."
     open_ones = [check for check in checks if not check.holds]
     if not open_ones and circumstances.confirmed:
         how = "gave" if circumstances.by_regions else "confirm"
         sentence = f"Identified up to the order of the materials, if the assumptions of the regions, which {how} the endmembers, hold."
         return "identified", sentence
-    return "partly", f"Partly: {_limit(circumstances, open_ones)}."
+    said = circumstances.strokes
+    strokes = f"; {_lower(supported(circumstances))}" if said.named or said.anchored else ""
+    return "partly", f"Partly: {_limit(circumstances, open_ones)}{strokes}."
 
 
 def _limit(circumstances: Circumstances, open_ones: Sequence[Check]) -> str:
@@ -58,3 +81,44 @@ def _limit(circumstances: Circumstances, open_ones: Sequence[Check]) -> str:
         return min(limits, key=lambda limit: limit[0])[1]
     named = " and ".join(f"“{check.name}”" for check in open_ones)
     return f"the regions confirm the endmembers, but {named} is open; identified up to order if the assumptions hold"
+
+
+def supported(circumstances: Circumstances) -> str:
+    """What strokes and geometry say for the endmembers where no theorem does, as the beginning of a sentence."""
+    strokes, count = circumstances.strokes, circumstances.count
+    if strokes.anchored:
+        return f"Your strokes stand for {_of(strokes.anchored, count)}{_others(count - strokes.anchored)}"
+    if not strokes.named:
+        again = ", and a second search finds them again" if circumstances.geometry else ""
+        return f"The endmembers are the purest spectra found{again}"
+    name = f"Your strokes name {_of(strokes.named, count)}"
+    if strokes.confirmed == strokes.named:
+        name = f"Your strokes name and confirm {_of(strokes.named, count)}"
+    elif strokes.confirmed is not None:
+        name = f"{name} and confirm {strokes.confirmed or 'none'} of them"
+    return f"{name}{_others(count - strokes.named)}"
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
+
+
+def _of(some: int, count: int) -> str:
+    return f"{some} of {count} endmembers"
+
+
+def _others(left: int) -> str:
+    """What the endmembers are that no stroke speaks of."""
+    if left <= 0:
+        return ""
+    return "; the others are the purest spectra found" if left > 1 else "; the other one is the purest spectrum left"
+
+
+def helpful(checks: Sequence[Check], serves: Mapping[str, Serves]) -> tuple[Check, ...]:
+    """The checks without the remedies that can't help: where one rules every claim out, those of checks that serve the claim alone.
+
+    ``serves`` tells by the check's name whom its remedy serves; one that is not named there keeps it.
+    """
+    if not any(check.broken for check in checks):
+        return tuple(checks)
+    return tuple(replace(check, remedy="") if serves.get(check.name) == "claim" else check for check in checks)

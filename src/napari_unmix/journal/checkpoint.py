@@ -20,6 +20,7 @@ import numpy as np
 from napari_unmix.cube import Annotation, Cube
 from napari_unmix.files.opened import read_regular
 from napari_unmix.files.whole import write_whole
+from napari_unmix.given import Given
 from napari_unmix.journal.circumstances import circumstances
 from napari_unmix.journal.loops import MOST_OF_ALL, Kept
 from napari_unmix.journal.trees import Tree, listed_as, named, number, plain, whole
@@ -33,11 +34,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Task:
-    """What a fit is of: SHA-256 of the cube with its masks, of the painting with its meanings ("" where there is none), and the spec as JSON."""
+    """What a fit is of: SHA-256 of the cube with its masks, of the painting with its meanings ("" where there is none), and the spec as JSON.
+
+    ``given`` is the SHA-256 of the endmembers that were given, with their names, "" where there are none.
+    """
 
     cube: str
     annotation: str
     spec: str
+    given: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +67,10 @@ class Checkpoint:
     circumstances: Mapping[str, str] = field(default_factory=circumstances)
 
 
-def task_of(cube: Cube, spec: Any, annotation: Annotation | None) -> Task:
-    """What a fit of this cube with this spec (a pydantic model) and painting is of."""
-    return Task(cube_digest(cube), annotation_digest(annotation), json.dumps(spec.model_dump(mode="json")))
+def task_of(cube: Cube, spec: Any, annotation: Annotation | None, given: Given | None = None) -> Task:
+    """What a fit of this cube with this spec (a pydantic model), painting and given endmembers is of."""
+    said = json.dumps(spec.model_dump(mode="json"))
+    return Task(cube_digest(cube), annotation_digest(annotation), said, given_digest(given))
 
 
 def cube_digest(cube: Cube) -> str:
@@ -83,6 +89,14 @@ def annotation_digest(annotation: Annotation | None) -> str:
         return ""
     meanings = sorted((label, meaning.kind, meaning.name) for label, meaning in annotation.meanings.items())
     return _digest([annotation.labels, np.frombuffer(json.dumps(meanings).encode(), np.uint8)])
+
+
+def given_digest(given: Given | None) -> str:
+    """SHA-256 of given endmembers, which of them are held, and what they are called; "" of none."""
+    if given is None:
+        return ""
+    names = np.frombuffer(json.dumps(given.names).encode(), np.uint8)
+    return _digest([given.spectra, given.held, names])
 
 
 def _digest(arrays: Iterable[np.ndarray | None]) -> str:
@@ -140,13 +154,19 @@ def _checkpoint(raw: bytes) -> Checkpoint:
         tree, "task", "owner", "kept", "fraction", "written", "circumstances"
     )
     return Checkpoint(
-        Task(*(str(part) for part in named(task, "cube", "annotation", "spec"))),
+        _task(task),
         owner,
         {key: Kept(place, number(seconds)) for key, (seconds, place) in kept.items() if listed_as([seconds, place], 2)},
         number(fraction),
         number(written),
         {str(name): str(value) for name, value in facts.items()},
     )
+
+
+def _task(tree: Tree) -> Task:
+    """What it is of; an earlier version knew of no given endmembers."""
+    known = {"given": "", **tree} if isinstance(tree, dict) else tree
+    return Task(*(str(part) for part in named(known, "cube", "annotation", "spec", "given")))
 
 
 def _taken_out(tree: Tree, arrays: list[np.ndarray]) -> Tree:

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from napari_unmix.cube import FloatArray
-from napari_unmix.library.reference import Reference, prepared, rows_on
+from napari_unmix.library.prepared import Reference, prepared, rows_on
 from napari_unmix.library.slopes import noise_angles
 from napari_unmix.library.spectra import SpectralLibrary, lifted
 from napari_unmix.rows.metrics import spectral_angle

@@ -22,7 +22,8 @@ def least_squares(
 ) -> Fit[Solution]:
     """FCLS, or NNLS normalised with free illumination, on (P, B) endmembers that ``recipe`` found in the share ``done`` of the run."""
     endmembers = problem.inversion.written(endmembers)
-    endmembers = endmembers[problem.order(endmembers)]
+    ordering = Progress("finding abundances", 0, 1, done, snapshot=QuickLook(problem, endmembers))
+    endmembers = problem.exactly(endmembers[(yield from meanwhile(partial(problem.order, endmembers), ordering))])
     inverted = yield from inverted_in_parts(problem, endmembers, done)
     return Solution(
         endmembers=endmembers,

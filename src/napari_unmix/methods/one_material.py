@@ -25,7 +25,9 @@ class OneMaterial(Recipe):
 def one_material_solution(problem: Problem[Spec]) -> Solution:
     """One endmember: the direction of largest second moment, largest value 1; abundances 1, and each pixel's brightness by least squares."""
     direction = linear_subspace(problem.spectra, 1).basis
-    endmember = FreeLight().written(direction * np.sign(direction.sum()))
+    endmember = FreeLight().written(
+        problem.held_spectra if problem.held.all() else direction * np.sign(direction.sum())
+    )
     brightness = problem.spectra @ endmember[0] / (endmember[0] @ endmember[0])
     what = one_material(problem.spectra)
     note = Note(

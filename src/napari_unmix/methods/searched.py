@@ -7,6 +7,7 @@ import math
 from napari_unmix.answer import Fit, staged
 from napari_unmix.geometry.found import Found
 from napari_unmix.geometry.search import find_endmembers
+from napari_unmix.geometry.seen import LossOf
 from napari_unmix.methods.contract import Problem, QuickLook, Spec
 
 
@@ -17,11 +18,14 @@ def searched(problem: Problem[Spec], done: float) -> Fit[Found]:
         problem.spectra,
         problem.endmember_count,
         problem.inversion,
-        strokes=list(problem.materials.values()),
+        strokes=list(problem.painted.values()),
         seed=problem.spec.seed,
+        given=problem.given,
     )
-    return (
-        yield from staged(
-            "finding endmembers", search, (0.0, done), show=lambda loss: (None if math.isnan(loss) else loss, look)
-        )
-    )
+
+    def show(loss: float) -> tuple[float | None, QuickLook]:
+        if isinstance(loss, LossOf):
+            look.show(loss.corners)
+        return None if math.isnan(loss) else float(loss), look
+
+    return (yield from staged("finding endmembers", search, (0.0, done), show=show))

@@ -14,6 +14,7 @@ from torch import Tensor
 from napari_unmix.model.data import Data
 from napari_unmix.model.law import Model, quadratic
 from napari_unmix.model.priors.base import Moments, Quadratic
+from napari_unmix.wanted import still_wanted
 
 _FARTHEST = 25.0  # |z| beyond which an abundance is zero to double precision
 _LONGEST_STEP = 2.0
@@ -85,6 +86,7 @@ def solve(
         # 2. Shorter for those whose energy would rise.
         pending, length, before = torch.arange(len(active), device=active.device), 1.0, here.energy[active]
         for _ in range(_SHORTENINGS):
+            still_wanted()
             rows = active[pending]
             trial = (latents[rows] - length * step[pending]).clamp(-_FARTHEST, _FARTHEST)
             there = quadratic(trial, scores[rows], regions[rows], model)

@@ -16,14 +16,15 @@ from napari_unmix.answer import Note, NoteKind
 from napari_unmix.cube import FloatArray
 from napari_unmix.journal.loops import long_loop
 from napari_unmix.journal.trees import Tree, array, like, listed_as, named, number, numbers, plain
+from napari_unmix.model.machine import chosen_device, machine
 
 # An epoch of a large scene is a sample of it: the network is small and sees enough.
 MOST_STEPS_PER_EPOCH = 120
 
 
 def best_device() -> torch.device:
-    """The GPU where there is one that works in double precision, else the CPU."""
-    return torch.device("cuda") if torch.cuda.is_available() else torch.device("cpu")
+    """The GPU where there is one that works in double precision, else the CPU; the CPU too where the user prefers it."""
+    return torch.device(chosen_device(machine().device, cuda=torch.cuda.is_available()))
 
 
 class InferenceNetwork(nn.Module):

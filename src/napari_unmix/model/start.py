@@ -23,7 +23,7 @@ from napari_unmix.model.priors.base import RegionPrior, sums_by_region
 from napari_unmix.model.priors.dirichlet import TYPICAL_ALPHA, RegionDirichlet, fit_dirichlet
 from napari_unmix.model.settle import Settled, Steps, settle
 from napari_unmix.model.threads import seeded
-from napari_unmix.rows.inversion import Inversion
+from napari_unmix.rows.inversion import Inversion, Inverted
 from napari_unmix.rows.subspace import Subspace
 
 _INSIDE = 0.02  # least squares gives exact zeros: starts stand this share inside the simplex
@@ -52,18 +52,21 @@ def start_from_least_squares(
     inversion: Inversion,
     seed: int,
     strokes: Sequence[int] = (),
+    led: Sequence[int] = (),
     painted: int = 0,
+    inverted: Inverted | None = None,
 ) -> Start:
     """From (N, B) spectra with u (N,) and endmembers (P, B) held within their standard errors (P,), at a noise of σ ``noise``.
 
-    ``strokes`` are the regions of u that are strokes of materials 0, 1, …; the first ``painted`` regions were painted.
+    ``strokes`` are the regions of u that are strokes of materials, of endmembers 0, 1, … or those that ``led`` names; the first ``painted``
+    regions were painted. ``inverted`` are the abundances by least squares where somebody made them already.
     """
     device, size = best_device(), len(endmembers)
     # 1. Abundances and brightness by least squares, a little inside the simplex; α(u) follows from them.
-    abundances, light = inversion.invert(spectra, endmembers)
+    abundances, light = inverted or inversion.invert(spectra, endmembers)
     log_abundances = torch.from_numpy((1 - _INSIDE) * abundances + _INSIDE / size).log().to(device)
     labels = torch.from_numpy(regions.astype(np.int64)).to(device)
-    prior = first_dirichlet(log_abundances, labels, strokes)
+    prior = first_dirichlet(log_abundances, labels, strokes, led)
     # 2. Scores on the endmembers' own span.
     subspace = endmember_span(endmembers, affine=not inversion.free_light)
     scores, outside = projected(spectra, subspace, device)
@@ -90,10 +93,13 @@ def endmember_span(endmembers: FloatArray, *, affine: bool) -> Subspace:
     return Subspace(np.zeros(endmembers.shape[1]), np.linalg.qr(endmembers.T)[0].T)
 
 
-def first_dirichlet(log_abundances: Tensor, regions: Tensor, strokes: Sequence[int] = ()) -> RegionDirichlet:
+def first_dirichlet(
+    log_abundances: Tensor, regions: Tensor, strokes: Sequence[int] = (), led: Sequence[int] = ()
+) -> RegionDirichlet:
     """α(u) fitted to log a (N, P) of least squares; where no u is known, one region for all.
 
-    ``strokes`` are the regions that are material strokes, of materials 0, 1, …: their α leans to that vertex, and no unknown pixel is theirs.
+    ``strokes`` are the regions that are material strokes, of materials 0, 1, … or those that ``led`` names: their α leans to that vertex, and
+    no unknown pixel is theirs.
     """
     count, size = max(1, int(regions.max())), log_abundances.shape[1]
     known = regions > 0 if bool((regions > 0).any()) else torch.ones_like(regions, dtype=torch.bool)
@@ -101,7 +107,7 @@ def first_dirichlet(log_abundances: Tensor, regions: Tensor, strokes: Sequence[i
     counts = counts.clamp_min(1e-9)
     centre = log_abundances.new_full((count, size), math.log(TYPICAL_ALPHA))
     strength, open_to_unknown = centre.new_ones(count, 1), torch.ones_like(counts)
-    for material, region in enumerate(strokes):
+    for material, region in zip(led or range(len(strokes)), strokes, strict=True):
         centre[region - 1] = math.log(_LEAN_OTHER)
         centre[region - 1, material] = math.log(_LEAN_OWN)
         strength[region - 1] = _LEAN_PIXELS

@@ -11,6 +11,7 @@ from typing import ParamSpec, TypeVar
 import torch
 
 from napari_unmix.answer import Fit, Preview
+from napari_unmix.model.machine import machine
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -18,13 +19,13 @@ T = TypeVar("T")
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Run torch on one thread of the CPU, and give the caller's setting back. Never to be held across a ``yield`` of a fit.
+    """Run torch on one thread of the CPU, or as many as the user prefers, and give the caller's setting back. Never held across a ``yield``.
 
     Tensors here are small (thousands of pixels by a few endmembers): a second thread gains nothing on an idle machine, and where another
     program, or the window, holds a core, waiting for it made fits two to three times slower.
     """
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(machine().threads)
     try:
         yield
     finally:

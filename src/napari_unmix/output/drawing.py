@@ -65,12 +65,14 @@ class Curves:
     ----------
     place : (B,) where the bands lie, in any order; ``place_name`` says in what
     spectra : (P, B), NaN in excluded bands; ``value_name`` says in which units
+    colours : (P,) as "#rrggbb"; () for the palette's
     """
 
     place: FloatArray
     spectra: FloatArray
     place_name: str
     value_name: str
+    colours: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -133,7 +135,8 @@ def png(image: ByteArray, largest: int) -> bytes:
 def draw_curves(axis: Axes, curves: Curves, ink: Ink) -> list[Line2D]:
     """Draw each spectrum in its endmember's colour and return the lines; excluded and missing bands are gaps, a band alone is a dot."""
     lines: list[Line2D] = []
-    for colour, spectrum in zip(endmember_colours(len(curves.spectra)), curves.spectra, strict=True):
+    colours = curves.colours or endmember_colours(len(curves.spectra))
+    for colour, spectrum in zip(colours, curves.spectra, strict=True):
         place, values = with_gaps(curves.place, spectrum)
         alone = _alone(values)
         axis.plot(place[alone], values[alone], ".", color=colour, markersize=5)

@@ -18,6 +18,7 @@ from napari_unmix.files.whole import placed_whole
 from napari_unmix.identifiability.report import Report
 from napari_unmix.output.drawing import GREY, LIGHT, draw_curves, shaded, style
 from napari_unmix.output.page.contents import Map, Page, page_of, scene_maps
+from napari_unmix.output.scale_bar import ScaleBar, scale_bar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,9 +31,11 @@ _LEGEND_ROWS = 24
 _LONGEST_NAME = 40  # characters in the legend
 
 
-def draw_run(cube: Cube, result: Unmixing, report: Report, folder: str | Path) -> list[Path]:
-    """Write ``abundances.png`` and ``endmembers.png`` into a folder and return their paths."""
-    page, folder = page_of(cube, result), Path(folder)
+def draw_run(
+    cube: Cube, result: Unmixing, report: Report, folder: str | Path, colours: tuple[str, ...] = ()
+) -> list[Path]:
+    """Write ``abundances.png`` and ``endmembers.png`` into a folder and return their paths; endmembers in ``colours``, () for the palette's."""
+    page, folder = page_of(cube, result, colours), Path(folder)
     names = ["abundances.png", "endmembers.png"]
     with style(), placed_whole(folder) as room:
         for name, figure in zip(names, (_abundances(page, report), _endmembers(page)), strict=True):
@@ -68,6 +71,7 @@ def _abundances(page: Page, report: Report) -> Figure:
         _tile(figure, figure.add_subplot(grid[k // columns, k % columns], facecolor=_NO_DATA), shown)
     _heading(figure, page, sentence)
     _scale(figure, foot / size[1])
+    _length(figure, scale_bar(width, page.metres), min(across / width, down / height), foot / size[1])
     return figure
 
 
@@ -120,6 +124,21 @@ def _scale(figure: Figure, foot: float) -> None:
     axis.tick_params(length=2, labelsize=8, color=LIGHT.rule, labelcolor=LIGHT.faint, pad=1.5)
     place = ((_MARGIN + 1.6 + 0.12) / width, foot - 0.22 / height)
     figure.text(*place, "abundance; per cent: its mean", va="center", fontsize=8, color=LIGHT.faint)
+
+
+def _length(figure: Figure, bar: ScaleBar, inches: float, foot: float) -> None:
+    """A length at the right of the foot, as long as it is in the maps, of which a pixel is so many ``inches`` wide."""
+    from matplotlib.patches import Rectangle
+
+    width, height = figure.get_size_inches()
+    right, base = 1 - _MARGIN / width, foot - 0.27 / height
+    left = right - bar.pixels * inches / width
+    figure.add_artist(
+        Rectangle(
+            (left, base), right - left, 0.05 / height, transform=figure.transFigure, color=LIGHT.words, linewidth=0
+        )
+    )
+    figure.text(right, base + 0.07 / height, bar.label, ha="right", va="bottom", fontsize=8, color=LIGHT.words)
 
 
 def _endmembers(page: Page) -> Figure:

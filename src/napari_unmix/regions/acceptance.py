@@ -57,14 +57,20 @@ class Refined:
 
 
 def refine_by_regions(
-    spectra: FloatArray, regions: IntArray, valid: BoolArray, found: Found, inversion: Inversion
+    spectra: FloatArray,
+    regions: IntArray,
+    valid: BoolArray,
+    found: Found,
+    inversion: Inversion,
+    still: BoolArray | None = None,
 ) -> Refined:
     """Fit region moments from the endmembers found, and accept them or not.
 
-    ``spectra`` (N, B) are the pixels where ``valid`` (H, W), in row-major order; ``regions`` (N,) is painted, 0 = none.
+    ``spectra`` (N, B) are the pixels where ``valid`` (H, W), in row-major order; ``regions`` (N,) is painted, 0 = none. The endmembers that
+    stand ``still`` (P,) are known, and keep their place.
     """
     held = Refined(found.endmembers, np.zeros(len(found.endmembers)))
-    if not regions.any():
+    if not regions.any() or (still is not None and still.all()):
         return held
     if not found.linear_to_noise(inversion):
         why = "Painted regions sharpen the abundances only: their moments need spectra that vary no more than noise"
@@ -74,11 +80,15 @@ def refine_by_regions(
             else " and abundances that sum to one; with light and shade, free the illumination."
         )
         return replace(held, notes=(Note(NoteKind.REGIONS, why),))
-    fit, usable = _fit(spectra, regions, valid, found, inversion)
+    fit, usable = _fit(spectra, regions, valid, found, inversion, still)
     if fit is None:
         few = f"{usable} painted region{'s have' if usable != 1 else ' has'} enough pixels: from three on, regions can refine the endmembers."
         return replace(held, notes=(Note(NoteKind.REGIONS, few),))
-    return _judged(fit, replace(held, endmembers=_shaped(found.endmembers, inversion)), found.pure)
+    refined = _judged(fit, replace(held, endmembers=_shaped(found.endmembers, inversion)), found.pure)
+    if still is None:
+        return refined
+    kept = np.where(still[:, None], _shaped(found.endmembers, inversion), refined.endmembers)
+    return replace(refined, endmembers=kept)
 
 
 def _shaped(endmembers: FloatArray, inversion: Inversion) -> FloatArray:
@@ -87,7 +97,12 @@ def _shaped(endmembers: FloatArray, inversion: Inversion) -> FloatArray:
 
 
 def _fit(
-    spectra: FloatArray, regions: IntArray, valid: BoolArray, found: Found, inversion: Inversion
+    spectra: FloatArray,
+    regions: IntArray,
+    valid: BoolArray,
+    found: Found,
+    inversion: Inversion,
+    still: BoolArray | None,
 ) -> tuple[MomentFit | None, int]:
     """The moments' fit, or None with the number of usable regions."""
     current, fit = _shaped(found.endmembers, inversion), None
@@ -98,7 +113,10 @@ def _fit(
         if moments is None or moments.regions < FEWEST_REGIONS:
             return None, 0 if moments is None else moments.regions
         centre = current.mean(axis=0)
-        fit = fit_region_moments(moments, [centre + growth * (current - centre) for growth in (1.0, 0.8, 1.3)])
+        starts = [centre + growth * (current - centre) for growth in (1.0, 0.8, 1.3)]
+        if still is not None:
+            starts = [np.where(still[:, None], current, start) for start in starts]
+        fit = fit_region_moments(moments, starts, held=still)
         current = _shaped(fit.endmembers, inversion)
     return fit, 0
 

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from napari_unmix.answer import ContrastFound, Recipe, Redraw
 from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION
-from napari_unmix.cube import FloatArray, IntArray
+from napari_unmix.cube import BoolArray, FloatArray, IntArray
 from napari_unmix.journal.loops import long_loop
 from napari_unmix.journal.trees import Tree, array, like, listed_as, named, number, numbers, plain, truth
 from napari_unmix.regions.acceptance import without_brightness
@@ -105,8 +105,25 @@ class Contrast(Recipe):
             redraw.spectra, redraw.regions, redraw.noise, start, redraw.inversion
         )
         painted = regions > 0
-        found = yield from linear_gcl(spectra[painted], regions[painted], [start], noise)
-        return np.asarray(found.endmembers)
+        held = np.isin(np.arange(len(start)), self.kept)
+        found = yield from linear_gcl(spectra[painted], regions[painted], [start], noise, held=held)
+        return np.asarray(np.where(held[:, None], start, found.endmembers))
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """The numbers of the endmembers that were held as they were given."""
+        return ()
+
+
+class ContrastBeside(Contrast):
+    """Endmembers by telling declared regions apart, beside those that were ``held`` as they were given."""
+
+    kind: Literal["contrast beside given"] = "contrast beside given"  # type: ignore[assignment]
+    held: tuple[int, ...] = ()
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        return self.held
 
 
 def usable_regions(regions: IntArray) -> IntArray:
@@ -124,6 +141,7 @@ def linear_gcl(
     *,
     redundancy: float = 1.0,
     seed: int = 0,
+    held: BoolArray | None = None,
 ) -> Generator[tuple[float, FloatArray], None, LinearGcl]:
     """Fit endmembers by telling regions apart; yields the loss (nats per pixel) and the best endmembers (P, B) every few iterations.
 
@@ -135,6 +153,7 @@ def linear_gcl(
     noise : white noise level of the spectra
     redundancy : how many neighbouring pixels say what one independent pixel would; widens the standard error
     seed : of the pixels that are read where there are more than ``MOST_PIXELS``
+    held : (P,) endmembers that stay where the starts have them
 
     Raises
     ------
@@ -151,7 +170,7 @@ def linear_gcl(
     targets = np.searchsorted(labels, regions[rows])
     subspace = affine_subspace(spectra[rows], len(starts[0]) - 1)
     softness = clip_softness(starts[0], subspace, noise)
-    heads = [ContrastiveHead(spectra[rows], targets, subspace, start, softness) for start in starts]
+    heads = [ContrastiveHead(spectra[rows], targets, subspace, start, softness, held) for start in starts]
     best = heads[0]
     for head in heads:
         for value in head.train(_TRIED):
@@ -176,13 +195,20 @@ class ContrastiveHead:
     """The classifier: vertices, λ and b, in scores of the signal subspace scaled to unit spread."""
 
     def __init__(
-        self, spectra: FloatArray, targets: IntArray, subspace: Subspace, start: FloatArray, softness: FloatArray
+        self,
+        spectra: FloatArray,
+        targets: IntArray,
+        subspace: Subspace,
+        start: FloatArray,
+        softness: FloatArray,
+        held: BoolArray | None = None,
     ) -> None:
         scores = subspace.scores(spectra)
         self.subspace, self.spread = subspace, np.maximum(scores.std(axis=0), 1e-12)
         self.lifted = torch.from_numpy(np.column_stack([scores / self.spread, np.ones(len(scores))]))
         self.targets, self.regions = torch.from_numpy(targets.astype(np.int64)), int(targets.max()) + 1
         self.size = len(start)
+        self.held = torch.from_numpy(np.zeros(self.size, bool) if held is None else held)
         corners = subspace.scores(start) / self.spread
         self.softness = torch.from_numpy(softness)
         self.basis = torch.from_numpy(self.spread[:, None] * subspace.basis)
@@ -238,6 +264,8 @@ class ContrastiveHead:
             self.optimiser.zero_grad()
             value = self.loss()
             value.backward()  # type: ignore[no-untyped-call]
+            assert self.corners.grad is not None
+            self.corners.grad[self.held] = 0.0  # a corner without a slope stays
             return value
 
         values, last, over = list[float](), self.value, False
@@ -316,13 +344,16 @@ class ContrastiveHead:
         mixed = torch.stack(cross)
         # inv_ex does not raise where the classifier is singular: what it leaves then is not finite.
         profile = own - mixed @ torch.linalg.inv_ex(self._classifier_curvature())[0] @ mixed.T
-        curvature = 0.5 * (profile + profile.T).numpy() * count
+        free = np.flatnonzero(np.repeat(~self.held.numpy(), self.corners.shape[1]))
+        if not free.size:
+            return 0.0
+        curvature = (0.5 * (profile + profile.T).numpy() * count)[np.ix_(free, free)]
         if not np.isfinite(curvature).all():
             return float("inf")
         values, vectors = np.linalg.eigh(curvature)
         if values[0] <= 1e-9 * max(float(values[-1]), 1e-12):
             return float("inf")
-        variances = (vectors**2 / values).sum(axis=1).reshape(self.size, -1)
+        variances = (vectors**2 / values).sum(axis=1).reshape(-1, self.corners.shape[1])
         corners = self.corners.detach().numpy()
         return float(np.sqrt(variances.sum(axis=1).mean() / ((corners - corners.mean(axis=0)) ** 2).sum(axis=1).mean()))
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION
-from napari_unmix.cube import FloatArray, IntArray
+from napari_unmix.cube import BoolArray, FloatArray, IntArray
 from napari_unmix.rows.subspace import affine_subspace
 
 _LEAST_SHARE = 1e-3
@@ -151,17 +151,24 @@ class _Objective:
         return total
 
 
-def fit_region_moments(moments: RegionMoments, starts: list[FloatArray], iterations: int = 500) -> MomentFit:
-    """Fit the vertices from every start (each (P, B) endmembers) and keep the best likelihood."""
+def fit_region_moments(
+    moments: RegionMoments, starts: list[FloatArray], iterations: int = 500, held: BoolArray | None = None
+) -> MomentFit:
+    """Fit the vertices from every start (each (P, B) endmembers) and keep the best likelihood; those that are ``held`` (P,) stay."""
     from scipy.optimize import minimize
 
     objective = _Objective(moments)
+    # A vertex without a slope stays where the search has it.
+    by_vertex = np.zeros(moments.dimension + 1, bool) if held is None else held
+    still = np.flatnonzero(np.repeat(by_vertex, moments.dimension))
 
     def value_and_gradient(parameters: FloatArray) -> tuple[float, FloatArray]:
         variable = torch.tensor(parameters, dtype=torch.float64, requires_grad=True)
         value = objective(variable)
         (gradient,) = torch.autograd.grad(value, variable)
-        return float(value.detach()), np.nan_to_num(gradient.numpy())
+        slope = np.nan_to_num(gradient.numpy())
+        slope[still] = 0.0
+        return float(value.detach()), slope
 
     best_value, best = np.inf, np.zeros(0)
     for start in starts:
@@ -175,16 +182,18 @@ def fit_region_moments(moments: RegionMoments, starts: list[FloatArray], iterati
         )
         if np.isfinite(found.fun) and found.fun < best_value:
             best_value, best = float(found.fun), found.x
-    return _summary(objective, best, best_value)
+    return _summary(objective, best, best_value, still)
 
 
-def _summary(objective: _Objective, parameters: FloatArray, value: float) -> MomentFit:
+def _summary(objective: _Objective, parameters: FloatArray, value: float, still: IntArray) -> MomentFit:
+    """What was found; the parameters that were held ``still`` have no error."""
     moments = objective.moments
     dimension, count = moments.dimension, float(moments.counts.sum())
     variable = torch.tensor(parameters, dtype=torch.float64)
     vertices, means, log_concentrations = (part.numpy() for part in objective.parts(variable))
     freedom = moments.regions * dimension * (dimension + 1) // 2 - (dimension + 1) * dimension - moments.regions
-    variances = _vertex_variances(objective, variable, count)
+    freedom += len(still)
+    variances = _vertex_variances(objective, variable, count, still)
     size = np.sqrt(((vertices - vertices.mean(axis=0)) ** 2).sum(axis=1).mean())
     by_vertex = variances.reshape(dimension + 1, dimension)
     return MomentFit(
@@ -198,16 +207,20 @@ def _summary(objective: _Objective, parameters: FloatArray, value: float) -> Mom
     )
 
 
-def _vertex_variances(objective: _Objective, parameters: Tensor, count: float) -> FloatArray:
-    """(P·d,) variances of the vertices from the profile Hessian (concentrations maximised out); inf where it is not positive."""
+def _vertex_variances(objective: _Objective, parameters: Tensor, count: float, still: IntArray) -> FloatArray:
+    """(P·d,) variances of the vertices from the profile Hessian (concentrations maximised out); inf where it is not positive, 0 where held."""
     hessian = torch.autograd.functional.hessian(objective, parameters).numpy() * count  # type: ignore[no-untyped-call]
     size = (objective.moments.dimension + 1) * objective.moments.dimension
+    free = np.setdiff1d(np.arange(size), still)
     if not np.isfinite(hessian).all():
         return np.full(size, np.inf)
     profile = (
         hessian[:size, :size] - hessian[:size, size:] @ np.linalg.pinv(hessian[size:, size:]) @ hessian[size:, :size]
     )
+    profile = profile[np.ix_(free, free)]
     values, vectors = np.linalg.eigh(0.5 * (profile + profile.T))
     if values[0] <= 1e-9 * max(values[-1], 1e-12):
         return np.full(size, np.inf)
-    return np.asarray((vectors**2 / values).sum(axis=1))
+    variances = np.zeros(size)
+    variances[free] = (vectors**2 / values).sum(axis=1)
+    return variances

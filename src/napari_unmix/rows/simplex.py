@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from napari_unmix.cube import BoolArray, FloatArray
+from napari_unmix.wanted import still_wanted
 
 ENUMERABLE = 6
 # Columns of the enumeration are handled in blocks, so that its (P, supports, N) table stays in the cache.
@@ -158,6 +159,7 @@ def _exchange(correlations: FloatArray, gram: FloatArray, sum_to_one: bool, star
     todo = np.arange(count)
     tolerance = _tolerance(sum_to_one)
     for _ in range(12 * size):
+        still_wanted()
         # A support can't be empty: fall back to the endmember of the largest correlation.
         empty = np.flatnonzero(~support[todo].any(axis=1))
         support[todo[empty], correlations[todo[empty]].argmax(axis=1)] = True
@@ -178,6 +180,7 @@ def _exchange(correlations: FloatArray, gram: FloatArray, sum_to_one: bool, star
         if not todo.size:
             break
     for pixel in todo:
+        still_wanted()
         amounts[pixel] = _reference_solution(correlations[pixel], gram, sum_to_one)
     return _renormalised(amounts) if sum_to_one else amounts
 

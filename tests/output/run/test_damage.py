@@ -23,7 +23,7 @@ from napari_unmix.output.run import OURS, read_run
 from napari_unmix.output.run.arrays import write_array
 from napari_unmix.sentences import UnmixError
 
-ARRAYS = ("abundances", "abundance_std", "illumination", "side_information")
+ARRAYS = ("abundances", "abundance_std", "illumination", "side_information", "annotation", "valid_pixels")
 once = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -72,7 +72,11 @@ def test_the_run_itself_is_whole(run: Path) -> None:
         (["names"], "rock"), (["history"], [["training", 1]]), (["history"], [["training", "1", 0.5]]), (["timings", "unmix_seconds"], -1),
         (["timings"], ...), (["findings"], 5), (["findings", "recipe"], {"kind": ["learned"]}), (["findings", "alpha"], [[1.0]]),
         (["findings", "noise"], -1.0), (["findings", "noise"], "NaN"), (["findings", "declared_regions"], 77),
-        (["findings", "endmember_error"], [1.0]), (["versions"], ["0.1"]), (["seed"], None),
+        (["findings", "endmember_error"], [1.0]), (["versions"], ["0.1"]), (["seed"], None), (["card"], 5), (["card", "title"], 5),
+        (["card", "title"], "x" * 201), (["card", "colours"], ["#ff0000"]), (["card", "colours"], ["red", "blue"]), (["card", "hidden"], [2]),
+        (["card", "pins"], [[16, 0]]), (["card", "pins"], [[0]]), (["card", "pins"], [[-1, 0]]), (["timings", "ended"], "tomorrow"),
+        (["timings", "ended"], "9999-12-31T23:59:59-23:00"), (["cube", "excluded_bands"], [25]), (["cube", "excluded_bands"], [0]),
+        (["cube", "parts"], [{"source": 5, "reading": {}}]), (["annotation", "sha256"], "0" * 64),
     ],
 )  # fmt: skip
 def test_run_json_says_what_it_should(run: Path, where: list[Any], value: Any) -> None:
@@ -281,7 +285,9 @@ def test_a_model_that_is_none_is_damage(run: Path, content: bytes) -> None:
 # --- what is no file
 
 
-READ = sorted(OURS - {"abundances.png", "endmembers.png", "report.html", "endmembers.hdr", "endmembers.sli"})
+READ = sorted(
+    OURS - {"abundances.png", "endmembers.png", "report.html", "endmembers.hdr", "endmembers.sli", "again.py"}
+)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX")

@@ -93,6 +93,8 @@ def test_the_new_run_is_complete_when_it_appears_and_the_old_one_is_gone(small_c
     assert set(seen) == {"run.json", "report.json", "abundances.npy", "endmembers.csv", "model.safetensors"} | {
         "endmembers.sli",
         "endmembers.hdr",
+        "valid_pixels.npy",
+        "again.py",
     }
     assert (folder / "report.html").read_text() == "page"
     write_run(folder, small_cube, result_of(small_cube, "new"), REPORT, overwrite=True)
@@ -180,6 +182,8 @@ def test_provenance_names_the_run_the_cube_and_what_is_missing(small_cube: Cube,
         "sha256": cube_hash(cube),
         "scale": 10_000.0,
         "good_bands": 22,
+        "excluded_bands": [11, 12],
+        "parts": [],
         "valid_pixels": 191,
         "acquisitions": 2,
         "georeference": None,
@@ -343,12 +347,12 @@ def test_a_folder_that_is_no_run_and_one_of_another_version_are_told_apart(small
     for other, remedy in (
         ([1, 2], "give a folder that napari-unmix wrote"),
         ({**meta, "format": "napari-unmix run 1"}, "run it again"),
-        ({**meta, "format": "napari-unmix run 3"}, "install a later version"),
+        ({**meta, "format": "napari-unmix run 4"}, "install a later version"),
     ):
         (folder / "run.json").write_text(json.dumps(other))
         with pytest.raises(
             UnmixError,
-            match=rf"was written by (napari-unmix 0\.1\.0|another program), .*reads 'napari-unmix run 2': {remedy}",
+            match=rf"was written by (napari-unmix 0\.1\.0|another program), .*reads 'napari-unmix run 3': {remedy}",
         ):
             read_run(folder)
     (folder / "run.json").write_text(json.dumps({**meta, "spec": {**meta["spec"], "colour": "blue"}}))

@@ -72,7 +72,7 @@ def test_a_run_is_read_back_as_it_was_written(small_cube: Cube, tmp_path: Path) 
 
 def test_the_folder_holds_the_files_of_the_documentation_and_no_others(small_cube: Cube, tmp_path: Path) -> None:
     files = {"run.json", "report.json", "abundances.npy", "endmembers.csv", "model.safetensors"}
-    files |= {"endmembers.sli", "endmembers.hdr"}
+    files |= {"endmembers.sli", "endmembers.hdr", "valid_pixels.npy", "again.py"}
     bare = write_run(tmp_path / "bare", small_cube, make_result(small_cube, std=False), REPORT)
     full = write_run(tmp_path / "full", small_cube, make_result(small_cube), REPORT)
     assert {path.name for path in bare.iterdir()} == files

@@ -91,7 +91,8 @@ def test_coming_back_to_the_cube_of_the_result_shows_it_again(place: Place) -> N
     place.work_on(place.other)
     assert place.visible() == ["other composite"]
     place.work_on(place.cube)
-    assert place.visible() == shown == ["water", "endmember 3"]
+    assert shown == ["water", "endmember 3"]
+    assert place.visible() == ["scene · water", "scene · endmember 3"]  # two cubes are open by now
     assert shown_names(place.session) == ("water", "endmember 2", "endmember 3")
 
 
@@ -137,18 +138,16 @@ def test_excluding_bands_leaves_what_is_on_view(place: Place) -> None:
 def test_numbers_that_napari_adds_to_layers_are_no_names(place: Place) -> None:
     place.train(place.cube)
     place.train(place.other)
-    assert [layer.name for layer in place.maps(place.other)] == [f"{name} [1]" for name in DEFAULTS]
+    assert [layer.name for layer in place.maps(place.other)] == [f"other · {name}" for name in DEFAULTS]
     assert shown_names(place.session) == DEFAULTS
     place.controller.set_option("seed", 4)
     place.train(place.other)
-    assert shown_names(place.session) == DEFAULTS
-    place.maps(place.other)[0].name = "endmember 1 [2]"
     assert shown_names(place.session) == DEFAULTS
     place.maps(place.cube)[1].name = "rock"
     assert shown_names(place.session) == DEFAULTS  # not the current cube's
     place.maps(place.other)[2].name = "rock"
     assert shown_names(place.session)[2] == "rock"
-    assert place.maps(place.other)[2].name == "rock [1]"
+    assert place.maps(place.other)[2].name == "other · rock"
 
 
 def test_a_name_with_a_number_that_the_user_gave_is_one(place: Place) -> None:

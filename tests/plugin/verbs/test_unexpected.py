@@ -48,7 +48,8 @@ class Bench:
         self.session, self.qtbot, self.tools = session, qtbot, tools
         self.fakes: dict[str, Callable[..., Any]] = {}
         engine = tools.make_engine()
-        calls = {name: self._call(name, getattr(engine, name)) for name in engine.__dataclass_fields__}
+        parts = {name: getattr(engine, name) for name in engine.__dataclass_fields__}
+        calls = {name: None if usual is None else self._call(name, usual) for name, usual in parts.items()}
         self.controller = Controller(session, runner, tools.make_engine(**calls))
         self.controller.add_cube(cube)
         self.controller.start()

@@ -208,7 +208,7 @@ def test_region_means_are_the_means_of_what_is_painted(window: Any) -> None:
     cube, panel = window.session.cube, window.spectra.panel
     panel._view.setFocus()
     window.qtbot.keyClick(panel._view, Qt.Key.Key_End)
-    assert panel._legend.text().startswith("Nothing is painted yet")
+    assert panel.plot.hint.startswith("Nothing is painted yet")
     labels = np.zeros(cube.shape[:2], np.int32)
     labels[:5], labels[10:20, :7], labels[30:] = 1, 2, 3
     window.controller.set_annotation(Annotation(labels, {2: Meaning("region", "shore"), 3: Meaning("ignore")}))
@@ -226,4 +226,4 @@ def test_region_means_are_the_means_of_what_is_painted(window: Any) -> None:
     for _ in range(panel._view.count()):
         drawn.append((len(panel.plot.endmembers), len(panel.plot.regions)))
         window.qtbot.keyClick(panel._view, Qt.Key.Key_Down)
-    assert drawn == [(3, 0), (0, 0), (3, 0), (0, 2)]
+    assert drawn == [(3, 0), (0, 0), (3, 0), (0, 0), (0, 2)]

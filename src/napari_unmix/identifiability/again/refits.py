@@ -62,6 +62,12 @@ def angles(first: FloatArray, second: FloatArray) -> FloatArray:
     return np.degrees(spectral_angle(first, second))
 
 
+def degrees_from(subject: Subject, endmembers: FloatArray) -> float:
+    """Mean angle between (P, B) endmembers and the result's, in degrees, over those that were not given and held; 0 where all were."""
+    searched = subject.searched
+    return float(angles(endmembers, subject.endmembers)[searched].mean()) if searched.any() else 0.0
+
+
 def some_rows(count: int, generator: np.random.Generator, most: int = MOST_PIXELS) -> IntArray:
     """Indices of all of ``count`` pixels, or of ``most`` of them."""
     return np.arange(count) if count <= most else np.sort(generator.choice(count, most, replace=False))

@@ -11,7 +11,15 @@ from napari_unmix.identifiability.subject import Subject
 from napari_unmix.regions.acceptance import POORLY_DETERMINED
 
 WELL_DETERMINED = 0.12
-CONDITION = Condition("different enough", "required", number=2, precedence=4, threshold=WELL_DETERMINED)
+CONDITION = Condition(
+    "different enough",
+    "required",
+    number=2,
+    precedence=4,
+    threshold=WELL_DETERMINED,
+    title="Regions differ enough",
+    told="they leave the endmembers uncertain by {share:.2g} % of the way between them (good below {limit:.0f} %)",
+)
 
 
 def check(subject: Subject, refits: Refits) -> Check:

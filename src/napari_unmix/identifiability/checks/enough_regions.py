@@ -9,7 +9,15 @@ from napari_unmix.identifiability.checks.geometry import backs
 from napari_unmix.identifiability.report import Check, Condition, Status
 from napari_unmix.identifiability.subject import Subject
 
-CONDITION = Condition("enough regions", "required", number=1, precedence=1, threshold=None)
+CONDITION = Condition(
+    "enough regions",
+    "required",
+    number=1,
+    precedence=1,
+    threshold=None,
+    title="Enough regions",
+    told=f"{{value:.0f}} that hold {FEWEST_PIXELS_OF_A_REGION} pixels or more (good from {{threshold:.0f}})",
+)
 # Told where nothing else is open.
 _LAST = 98
 

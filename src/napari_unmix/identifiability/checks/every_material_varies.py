@@ -14,7 +14,15 @@ from napari_unmix.identifiability.subject import Subject
 
 # Spread of a material's α between regions over its mean, beyond what sampling makes: below, it is as good as constant.
 VARIES, BARELY_VARIES = 0.18, 0.12
-CONDITION = Condition("every material varies", "required", number=4, precedence=5, threshold=VARIES)
+CONDITION = Condition(
+    "every material varies",
+    "required",
+    number=4,
+    precedence=5,
+    threshold=VARIES,
+    title="Every material varies between regions",
+    told="the least by {share:.0f} % (good from {limit:.0f} %)",
+)
 
 
 def check(subject: Subject, refits: Refits) -> Check:

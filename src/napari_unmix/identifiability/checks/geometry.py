@@ -5,12 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from napari_unmix.cube import FloatArray
-from napari_unmix.identifiability.again.refits import Refits, angles
+from napari_unmix.identifiability.again.refits import Refits, degrees_from
 from napari_unmix.identifiability.report import Check, Condition, Status
 from napari_unmix.identifiability.subject import Subject
 
 PURE, AGREES = 0.95, 3.0
-CONDITION = Condition("geometry", "informs", number=None, precedence=99, threshold=PURE)
+CONDITION = Condition(
+    "geometry",
+    "informs",
+    number=None,
+    precedence=99,
+    threshold=PURE,
+    title="Pure pixels",
+    told="the purest of every material hold {share:.0f} % of it or more (good above {limit:.0f} %)",
+    serves="answer",
+)
 
 
 def check(subject: Subject, refits: Refits) -> Check:
@@ -33,7 +42,12 @@ def check(subject: Subject, refits: Refits) -> Check:
         sentence += f" A new search by geometry alone {'agrees' if agrees else 'disagrees'} ({apart:.1f}° on average)."
     numbers = {"purest": lowest, "least_lacking": float(lacking.min()), "search_degrees": apart}
     remedy = "" if status == "pass" else f"Paint regions, or a stroke of pure {name}, to confirm it."
-    return CONDITION.check(status, lowest, sentence, remedy, numbers)
+    measured = (
+        f"there are some, but a new search without regions differs by {apart:.1f}° (good up to {AGREES:.0f}°)"
+        if pure and not agrees
+        else ""
+    )
+    return CONDITION.check(status, lowest, sentence, remedy, numbers, measured=measured)
 
 
 def _scattered(subject: Subject, lacking: FloatArray) -> str:
@@ -58,4 +72,4 @@ def _purest(subject: Subject) -> FloatArray:
 
 
 def _search_degrees(subject: Subject, refits: Refits) -> float | None:
-    return None if refits.searched is None else float(angles(refits.searched, subject.endmembers).mean())
+    return None if refits.searched is None else degrees_from(subject, refits.searched)

@@ -16,7 +16,16 @@ _WELL_INVERTED, _BADLY_INVERTED = 0.1, 0.3
 # Two endmembers this many times a pixel's noise apart, or this angle (radians), are two.
 _PIXELS_NOISE, _TWO_SPECTRA = 3.0, np.radians(5.0)
 _JACOBIAN, _NO_JACOBIAN = 1e-2, 1e-4
-CONDITION = Condition("injective mixing", "required", number=7, precedence=7, threshold=_WELL_INVERTED)
+CONDITION = Condition(
+    "injective mixing",
+    "required",
+    number=7,
+    precedence=7,
+    threshold=_WELL_INVERTED,
+    title="Mixtures can be told apart",
+    told="noise alone moves a pixel's shares by {share:.2g} % at most (good below {limit:.0f} %)",
+    serves="answer",
+)
 
 
 def check(subject: Subject, refits: Refits) -> Check:
@@ -33,7 +42,8 @@ def check(subject: Subject, refits: Refits) -> Check:
     first, second = sorted(int(k) for k in np.unravel_index(int(table.argmin()), table.shape))
     names = subject.result.names
     sentence = (
-        f"Noise moves a single pixel's abundances by at most {100 * min(error, 1):.2g} %; "
+        f"Noise alone moves a single pixel's abundances by at most {100 * min(error, 1):.2g} %; the ± beside a pixel's abundances is larger where "
+        "it holds the uncertainty of the endmembers too; "
         f"the closest endmembers, {names[first]} and {names[second]}, are {table.min():.1f}° apart."
     )
     if signal <= _SIGNAL:
@@ -53,6 +63,13 @@ def check(subject: Subject, refits: Refits) -> Check:
         sentence += f" The mixing's smallest slope on the simplex is {level:.2g} of linear mixing's (0: two mixtures look the same)."
     if (one := one_spectrum(subject, float(np.radians(table.min())), first, second)) is not None:
         status, sentence = "fail", f"{sentence} {one[0].upper()}{one[1:]}."
+    measured = ""
+    if signal <= _SIGNAL:
+        measured = (
+            f"the weakest of {subject.count} materials rises {signal:.1f}× over the noise (good above {_SIGNAL:.0f}×)"
+        )
+    elif error > 1:
+        measured = "no: noise alone may turn one mixture into another"
     remedy = "" if status == "pass" else "Ask for one endmember fewer, or smooth the cube."
     return CONDITION.check(
         status,
@@ -62,6 +79,7 @@ def check(subject: Subject, refits: Refits) -> Check:
         numbers,
         limit="the weakest material hardly rises over the noise",
         broken=one or ("two endmembers are too alike for the noise" if status == "fail" else ""),
+        measured=measured,
     )
 
 

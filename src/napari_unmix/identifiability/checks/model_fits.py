@@ -10,7 +10,15 @@ from napari_unmix.identifiability.subject import Subject
 from napari_unmix.rows.subspace import eigenvalues
 
 FITS, MISFITS = 1.04, 1.25
-CONDITION = Condition("model fits", "required", number=6, precedence=2, threshold=FITS)
+CONDITION = Condition(
+    "model fits",
+    "required",
+    number=6,
+    precedence=2,
+    threshold=FITS,
+    title="Model fits",
+    serves="answer",
+)
 # Standard errors of a product of two endmembers in the residual; 45 pairs of 10 endmembers reach 3.3 by chance once in twenty scenes.
 _SCATTERED = 4.5
 
@@ -46,6 +54,7 @@ def check(subject: Subject, refits: Refits) -> Check:
             sentence += ", on which the endmembers rest."
         else:
             sentence += ": they were not used for the endmembers."
+    structure = ", with structure in it" if status != "pass" and chi <= FITS else ""
     numbers = {
         "chi": chi,
         "leading": leading,
@@ -68,6 +77,7 @@ def check(subject: Subject, refits: Refits) -> Check:
         numbers,
         limit="the residual is more than noise, so regions do not settle the endmembers",
         broken="the model leaves more than noise" if status == "fail" else "",
+        measured=f"leaves {shown}× the noise{structure} (good up to {FITS}×)",
     )
 
 

@@ -10,7 +10,15 @@ from napari_unmix.identifiability.concentrations import LIKELY, SURE, alpha_by_r
 from napari_unmix.identifiability.report import Check, Condition, Status
 from napari_unmix.identifiability.subject import Subject
 
-CONDITION = Condition("rank of α(u)", "where it applies", number=5, precedence=6, threshold=SURE)
+CONDITION = Condition(
+    "rank of α(u)",
+    "where it applies",
+    number=5,
+    precedence=6,
+    threshold=SURE,
+    title="Regions differ in enough ways",
+    told="chance that one way is missing {share:.2g} % (good below {limit:.2g} %)",
+)
 
 
 def check(subject: Subject, refits: Refits) -> Check:

@@ -16,7 +16,15 @@ _LIKELY_CHANCE = 0.05
 # Standard errors by which the residuals of regions may differ.
 _TIED = 6.0
 _SAMPLE = 20_000
-CONDITION = Condition("side information", "where it applies", number=9, precedence=3, threshold=_LIKELY_CHANCE)
+CONDITION = Condition(
+    "side information",
+    "where it applies",
+    number=9,
+    precedence=3,
+    threshold=_LIKELY_CHANCE,
+    title="Regions tell spectra apart",
+    told="{share:.0f} % of shuffled regions do as well (good up to {limit:.0f} %)",
+)
 
 
 def check(subject: Subject, refits: Refits) -> Check:
@@ -45,7 +53,8 @@ def check(subject: Subject, refits: Refits) -> Check:
     numbers = {"gain_nats": gain, "p_value": p_value, "residual_deviations": tied}
     remedy = "" if status == "pass" else "Paint by place, where mixtures differ, and not by what the spectra look like."
     limit = "the regions tell mixtures apart no better than chance, or residuals depend on them; the endmembers rest on geometry"
-    return CONDITION.check(status, p_value, sentence, remedy, numbers, limit=limit)
+    measured = "" if legitimate else "but what the model leaves depends on the region, and should not"
+    return CONDITION.check(status, p_value, sentence, remedy, numbers, limit=limit, measured=measured)
 
 
 def _without_paint(subject: Subject) -> Check:

@@ -12,7 +12,15 @@ from napari_unmix.identifiability.subject import Subject
 # Degrees. An answer that its own twins miss by more than 2° is not called identified.
 SMALL, LARGE = 1.5, 2.0
 # A noisy measure of what check 2 measures: it vetoes, it need not shine.
-CONDITION = Condition("simulated twin", "veto", number=3, precedence=9, threshold=SMALL)
+CONDITION = Condition(
+    "simulated twin",
+    "veto",
+    number=3,
+    precedence=9,
+    threshold=SMALL,
+    title="Found again in simulated scenes",
+    told="within {value:.1f}° (good below {threshold:.1f}°)",
+)
 
 
 def check(subject: Subject, refits: Refits) -> Check:
@@ -31,6 +39,11 @@ def check(subject: Subject, refits: Refits) -> Check:
         f"({subject.named([worst])} within {each[worst]:.1f}°); "
         f"abundances within {100 * error:.1f} % (root mean square). Errors that such scenes share with the answer are not seen."
     )
+    if not subject.searched.any():
+        sentence = (
+            f"In {len(refits.twins)} scenes simulated from this answer, abundances came back within {100 * error:.1f} % "
+            "(root mean square); endmembers are as given."
+        )
     numbers: dict[str, float | None] = {f"degrees {k + 1}": float(angle) for k, angle in enumerate(each)}
     numbers |= {"angle_degrees": value, "abundance_rmse": error}
     remedy = "" if status == "pass" else f"Paint regions, or a stroke, where {subject.named([worst])} is frequent."

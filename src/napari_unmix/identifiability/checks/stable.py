@@ -7,13 +7,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_unmix.identifiability.again.refits import Refits, angles, traders
+from napari_unmix.identifiability.again.refits import Refits, degrees_from, traders
 from napari_unmix.identifiability.report import Check, Condition, Status
 from napari_unmix.identifiability.subject import Subject
 
 STEADY, UNSTEADY = 1.0, 3.0  # degrees
 # A noisy measure of what check 2 measures: it vetoes, it need not shine.
-CONDITION = Condition("stable", "veto", number=8, precedence=9, threshold=STEADY)
+CONDITION = Condition(
+    "stable",
+    "veto",
+    number=8,
+    precedence=9,
+    threshold=STEADY,
+    title="Stable",
+    told="moves by {value:.1f}° without a part of the data (good below {threshold:.0f}°)",
+)
 # Restarts whose evidence is as high as the best one's to this (nats per pixel) should give its abundances to this (root mean square).
 _AS_LIKELY, _RESTARTS = 0.02, 0.05
 
@@ -37,19 +45,24 @@ def check(subject: Subject, refits: Refits) -> Check:
     sentence += ". Agreement of restarts is not correctness."
     numbers: dict[str, float | None] = {"parts_degrees": spread, "restarts_rmse": restarts}
     if refits.contrastive is not None:
-        apart = float(angles(refits.contrastive, subject.endmembers).mean())
+        apart = degrees_from(subject, refits.contrastive)
         numbers["contrastive_degrees"] = apart
         sentence += f" Telling regions apart without assuming a Dirichlet gives endmembers {apart:.1f}° away."
     remedy = "" if status == "pass" else "Paint more regions, of different mixtures, and larger ones."
     limit = f"refits move too far; {traders(subject, refits)} can trade"
-    return CONDITION.check(status, spread, sentence, remedy, numbers, limit=limit)
+    measured = ""
+    if restarts is not None and restarts > _RESTARTS and (spread or 0) < STEADY:
+        measured = (
+            f"restarts as likely differ by {100 * restarts:.0f} % in abundances (good up to {100 * _RESTARTS:.0f} %)"
+        )
+    return CONDITION.check(status, spread, sentence, remedy, numbers, limit=limit, measured=measured)
 
 
 def parts_degrees(subject: Subject, refits: Refits) -> float | None:
     """Spread of the mean angle over the parts; None where there are none."""
     if not refits.parts:
         return None
-    mean = float(np.mean([angles(part, subject.endmembers).mean() ** 2 for part in refits.parts]))
+    mean = float(np.mean([degrees_from(subject, part) ** 2 for part in refits.parts]))
     return float(np.sqrt((len(refits.parts) - 1 if refits.without_regions else 1) * mean))
 
 

@@ -5,9 +5,11 @@ Where the regions don't carry it, or spectra vary more than noise, the answer is
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
-from napari_unmix.answer import Findings, Fit, Note, NoteKind, Recipe, staged
+from napari_unmix.answer import Findings, Fit, Note, NoteKind, Progress, Recipe, meanwhile, staged
 from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION
 from napari_unmix.cube import FloatArray
 from napari_unmix.geometry.found import Found
@@ -17,7 +19,7 @@ from napari_unmix.methods.least_squares import inverted_in_parts
 from napari_unmix.methods.searched import searched
 from napari_unmix.model.threads import steps_on_one_thread
 from napari_unmix.regions.acceptance import spatial_redundancy, without_brightness
-from napari_unmix.regions.contrast import Contrast, LinearGcl, linear_gcl, usable_regions
+from napari_unmix.regions.contrast import Contrast, ContrastBeside, LinearGcl, linear_gcl, usable_regions
 from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.metrics import spectral_angle
 
@@ -42,7 +44,8 @@ def fit(problem: Problem[GclSpec]) -> Fit[Solution]:
         learned = yield from _learn(problem, found)
         reason = "" if learned else "too few pixels of the painted regions are bright enough"
     endmembers, recipe, notes = _judged(problem, found, learned, reason)
-    endmembers = endmembers[problem.order(endmembers)]
+    ordering = Progress("finding abundances", 0, 1, _LEARNED)
+    endmembers = problem.exactly(endmembers[(yield from meanwhile(partial(problem.order, endmembers), ordering))])
     # 3. Least squares.
     inverted = yield from inverted_in_parts(problem, endmembers, _LEARNED)
     model = {"endmembers": endmembers.astype(np.float32)}
@@ -66,6 +69,8 @@ def fit(problem: Problem[GclSpec]) -> Fit[Solution]:
 def _why_not(problem: Problem[GclSpec], found: Found) -> str:
     """Why contrastive learning can't be tried here; empty where it can."""
     count, usable = problem.endmember_count, len(usable_regions(problem.declared))
+    if problem.held.all():
+        return "all endmembers are held"
     if usable < count + 1:
         regions = f"{usable} painted region{'' if usable == 1 else 's'} with {FEWEST_PIXELS_OF_A_REGION} pixels or more"
         return f"{regions}, and {count} endmembers need at least {count + 1} ({2 * count + 1} recommended)"
@@ -87,23 +92,28 @@ def _learn(problem: Problem[GclSpec], found: Found) -> Fit[LinearGcl | None]:
         )
         if len(usable_regions(regions)) < problem.endmember_count + 1:
             return None
-        centre, painted = endmembers.mean(axis=0), regions > 0
+        centre, painted, held = endmembers.mean(axis=0), regions > 0, problem.held
+        grown = [centre + growth * (endmembers - centre) for growth in (1.0, 1.3, 0.8)]
         training = linear_gcl(
             spectra[painted],
             regions[painted],
-            [centre + growth * (endmembers - centre) for growth in (1.0, 1.3, 0.8)],
+            [np.where(held[:, None], endmembers, start) for start in grown],
             noise,
             redundancy=spatial_redundancy(spectra, regions, problem.cube.valid_pixels),
             seed=problem.spec.seed,
+            held=held,
         )
         width = (_LEARNED - _SEARCHED) / rounds
         share = (_SEARCHED + number * width, _SEARCHED + (number + 1) * width)
 
-        def show(step: tuple[float, FloatArray]) -> tuple[float, QuickLook]:
-            return step[0], QuickLook(problem, step[1])
+        look = QuickLook(problem)
+
+        def show(step: tuple[float, FloatArray], look: QuickLook = look) -> tuple[float, QuickLook]:
+            look.show(lambda: step[1])
+            return step[0], look
 
         learned = yield from staged("telling the regions apart", training, share, halfway=40, show=show)
-        endmembers = inversion.written(learned.endmembers)
+        endmembers = problem.exactly(inversion.written(learned.endmembers))
     return learned
 
 
@@ -118,7 +128,9 @@ def _judged(
         moved = np.degrees(spectral_angle(endmembers, geometric))
         reason = _refused(learned, moved)
         if not reason:
-            return endmembers, Contrast(), _accepted(problem.endmember_count, learned, moved)
+            held = tuple(np.flatnonzero(problem.held).tolist())
+            recipe = ContrastBeside(held=held) if held else Contrast()
+            return endmembers, recipe, _accepted(problem.endmember_count, learned, moved)
     unused = f"Contrastive learning was not used: {reason}. Endmembers come from the geometry alone."
     return geometric, found.recipe, (Note(NoteKind.METHOD, unused), *found.notes)
 

@@ -4,6 +4,9 @@ Endmembers come from the rule that the data allow (``geometry.search``), refined
 are the anchor. Then the inference network and α(u), by the ELBO. Then semi-amortised inference: every pixel's posterior mode by
 Gauss–Newton from the network's proposal, α(u) by Newton on the posterior's moments, and the endmembers within their uncertainty, kept only
 where the evidence rises. Another mixing starts from there. Last, region priors compete by evidence.
+
+Where endmembers are given, the search begins with them (``geometry.beside``). Those that are held have an error of zero: region moments, EM and
+another mixing leave them in their place, and only the other endmembers, the abundances and α(u) are fitted.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
+import torch
 
 from napari_unmix.answer import (
     Findings,
@@ -30,12 +34,12 @@ from napari_unmix.cube import FloatArray
 from napari_unmix.geometry.archetypes import brightness_of_closest
 from napari_unmix.geometry.found import Found
 from napari_unmix.geometry.picks import unit_length
-from napari_unmix.methods.contract import Problem, Solution
+from napari_unmix.methods.contract import Problem, QuickLook, Solution
 from napari_unmix.methods.ivae.spec import IvaeSpec
 from napari_unmix.methods.searched import searched
 from napari_unmix.model.compare import choose_prior
 from napari_unmix.model.data import Data, State
-from napari_unmix.model.elbo import train_network
+from napari_unmix.model.elbo import proposals, train_network
 from napari_unmix.model.fit import fit as fit_linear
 from napari_unmix.model.fitted import Fitted
 from napari_unmix.model.network import InferenceNetwork, Step, dropped_notes
@@ -61,14 +65,19 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
     # 1. Endmembers: the search's, refined by region moments where painted regions carry them.
     found = yield from searched(problem, _SEARCHED)
     # Only declared regions: the covariance of automatic segments is variability and not mixing.
-    refining = Progress("refining endmembers by regions", 0, 1, _SEARCHED)
+    refining = Progress(
+        "refining endmembers by regions", 0, 1, _SEARCHED, snapshot=QuickLook(problem, found.endmembers)
+    )
     pixels = (problem.spectra, problem.declared, problem.cube.valid_pixels)
-    refined = yield from meanwhile(lambda: refine_by_regions(*pixels, found, problem.inversion), refining)
-    order = problem.order(refined.endmembers)
-    endmembers = problem.inversion.written(refined.endmembers[order])
-    uncertain = endmember_error(refined, found)[order]
+    still = problem.held if problem.held.any() else None
+    refined = yield from meanwhile(lambda: refine_by_regions(*pixels, found, problem.inversion, still), refining)
+    order = yield from meanwhile(lambda: problem.order(refined.endmembers), refining)
+    endmembers = problem.exactly(problem.inversion.written(refined.endmembers[order]))
+    uncertain = np.where(problem.held, 0.0, endmember_error(refined, found)[order])
     # 2. The inference network and α(u), by the ELBO.
-    start = _started(problem, endmembers, refined.vertex_std[order], found)
+    beginning = Progress("training the inference network", 0, 1, _SEARCHED, snapshot=QuickLook(problem, endmembers))
+    inverted = yield from meanwhile(lambda: problem.inversion.invert(problem.spectra, endmembers), beginning)
+    start = _started(problem, endmembers, inverted, np.where(problem.held, 0.0, refined.vertex_std[order]), found)
     report = _Reporter(problem, start.data, start.state)
     report.network = start.network
     training = train_network(
@@ -97,7 +106,7 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
             spec.mixing,
             variability=spec.variability,
             endmember_error=uncertain,
-            purest=_shown(problem, endmembers, found),
+            purest=None if problem.held.any() else _shown(problem, endmembers, found),
             seed=spec.seed,
         )
         mixed = yield from report.steps("fitting the mixing", numbered(asked), (_REFINED, _BENT))
@@ -135,7 +144,7 @@ def _solution(problem: Problem[IvaeSpec], fitted: Fitted, findings: Findings, un
     inverted = Inverted(fitted.abundances(), fitted.brightness())
     endmembers, inverted = problem.inversion.rewritten(fitted.endmembers(), inverted)
     return Solution(
-        endmembers=endmembers,
+        endmembers=problem.exactly(endmembers),
         abundances=inverted.abundances,
         abundance_std=fitted.std(uncertain),
         illumination=inverted.illumination,
@@ -174,14 +183,19 @@ class _Reporter:
             yield Progress(stage, step, steps, start + (end - start) * done, loss if has_loss else None, self._preview)
 
     def _preview(self) -> Preview:
-        abundances = self.state.abundances()
+        """The maps as they stand; while the network trains, of each pixel what explains it better: the network's, or least squares."""
+        state, data = self.state, self.data
         if self.network is not None:
-            abundances = self.network.abundances(self.data.scores, self.state.model.abundances)
-        return self.problem.preview(self.state.endmembers(self.data), abundances)
+            every = torch.arange(len(data.scores), device=data.scores.device)
+            state = replace(state, latents=proposals(self.network, state, data, every))
+        preview = self.problem.preview(state.endmembers(data), state.abundances())
+        return replace(preview, misfit=state.misfit(data))
 
 
-def _started(problem: Problem[IvaeSpec], endmembers: FloatArray, vertex_std: FloatArray, found: Found) -> Start:
-    """The linear state: painted materials are regions of their own, whose α leans to their vertex."""
+def _started(
+    problem: Problem[IvaeSpec], endmembers: FloatArray, inverted: Inverted, vertex_std: FloatArray, found: Found
+) -> Start:
+    """The linear state, abundances by least squares: painted materials are regions of their own, whose α leans to their vertex."""
     spec = problem.spec
     regions, count = problem.regions.copy(), int(problem.regions.max(initial=0))
     for material, pixels in enumerate(problem.materials.values()):
@@ -195,7 +209,9 @@ def _started(problem: Problem[IvaeSpec], endmembers: FloatArray, vertex_std: Flo
         inversion=problem.inversion,
         seed=spec.seed,
         strokes=range(count + 1, count + 1 + len(problem.materials)),
+        led=problem.led,
         painted=problem.side.declared,
+        inverted=inverted,
     )
 
 

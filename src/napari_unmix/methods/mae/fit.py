@@ -2,7 +2,8 @@
 
 The pretext of He et al. (CVPR 2022) on single spectra, as a baseline. Noise that is independent between bands can't be predicted, so the
 reconstruction is denoised; but no theorem connects its embedding with abundances (theory page, "What is not identified"). The probe's targets are
-least squares on vertices of the reconstructions: what it adds to them is the denoising.
+least squares on vertices of the reconstructions: what it adds to them is the denoising. Where endmembers are held, the vertices are picked beside
+them; those that are given but not held are picked anew.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_unmix.answer import Findings, Fit, Note, NoteKind, Preview, Progress
-from napari_unmix.cube import FloatArray
+from napari_unmix.answer import Findings, Fit, Note, NoteKind, Preview, Progress, meanwhile
+from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.geometry.picks import vertex_components
-from napari_unmix.methods.contract import Problem, Solution
+from napari_unmix.methods.contract import Problem, QuickLook, Solution
 from napari_unmix.methods.mae.spec import MaeSpec
 from napari_unmix.model.network import Loss, Step, best_device, dropped_notes, train
 from napari_unmix.model.threads import seeded, steps_on_one_thread
@@ -29,6 +30,7 @@ _HIDDEN_SHARE = 0.5
 _MASKS = 4
 _WIDTH = 96
 _PROBED = 20_000
+_LOOKED_AT = 2_000
 # Shares of the progress bar.
 _TRAINED = 0.85
 
@@ -54,14 +56,16 @@ def fit(problem: Problem[MaeSpec]) -> Fit[Solution]:
         step, steps, loss, _ = batch
         history.append(("filling in hidden bands", step, loss))
         share = 0.02 + (_TRAINED - 0.02) * step / steps
-        yield Progress("filling in hidden bands", step, steps, share, loss, lambda: _preview(problem, model))
+        yield Progress("filling in hidden bands", step, steps, share, loss, lambda: _look(problem, model))
     embeddings = []
     starts = range(0, len(problem.spectra), _CHUNK)
     for number, start in enumerate(starts):
         embeddings.append(model.embed(slice(start, start + _CHUNK)))
         yield Progress("embedding", number + 1, len(starts), _TRAINED + 0.1 * (number + 1) / len(starts))
     embedding = np.concatenate(embeddings)
-    endmembers, abundances = _probe(problem, model, embedding)
+    restored = model.restore(embedding[_sampled(len(embedding))])
+    probing = Progress("probing", 0, 1, 0.96)
+    endmembers, abundances = yield from meanwhile(lambda: _probe(problem, embedding, restored), probing)
     yield Progress("probing", 1, 1, 1.0)
     caveat = "No theorem says that a masked autoencoder's embedding holds abundances: other seeds may give others."
     return Solution(
@@ -78,28 +82,35 @@ def fit(problem: Problem[MaeSpec]) -> Fit[Solution]:
     )
 
 
-def _probe(problem: Problem[MaeSpec], model: MaskedAutoencoder, embedding: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Endmembers (P, B) from vertices of the reconstructions, and abundances (N, P) by an affine map of the embedding."""
+def _sampled(count: int) -> IntArray:
+    """The pixels, of ``count``, that the probe is fitted to."""
+    return np.arange(0, count, max(1, count // _PROBED))
+
+
+def _probe(problem: Problem[MaeSpec], embedding: FloatArray, restored: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Endmembers (P, B) from vertices of the ``restored`` spectra, and abundances (N, P) by an affine map of the embedding."""
     inversion, count = problem.inversion, problem.endmember_count
-    sample = np.arange(0, len(embedding), max(1, len(embedding) // _PROBED))
-    restored = model.restore(embedding[sample])
-    picked = vertex_components(restored, count, np.random.default_rng(problem.spec.seed))
-    endmembers = inversion.written(restored[picked])
+    sample = _sampled(len(embedding))
+    picked = vertex_components(restored, count, np.random.default_rng(problem.spec.seed), problem.held_spectra)
+    endmembers = problem.exactly(inversion.written(problem.beside_held(restored[picked])))
     targets = inversion.invert(problem.spectra[sample], endmembers).abundances
     centre, spread = embedding.mean(axis=0), np.maximum(embedding.std(axis=0), 1e-12)
     features = np.column_stack([np.ones(len(embedding)), (embedding - centre) / spread])
     gram = features[sample].T @ features[sample] + 1e-6 * len(sample) * np.eye(features.shape[1])
     probe = np.linalg.solve(gram, features[sample].T @ targets)
     abundances = project_to_simplex(features @ probe, np.eye(count))
-    order = np.argsort(-abundances.mean(axis=0), kind="stable")
+    first = 0 if problem.given is None else len(problem.given)
+    others = first + np.argsort(-abundances[:, first:].mean(axis=0), kind="stable")
+    order = np.concatenate([np.arange(first), others])
     return endmembers[order], abundances[:, order]
 
 
-def _preview(problem: Problem[MaeSpec], model: MaskedAutoencoder) -> Preview:
-    embedding = np.concatenate(
-        [model.embed(slice(start, start + _CHUNK)) for start in range(0, len(problem.spectra), _CHUNK)]
-    )
-    return problem.preview(*_probe(problem, model, embedding))
+def _look(problem: Problem[MaeSpec], model: MaskedAutoencoder) -> Preview:
+    """What vertices of the reconstructions give now, on few pixels and by nearly least squares: the probe itself is for the end."""
+    few = np.arange(0, len(problem.spectra), max(1, len(problem.spectra) // _LOOKED_AT))
+    restored = model.restore(model.embed(few))
+    picked = vertex_components(restored, problem.endmember_count, np.random.default_rng(problem.spec.seed))
+    return QuickLook(problem, restored[picked])()
 
 
 def _brightness(spectra: FloatArray, mixed: FloatArray) -> FloatArray:
@@ -148,7 +159,7 @@ class MaskedAutoencoder(nn.Module):
         value = (weight * (self.decoder(self.encode(data, hidden)) - data) ** 2).sum() / weight.sum()
         return Loss(value, float(value.detach()))
 
-    def embed(self, rows: slice) -> FloatArray:
+    def embed(self, rows: slice | IntArray) -> FloatArray:
         """(n, K) mean over masks and their complements; the same masks at every call."""
         generator = torch.Generator(device=self.data.device).manual_seed(0)
         with torch.no_grad():

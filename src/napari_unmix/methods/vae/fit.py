@@ -1,7 +1,8 @@
 """The plain VAE on the simplex: one prior for all pixels, no side information. The unidentifiable baseline, shown as such.
 
 x = s·aM + ε with a free non-negative linear decoder M, a logistic-normal posterior and one flat Dirichlet prior (Locatello et al., ICML 2019,
-Theorem 1: without assumptions on u the latents are not identifiable). It starts from VCA, because random starts fare worse.
+Theorem 1: without assumptions on u the latents are not identifiable). It starts from VCA, because random starts fare worse; or from the endmembers
+that are given, of which those that are held are no parameters of the decoder.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def fit(problem: Problem[VaeSpec]) -> Fit[Solution]:
             steps,
             0.05 + 0.85 * step / steps,
             loss,
-            lambda: problem.preview(model.endmembers(), model.quick_abundances()),
+            lambda: problem.measured(model.endmembers(), model.quick_abundances()),
         )
     parts = []
     chunks = torch.split(torch.arange(len(model.scores)), _CHUNK)
@@ -71,6 +72,7 @@ def fit(problem: Problem[VaeSpec]) -> Fit[Solution]:
         yield Progress("finding abundances", number + 1, len(chunks), 0.9 + 0.1 * (number + 1) / len(chunks))
     abundances, std, brightness = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     endmembers, inverted = problem.inversion.rewritten(model.endmembers(), Inverted(abundances, brightness))
+    endmembers = problem.exactly(endmembers)
     caveat = "The VAE uses no side information: its endmembers and abundances are not identifiable, other seeds may give others."
     return Solution(
         endmembers=endmembers,
@@ -103,6 +105,7 @@ class _Model:
     noise: float
     scores: Tensor
     raw: Tensor  # (P, K) decoder before its non-negativity
+    still: Tensor  # (P, K) what is held of it, NaN where it is learned
     network: InferenceNetwork
     basis: Tensor
     full_basis: Tensor  # (K, B)
@@ -115,7 +118,8 @@ class _Model:
     def start(cls, problem: Problem[VaeSpec]) -> _Model:
         spectra, count, device = problem.spectra, problem.endmember_count, best_device()
         subspace = linear_subspace(spectra, min(count + 2, spectra.shape[1]))
-        corners = subspace.scores(spectra[vertex_components(spectra, count, np.random.default_rng(problem.spec.seed))])
+        corners = subspace.scores(_first_endmembers(problem))
+        still = np.where(problem.held[:, None], corners, np.nan)
         level = max(float(np.abs(spectra).mean()), 1e-12)
         scores = torch.from_numpy(subspace.scores(spectra) / level).to(device)
         noise = noise_level(spectra, count)
@@ -127,6 +131,7 @@ class _Model:
             noise=noise,
             scores=scores,
             raw=torch.from_numpy(corners / level).to(device).requires_grad_(True),
+            still=torch.from_numpy(still / level).to(device),
             network=network,
             basis=helmert(count, device=device),
             full_basis=torch.from_numpy(subspace.basis).to(device),
@@ -146,13 +151,14 @@ class _Model:
             mean.shape, generator=self.generator, dtype=mean.dtype, device=mean.device
         )
         log_abundances, brightness = self._decode(latents)
-        residual = scores - brightness * (log_abundances.exp() @ self.raw)
+        decoder = self.decoder()
+        residual = scores - brightness * (log_abundances.exp() @ decoder)
         variance = annealed_variance(self.variance, self.broad, done)
         # Flat Dirichlet on the simplex: in log-ratio coordinates its density is the product of the abundances.
         log_prior = log_abundances.sum(dim=1)
         if self.illuminated:
             log_prior = log_prior - 0.5 * latents[:, -1] ** 2
-        negative: Tensor = torch.relu(-(self.raw @ self.full_basis)).square().sum() * 10.0 / self.variance**0.5
+        negative: Tensor = torch.relu(-(decoder @ self.full_basis)).square().sum() * 10.0 / self.variance**0.5
         misfit = 0.5 * (residual**2).sum(dim=1).mean()
         rest = negative - (log_prior + entropy(log_std)).mean()
         return Loss(misfit / variance + rest, float((misfit / self.variance + rest).detach()))
@@ -167,9 +173,13 @@ class _Model:
         )
         return _Decoded(log_abundances, brightness)
 
+    def decoder(self) -> Tensor:
+        """(P, K) before its non-negativity, the held rows as they were given."""
+        return torch.where(self.still.isnan(), self.raw, self.still)
+
     def endmembers(self) -> FloatArray:
         """(P, B), non-negative."""
-        return np.asarray(np.maximum(self.raw.detach().cpu().numpy() @ self.basis_spectra * self.level, 0.0))
+        return np.asarray(np.maximum(self.decoder().detach().cpu().numpy() @ self.basis_spectra * self.level, 0.0))
 
     def quick_abundances(self) -> FloatArray:
         """(N, P) at the network's means."""
@@ -197,3 +207,12 @@ class _Model:
             average = total / _SAMPLES
             std = (square / _SAMPLES - average**2).clamp_min(0).sqrt()
         return average.cpu().numpy(), std.cpu().numpy(), (light / _SAMPLES).cpu().numpy()
+
+
+def _first_endmembers(problem: Problem[VaeSpec]) -> FloatArray:
+    """(P, B) VCA's picks; beside what is given, which leads."""
+    spectra, count, given = problem.spectra, problem.endmember_count, problem.given
+    generator = np.random.default_rng(problem.spec.seed)
+    if given is None:
+        return np.asarray(spectra[vertex_components(spectra, count, generator)])
+    return np.vstack([given.spectra, spectra[vertex_components(spectra, count, generator, given.spectra)]])

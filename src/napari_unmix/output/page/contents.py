@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_unmix.answer import Unmixing
 from napari_unmix.cube import BoolArray, Cube, FloatArray
+from napari_unmix.io.place.ground import ground_of
 from napari_unmix.output.composite import composite, composite_name
 from napari_unmix.output.drawing import GREY, ByteArray, Curves, opaque, shaded
 from napari_unmix.output.palette import endmember_colours
@@ -30,6 +31,8 @@ class Page:
     illumination : (H, W) or None
     picture : (H, W, 3) composite from 0 to 1, or None where the cube is not at hand; ``caption`` says what it shows
     notes : sentences for the user
+    colours : (P,) of the endmembers, as "#rrggbb"; () for the palette's
+    metres : how long a pixel's upper side is on the ground, None where that is not known
     """
 
     name: str
@@ -44,6 +47,13 @@ class Page:
     picture: FloatArray | None = None
     caption: str = ""
     notes: tuple[str, ...] = ()
+    colours: tuple[str, ...] = ()
+    metres: float | None = None
+
+    @property
+    def palette(self) -> tuple[str, ...]:
+        """(P,) the colours of the endmembers."""
+        return self.colours or tuple(endmember_colours(len(self.names)))
 
     @property
     def known(self) -> BoolArray:
@@ -54,7 +64,7 @@ class Page:
     def curves(self) -> Curves:
         """The endmembers' spectra, with the names of both axes."""
         units = "in the cube's units" if self.illumination is None else "maximum 1"
-        return Curves(self.axis, self.endmembers, self.axis_name, f"spectrum ({units})")
+        return Curves(self.axis, self.endmembers, self.axis_name, f"spectrum ({units})", self.palette)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +77,9 @@ class Map:
     colour: str | None = None
 
 
-def page_of(cube: Cube, result: Unmixing) -> Page:
-    """What the page of this result shows."""
+def page_of(cube: Cube, result: Unmixing, colours: tuple[str, ...] = ()) -> Page:
+    """What the page of this result shows; its endmembers in these ``colours`` ("#rrggbb"), () for the palette's."""
+    ground = ground_of(cube.georeference)
     return Page(
         cube.name,
         result.spec,
@@ -82,6 +93,8 @@ def page_of(cube: Cube, result: Unmixing) -> Page:
         composite(cube),
         composite_name(cube),
         (*cube.repairs, *map(str, result.notes)),
+        colours,
+        ground.right or None,
     )
 
 
@@ -91,7 +104,7 @@ def scene_maps(page: Page) -> list[Map]:
     shares = np.moveaxis(page.abundances, 2, 0)  # (P, H, W)
     return cube + [
         Map(name, f"{100 * float(np.nanmean(share, dtype=np.float64)):.0f} %", shaded(share, colour), colour)
-        for name, share, colour in zip(page.names, shares, endmember_colours(len(page.names)), strict=True)
+        for name, share, colour in zip(page.names, shares, page.palette, strict=True)
     ]
 
 

@@ -35,10 +35,15 @@ _MARKS = (
 _WIDE, _NARROW = (7.4, 3.1), (3.6, 2.8)  # inches of the curves beside their key, and on a phone
 
 
-def write_report_page(folder: Path, cube: Cube, result: Unmixing, report: Report) -> Path:
-    """Write ``report.html`` into a folder and return its path; a page of ours is replaced. Raises AlreadyThere, OSError."""
+def write_report_page(
+    folder: Path, cube: Cube, result: Unmixing, report: Report, colours: tuple[str, ...] = ()
+) -> Path:
+    """Write ``report.html`` into a folder and return its path; a page of ours is replaced. Raises AlreadyThere, OSError.
+
+    ``colours`` are the endmembers' ("#rrggbb"), () for the palette's.
+    """
     path = Path(folder) / "report.html"
-    write_whole(path, page_html(page_of(cube, result), report), check_page)
+    write_whole(path, page_html(page_of(cube, result, colours), report), check_page)
     return path
 
 

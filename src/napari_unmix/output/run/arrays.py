@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.cube import FloatArray, IntArray
+from napari_unmix.cube import BoolArray, FloatArray, IntArray
 from napari_unmix.files.opened import open_regular
 from napari_unmix.io.budget import check_budget, readable_shape
 from napari_unmix.sentences import shown
@@ -91,6 +91,11 @@ def check_image(image: FloatArray, answered: NDArray[np.bool_], what: str, lowes
 def check_regions(regions: IntArray) -> None:
     """(H, W) the auxiliary variable. Raises ValueError."""
     _all(not regions.size or (regions.min() >= 0 and regions.max() < 2**31), "side_information.npy has negative labels")
+
+
+def check_flags(flags: BoolArray) -> None:
+    """(H, W) the pixels that took part. Raises ValueError where a byte is neither of the two that there are."""
+    _all(not flags.size or flags.view(np.uint8).max() <= 1, "valid_pixels.npy has bytes that are neither yes nor no")
 
 
 def _all(holds: object, sentence: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,16 @@ import numpy as np
 from pydantic import ValidationError
 
 from napari_unmix.answer import Contribution, Findings, Note, Unmixing
-from napari_unmix.cube import Cube, FloatArray, Georeference, IntArray, Reading, SpectralAxis
+from napari_unmix.cube import Annotation, Cube, FloatArray, Georeference, IntArray, Reading, SpectralAxis
 from napari_unmix.identifiability.report import Report
+from napari_unmix.output.run.card import Card
 from napari_unmix.output.run.damage import damage
 from napari_unmix.output.run.identity import AT_ONCE
+from napari_unmix.output.run.origin import Origin
 from napari_unmix.output.run.parameters import SAVED_BASIS, SAVED_SCORES, read_parameters
-from napari_unmix.output.run.schema import told
+from napari_unmix.output.run.schema import FORMAT, RunJson, told
 from napari_unmix.reading import reading_of, written_as
+from napari_unmix.sentences import UnmixError, shown
 from napari_unmix.spec import MethodSpec
 
 
@@ -37,7 +41,11 @@ class Run:
     names : one per endmember
     axis : where the bands lie, in what the cube was measured in
     notes : what the method found or could not use
-    report : the identifiability report
+    report : the identifiability report; None where the run was written before it was checked
+    origin : which cube it is of, and how to have that again
+    annotation : what the user painted; None where that was nothing, or an older version did not write it
+    card : what its user says of it: title, date, colours, pins
+    lacks : what an older version did not write, a sentence; "" where nothing is missing
     meta : all of run.json
     """
 
@@ -51,7 +59,11 @@ class Run:
     names: tuple[str, ...]
     axis: SpectralAxis
     notes: tuple[Note, ...]
-    report: Report
+    report: Report | None
+    origin: Origin
+    annotation: Annotation | None
+    card: Card
+    lacks: str = ""
     meta: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -99,6 +111,15 @@ class Run:
         )
         return replace(result, reconstruction_error=_error_image(cube, result))
 
+    def repeated(self, places: Sequence[Path] = ()) -> tuple[Cube, Annotation | None]:
+        """What to unmix with ``spec`` to have the run again, to the bit: its cube, from ``places`` or from where it was, and its painting.
+
+        Raises UnmixError where the cube can't be had again, or an older version did not write the painting.
+        """
+        if self.annotation is None and self.meta["annotation"] is not None:
+            raise UnmixError(f"The run {shown(self.folder.name)} can't be repeated from its folder. {self.lacks}")
+        return self.origin.cube(places), self.annotation
+
     def _findings(self) -> Findings:
         """How the answer came about. Raises UnmixError where it does not fit the endmembers and regions that are there."""
         with damage(self.folder):
@@ -120,6 +141,15 @@ class Run:
             ):
                 raise ValueError("how it was found does not fit its endmembers and regions")
             return findings
+
+
+def lacks_of(said: RunJson) -> str:
+    """What an older version did not write."""
+    if said.format == FORMAT:
+        return ""
+    painting = "its painting, " if said.annotation is not None else ""
+    writer = shown(said.versions.get("napari-unmix") or "an older version", 20)
+    return f"It was written by napari-unmix {writer} without {painting}its mask of pixels, colours and pins: train again to keep them."
 
 
 def _number(stored: float | None) -> float:

@@ -1,4 +1,4 @@
-"""Values as strict JSON."""
+"""Values as strict JSON, and text."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ import numpy as np
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Write strict JSON, indented for people; what no encoding has, halves of characters in a file's name, becomes a question mark."""
     path.write_text(json_text(values, indent=1) + "\n", encoding="utf-8", errors="replace")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text; what no encoding has, halves of characters in a file's name, as Python escapes it."""
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def json_text(values: Any, *, indent: int | None = None, ascii_only: bool = False) -> str:

@@ -11,21 +11,24 @@ import numpy as np
 from pydantic import ValidationError
 
 from napari_unmix.answer import Note
-from napari_unmix.cube import FloatArray, IntArray
+from napari_unmix.cube import Annotation, BoolArray, FloatArray, IntArray, Meaning
 from napari_unmix.files.opened import read_regular
 from napari_unmix.files.paths import given_path
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import spec_class
-from napari_unmix.output.run.arrays import check_abundances, check_image, check_regions, read_array
+from napari_unmix.output.run.arrays import check_abundances, check_flags, check_image, check_regions, read_array
+from napari_unmix.output.run.card import card_of
 from napari_unmix.output.run.damage import damage
-from napari_unmix.output.run.folder import Run
+from napari_unmix.output.run.folder import Run, lacks_of
+from napari_unmix.output.run.identity import annotation_hash
+from napari_unmix.output.run.origin import Origin, origin_of
 from napari_unmix.output.run.place import recover
-from napari_unmix.output.run.schema import LONGEST, RunJson, checked, told
+from napari_unmix.output.run.schema import FORMAT, LONGEST, RunJson, checked, told
 from napari_unmix.output.run.table import read_table
 from napari_unmix.sentences import UnmixError, shown
 from napari_unmix.spec import MethodSpec
 
-_LONGEST_REPORT = 1 << 24  # bytes
+LONGEST_REPORT = 1 << 24  # bytes
 
 
 def read_run(folder: str | Path) -> Run:
@@ -41,7 +44,7 @@ def read_run(folder: str | Path) -> Run:
 
 
 def _read_files(folder: Path) -> Run:
-    said, meta = _read_json(folder)
+    said, meta = read_json(folder)
     height, width, bands = said.cube.shape
     names = tuple(said.names)
     axis, endmembers = read_table(folder / "endmembers.csv", bands, len(names))
@@ -57,6 +60,7 @@ def _read_files(folder: Path) -> Run:
         check_image(light, answered, "illumination.npy")
     if regions is not None:
         check_regions(regions)
+    origin = _origin(folder, said, _good_bands(endmembers))
     return Run(
         folder=folder,
         spec=_spec(said),
@@ -68,12 +72,64 @@ def _read_files(folder: Path) -> Run:
         names=names,
         axis=axis,
         notes=tuple(Note(note.kind, note.sentence, note.advice) for note in said.notes),
-        report=_report(folder / "report.json"),
+        report=_report(folder / "report.json") if _checked(folder, said) else None,
+        origin=origin,
+        annotation=_annotation(folder, said),
+        card=card_of(said),
+        lacks=lacks_of(said),
         meta=meta,
     )
 
 
-def _read_json(folder: Path) -> tuple[RunJson, dict[str, Any]]:
+def read_origin(folder: str | Path) -> Origin:
+    """Only which cube a run is of: none of its maps is read. Raises UnmixError as ``read_run``."""
+    folder = given_path(folder)
+    with damage(folder):
+        recover(folder)
+        said, _ = read_json(folder)
+        bands, count = said.cube.shape[2], len(said.names)
+        good = None
+        if said.cube.excluded_bands is None:
+            good = _good_bands(read_table(folder / "endmembers.csv", bands, count)[1])
+        return _origin(folder, said, good)
+
+
+def _good_bands(endmembers: FloatArray) -> BoolArray:
+    """(B,) the bands that took part: the others are NaN in all endmembers (P, B)."""
+    return np.asarray(~np.isnan(endmembers).all(axis=0))
+
+
+def _origin(folder: Path, said: RunJson, good: BoolArray | None) -> Origin:
+    height, width, _ = said.cube.shape
+    valid: BoolArray | None = None
+    if said.format == FORMAT:
+        valid = read_array(folder / "valid_pixels.npy", (height, width), np.bool_)
+        check_flags(valid)
+    return origin_of(folder, said, valid, good)
+
+
+def _annotation(folder: Path, said: RunJson) -> Annotation | None:
+    """The painting, which has to be the one that run.json tells of. Raises ValueError."""
+    if said.annotation is None or said.format != FORMAT:
+        return None
+    height, width, _ = said.cube.shape
+    labels: IntArray = read_array(folder / "annotation.npy", (height, width), np.int32)
+    meanings = {one.label: Meaning(one.kind, one.name) for one in said.annotation.labels}
+    if labels.min() < 0:
+        raise ValueError("annotation.npy has labels below 0")
+    annotation = Annotation(labels, meanings, tuple(said.annotation.repairs))
+    if annotation_hash(annotation) != said.annotation.sha256:
+        raise ValueError("annotation.npy is not the painting that run.json tells of")
+    return annotation
+
+
+def _checked(folder: Path, said: RunJson) -> bool:
+    """Whether there has to be a report."""
+    return "report" not in said.missing or os.path.lexists(folder / "report.json")
+
+
+def read_json(folder: Path) -> tuple[RunJson, dict[str, Any]]:
+    """What run.json says, typed and as it stands there. Raises UnmixError, ValueError where it is damaged, OSError."""
     content = read_regular(folder / "run.json", LONGEST, follow=False)
     try:
         return checked(content)
@@ -96,7 +152,7 @@ def _spec(said: RunJson) -> MethodSpec:
 
 
 def _report(path: Path) -> Report:
-    values = json.loads(read_regular(path, _LONGEST_REPORT, follow=False))
+    values = json.loads(read_regular(path, LONGEST_REPORT, follow=False))
     if not isinstance(values, dict):
         raise ValueError("report.json holds no report")
     try:

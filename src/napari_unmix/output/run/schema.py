@@ -12,7 +12,8 @@ from napari_unmix import __version__
 from napari_unmix.answer import NoteKind
 from napari_unmix.sentences import UnmixError, shown
 
-FORMAT = "napari-unmix run 2"
+FORMAT = "napari-unmix run 3"
+OLDER = ("napari-unmix run 2",)  # that are read as well: without painting, valid pixels, and what the user calls things
 LONGEST = 1 << 26  # bytes of run.json: a history of half a million steps
 _MOST = 1 << 40  # pixels, bands or seconds, beyond anything there is
 
@@ -20,6 +21,9 @@ Count = Annotated[int, Field(ge=0, le=_MOST)]
 Length = Annotated[int, Field(ge=1, le=_MOST)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9a-f]{6}$")]
+LONGEST_TITLE = 200  # letters
+MOST_PINS = 10_000
 
 
 class _Strict(BaseModel):
@@ -31,15 +35,22 @@ class _Place(_Strict):
     crs: str
 
 
+class _Part(_Strict):
+    source: str
+    reading: dict[str, str]
+
+
 class _Cube(_Strict):
     name: str
     source: str | None = None
+    parts: Annotated[list[_Part], Field(max_length=10_000)] = []
     shape: tuple[Length, Length, Length]
     sha256: Hash
     reading: dict[str, str] = {}
     repairs: list[str] = []
     scale: Finite = 1.0
     good_bands: Count = 0
+    excluded_bands: list[Length] | None = None
     valid_pixels: Count = 0
     acquisitions: Count = 1
     georeference: _Place | None = None
@@ -59,6 +70,7 @@ class _Annotation(_Strict):
 
 class _Timings(_Strict):
     unmix_seconds: Annotated[float, Field(ge=0, le=_MOST)]
+    ended: str | None = None
 
 
 class _Metrics(_Strict):
@@ -72,17 +84,25 @@ class _Note(_Strict):
     advice: str
 
 
+class _Card(_Strict):
+    title: Annotated[str, Field(max_length=LONGEST_TITLE)] = ""
+    colours: list[Colour] = []
+    hidden: list[Count] = []
+    pins: Annotated[list[tuple[Count, Count]], Field(max_length=MOST_PINS)] = []
+
+
 class RunJson(_Strict):
     """All of ``run.json``. Of ``spec`` and ``findings`` their own classes know more; what a newer version adds beside them is passed over."""
 
     model_config = ConfigDict(extra="ignore")
 
-    format: Literal["napari-unmix run 2"]
+    format: Literal["napari-unmix run 3", "napari-unmix run 2"]
     method: str
     spec: dict[str, Any]
     seed: Count
     names: Annotated[list[str], Field(min_length=1, max_length=10_000)]
     versions: dict[str, str | None]
+    card: _Card = _Card()
     cube: _Cube
     annotation: _Annotation | None
     timings: _Timings
@@ -108,7 +128,7 @@ def checked(content: bytes) -> tuple[RunJson, dict[str, Any]]:
 
 
 def _check_version(values: dict[str, Any]) -> None:
-    if values.get("format") == FORMAT:
+    if values.get("format") in (FORMAT, *OLDER):
         return
     versions = values.get("versions")
     writer = versions.get("napari-unmix") if isinstance(versions, dict) else None

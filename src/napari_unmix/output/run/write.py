@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import platform
+import stat
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,26 +17,33 @@ import numpy as np
 
 from napari_unmix import __version__
 from napari_unmix.answer import Unmixing
-from napari_unmix.cube import Annotation, Cube, FloatArray
+from napari_unmix.cube import Annotation, Cube, FloatArray, Reading
 from napari_unmix.files.whole import placed_whole
 from napari_unmix.identifiability.report import Report
 from napari_unmix.output.run.arrays import write_array
+from napari_unmix.output.run.card import Card, ended_text
 from napari_unmix.output.run.identity import annotation_hash, cube_hash
 from napari_unmix.output.run.parameters import write_parameters
 from napari_unmix.output.run.place import check_destination, check_free
 from napari_unmix.output.run.plain import write_json
+from napari_unmix.output.run.read import read_json
+from napari_unmix.output.run.recipe import write_script
 from napari_unmix.output.run.schema import FORMAT
 from napari_unmix.output.run.table import write_table
 from napari_unmix.reading import written_as
+from napari_unmix.sentences import UnmixError, shown
+
+_UNCHECKED = "The run was not checked when it was written: napari-unmix report RUN --cube CUBE checks it."
 
 
 def write_run(
     folder: str | Path,
     cube: Cube,
     result: Unmixing,
-    report: Report,
+    report: Report | None,
     *,
     annotation: Annotation | None = None,
+    card: Card | None = None,
     overwrite: bool = False,
     decorate: Callable[[Path], object] | None = None,
 ) -> Path:
@@ -46,7 +55,9 @@ def write_run(
     Parameters
     ----------
     folder : where; its parents are made
-    annotation : what the user painted, for the provenance
+    report : what may be claimed; None where that was not found out yet
+    annotation : what the user painted: it is written as well, so that the run can be repeated from its folder alone
+    card : what the user says of the run; without one it ended just now
     overwrite : replace an earlier run; a folder that holds anything else is never replaced
     decorate : called with the unfinished folder, to add pictures before it appears
 
@@ -59,35 +70,74 @@ def write_run(
     with placed_whole(target.parent, lambda place: check_free(place, overwrite)) as room:
         unfinished = room / target.name
         unfinished.mkdir()
-        _write_files(unfinished, cube, result, report, annotation)
+        _write_files(unfinished, cube, result, report, annotation, card or Card())
         if decorate is not None:
             decorate(unfinished)
         (unfinished / "run.json").stat()  # whoever was let into the folder left it whole
     return target
 
 
-def _write_files(folder: Path, cube: Cube, result: Unmixing, report: Report, annotation: Annotation | None) -> None:
-    from napari_unmix.library import SpectralLibrary
-    from napari_unmix.library.files import fill_library
-
+def _write_files(
+    folder: Path, cube: Cube, result: Unmixing, report: Report | None, annotation: Annotation | None, card: Card
+) -> None:
     write_array(folder / "abundances.npy", result.abundances.astype(np.float32))
     for name, image in (("abundance_std", result.abundance_std), ("illumination", result.illumination)):
         if image is not None:
             write_array(folder / f"{name}.npy", image.astype(np.float32))
     if result.regions is not None:
         write_array(folder / "side_information.npy", result.regions.astype(np.int32))
+    if annotation is not None:
+        write_array(folder / "annotation.npy", annotation.labels)
+    write_array(folder / "valid_pixels.npy", cube.valid_pixels)
+    _write_endmembers(folder, cube, result)
+    write_parameters(folder / "model.safetensors", result)
+    if report is not None:
+        write_json(folder / "report.json", report.as_json())
+    meta = _provenance(cube, result, annotation, card, checked=report is not None)
+    write_json(folder / "run.json", meta)
+    write_script(folder, cube, result.spec, annotation, str(card.title or meta["method"]))
+
+
+def rewrite_card(folder: Path, cube: Cube, result: Unmixing, report: Report | None, card: Card) -> None:
+    """Write anew what a user changes of a run that is there: names, colours, title, pins; and its report, once there is one.
+
+    The maps stay as they are. Raises UnmixError where there is no run of this version, OSError where it can't be written; all is then as it was.
+    """
+    said, meta = read_json(folder)
+    if said.format != FORMAT or len(said.names) != len(result.names):
+        raise UnmixError(f"{shown(folder, 120)} holds another run, or one of an older version: write it anew.")
+    missing = {key: why for key, why in meta["missing"].items() if key != "report"}
+    if report is None:
+        missing["report"] = _UNCHECKED
+    meta = {**meta, "names": list(result.names), "missing": missing, "card": card.described()}
+    with placed_whole(folder, _replace_ours) as room:
+        _write_endmembers(room, cube, result)
+        if report is not None:
+            write_json(room / "report.json", report.as_json())
+        write_json(room / "run.json", meta)
+
+
+def _replace_ours(place: Path) -> None:
+    """Only regular files of a run are replaced."""
+    if not stat.S_ISREG(os.lstat(place).st_mode):
+        raise UnmixError(f"{shown(place, 120)} is no file of a run but a link or a folder: write the run elsewhere.")
+
+
+def _write_endmembers(folder: Path, cube: Cube, result: Unmixing) -> None:
+    from napari_unmix.library import SpectralLibrary
+    from napari_unmix.library.files import fill_library
+
     write_table(folder / "endmembers.csv", cube, result)
     library = SpectralLibrary(
         result.endmembers, cube.wavelengths, result.names, cube.fwhm, cube.name, measured_axis=cube.measured_axis
     )
     fill_library(library, folder / "endmembers.sli")
-    write_parameters(folder / "model.safetensors", result)
-    write_json(folder / "report.json", report.as_json())
-    write_json(folder / "run.json", _provenance(cube, result, annotation))
 
 
-def _provenance(cube: Cube, result: Unmixing, annotation: Annotation | None) -> dict[str, Any]:
-    missing = {}
+def _provenance(
+    cube: Cube, result: Unmixing, annotation: Annotation | None, card: Card, *, checked: bool
+) -> dict[str, Any]:
+    missing = {} if checked else {"report": _UNCHECKED}
     if result.abundance_std is None:
         missing["abundance_std"] = f"{type(result.spec).title} gives no spread of the abundances."
     if result.illumination is None:
@@ -99,9 +149,10 @@ def _provenance(cube: Cube, result: Unmixing, annotation: Annotation | None) -> 
         "seed": result.spec.seed,
         "names": list(result.names),
         "versions": _versions(),
+        "card": card.described(),
         "cube": _describe_cube(cube),
         "annotation": None if annotation is None else _describe_annotation(annotation),
-        "timings": {"unmix_seconds": result.seconds},
+        "timings": {"unmix_seconds": result.seconds, "ended": ended_text(card)},
         "metrics": {
             "reconstruction_rmse": result.reconstruction_rmse,
             "mean_abundances": mean_abundances(result.abundances),
@@ -134,17 +185,25 @@ def _versions() -> dict[str, str | None]:
 def _describe_cube(cube: Cube) -> dict[str, Any]:
     return {
         "name": cube.name,
-        "source": None if cube.source is None else str(cube.source),
+        "source": None if cube.source is None else str(cube.source.absolute()),
+        "parts": [{"source": str(part.source.absolute()), "reading": _written(part.reading)} for part in cube.parts],
         "shape": list(cube.shape),
         "sha256": cube_hash(cube),
-        "reading": written_as(cube.reading),
+        "reading": _written(cube.reading),
         "repairs": list(cube.repairs),
         "scale": cube.scale,
         "good_bands": int(cube.good_bands.sum()),
+        "excluded_bands": [int(band) + 1 for band in np.flatnonzero(~cube.good_bands)],
         "valid_pixels": int(cube.valid_pixels.sum()),
         "acquisitions": 1 if cube.acquisitions is None else int(cube.acquisitions.max()),
         "georeference": None if cube.georeference is None else asdict(cube.georeference),
     }
+
+
+def _written(reading: Reading) -> dict[str, str]:
+    """As its options are written, with files from the root on, so that it is the same wherever it is read."""
+    dark, white = (path and path.absolute() for path in (reading.dark, reading.white))
+    return written_as(replace(reading, dark=dark, white=white))
 
 
 def _describe_annotation(annotation: Annotation) -> dict[str, Any]:

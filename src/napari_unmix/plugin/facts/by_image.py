@@ -27,6 +27,10 @@ class ByImage(Generic[T]):
         """The value of this image."""
         return next((value for known, value in self._items if same_image(known, cube)), default)
 
+    def first(self) -> tuple[Cube, T] | None:
+        """The image that was put in longest ago, with its value."""
+        return self._items[0] if self._items else None
+
     def put(self, cube: Cube, value: T) -> None:
         """Keep a value in place of what was kept for this image."""
         self._items = [item for item in self._items if not same_image(item[0], cube)] + [(cube, value)]

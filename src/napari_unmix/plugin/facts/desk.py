@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING
 
 from napari_unmix.output.composite import COMPOSITES
+from napari_unmix.plugin.facts.derived import View
+from napari_unmix.plugin.facts.kept import Known
+from napari_unmix.plugin.facts.likeness import Comparing
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.session import Session, Survey, Unfinished, preset
 from napari_unmix.spec import MethodSpec
+
+if TYPE_CHECKING:
+    from napari_unmix.library.reference import Reference
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,9 +30,16 @@ class Desk:
     pixel: tuple[int, int] | None = None
     pins: tuple[tuple[int, int], ...] = ()
     pin_names: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    picked: tuple[int, int] | None = None
+    bands_written: str = ""
+    noisy: tuple[int, ...] | None = None
     unfinished: Unfinished | None = None
+    known: Known | None = None
     run: Run | None = None
     beside: Run | None = None
+    comparing: Comparing = field(default_factory=Comparing)
+    reference: Reference | None = None
+    views: tuple[View, ...] = ()
 
     def with_run(self, number: int, run: Run | None) -> Desk:
         """The desk where the run of this number has changed, or (None) is forgotten."""

@@ -11,8 +11,23 @@ MOST_LETTERS = 38  # of napari's notifications, which show one line
 
 
 def notice(trouble: Trouble) -> str:
-    """What went wrong, where that is short, and the step that says the rest."""
+    """The sentence, where that is short, else its beginning and the step that says the rest."""
     number = get_args(Step).index(trouble.step) + 1
-    what = "Unexpected error" if trouble.report else trouble.sentence.partition(": ")[0]
-    short = f"{what.rstrip('.')}: see step {number}."
-    return short if len(short) <= MOST_LETTERS else f"See step {number}, {trouble.step.capitalize()}."
+    sentence = trouble.sentence
+    if trouble.report:
+        return f"Unexpected error: see step {number}."
+    if len(sentence) <= MOST_LETTERS:
+        return sentence
+    clause = f"{sentence.partition(': ')[0].rstrip('.')}: see step {number}."
+    return clause if len(clause) <= MOST_LETTERS else _begun(sentence, f" …: step {number}.")
+
+
+def _begun(sentence: str, end: str) -> str:
+    """As many of its words as there is room for."""
+    words = ""
+    for word in sentence.split():
+        longer = f"{words} {word}".lstrip()
+        if len(longer) + len(end) > MOST_LETTERS:
+            break
+        words = longer
+    return f"{words.rstrip(',;:')}{end}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -23,12 +23,16 @@ SAME_MATERIAL_DEGREES = 8.0
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """How endmembers (P, B) look: one name and one colour ("#rrggbb") each, and which maps are hidden."""
+    """How endmembers (P, B) look: one name and one colour ("#rrggbb") each, and which maps are hidden.
+
+    ``locked``: those that the next training holds -> where their spectrum is from ("pin 2"), "" where it is the answer's own.
+    """
 
     endmembers: FloatArray
     names: tuple[str, ...]
     colours: tuple[str, ...]
     hidden: frozenset[int] = frozenset()
+    locked: Mapping[int, str] = field(default_factory=dict)
 
     def renamed(self, index: int, name: str) -> Look:
         """With another name for one, made distinct from the others'."""
@@ -48,6 +52,7 @@ class Look:
             tuple(self.names[k] for k in order),
             tuple(self.colours[k] for k in order),
             frozenset(new for new, k in enumerate(order) if k in self.hidden),
+            {new: self.locked[k] for new, k in enumerate(order) if k in self.locked},
         )
 
 
@@ -165,7 +170,8 @@ def carried_look(endmembers: FloatArray, names: Sequence[str], *known: Look | No
             given[k] = distinct(look.names[its], given)
     free = (name for name in default_names(2 * count) if name not in given)
     hidden = frozenset(k for k, (look, its) in chosen.items() if its in look.hidden)
-    return Look(endmembers, tuple(name or next(free) for name in given), _colours(chosen, count), hidden)
+    locked = {k: look.locked[its] for k, (look, its) in sorted(chosen.items()) if its in look.locked}
+    return Look(endmembers, tuple(name or next(free) for name in given), _colours(chosen, count), hidden, locked)
 
 
 def matched(endmembers: FloatArray, known: FloatArray) -> list[tuple[int, int]]:
@@ -203,6 +209,7 @@ def _beside(known: Look, one: Look) -> Look:
         (*one.names, *rest.names),
         (*one.colours, *rest.colours),
         frozenset([*(one.hidden & {0}), *(k + 1 for k in rest.hidden)]),
+        {**one.locked, **{k + 1: source for k, source in rest.locked.items()}},
     )
 
 

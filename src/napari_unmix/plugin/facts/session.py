@@ -6,20 +6,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from psygnal import SignalGroupDescriptor
 
 from napari_unmix.answer import Preview, Progress
 from napari_unmix.cube import Annotation, Cube, FloatArray
+from napari_unmix.given import Given
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import method_specs
 from napari_unmix.output.composite import COMPOSITES
+from napari_unmix.output.run.glance import Glance
+from napari_unmix.plugin.facts.areas import Areas, Outline
 from napari_unmix.plugin.facts.candidates import Naming, Place
+from napari_unmix.plugin.facts.derived import View
 from napari_unmix.plugin.facts.images import same_image
+from napari_unmix.plugin.facts.kept import Known
+from napari_unmix.plugin.facts.likeness import Comparing, DifferenceMap, Measured, Pictures
 from napari_unmix.plugin.facts.runs import Run, Shown, Training
 from napari_unmix.spec import MethodSpec
+
+if TYPE_CHECKING:
+    from napari_unmix.library.reference import Reference
 
 RunState = Literal["idle", "training", "paused", "checking"]
 Step = Literal["cube", "side information", "method", "train", "result"]
@@ -37,11 +46,15 @@ class Doing(StrEnum):
     """What small work in the background does."""
 
     READING = "reading"
+    OPENING = "opening the run"
     MIXING = "mixing the sample"
     JOINING = "joining"
     COUNTING = "counting materials"
     WRITING = "writing the result"
+    EDITING = "editing the result:"
     PAGING = "writing the report page"
+    REFERENCE = "reading the reference"
+    CURVES = "writing"
 
 
 @dataclass(frozen=True)
@@ -91,13 +104,15 @@ class Survey:
 
 @dataclass(frozen=True, eq=False)
 class Unfinished:
-    """A training of a cube that was interrupted: its settings and painting, when it was last kept (seconds since 1970), the share that is done."""
+    """A training of a cube that was interrupted: its settings and painting, when it was last kept (seconds since 1970), the share that is done,
+    and the endmembers that were given to it."""
 
     cube: Cube
     spec: MethodSpec
     annotation: Annotation | None
     kept: float
     fraction: float
+    given: Given | None = None
 
 
 @dataclass(frozen=True)
@@ -123,11 +138,19 @@ class Session:
     """The facts. Only ``Controller`` writes here; panels, plots and ``ViewerLink`` read and listen to ``events``.
 
     ``runs`` are those of the open cubes, the first first; ``run`` is the one of the current cube that is shown, ``beside`` another one that it
-    is compared with; ``training`` is under way, perhaps on another cube than the current one, or where it was stopped on a cube without a run.
+    is compared with, ``views`` the further maps that are asked for, ``outlines`` the shapes that are drawn on
+    the cube, ``areas`` the amounts that were measured last; ``training`` is under way, perhaps on another cube than the current one, or
+    where it was stopped on a cube without a run.
     ``label`` is what the brush paints; ``pixel`` and ``pins`` are (row, column); ``chore`` is what is made in the background; ``exported`` is
     the folder that was written last, ``page`` the report page, ``adopted`` the cube that was last made of an open array, ``reread`` the one
     that was last read in another way, ``unfinished`` an interrupted training of the cube; ``undoable`` and ``redoable`` are the acts that would be
-    undone and done again, "" for none; ``naming`` is how far the naming by spectral libraries is, ``pin_names`` what pins are called.
+    undone and done again, "" for none. ``recent`` are the runs on the disk, ``keeping`` the numbers of those that are being written, ``known`` is
+    what the disk knows of the cube; ``naming`` is how far the naming by spectral libraries is, ``pin_names`` what pins are called;
+    ``comparing`` is how the two runs are looked at, ``measured`` what was found, ``overlay`` what the canvas shows of it.
+    ``picked`` is the pin that is told from the others, ``hover`` the pixel under the pointer while it is read out, ``averaging`` the pixels across
+    of the window that spectra are means of; ``band`` is the one that the slider shows, ``bands_written`` the excluded ones as the user wrote
+    them, ``noisy`` those (from 0) that were found to be mostly noise, None where nobody asked; ``spectra_written`` is the file of curves that
+    was written last.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -148,9 +171,26 @@ class Session:
     runs: tuple[Run, ...] = ()
     run: Run | None = None
     beside: Run | None = None
+    comparing: Comparing = field(default_factory=Comparing)
+    reference: Reference | None = None
+    measured: tuple[Measured, ...] = ()
+    overlay: DifferenceMap | Pictures | None = None
+    views: tuple[View, ...] = ()
+    outlines: tuple[Outline, ...] = ()
+    areas: Areas | None = None
     pixel: tuple[int, int] | None = None
     pins: tuple[tuple[int, int], ...] = ()
+    picked: tuple[int, int] | None = None
+    hover: tuple[int, int] | None = None
+    averaging: int = 1
+    band: int | None = None
+    bands_written: str = ""
+    noisy: tuple[int, ...] | None = None
+    spectra_written: Path | None = None
     unfinished: Unfinished | None = None
+    recent: tuple[Glance, ...] = ()
+    keeping: frozenset[int] = frozenset()
+    known: Known | None = None
     trouble: Trouble | None = None
     chore: Chore | None = None
     exported: Path | None = None
@@ -232,6 +272,13 @@ def shown_hidden(session: Session) -> frozenset[int]:
     """The endmembers of what is shown whose maps are hidden."""
     what = shown(session)
     return frozenset() if what is None else what.hidden
+
+
+def seen_alone(session: Session) -> int | None:
+    """The endmember whose map is looked at alone; None where there are several maps, or others cover them."""
+    what = shown(session)
+    seen = [] if what is None else [k for k in range(len(what.names)) if k not in what.hidden]
+    return seen[0] if what is not None and len(seen) == 1 and len(what.names) > 1 and not session.views else None
 
 
 def runs_of(session: Session, cube: Cube | None) -> tuple[Run, ...]:

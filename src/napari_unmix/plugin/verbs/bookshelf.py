@@ -11,7 +11,7 @@ from napari_unmix.answer import Fit, Progress
 from napari_unmix.cube import BoolArray
 from napari_unmix.files.opened import read_regular
 from napari_unmix.library.matching import Ranking, beside, decided, merged, one_to_one
-from napari_unmix.library.reference import Reference
+from napari_unmix.library.prepared import Reference
 from napari_unmix.library.spectra import SpectralLibrary
 from napari_unmix.library.stock import Bands, OnBands, Stock, name_of
 from napari_unmix.plugin.facts.candidates import Answered, LibraryChoice, Question

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from napari_unmix.plugin.facts.session import Theme
-from napari_unmix.plugin.verbs.cubes import CubeVerbs
-from napari_unmix.plugin.verbs.looking import LookVerbs
+from napari_unmix.plugin.verbs.comparing import CompareVerbs
+from napari_unmix.plugin.verbs.editing import EditVerbs
+from napari_unmix.plugin.verbs.keeping import KeepVerbs
+from napari_unmix.plugin.verbs.maps import MapVerbs
 from napari_unmix.plugin.verbs.matching import MatchVerbs
+from napari_unmix.plugin.verbs.reading_out import ReadOutVerbs
 from napari_unmix.plugin.verbs.writing import WriteVerbs
 
 
-class Controller(MatchVerbs, CubeVerbs, LookVerbs, WriteVerbs):
+class Controller(KeepVerbs, MatchVerbs, MapVerbs, EditVerbs, ReadOutVerbs, WriteVerbs, CompareVerbs):
     """All verbs on a session."""
 
     def set_theme(self, theme: Theme) -> None:
@@ -17,7 +20,8 @@ class Controller(MatchVerbs, CubeVerbs, LookVerbs, WriteVerbs):
         self.session.theme = theme
 
     def close(self) -> None:
-        """Stop everything."""
+        """Stop everything, but what is being kept."""
+        self.leave_nothing()
         self._chores.cancel()
         self.stop_matching()
         self.stop()

@@ -246,6 +246,7 @@ class CubeVerbs(TrainVerbs, MethodVerbs):
             self._trouble("cube", str(error))
             return
         self._settle("cube")
+        self.session.bands_written = written.strip()
         before = cube.good_bands
         if not np.array_equal(good, before):
             self._reband(cube, good)

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unmix.answer import Fit, Progress, Unmixing
+from napari_unmix.answer import Fit, Progress, Unmixing, meanwhile
 from napari_unmix.cube import Annotation, BoolArray, Cube, Reading
+from napari_unmix.given import Given
 from napari_unmix.identifiability.report import Report
 from napari_unmix.library.stock import Stock
+from napari_unmix.output.run.glance import Glance
+from napari_unmix.plugin.facts.areas import Areas, Asked, measured
 from napari_unmix.plugin.facts.candidates import Answered, LibraryChoice, Question
+from napari_unmix.plugin.facts.edits import Edit
+from napari_unmix.plugin.facts.kept import Known, Pins, Reopened, Stamp
 from napari_unmix.plugin.facts.runs import Run
+from napari_unmix.plugin.facts.seen import Sight, seen
 from napari_unmix.plugin.facts.session import Stage, Survey, Unfinished
+from napari_unmix.plugin.verbs import side_by_side
 from napari_unmix.plugin.verbs.bookshelf import ask_libraries, keep_libraries, recall_libraries
+from napari_unmix.plugin.verbs.spectra_work import noisy_bands_of, write_file
+from napari_unmix.plugin.verbs.store import forget_strokes, keep_run, keep_strokes, known_of, recent_runs, reopened
 from napari_unmix.reading import exactly
 from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec
@@ -30,12 +40,12 @@ SURVEYED_PIXELS = 4000
 COPIED_VALUES = 4_000_000  # of an array between two steps, so that a cancel is answered soon
 
 
-def _unmix(cube: Cube, spec: MethodSpec, annotation: Annotation | None) -> Fit[Unmixing]:
+def _unmix(cube: Cube, spec: MethodSpec, annotation: Annotation | None, given: Given | None = None) -> Fit[Unmixing]:
     yield Progress(Stage.STARTING, 0, 1, 0.0)
     from napari_unmix.pipeline import unmix
     from napari_unmix.plugin.verbs.shelf import user_shelf
 
-    return (yield from user_shelf().kept(cube, spec, annotation, unmix(cube, spec, annotation)))
+    return (yield from user_shelf().kept(cube, spec, annotation, unmix(cube, spec, annotation, given), given))
 
 
 def _unfinished(cube: Cube) -> Fit[Unfinished | None]:
@@ -53,9 +63,9 @@ def _assess(cube: Cube, result: Unmixing) -> Fit[Report]:
 
 def _suggest(cube: Cube) -> Fit[int]:
     yield Progress("counting materials", 0, 1, 0.0)
-    from napari_unmix.geometry.counting import suggest_endmembers
+    from napari_unmix.pipeline import suggested
 
-    return int(suggest_endmembers(cube.pixels()))
+    return suggested(cube)
 
 
 def survey(cube: Cube) -> Survey:
@@ -121,17 +131,18 @@ def _export(parent: Path, run: Run) -> Fit[Path]:
     name = re.sub(r"[^\w.-]+", "_", run.cube.name).strip("._") or "cube"
     yield Progress("writing the result", 0, 1, 0.0)
     from napari_unmix.output.pictures import draw_run
-    from napari_unmix.output.run import free_folder, write_run
+    from napari_unmix.output.run import Card, free_folder, write_run
 
     cube, result, report = run.cube, run.named, run.report
     assert report is not None
 
     def draw(folder: Path) -> None:
-        draw_run(cube, result, report, folder)
+        draw_run(cube, result, report, folder, run.look.colours)
 
     try:
         target = free_folder(parent, f"{name}-{run.spec.method}")
-        return write_run(target, cube, result, report, annotation=run.annotation, decorate=draw)
+        card = Card(run.title, run.made, run.look.colours, run.look.hidden)
+        return write_run(target, cube, result, report, annotation=run.annotation, card=card, decorate=draw)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise UnmixError(f"{parent} cannot be written ({reason}): choose another folder.") from error
@@ -157,7 +168,7 @@ def _page(run: Run) -> Fit[Path]:
     assert run.report is not None
     try:
         folder = Path(tempfile.mkdtemp(prefix="napari-unmix-report-"))
-        page = write_report_page(folder, run.cube, run.named, run.report)
+        page = write_report_page(folder, run.cube, run.named, run.report, run.look.colours)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise UnmixError(
@@ -166,20 +177,62 @@ def _page(run: Run) -> Fit[Path]:
     return page
 
 
+def _edit(make: Callable[[], Edit], what: str) -> Fit[Edit]:
+    """What a person makes of a result: arithmetic on every pixel."""
+    return (yield from meanwhile(make, Progress(what, 0, 1, 0.0)))
+
+
+def _areas(cube: Cube, asked: Asked) -> Fit[Areas]:
+    yield Progress("measuring areas", 0, 1, 0.0)
+    from napari_unmix.io.place.ground import ground_of
+
+    return (yield from measured(asked, ground_of(cube.georeference)))
+
+
+def _picture(path: Path, sight: Sight) -> Fit[Path]:
+    """Draw what is looked at to a file."""
+    yield Progress(f"writing {path.name}", 0, 1, 0.0)
+    from napari_unmix.output.map_picture import write_picture
+
+    drawn = yield from seen(sight)
+    try:
+        return write_picture(path, drawn)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UnmixError(f"{path} cannot be written ({reason}): choose another place.") from error
+
+
+# What a run of the preset imports, in parts that another thread may come between.
+_NEEDED = (
+    "scipy.optimize",
+    "scipy.special",
+    "torch",
+    "skimage.segmentation",
+    "napari_unmix.pipeline",
+    "napari_unmix.methods.ivae.fit",
+)
+
+
 def _warm_up() -> Fit[None]:
-    """Import torch before it is needed: the first Adam imports for seconds. Fits and reports leave a core to the window themselves."""
-    yield Progress("warming up", 0, 1, 0.0)
+    """Import what a run needs before it is needed: the first Adam imports for seconds. Fits and reports leave a core to the window themselves."""
+    for step, module in enumerate(_NEEDED):
+        yield Progress("warming up", step, len(_NEEDED), step / len(_NEEDED))
+        import_module(module)
     import torch
 
-    yield Progress("warming up", 1, 2, 0.5)
     torch.optim.Adam([torch.zeros(1, requires_grad=True)])
 
 
 @dataclass(frozen=True)
 class Engine:
-    """All that runs in a worker, each a generator; tests put their own in place of one."""
+    """All that runs in a worker, each a generator; tests put their own in place of one.
 
-    unmix: Callable[[Cube, MethodSpec, Annotation | None], Fit[Unmixing]] = _unmix
+    Without ``keep_run`` and ``keep_strokes`` nothing is kept by itself, without ``known`` nothing is looked for.
+    """
+
+    unmix: Callable[..., Fit[Unmixing]] = (
+        _unmix  # of a cube, a spec, a painting or None, and given endmembers where there are any
+    )
     unfinished: Callable[[Cube], Fit[Unfinished | None]] = _unfinished
     assess: Callable[[Cube, Unmixing], Fit[Report]] = _assess
     suggest: Callable[[Cube], Fit[int]] = _suggest
@@ -192,7 +245,21 @@ class Engine:
     export: Callable[[Path, Run], Fit[Path]] = _export
     save: Callable[[Path, str, Run], Fit[Path]] = _save
     page: Callable[[Run], Fit[Path]] = _page
+    reopened: Callable[[Path, Collection[Cube]], Fit[Reopened]] = reopened
+    keep_run: Callable[[Run, Pins, Stamp | None, Collection[Path]], Fit[Path]] | None = keep_run
+    recent: Callable[[], Fit[tuple[Glance, ...]]] = recent_runs
+    keep_strokes: Callable[[Cube, Annotation], Fit[None]] | None = keep_strokes
+    forget_strokes: Callable[[Cube, Annotation | None], Fit[None]] = forget_strokes
+    known: Callable[[Cube], Fit[Known]] | None = known_of
+    edit: Callable[[Callable[[], Edit], str], Fit[Edit]] = _edit
+    noisy: Callable[[Cube], Fit[tuple[int, ...]]] = noisy_bands_of
+    keep: Callable[[Path, bytes], Fit[Path]] = write_file
+    areas: Callable[[Cube, Asked], Fit[Areas]] = _areas
+    picture: Callable[[Path, Sight], Fit[Path]] = _picture
     warm_up: Callable[[], Fit[None]] = _warm_up
     match: Callable[[Question, Stock], Fit[Answered]] = ask_libraries
     recall_libraries: Callable[[], Fit[tuple[LibraryChoice, ...]]] = recall_libraries
     keep_libraries: Callable[[tuple[LibraryChoice, ...]], Fit[None]] = keep_libraries
+    reference: side_by_side.Reads = side_by_side.reference
+    measure: side_by_side.Measures = side_by_side.measure
+    overlay: side_by_side.Draws = side_by_side.overlay

@@ -1,4 +1,4 @@
-"""Verbs on what is shown: the pixel, pins, which run, and how its endmembers look."""
+"""Verbs on what is shown: the pixel, which run, and how its endmembers look."""
 
 from __future__ import annotations
 
@@ -17,16 +17,6 @@ class LookVerbs(PaintVerbs):
         cube = self.session.cube
         if cube is not None and 0 <= row < cube.shape[0] and 0 <= column < cube.shape[1]:
             self.session.pixel = (row, column)
-
-    def pin(self) -> None:
-        """Keep the selected pixel and its curve; one that is kept already stays as it is."""
-        session = self.session
-        if session.pixel is not None and session.pixel not in session.pins:
-            session.pins = (*session.pins, session.pixel)
-
-    def clear_pins(self) -> None:
-        """Keep no pixel."""
-        self.session.pins = ()
 
     # --- runs
 
@@ -104,15 +94,6 @@ class LookVerbs(PaintVerbs):
             hidden = what.hidden - {index} if visible else what.hidden | {index}
             if hidden != what.hidden:
                 self._relook(number, replace(what.look, hidden=hidden), index)
-
-    def show_alone(self, index: int) -> None:
-        """Show this endmember's map alone; where it is alone already, all."""
-        what, number = shown(self.session), self._number_shown()
-        if what is None or number is None or not 0 <= index < len(what.names):
-            return
-        others = frozenset(range(len(what.names))) - {index}
-        look = replace(what.look, hidden=frozenset() if what.hidden == others else others)
-        self._relook(number, look, index)
 
     def _number_shown(self) -> int | None:
         """The number of the run that is shown, or will be that of the training whose preview is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -15,12 +16,15 @@ from superqt.utils import GeneratorWorker
 
 from napari_unmix.answer import Fit, Preview, Progress
 from napari_unmix.plugin.verbs.jobs import Handlers, RunFailed
+from napari_unmix.plugin.verbs.pace import pace
 from napari_unmix.sentences import UnmixError, shown
+from napari_unmix.wanted import Abandoned, wanted_while
 
-NUMBERS_MS = 50  # at most 20 numbers a second reach the window
-PREVIEW_SECONDS = 0.5  # at most 2 maps a second
-PREVIEW_SHARE = 0.2  # and making them takes at most this share of the training time
+NUMBERS_MS = 100  # at most 10 numbers a second reach the window: each is drawn, and nobody reads faster
+PREVIEW_SHARE = 0.2  # making previews takes at most this share of the training time
 PAUSE_SECONDS = 0.02
+# How long a thread may hold Python before the window, which asks for it at every event, gets it; Python's own 5 ms make a slow window.
+TURN_SECONDS = 0.0005
 _MOST_LETTERS = 200  # of an unexpected error's message
 
 
@@ -41,14 +45,15 @@ class Mailbox:
         self._lock = threading.Lock()
         self._progress: Progress | None = None
         self._preview: Preview | None = None
+        self._last: Preview | None = None
 
     def put(self, value: Progress | Preview) -> None:
         """Replace what was not fetched yet."""
         with self._lock:
             if isinstance(value, Progress):
                 self._progress = value
-            else:
-                self._preview = value
+            elif value is not self._last:  # the same maps are not drawn again
+                self._preview = self._last = value
 
     def empty_into(self, handlers: Handlers) -> None:
         """Hand over what is new."""
@@ -66,7 +71,7 @@ class Stopped:
 
 
 def drive(make: Callable[[], Fit[Any]], control: Control, mailbox: Mailbox) -> Generator[None, None, Any]:
-    """Drive a fit to its end, or to the next step after a cancel, which closes it. Yields at every step."""
+    """Drive a fit to its end, or until it is cancelled, which closes it: between two steps, or in one whose loops ask. Yields at every step."""
     control.started.set()
     try:
         with closing(make()) as fit:
@@ -76,12 +81,15 @@ def drive(make: Callable[[], Fit[Any]], control: Control, mailbox: Mailbox) -> G
                     time.sleep(PAUSE_SECONDS)
                     yield
                     continue
-                try:
-                    event = next(fit)
-                except StopIteration as end:
-                    return end.value
-                due = _post(event, mailbox, due)
+                with wanted_while(lambda: not control.cancelled):
+                    try:
+                        event = next(fit)
+                    except StopIteration as end:
+                        return end.value
+                    due = _post(event, mailbox, due)
                 yield
+        return Stopped()
+    except Abandoned:
         return Stopped()
     except (UnmixError, GeneratorExit):
         raise
@@ -101,7 +109,7 @@ def _post(event: Progress, mailbox: Mailbox, due: float) -> float:
         return due
     mailbox.put(event.snapshot())
     end = time.monotonic()
-    return end + max(PREVIEW_SECONDS, (end - start) / PREVIEW_SHARE)
+    return end + max(pace.seconds, (end - start) / PREVIEW_SHARE)
 
 
 def _unexpected(error: Exception) -> Exception:
@@ -170,6 +178,7 @@ class ThreadJob:
     """A job in a thread of Qt's pool. A timer empties its mailbox, so that a fast fit cannot flood the window."""
 
     _alive: set[ThreadJob] = set()  # noqa: RUF012 - Qt holds no reference to what it calls
+    _turn_before = 0.005  # as Python had it before the first of them
 
     def __init__(self, make: Callable[[], Fit[Any]], handlers: Handlers) -> None:
         self._handlers = handlers
@@ -182,6 +191,9 @@ class ThreadJob:
         self._timer = QTimer()
         self._timer.setInterval(NUMBERS_MS)
         self._timer.timeout.connect(self._empty)
+        if not self._alive:
+            ThreadJob._turn_before = sys.getswitchinterval()
+            sys.setswitchinterval(min(TURN_SECONDS, ThreadJob._turn_before))
         self._alive.add(self)
         self._timer.start()
         self._worker.start()
@@ -231,6 +243,8 @@ class ThreadJob:
         self._timer.stop()
         first = self in self._alive
         self._alive.discard(self)
+        if first and not self._alive:
+            sys.setswitchinterval(ThreadJob._turn_before)
         return first
 
 

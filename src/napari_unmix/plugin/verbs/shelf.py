@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_unmix.answer import Fit, Progress, Unmixing
 from napari_unmix.cube import Annotation, Cube, Meaning
+from napari_unmix.given import Given
 from napari_unmix.plugin.facts.session import Unfinished
 from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec
@@ -38,21 +41,28 @@ class Shelf:
     folder: Path
     every: float = 60.0
 
-    def kept(self, cube: Cube, spec: MethodSpec, annotation: Annotation | None, fit: Fit[Unmixing]) -> Fit[Unmixing]:
+    def kept(
+        self,
+        cube: Cube,
+        spec: MethodSpec,
+        annotation: Annotation | None,
+        fit: Fit[Unmixing],
+        given: Given | None = None,
+    ) -> Fit[Unmixing]:
         """The steps of a training, from the checkpoint of the very same training where there is one; closing it takes the checkpoint away."""
         from napari_unmix.journal.checkpoint import task_of
         from napari_unmix.journal.keeper import Keeper
 
         keeper = Keeper(
             lambda: self._path(cube),
-            lambda: task_of(cube, spec, annotation),
-            lambda: _written(spec, annotation),
+            lambda: task_of(cube, spec, annotation, given),
+            lambda: _written(spec, annotation, given),
             first=self._keep_the_last,
         )
         before: dict[str, Kept] = {}
         if self._files():
             checkpoint = self._found(cube)
-            if checkpoint is not None and checkpoint.task == task_of(cube, spec, annotation):
+            if checkpoint is not None and checkpoint.task == task_of(cube, spec, annotation, given):
                 before = dict(checkpoint.kept)
         try:
             result = yield from keeper.journal(before, every=self.every).steps(fit)
@@ -69,10 +79,10 @@ class Shelf:
         if checkpoint is None:
             return None
         try:
-            spec, annotation = _read(checkpoint.owner)
+            spec, annotation, given = _read(checkpoint.owner)
         except (UnmixError, ValueError, TypeError, KeyError):  # of another version, or no checkpoint of ours
             return None
-        return Unfinished(cube, spec, annotation, checkpoint.written, checkpoint.fraction)
+        return Unfinished(cube, spec, annotation, checkpoint.written, checkpoint.fraction, given)
 
     def _found(self, cube: Cube) -> Checkpoint | None:
         from napari_unmix.journal.checkpoint import read_checkpoint
@@ -108,7 +118,7 @@ class Shelf:
                 keeper.remove()
 
 
-def _written(spec: MethodSpec, annotation: Annotation | None) -> dict[str, Any]:
+def _written(spec: MethodSpec, annotation: Annotation | None, given: Given | None) -> dict[str, Any]:
     """What the window needs to show the training again."""
     meanings = {} if annotation is None else annotation.meanings
     return {
@@ -116,14 +126,27 @@ def _written(spec: MethodSpec, annotation: Annotation | None) -> dict[str, Any]:
         "spec": spec.model_dump(mode="json"),
         "labels": None if annotation is None else annotation.labels,
         "meanings": [[int(label), meaning.kind, meaning.name] for label, meaning in meanings.items()],
+        "given": None if given is None else given.spectra,
+        "given_as": []
+        if given is None
+        else [list(one) for one in zip(given.held.tolist(), given.names, given.sources, strict=True)],
     }
 
 
-def _read(owner: Any) -> tuple[MethodSpec, Annotation | None]:
+def _read(owner: Any) -> tuple[MethodSpec, Annotation | None, Given | None]:
     from napari_unmix.methods.registry import spec_class
 
     spec = spec_class(owner["method"]).model_validate(owner["spec"])
+    given = _read_given(owner)
     if owner["labels"] is None:
-        return spec, None
+        return spec, None, given
     meanings = {int(label): Meaning(kind, str(name)) for label, kind, name in owner["meanings"]}
-    return spec, Annotation(owner["labels"], meanings)
+    return spec, Annotation(owner["labels"], meanings), given
+
+
+def _read_given(owner: Any) -> Given | None:
+    """The endmembers that were given; an earlier version knew of none."""
+    if owner.get("given") is None:
+        return None
+    held, names, sources = zip(*owner["given_as"], strict=True)
+    return Given(owner["given"], np.array(held, bool), tuple(map(str, names)), tuple(map(str, sources)))

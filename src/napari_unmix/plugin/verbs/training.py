@@ -8,8 +8,11 @@ from datetime import datetime
 from typing import TypeVar
 
 from napari_unmix.answer import Fit, Preview, Progress, Unmixing
+from napari_unmix.cube import Cube
+from napari_unmix.given import Given
 from napari_unmix.identifiability.report import Report
 from napari_unmix.plugin.facts.images import same_image
+from napari_unmix.plugin.facts.locks import held_endmembers, why_not_held
 from napari_unmix.plugin.facts.runs import Look, Run, Training, carried_look, kept_title
 from napari_unmix.plugin.facts.session import Session, Stage, Step, running, runs_of
 from napari_unmix.plugin.verbs.jobs import Handlers, Job
@@ -24,11 +27,18 @@ class TrainVerbs(PaintVerbs):
     """Verbs on the run under way: one at a time, of whichever cube."""
 
     def start(self) -> None:
-        """Train in the background."""
-        session, cube = self.session, self.session.cube
-        if cube is None:
+        """Train in the background; endmembers of the run shown that are locked are held."""
+        session = self.session
+        if session.cube is None:
             self._trouble("train", "There is no cube to unmix: open one first.")
-            return
+        elif trouble := why_not_held(session):
+            self._trouble("train", trouble)
+        else:
+            self._train(session.cube, held_endmembers(session))
+
+    def _train(self, cube: Cube, given: Given | None) -> None:
+        """Train on a cube, from endmembers that are given where there are any."""
+        session = self.session
         self._one_run.drop()
         spec, painted = session.spec, session.annotation
         annotation = painted if painted is not None and painted.labels.any() else None
@@ -36,7 +46,8 @@ class TrainVerbs(PaintVerbs):
         session.training = Training(self._next_number(), cube, spec, painted, _known(session))
         session.progress = Progress(Stage.STARTING, 0, 1, 0.0)
         session.state = "training"
-        self._launch(lambda: self._engine.unmix(cube, spec, annotation), self._trained)
+        known = () if given is None else (given,)
+        self._launch(lambda: self._engine.unmix(cube, spec, annotation, *known), self._trained)
 
     def take_up(self) -> None:
         """Go on with the interrupted training of the cube, with the settings and the painting that it had."""
@@ -44,7 +55,7 @@ class TrainVerbs(PaintVerbs):
         if unfinished is not None and unfinished.cube is self.session.cube:
             self.session.spec = unfinished.spec
             self.set_annotation(unfinished.annotation)
-            self.start()
+            self._train(unfinished.cube, unfinished.given)
 
     def _launch(self, make: Callable[[], Fit[T]], done: Callable[[T], None]) -> None:
         self._one_run.launch(make, Handlers(self._progressed, self._previewed, done, self._failed, self._stopped))
@@ -69,7 +80,7 @@ class TrainVerbs(PaintVerbs):
             annotation=training.annotation,
             home=training.cube,
             unmixing=unmixing,
-            look=carried_look(unmixing.endmembers, unmixing.names, training.known, training.look),
+            look=_look_of(unmixing, training),
         )
         self._keep(run)
         session.training = None
@@ -148,3 +159,9 @@ def _known(session: Session) -> Look | None:
         return session.run.look
     before = session.training
     return before.look if before is not None and same_image(before.cube, session.cube) else None
+
+
+def _look_of(unmixing: Unmixing, training: Training) -> Look:
+    """How a new result looks; a first one, of which nobody named anything, is numbered in its own order, in the colours of its previews."""
+    look = carried_look(unmixing.endmembers, unmixing.names, training.known, training.look)
+    return look if training.known is not None else replace(look, names=tuple(unmixing.names))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,18 @@ import numpy as np
 from napari_unmix.cube import Annotation, Cube, FloatArray
 from napari_unmix.output.composite import composite, sampled
 from napari_unmix.output.palette import rgb
+from napari_unmix.plugin.facts.derived import View
+from napari_unmix.plugin.facts.images import same_image
+from napari_unmix.plugin.facts.seen import COLORMAPS
 
 LayerData = tuple[Any, dict[str, Any], str]
 
 ROLE = "napari_unmix"  # metadata key: what the layer is to us
 ADOPTED = "napari_unmix_adopted"  # metadata key: the layer was another's before
 ADVICE = "napari_unmix_advice"  # metadata key: settings that suit the cube
+PREFIX = "napari_unmix_prefix"  # metadata key: what stands before the layer's name, of its cube
 LEFT = "napari_unmix_left"  # metadata key: runs and settings that a closed dock left
+PAINT = ("annotation", "mark")  # roles of what lies above all maps
 MARK_PIXELS, MARK_MIDDLE, MARK_HALF_WIDTH = 41, 0.8, 0.18
 
 
@@ -132,6 +137,20 @@ def abundance_options(cube: Cube, index: int, name: str, colour: str) -> dict[st
 def abundance_plane(abundances: FloatArray, index: int) -> FloatArray:
     """(H, W) contiguous map of one endmember, 0 where there is no data."""
     return np.nan_to_num(np.ascontiguousarray(abundances[:, :, index], dtype=np.float32), nan=0.0)
+
+
+def derived_options(cube: Cube, view: View, title: str) -> dict[str, Any]:
+    """Options of the layer of a further map: it covers what is below."""
+    options: dict[str, Any] = {"name": title, "metadata": {"cube": cube, ROLE: "derived", "napari_unmix_title": title}}
+    if view.kind == "dominant":
+        return {**options, "opacity": 1.0}
+    return {**options, "rgb": False, "colormap": COLORMAPS[view.kind]}
+
+
+def place_below(layers: Sequence[Any], cube: Cube | None, roles: Sequence[str]) -> int:
+    """Where a layer goes so that this cube's layers of these roles stay above it."""
+    above = (k for k, layer in enumerate(layers) if layer_role(layer) in roles and same_image(layer_cube(layer), cube))
+    return min(above, default=len(layers))
 
 
 def black_to(colour: str) -> Any:

@@ -23,9 +23,16 @@ from napari_unmix.plugin.facts.session import Adopted, Reread, Session, Theme
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.viewer import layers as kinds
 from napari_unmix.plugin.viewer.adoption import could_be_cube
+from napari_unmix.plugin.viewer.band_slider import BandSlider
+from napari_unmix.plugin.viewer.compare_layers import CompareLayers
+from napari_unmix.plugin.viewer.derived_layers import DerivedLayers
+from napari_unmix.plugin.viewer.drawn import Drawn
+from napari_unmix.plugin.viewer.grouping import Grouping
+from napari_unmix.plugin.viewer.hovering import Hovering
 from napari_unmix.plugin.viewer.map_layers import MapLayers
 from napari_unmix.plugin.viewer.marks import Marks
 from napari_unmix.plugin.viewer.open_images import IMAGES, OpenImages
+from napari_unmix.plugin.viewer.reader import OPENERS, RUN
 from napari_unmix.plugin.viewer.told import tell
 
 FIT_MS = 100  # without a change of the canvas: docks that open with the cube take from it first
@@ -48,7 +55,13 @@ class ViewerLink:
         self._shown_cube: Cube | None = None
         self.images = OpenImages(viewer, session, controller)
         self.maps = MapLayers(viewer, session, controller)
+        self.compare = CompareLayers(viewer, session, controller)
         self.marks = Marks(viewer, session, controller, self._brush_size)
+        self.derived = DerivedLayers(viewer, session, controller)
+        self.drawn = Drawn(viewer, session, controller)
+        self.grouping = Grouping(viewer, session)
+        self.band_slider = BandSlider(viewer, session, controller, self.images)
+        self.hovering = Hovering(session, controller, self._pixel_at)
         self._fitting = QTimer()
         self._fitting.setSingleShot(True)
         self._fitting.setInterval(FIT_MS)
@@ -75,16 +88,27 @@ class ViewerLink:
             (events.training, self._colour_annotation),
             (events.pixel, self.marks.pixel_changed),
             (events.pins, self.marks.pins_changed),
+            (events.picked, self.marks.picked_changed),
             (events.trouble, self._notify),
             (events.exported, self._notify_written),
             (events.state, self._leave_brush),
         ):
             self._listen(signal, slot)
+        for signal, slot in self.band_slider.connections():
+            self._listen(signal, slot)
         self._connections += self._keys(viewer)
         viewer.mouse_drag_callbacks.append(self._pressed)
         self._connections.append(lambda: _discard(viewer.mouse_drag_callbacks, self._pressed))
+        OPENERS[hash(viewer)] = self._controller.open_run
+        self._connections.append(lambda: OPENERS.pop(hash(viewer), None) and None)
+        viewer.mouse_move_callbacks.append(self.hovering.moved)
+        self._connections.append(lambda: _discard(viewer.mouse_move_callbacks, self.hovering.moved))
         self.marks.open()
         self.maps.open()
+        self.derived.open()
+        self.drawn.open()
+        self.grouping.open()
+        self.compare.open()
         self._theme_changed()
         self.images.hold(strongly=True)
         self.images.let_go()
@@ -96,8 +120,14 @@ class ViewerLink:
         self.images.leave()
         self.images.hold(strongly=False)
         self.marks.close()
+        self.band_slider.close()
+        self.hovering.close()
         self._fitting.stop()
         self.maps.close()
+        self.derived.close()
+        self.drawn.close()
+        self.grouping.close()
+        self.compare.close()
         for disconnect in [*self._layer_connections, *self._connections]:
             disconnect()
         self._layer_connections, self._connections = [], []
@@ -117,6 +147,8 @@ class ViewerLink:
         if cube is not None and role in IMAGES:
             left = layer.metadata.pop(kinds.LEFT, None)
             self._controller.add_cube(cube, layer.metadata.get(kinds.ADVICE), left=left)
+            if RUN in layer.metadata:
+                self._controller.open_run(layer.metadata.pop(RUN), cube)
         elif cube is None and not role and could_be_cube(layer):
             self._adopting.append((layer, layer.data))
             self._controller.adopt(layer.data, layer.name)
@@ -134,7 +166,7 @@ class ViewerLink:
     def _is_annotation(self, layer: Any, cube: Cube | None) -> bool:
         if cube is None or not isinstance(layer, Labels) or layer.data.shape != cube.shape[:2]:
             return False
-        if kinds.of_closed_cube(layer):
+        if kinds.of_closed_cube(layer) or kinds.layer_role(layer) == "derived":
             return False
         other = kinds.layer_cube(layer)
         return other is None or same_image(other, cube)
@@ -149,6 +181,8 @@ class ViewerLink:
     def _removed(self, event: Any) -> None:
         layer = event.value
         self.maps.removed(layer)
+        self.compare.removed(layer)
+        self.derived.removed(layer)
         self.marks.removed(layer)
         for known, data in self._adopting:
             if known == layer:
@@ -391,13 +425,19 @@ class ViewerLink:
             self._pick(event.position)
 
     def _pick(self, position: Any) -> None:
+        pixel = self._pixel_at(position)
+        if pixel is not None:
+            self._controller.ask(*pixel, reach=self._brush_size() / 2)
+
+    def _pixel_at(self, position: Any) -> tuple[int, int] | None:
+        """The pixel (row, column) at a place of the canvas, perhaps outside the cube; None without a cube."""
         cube = self._session.cube
         if cube is None:
-            return
+            return None
         images = sorted(self.images.of(cube), key=lambda layer: kinds.layer_role(layer) == "composite")
         place = np.asarray(images[-1].world_to_data(position) if images else position)[-2:]
         row, column = (int(np.floor(value + 0.5)) for value in place)
-        self._controller.select_pixel(row, column)
+        return row, column
 
     # --- theme and notifications
 

@@ -15,6 +15,7 @@ from napari_unmix.plugin.facts.naming import without_number
 from napari_unmix.plugin.facts.session import Session, shown
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.viewer import layers as kinds
+from napari_unmix.plugin.viewer import quiet
 
 
 class MapLayers:
@@ -29,6 +30,7 @@ class MapLayers:
         self._waiting: dict[int, FloatArray] = {}
         self._filled: FloatArray | None = None  # the abundances that the layers show, or will when none is waiting
         self._past: list[Any] = []  # maps of more endmembers than there are now, to be taken away
+        self._veiled: list[int] = []  # made, and shown in a turn of their own
         self._front: Cube | None = None  # whose maps were brought to the front
         self._connections: list[Callable[[], None]] = []
         self._turn = QTimer()
@@ -51,7 +53,7 @@ class MapLayers:
     def close(self) -> None:
         """Stop listening; the layers stay with the user, as the run that is shown says."""
         self._turn.stop()
-        while self._waiting or self._past:
+        while self._waiting or self._past or self._veiled:
             self._next()
         self._turn.stop()
         for disconnect in self._connections:
@@ -84,7 +86,7 @@ class MapLayers:
         for layer in self._layers.values():
             layer.events.name.disconnect(self._layer_renamed)
             layer.events.visible.disconnect(self._layer_shown)
-        self._layers = {}
+        self._layers, self._veiled = {}, []
         self._deleted.clear()
         cube = self._session.cube
         for layer in self._viewer.layers if cube is not None else ():
@@ -108,14 +110,19 @@ class MapLayers:
             self._turn.start(0)
 
     def _next(self) -> None:
-        """One layer a turn: six at once would hold the window for some 70 ms."""
-        past, self._past = self._past, []
-        for layer in past:
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
-        if not self._waiting:
-            return
-        index = min(self._waiting)
+        """One layer a turn: six at once would hold the window for some 70 ms, and one that is made takes as long until it is shown."""
+        if self._past:
+            self._past = quiet.remove(self._viewer.layers, self._past)
+        elif self._veiled:
+            self._veiled = []
+            self._dress()
+        elif self._waiting:
+            self._fill(min(self._waiting))
+        if self._waiting or self._past or self._veiled:
+            self._turn.start(0)
+
+    def _fill(self, index: int) -> None:
+        """The map of one endmember, in its layer or in a new one."""
         plane = kinds.abundance_plane(self._waiting.pop(index), index)
         if not self._in_front or not self._layers:
             self._come_forward()
@@ -125,26 +132,17 @@ class MapLayers:
             self._dress()
         else:
             self._add(index, plane)
-        if self._waiting:
-            self._turn.start(0)
 
     def _add(self, index: int, plane: FloatArray) -> None:
         what = shown(self._session)
         if what is None or index >= len(what.names):
             return
-        active = self._viewer.layers.selection.active
         options = kinds.abundance_options(what.cube, index, what.names[index], what.colours[index])
-        layer = Image(plane, visible=index not in what.hidden, **options)
-        self._viewer.layers.insert(self._below_paint(), layer)
-        if active is not None:
-            self._viewer.layers.selection.active = active  # the user may be painting
+        layer = Image(plane, visible=False, **options)
+        layers = self._viewer.layers
+        quiet.insert(layers, kinds.place_below(layers, what.cube, (*kinds.PAINT, "derived")), layer)
         self._keep(index, layer)
-
-    def _below_paint(self) -> int:
-        """This cube's paint and the pixel's mark stay on top."""
-        layers, cube = list(self._viewer.layers), self._session.cube
-        above = [k for k, layer in enumerate(layers) if kinds.layer_role(layer) in ("annotation", "mark")]
-        return min((k for k in above if same_image(kinds.layer_cube(layers[k]), cube)), default=len(layers))
+        self._veiled.append(index)
 
     def _keep(self, index: int, layer: Any) -> None:
         self._layers[index] = layer
@@ -173,11 +171,13 @@ class MapLayers:
         what = shown(self._session)
         if what is None or what.content.abundances is not self._filled:
             return
-        dressed = [(k, layer) for k, layer in self._layers.items() if k not in self._waiting and k < len(what.names)]
+        unready = {*self._waiting, *self._veiled}
+        dressed = [(k, layer) for k, layer in self._layers.items() if k not in unready and k < len(what.names)]
         for _round in range(2):  # a name that another map gives up in the first round is free in the second
             for index, layer in dressed:
-                if self._name_of(layer) != what.names[index]:
-                    layer.name = what.names[index]
+                prefix = layer.metadata.get(kinds.PREFIX, "")
+                if self._name_of(layer) != what.names[index] or not str(layer.name).startswith(prefix):
+                    layer.name = prefix + what.names[index]
         for index, layer in dressed:
             if layer.metadata.get("colour") != what.colours[index]:
                 layer.metadata["colour"] = what.colours[index]
@@ -186,15 +186,16 @@ class MapLayers:
                 layer.visible = index not in what.hidden
 
     def _name_of(self, layer: Any) -> str:
-        """A layer's name as it was given: napari numbers one that another layer has."""
-        plain = without_number(layer.name)
+        """A layer's name as it was given: napari numbers one that another layer has, and the cube's stands before it."""
+        name, plain = str(layer.name), without_number(layer.name)
         taken = any(other.name == plain for other in self._viewer.layers if other != layer)
-        return plain if taken else str(layer.name)
+        return (plain if taken else name).removeprefix(layer.metadata.get(kinds.PREFIX, ""))
 
     def _layer_renamed(self, event: Any) -> None:
         for index, layer in list(self._layers.items()):
             if layer == event.source:
                 self._controller.rename_endmember(index, self._name_of(layer))
+                self._dress()  # the cube's name, which the user left out
 
     def _layer_shown(self, event: Any) -> None:
         if not self._in_front:

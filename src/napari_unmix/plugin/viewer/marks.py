@@ -14,6 +14,8 @@ from napari_unmix.plugin.facts.session import Session
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.viewer import layers as kinds
 
+RIM, PICKED_RIM, PICKED_SIZE = 0.05, 0.14, 1.35  # of a pin's size; times it
+
 
 class Marks:
     """Layers that say where: they follow the facts, and are made when they are first needed."""
@@ -74,6 +76,17 @@ class Marks:
             self._pins.face_color = pin_colours(len(pins))
             self._pins.text = _numbers(len(pins))
             self._pins.selected_data = set()
+        self.picked_changed()
+
+    def picked_changed(self, *_: Any) -> None:
+        """The pin that is picked has a white rim, and is larger."""
+        pins, picked = self._session.pins, self._session.picked
+        if self._pins is None or len(self._pins.data) != len(pins):
+            return
+        strong = np.array([place == picked for place in pins])
+        self._pins.border_color = np.where(strong[:, None], [1.0, 1.0, 1.0, 1.0], [0.0, 0.0, 0.0, 1.0])
+        self._pins.border_width = np.where(strong, PICKED_RIM, RIM)
+        self._pins.size = float(self._size()) * np.where(strong, PICKED_SIZE, 1.0)
 
     def _add_pins(self, pins: tuple[tuple[int, int], ...]) -> None:
         """napari takes some 0.4 s for the first points; further pins are quick."""

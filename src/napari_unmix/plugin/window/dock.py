@@ -10,6 +10,8 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from napari_unmix.plugin.facts.candidates import Naming
+from napari_unmix.plugin.facts.guiding import done_with
+from napari_unmix.plugin.window.guides import Guides
 from napari_unmix.plugin.window.panels.cube import CubePanel
 from napari_unmix.plugin.window.panels.match import MatchPanel
 from napari_unmix.plugin.window.panels.method import MethodPanel
@@ -21,7 +23,9 @@ from napari_unmix.plugin.window.style import style_sheet
 from napari_unmix.plugin.window.wheel import CalmWheel
 from napari_unmix.plugin.window.workspace import workspace_of
 
-NARROWEST, WIDEST, USUAL = 326, 360, 330
+NARROWEST, WIDEST, USUAL = 280, 360, 330
+GROWING = ("annotation", "spec", "cube", "run")  # facts that bring new controls
+GUIDED = ("cube", "training", "run", "state", "annotation", "spec", "suggested", "trouble")  # facts that steps fold by
 SPECTRA = ("napari-unmix", "Spectra")
 
 
@@ -89,6 +93,7 @@ class UnmixDock(_Dock):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)
+        self._viewer = napari_viewer
         self._window = getattr(napari_viewer, "window", None)  # a viewer model has none
         self._stands = False
         session, controller = self.workspace.session, self.workspace.controller
@@ -111,16 +116,21 @@ class UnmixDock(_Dock):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
+        self.guides = Guides(session, controller, self.panels, scroll)
         self.setMinimumWidth(NARROWEST)
         self.setMaximumWidth(WIDEST)
         session.events.cube.connect(self._offer_spectra)
-        for made in (session.events.annotation, session.events.spec):  # by now the panels have their new controls
-            made.connect(self._calm_wheel.watch)
+        for name in GROWING:  # by now the panels have their new controls
+            session.events[name].connect(self._calm_wheel.watch)
+        for name in GUIDED:
+            session.events[name].connect(self._guide)
 
     def place(self) -> None:
         """It stands: what it brings may come."""
         self._stands = not self._left
         self._offer_spectra()
+        if self._stands:
+            self.guides.place(self._viewer)
 
     def _offer_spectra(self, *_: Any) -> None:
         """Dock the spectra when there is a cube, unless they stood before: a user who closed them has decided."""
@@ -128,6 +138,12 @@ class UnmixDock(_Dock):
         if self._stands and workspace.session.cube is not None and not workspace.spectra_stood and self._window:
             self._window.add_plugin_dock_widget(*SPECTRA)
             QTimer.singleShot(0, workspace.link.fit)  # they take from the canvas, once they are in their place
+
+    def _guide(self, *_: Any) -> None:
+        """Steps that have done their part fold, so that the result is seen first."""
+        done = done_with(self.workspace.session)
+        for panel in self.panels:
+            panel.guide(panel.name in done)
 
     def sizeHint(self) -> QSize:
         """The usual width, and as much height as there is."""
@@ -142,10 +158,13 @@ class UnmixDock(_Dock):
     def stop_listening(self) -> None:
         """Let go of the session."""
         self._stands = False
+        self.guides.leave()
         events = self.workspace.session.events
         events.cube.disconnect(self._offer_spectra, missing_ok=True)
-        for made in (events.annotation, events.spec):
-            made.disconnect(self._calm_wheel.watch, missing_ok=True)
+        for name in GROWING:
+            events[name].disconnect(self._calm_wheel.watch, missing_ok=True)
+        for name in GUIDED:
+            events[name].disconnect(self._guide, missing_ok=True)
         for panel in self.panels:
             panel.disconnect_all()
 

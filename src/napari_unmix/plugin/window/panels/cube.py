@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy
 
 from napari_unmix.cube import Cube
-from napari_unmix.io import SUFFIXES
 from napari_unmix.output.composite import COMPOSITES, has_colours
-from napari_unmix.plugin.facts.band_ranges import excluded_text, says
+from napari_unmix.plugin.facts.guiding import next_step
 from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.facts.remedies import in_window, names_option
 from napari_unmix.plugin.facts.session import Doing, Session, doing, joinable
 from napari_unmix.plugin.verbs.controller import Controller
+from napari_unmix.plugin.window.panels.bands import BandsEditor
 from napari_unmix.plugin.window.panels.join import JoinEditor
+from napari_unmix.plugin.window.panels.opening import OPEN_TIP, SAMPLE_TIP, choose_cube
 from napari_unmix.plugin.window.panels.reading import ReadingEditor
-from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_property, text
+from napari_unmix.plugin.window.panels.recent import RecentPart
+from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_property, text, wrapped
 
-FILES = f"Hyperspectral cubes ({' '.join(f'*{suffix}' for suffix in SUFFIXES)});;All files (*)"
 WELCOME = "1. Open a cube.\n2. Paint a few places whose mixtures differ (helps, but is not needed).\n3. Press Train."
 
 
@@ -34,12 +35,12 @@ class CubePanel(Step):
         self._welcome = text("welcome", WELCOME)
         self._open = button(
             "Open…",
-            "Open a hyperspectral file: ENVI, TIFF, HDF5, NetCDF, MATLAB, NumPy, Zarr and others.",
-            self._choose_file,
+            OPEN_TIP,
+            lambda: choose_cube(self, controller),
         )
         self._sample = button(
             "Try the sample",
-            "Open a synthetic mixture of measured spectra (5 materials, 128×128 pixels) with a first painting.",
+            SAMPLE_TIP,
             controller.open_sample,
         )
         self._cubes = QComboBox()
@@ -58,7 +59,7 @@ class CubePanel(Step):
         self._bands = button("Bands…", "Exclude bands, such as those of water absorption.", lambda: None)
         self._bands.setCheckable(True)
         self._bands.toggled.connect(self._edit_bands)
-        self._editor = BandsEditor(controller)
+        self._editor = BandsEditor(session, controller)
         self._reading = button(
             "Reading…", "Correct how the file is read: scale, no data, the order of the axes, references.", lambda: None
         )
@@ -77,14 +78,15 @@ class CubePanel(Step):
             self._card,
             self._repairs,
             self._composite_row,
-            row(self._open, self._sample, self._reading, self._bands, self._join, stretch=-2),
+            wrapped(self._open, self._sample, self._reading, self._bands, self._join),
+            RecentPart(self),
             self._reader,
             self._editor,
             self._joiner,
             self._chore,
         ):
             self.body.addWidget(item)
-        self.listen(self.refresh, "cubes", "cube", "chore")
+        self.listen(self.refresh, "cubes", "cube", "chore", "noisy")
         self.listen(self._refresh_composite, "cube", "composite")
         self.refresh()
         self._refresh_composite()
@@ -114,11 +116,11 @@ class CubePanel(Step):
         self._join.setVisible(len(candidates) > 1)
         self._joiner.setVisible(len(candidates) > 1 and self._join.isChecked())
         self._joiner.show_cubes(candidates)
-        reading = doing(session) in (Doing.READING, Doing.MIXING, Doing.JOINING)
+        reading = doing(session) in (Doing.READING, Doing.OPENING, Doing.MIXING, Doing.JOINING)
         say(self._chore, f"{session.chore} …" if reading else "")
         self._open.setEnabled(not reading)
         self._sample.setEnabled(not reading)
-        set_property(self._open, "emphasised", cube is None)
+        set_property(self._open, "emphasised", next_step(session) == "open")
         self.set_mark("done" if cube is not None else "empty")
 
     def _refresh_composite(self, *_: Any) -> None:
@@ -146,54 +148,6 @@ class CubePanel(Step):
 
     def _chosen(self, index: int) -> None:
         self.controller.set_cube(self.session.cubes[index])
-
-    def _choose_file(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open a hyperspectral cube", "", FILES)
-        if path:
-            self.controller.open(path)
-
-
-class BandsEditor(QWidget):
-    """The excluded bands as one line of ranges; Enter applies it."""
-
-    def __init__(self, controller: Controller) -> None:
-        super().__init__()
-        self._controller = controller
-        self._cube: Cube | None = None
-        self._line = QLineEdit()
-        self._line.setClearButtonEnabled(True)
-        self._line.returnPressed.connect(self._apply)
-        self._say = text("note")
-        self._apply_button = button("Apply", "Leave out the bands in these ranges; Enter does the same.", self._apply)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self._say)
-        layout.addWidget(row(self._line, self._apply_button, stretch=0))
-
-    def show_cube(self, cube: Cube | None) -> None:
-        """Show the excluded ranges of a cube; what the user is writing stays until the cube changes."""
-        if cube is self._cube:
-            return
-        self._cube = cube
-        if cube is None:
-            return
-        unit = cube.spectral_axis.unit
-        what = f"Excluded bands, in {unit}" if unit else "Excluded bands, by number from 1"
-        say(self._say, what)
-        self._line.setAccessibleName(what)
-        self._line.setPlaceholderText("1350–1450, 1800–1950" if unit in ("nm", "cm⁻¹") else "103–113, 148–166")
-        self._line.setToolTip(f"{what}: ranges with commas between them. Empty: all bands take part.")
-        if not says(self._line.text(), cube):  # what the user wrote stays where it says the same
-            self._line.setText(excluded_text(cube))
-            self._line.setCursorPosition(0)
-
-    def begin(self) -> None:
-        """Ready to write."""
-        self._line.setFocus()
-
-    def _apply(self) -> None:
-        self._controller.exclude_bands(self._line.text())
 
 
 def remarks(cube: Cube) -> str:

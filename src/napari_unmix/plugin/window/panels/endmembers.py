@@ -1,21 +1,22 @@
-"""The endmembers of what is shown, a row each: colour, name, mean share, eye."""
+"""What can be looked at: all maps together, each alone, the dominant endmember; a row each with colour, name, mean share, eye and menu."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeyEvent, QMouseEvent
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_unmix.cube import FloatArray
-from napari_unmix.plugin.facts.session import shown
-from napari_unmix.plugin.verbs.controller import Controller
-from napari_unmix.plugin.window.panels.icons import eye_icon
-from napari_unmix.plugin.window.panels.step import Step, paint_swatch, swatch
+from napari_unmix.plugin.facts.session import Theme, seen_alone, shown
+from napari_unmix.plugin.window.panels.actions import ENDMEMBER_SIGNS
+from napari_unmix.plugin.window.panels.all_row import AllRow
+from napari_unmix.plugin.window.panels.endmember_row import EndmemberRow, RowFacts
+from napari_unmix.plugin.window.panels.step import Step
 
 MEAN_PIXELS = 40_000
+MOST_ROWS = 10  # that stand at once: of more the list scrolls, so that the verdict stays near
 
 
 class EndmemberRows(QWidget):
@@ -27,10 +28,18 @@ class EndmemberRows(QWidget):
         self._rows: list[EndmemberRow] = []
         self._maps: FloatArray | None = None  # whose mean shares are known
         self._shares: FloatArray = np.zeros(0)
-        self._column = QVBoxLayout(self)
+        self._all = AllRow(self._session, self._controller, lambda: self._focus(0))
+        content = QWidget()
+        self._column = QVBoxLayout(content)
         self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(3)
-        step.listen(self.refresh, "cube", "training", "run", "theme")
+        self._column.setSpacing(1)
+        self._scroll = _Rows(content)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(1)
+        outer.addWidget(self._all)
+        outer.addWidget(self._scroll)
+        step.listen(self.refresh, "cube", "training", "run", "views", "theme")
         self.refresh()
 
     def refresh(self, *_: Any) -> None:
@@ -41,105 +50,91 @@ class EndmemberRows(QWidget):
         if what is None:
             self._maps = None
             return
+        self.setStyleSheet(_style(theme))
         if what.content.abundances is not self._maps:
             self._maps = what.content.abundances
             self._shares = mean_shares(self._maps)
+        alone = seen_alone(self._session)
+        self._all.show_fact()
         for k, made in enumerate(self._rows):
-            share, visible = float(self._shares[k]), k not in what.hidden
-            made.show_fact(what.names[k], what.colours[k], share, visible, theme.text)
+            signs = tuple(sign for signed in ENDMEMBER_SIGNS if (sign := signed(self._session, k))[0])
+            visible = k not in what.hidden
+            made.show_fact(
+                RowFacts(what.names[k], what.colours[k], float(self._shares[k]), visible, alone == k, signs), theme.text
+            )
 
     def _make(self, count: int) -> None:
+        if len(self._rows) == count:
+            return
         while len(self._rows) > count:
             gone = self._rows.pop()
             self._column.removeWidget(gone)
             gone.deleteLater()
         while len(self._rows) < count:
-            made = EndmemberRow(len(self._rows), self._controller)
+            made = EndmemberRow(len(self._rows), self._session, self._controller, self._focus)
             self._rows.append(made)
             self._column.addWidget(made)
 
+    def _focus(self, index: int) -> None:
+        """The keyboard goes to a row; above the first is that of all."""
+        if index < 0:
+            self._all.take_focus()
+        elif index < len(self._rows):
+            self._rows[index].take_focus()
+            self._scroll.ensureWidgetVisible(self._rows[index])
 
-class EndmemberRow(QWidget):
-    """One endmember: colour, name (double-click renames), mean share, eye."""
 
-    def __init__(self, index: int, controller: Controller) -> None:
+class _Rows(QScrollArea):
+    """As high as its rows; of many it shows the first, and half a row to say that there are more."""
+
+    def __init__(self, content: QWidget) -> None:
         super().__init__()
-        self._swatch = swatch("#888888")
-        self._name = NameEdit()
-        self._name.renamed.append(lambda name: controller.rename_endmember(index, name))
-        self._share = QLabel()
-        self._share.setToolTip("Mean share of this endmember over all pixels.")
-        self._eye = QToolButton()
-        self._eye.setCheckable(True)
-        self._eye.setObjectName("eye")
-        self._eye.clicked.connect(lambda visible: controller.set_visible(index, visible))
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        layout.addWidget(self._swatch)
-        layout.addWidget(self._name, 1)
-        layout.addWidget(self._share)
-        layout.addWidget(self._eye)
+        self.setObjectName("mapRows")
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setWidget(content)
 
-    def show_fact(self, name: str, colour: str, share: float, visible: bool, text_colour: str) -> None:
-        """Show what the session says of this endmember."""
-        paint_swatch(self._swatch, colour)
-        self._name.show_name(name)
-        self._share.setText("" if np.isnan(share) else f"{100 * share:.0f} %")
-        self._eye.setChecked(visible)
-        self._eye.setIcon(eye_icon(visible, text_colour))
-        self._eye.setToolTip("Hide this map." if visible else "Show this map.")
-        self._eye.setAccessibleName(f"Map of {name}")
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """The rows have changed."""
+        if event is not None and event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return bool(super().eventFilter(watched, event))
+
+    def sizeHint(self) -> QSize:
+        """The height of the rows."""
+        content = self.widget()
+        layout = None if content is None else content.layout()
+        if content is None or layout is None:
+            return QSize(0, 0)
+        height, count = content.sizeHint().height(), layout.count()
+        shown_rows = count if count <= MOST_ROWS else MOST_ROWS + 0.5
+        return QSize(content.sizeHint().width(), round(height * shown_rows / max(1, count)))
+
+    def minimumSizeHint(self) -> QSize:
+        """As narrow as the dock."""
+        return QSize(0, self.sizeHint().height())
 
 
-class NameEdit(QLineEdit):
-    """A name that a double click, Enter or F2 makes editable."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.renamed: list[Any] = []
-        self._shown = ""
-        self.setObjectName("nameEdit")
-        self.setReadOnly(True)
-        self.setFrame(False)
-        self.setToolTip("Double-click to rename; the name changes in layers, curves and bars.")
-        self.editingFinished.connect(self._finish)
-
-    def show_name(self, name: str) -> None:
-        """Show a name, unless the user is just writing one."""
-        self._shown = name
-        if self.isReadOnly():
-            self.setText(name)
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:
-        """Begin to rename."""
-        self._begin()
-
-    def keyPressEvent(self, event: QKeyEvent | None) -> None:
-        """Enter or F2 begins, Escape gives up."""
-        if event is None:
-            return
-        if self.isReadOnly() and event.key() in (Qt.Key.Key_F2, Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self._begin()
-        elif not self.isReadOnly() and event.key() == Qt.Key.Key_Escape:
-            self.setText(self._shown)
-            self.setReadOnly(True)
-        else:
-            super().keyPressEvent(event)
-
-    def _begin(self) -> None:
-        self.setReadOnly(False)
-        self.selectAll()
-        self.setFocus()
-
-    def _finish(self) -> None:
-        if self.isReadOnly():
-            return
-        self.setReadOnly(True)
-        for renamed in self.renamed:
-            renamed(self.text())
-        self.setText(self._shown)
-        self.deselect()
+def _style(theme: Theme) -> str:
+    """What is looked at is marked, and where the keyboard is."""
+    return f"""
+QScrollArea#mapRows {{ border: none; padding: 0; margin: 0; }}
+QFrame#mapRow {{ border: 1px solid transparent; border-radius: 3px; }}
+QFrame#mapRow:hover {{ background: {theme.foreground}; }}
+QFrame#mapRow[seen="true"] {{ background: {theme.primary}; }}
+QFrame#mapRow[keyboard="true"] {{ border-color: {theme.accent}; }}
+QFrame#mapRow QToolButton {{ border: none; background: transparent; color: {theme.text}; padding: 1px; }}
+QFrame#mapRow QToolButton:hover {{ background: {theme.primary}; border-radius: 3px; }}
+QFrame#mapRow QToolButton:focus {{ border: 1px solid {theme.accent}; border-radius: 3px; }}
+QFrame#mapRow QToolButton:disabled {{ color: {theme.muted}; }}
+QFrame#mapRow QToolButton#view {{ border: 1px solid {theme.muted}; border-radius: 3px; padding: 1px 5px; }}
+QFrame#mapRow QToolButton#view:checked {{ background: {theme.primary}; border-color: {theme.accent}; }}
+QFrame#mapRow QToolButton::menu-indicator {{ image: none; }}
+QFrame#mapRow QLineEdit[readOnly="true"] {{ background: transparent; border: none; padding: 0; }}
+QFrame#mapRow QLabel {{ background: transparent; }}
+"""
 
 
 def mean_shares(abundances: FloatArray) -> FloatArray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap
 
@@ -26,5 +28,26 @@ def eye_icon(open_eye: bool, colour: str) -> QIcon:
         painter.drawEllipse(QRectF(12, 12, 8, 8))
     else:
         painter.drawLine(5, 27, 27, 5)
+    painter.end()
+    return QIcon(pixmap)
+
+
+def colour_icon(colour: str) -> QIcon:
+    """A square of a colour."""
+    return many_colours_icon([colour])
+
+
+def many_colours_icon(colours: Sequence[str]) -> QIcon:
+    """A square of several colours side by side."""
+    pixmap = QPixmap(SIZE, SIZE)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    square = QPainterPath()
+    square.addRoundedRect(QRectF(2, 2, SIZE - 4, SIZE - 4), 6, 6)
+    painter.setClipPath(square)
+    width = SIZE / max(1, len(colours))
+    for k, colour in enumerate(colours):
+        painter.fillRect(QRectF(k * width, 0, width + 1, SIZE), QColor(colour))
     painter.end()
     return QIcon(pixmap)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,6 @@ from qtpy.QtWidgets import QLabel, QSizePolicy
 
 from napari_unmix.plugin.facts.matching import Pair
 from napari_unmix.plugin.facts.session import Theme
-from napari_unmix.plugin.window.plots import key
 
 ROOM = 0.05  # of the range, above and below the curves
 
@@ -113,3 +113,11 @@ class PairLegend(QLabel):
             fitted[k] = metrics.elidedText(self._parts[k][2], Qt.TextElideMode.ElideRight, room)
             left -= metrics.horizontalAdvance(fitted[k]) + self.LINE
         self.setText(key([(line, colour, fitted[k]) for k, (line, colour, _) in enumerate(self._parts)]))
+
+
+def key(parts: list[tuple[str, str, str]]) -> str:
+    """Rich text of (line, colour, name)."""
+    return "&nbsp;&nbsp; ".join(
+        f'<span style="color:{colour}">{line}</span>&nbsp;{html.escape(name).replace(" ", "&nbsp;")}'
+        for line, colour, name in parts
+    )

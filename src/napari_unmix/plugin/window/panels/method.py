@@ -13,7 +13,7 @@ from napari_unmix.plugin.facts.form import FormField, form_fields
 from napari_unmix.plugin.facts.session import Doing, Session, doing
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.controls import control
-from napari_unmix.plugin.window.panels.step import Step, button, row, say, text
+from napari_unmix.plugin.window.panels.step import Step, button, say, text, wrapped
 from napari_unmix.spec import MethodSpec
 
 AUTO = 1  # the spin box's lowest value stands for auto
@@ -31,6 +31,7 @@ class MethodPanel(Step):
         super().__init__(session, controller)
         self._method = QComboBox()
         self._method.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._method.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         for key, title in controller.methods().items():
             self._method.addItem(title, key)
         self._method.setToolTip("How the cube is unmixed. iVAE uses side information; the others are for comparison.")
@@ -44,7 +45,7 @@ class MethodPanel(Step):
         self._endmembers.valueChanged.connect(
             lambda value: controller.set_option("endmembers", "auto" if value == AUTO else value)
         )
-        self._endmembers.setMinimumWidth(124)
+        self._endmembers.setFixedWidth(124)  # "auto (30)" and its buttons
         self._method.setAccessibleName("Method")
         self._endmembers.setAccessibleName("Endmembers")
         self._suggest = button(
@@ -64,7 +65,7 @@ class MethodPanel(Step):
         self._form: MethodForm | None = None
         self._line = QHBoxLayout()
         self.body.addWidget(self._method)
-        self.body.addWidget(row(QLabel("Endmembers"), self._endmembers, self._suggest, stretch=1))
+        self.body.addWidget(wrapped(QLabel("Endmembers"), self._endmembers, self._suggest))
         self.body.addLayout(self._line)
         self.body.addWidget(self._note)
         self.listen(self.refresh, "cube", "spec", "suggested", "chore")

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from napari_unmix.plugin.facts.edits import is_edited
 from napari_unmix.plugin.facts.session import Session, current_run, out_of_date, runs_of, shown, training_here
 from napari_unmix.plugin.verbs.controller import Controller
+from napari_unmix.plugin.window.panels.compare import ComparePart
 from napari_unmix.plugin.window.panels.endmembers import EndmemberRows
+from napari_unmix.plugin.window.panels.maps import AreasPart
 from napari_unmix.plugin.window.panels.match_part import MatchPart
 from napari_unmix.plugin.window.panels.runs import RunsPart
 from napari_unmix.plugin.window.panels.step import Step, say, text
 from napari_unmix.plugin.window.panels.verdict import VerdictPart
 from napari_unmix.plugin.window.panels.writing import WritingPart
+
+EDITED = "edited, not checked: Train on refits it"
 
 
 class ResultPanel(Step):
@@ -26,7 +31,7 @@ class ResultPanel(Step):
         self._state = text("outOfDate")
         self._state.setToolTip("Train again to bring the result up to date.")
         self.body.addWidget(self._state)
-        for part in (RunsPart, EndmemberRows, MatchPart, VerdictPart, WritingPart):
+        for part in (RunsPart, EndmemberRows, MatchPart, AreasPart, VerdictPart, WritingPart, ComparePart):
             self.body.addWidget(part(self))
         self.listen(self.refresh, "cube", "training", "run", "runs", "annotation", "spec", "state")
         self.refresh()
@@ -42,8 +47,11 @@ class ResultPanel(Step):
         state = "preview: it still changes" if preview and training_here(session) else ""
         if not state and stale and not training_here(session):
             state = f"out of date: {stale}"
+        edited = run is not None and is_edited(run.unmixing)
+        if not state and edited and not training_here(session):
+            state = EDITED
         say(self._state, state)
-        self.set_mark("empty" if run is None else "half" if stale or preview else "done")
+        self.set_mark("empty" if run is None else "half" if stale or preview or edited else "done")
 
 
 def _nothing_yet(session: Session) -> str:

@@ -17,14 +17,15 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_unmix.auxiliary import FEWEST_PIXELS_OF_A_REGION
 from napari_unmix.cube import Meaning
 from napari_unmix.output.palette import rgb
 from napari_unmix.plugin.facts.colours import annotation_row_colours, painted_labels
-from napari_unmix.plugin.facts.session import Session, recommended_regions
+from napari_unmix.plugin.facts.guiding import Painted, gauge, painted, painting_advice
+from napari_unmix.plugin.facts.session import Session, endmember_count, recommended_regions
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.source import SourceButton, status_lines
-from napari_unmix.plugin.window.panels.step import Step, button, row, say, text
+from napari_unmix.plugin.window.panels.step import Step, button, more_button, row, say, text
+from napari_unmix.plugin.window.panels.strokes import StrokesPart
 
 FEW_ROWS = 4
 KINDS = ("region", "material", "ignore")
@@ -58,16 +59,18 @@ class SidePanel(Step):
         self._enough = QProgressBar()
         self._enough.setTextVisible(False)
         self._enough.setFixedHeight(8)
-        self._enough.setToolTip("Painted regions, of those recommended: two per endmember and one more.")
         self._sentence = text("note")
+        self._more = more_button("What may be claimed with this painting, and of unpainted pixels.", self.refresh)
+        self.body.addWidget(StrokesPart(self))
         self.body.addWidget(row(self._new, self._next, stretch=-2))
-        self._source_row = row(QLabel("Unpainted pixels"), self._source, stretch=1)
-        self.body.addWidget(self._source_row)
-        self.body.addWidget(self._status)
         self.body.addLayout(self._rows)
         self.body.addWidget(self._all)
         self.body.addWidget(self._enough)
-        self.body.addWidget(self._sentence)
+        self.body.addWidget(row(self._sentence, self._more, stretch=0))
+        self._unpainted = QLabel()
+        self._source_row = row(self._unpainted, self._source, stretch=1)
+        self.body.addWidget(self._source_row)
+        self.body.addWidget(self._status)
         self.listen(self.refresh, "cube", "annotation", "label", "spec", "suggested", "run", "training", "theme")
         self.refresh()
 
@@ -77,37 +80,49 @@ class SidePanel(Step):
         self.wait_for("" if session.cube is not None else "Open a cube first.")
         counts = painted_labels(session)
         self._show_rows(counts)
-        regions = [] if session.annotation is None else session.annotation.of_kind("region")
-        usable = sum(counts.get(label, 0) >= FEWEST_PIXELS_OF_A_REGION for label in regions)
-        wanted = recommended_regions(session)
-        self._enough.setVisible(bool(counts) and wanted is not None)
-        self._enough.setMaximum(wanted or 1)
-        self._enough.setValue(min(len(regions), wanted or 1))
+        much, count, wanted = painted(session, counts), endmember_count(session), recommended_regions(session)
+        self._show_gauge(much, count, wanted)
         self._next.setVisible(session.annotation is not None)
-        auxiliary = getattr(session.spec, "auxiliary", None)
-        self._source_row.setVisible(auxiliary is not None)
-        if auxiliary is not None:
-            self._source.show_session(session, auxiliary)
-        say(self._status, "" if auxiliary is None else status_lines(session, auxiliary, len(regions), usable))
-        say(self._sentence, self._advice(len(regions), bool(counts), wanted))
+        self._show_source(much)
+        say(self._sentence, self._advice(much, count, wanted))
         if not counts:
             self.set_mark("empty")
         else:
-            self.set_mark("done" if wanted is not None and len(regions) >= wanted else "half")
+            self.set_mark("done" if wanted is not None and much.regions >= wanted else "half")
 
-    def _advice(self, regions: int, painted: bool, wanted: int | None) -> str:
+    def _show_gauge(self, much: Painted, count: int | None, wanted: int | None) -> None:
+        done, asked = gauge(much, count, wanted)
+        self._enough.setVisible(asked > 0)
+        self._enough.setMaximum(asked or 1)
+        self._enough.setValue(done)
+        what = (
+            "Painted regions, of those recommended: two per endmember and one more."
+            if much.regions
+            else "Materials with a stroke, of as many as there are endmembers."
+        )
+        self._enough.setToolTip(what)
+        self._enough.setAccessibleName(what)
+
+    def _show_source(self, much: Painted) -> None:
+        """Where unpainted pixels get their side information; what may be claimed with it unfolds."""
+        session, auxiliary = self.session, getattr(self.session.spec, "auxiliary", None)
+        told = session.cube is not None and auxiliary is not None
+        self._source_row.setVisible(told)
+        self._more.setVisible(told)
+        lines = ""
+        if auxiliary is not None:
+            self._unpainted.setText("Unpainted pixels use" if much.regions else "Instead of paint")
+            self._source.show_session(session, auxiliary, painted=much.regions > 0)
+            lines = status_lines(session, auxiliary, much.regions, much.usable)
+        say(self._status, lines if told and self._more.isChecked() else "")
+
+    def _advice(self, much: Painted, count: int | None, wanted: int | None) -> str:
         spec = type(self.session.spec)
+        if self.session.cube is None:
+            return ""
         if not spec.uses_paint:
             return f"{spec.title} does not use paint, except for what is to be ignored."
-        if not painted:
-            begun = self.session.annotation is not None
-            return "Paint on the image: drag with the left button." if begun else "Painting is optional."
-        if wanted is None:
-            return f"{regions} regions painted."
-        if regions >= wanted:
-            return f"{regions} regions painted: as many as recommended ({wanted})."
-        more = wanted - regions
-        return f"{regions} of {wanted} regions: {more} more {'is' if more == 1 else 'are'} recommended."
+        return painting_advice(much, count, wanted)
 
     def _show_rows(self, counts: dict[int, int]) -> None:
         for label in [label for label in self._by_label if label not in counts]:
@@ -159,9 +174,9 @@ class LabelRow(QWidget):
         self._name.editingFinished.connect(self._named)
         self._kind = QComboBox()
         self._kind.setToolTip(
-            "region: mixtures differ here. is …: mostly this one material. ignore: leave these pixels out of the fit."
+            "region: mixtures differ here. material: mostly this one material, which the name tells. ignore: leave these pixels out of the fit."
         )
-        self._kind.addItems(["region", "is …", "ignore"])
+        self._kind.addItems(["region", "material", "ignore"])
         self._kind.activated.connect(lambda index: self._say(kind=KINDS[index]))
         self._count = QLabel()
         self._count.setToolTip("Painted pixels.")
@@ -187,7 +202,6 @@ class LabelRow(QWidget):
         )
         if not self._name.hasFocus():
             self._name.setText(meaning.name)
-        self._kind.setItemText(1, f"is {meaning.name}" if meaning.name else "is …")
         self._kind.setCurrentIndex(KINDS.index(meaning.kind))
         self._count.setText(str(count))
 

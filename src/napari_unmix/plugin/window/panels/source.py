@@ -40,8 +40,8 @@ class SourceButton(QPushButton):
         self.setMenu(menu)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
-    def show_session(self, session: Session, choice: str) -> None:
-        """Show what is chosen; acquisitions are offered where the cube has several."""
+    def show_session(self, session: Session, choice: str, *, painted: bool = False) -> None:
+        """Show what is chosen, of auto what it comes to; acquisitions are offered where the cube has several."""
         self._choice = choice
         chosen = generator_names(choice)
         for name, action in self.actions_by_name.items():
@@ -51,7 +51,7 @@ class SourceButton(QPushButton):
         acquisition.setEnabled(several or acquisition.isChecked())
         acquisition.setToolTip(tip("acquisition") if several else SINGLE_TIP)
         titles = [title(name) for name in chosen]
-        label = " × ".join(titles)
+        label = auto_text(painted, acquisition_count(session)) if choice == "auto" else " × ".join(titles)
         label = label if len(titles) == 1 or len(label) <= MOST_LETTERS else f"{len(titles)} combined"
         self.setText(label[:1].upper() + label[1:])
         said = f"Where the side information of unpainted pixels comes from: {' × '.join(titles)}."
@@ -91,6 +91,14 @@ class _Menu(QMenu):
 def title(name: str) -> str:
     """What a choice is called."""
     return GENERATORS[name].title if name in GENERATORS else name
+
+
+def auto_text(painted: bool, acquisitions: int) -> str:
+    """What auto comes to: "Auto: superpixels"; of several sources their number, as there is no room for all."""
+    names = in_use("auto", painted=painted, acquisitions=acquisitions)
+    if not names:
+        return "Auto: nothing"
+    return f"Auto: {title(names[0])}" if len(names) == 1 else f"Auto: {len(names)} combined"
 
 
 def tip(name: str) -> str:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import (
     QApplication,
+    QFrame,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -16,7 +18,9 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt import QElidingLabel, QFlowLayout
 
+from napari_unmix.plugin.facts.guiding import folded_text
 from napari_unmix.plugin.facts.notices import COPY_REPORT
 from napari_unmix.plugin.facts.session import Session
 from napari_unmix.plugin.facts.session import Step as StepName
@@ -51,7 +55,8 @@ class Step(QWidget):
         self._header.setChecked(True)
         self._header.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._header.setArrowType(Qt.ArrowType.DownArrow)
-        self._header.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._header.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self._header.setAccessibleName(f"Step {self.number}, {self.title}")
         self._header.setToolTip("Fold or unfold this step.")
         self._header.toggled.connect(self._fold)
         self._mark = QLabel()
@@ -65,13 +70,18 @@ class Step(QWidget):
         self._trouble = text("stepTrouble")
         self._report = button(COPY_REPORT, COPIES, self._copy_report)
         self._report.setVisible(False)
-        top = row(self._header, self._mark)
+        self._summary = QElidingLabel()
+        self._summary.setObjectName("note")
+        self._summary.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._summary.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._done_with = False
+        self.title_bar = _Bar(self._header, self._summary, self._mark)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(2)
         report = row(self._report, stretch=-2)
         report.layout().setContentsMargins(8, 0, 0, 2)  # below the sentence, which begins so far to the right
-        for item in (top, self._waits, self._trouble, report, self._content):
+        for item in (self.title_bar, self._waits, self._trouble, report, self._content):
             outer.addWidget(item)
         self.reveal = Reveal(self)
         self._listeners: list[tuple[Any, Callable[..., None]]] = []
@@ -113,11 +123,31 @@ class Step(QWidget):
     def _fold(self, unfolded: bool) -> None:
         self._content.setVisible(unfolded)
         self._waits.setVisible(unfolded and bool(self._waits.text()))
+        self._summarise()
         self._header.setArrowType(Qt.ArrowType.DownArrow if unfolded else Qt.ArrowType.RightArrow)
+
+    def unfold(self) -> None:
+        """Open the step, for the user to see or do something in it."""
+        self._header.setChecked(True)
+
+    def guide(self, done: bool) -> None:
+        """Fold when the step has done its part, unfold when it is asked for again; in between the user's own folding stays.
+
+        Nothing folds under the hands of a user who is writing in the dock: what they look at would move away.
+        """
+        if done != self._done_with and not (done and edited(self) is not None):
+            self._done_with = done
+            self._header.setChecked(not done)
+        self._summarise()
+
+    def _summarise(self) -> None:
+        self._summary.setText("" if self._header.isChecked() else folded_text(self.session, self.name))
 
     def _show_trouble(self, *_: Any) -> None:
         trouble = self.session.trouble
         mine = trouble is not None and trouble.step == self.name
+        if mine:
+            self.unfold()
         self._trouble.setText(trouble.sentence if trouble is not None and mine else "")
         self._trouble.setVisible(mine)
         self._report.setVisible(trouble is not None and mine and bool(trouble.report))
@@ -130,6 +160,38 @@ class Step(QWidget):
         trouble = self.session.trouble
         if trouble is not None:
             QApplication.clipboard().setText(trouble.report)
+
+
+class _Bar(QFrame):
+    """The title of a step over its whole width; a click anywhere on it folds and unfolds."""
+
+    def __init__(self, header: QToolButton, summary: QWidget, mark: QWidget) -> None:
+        super().__init__()
+        self.setObjectName("stepBar")
+        self._header = header
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 2, 0)
+        layout.setSpacing(4)
+        layout.addWidget(header)
+        layout.addWidget(summary, 1)
+        layout.addWidget(mark)
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        """Beside the title; on it the title itself hears the click."""
+        if event is not None and event.button() == Qt.MouseButton.LeftButton:
+            self._header.toggle()
+
+
+def wrapped(*widgets: QWidget) -> QWidget:
+    """Widgets side by side, in as many lines as they need."""
+    box = QWidget()
+    layout = QFlowLayout(box)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setHorizontalSpacing(6)
+    layout.setVerticalSpacing(6)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return box
 
 
 def row(*widgets: QWidget, stretch: int = -1) -> QWidget:
@@ -167,6 +229,24 @@ def button(label: str, tooltip: str, verb: Callable[[], Any]) -> QPushButton:
     made = QPushButton(label)
     made.setToolTip(tooltip)
     made.clicked.connect(lambda: verb())
+    return made
+
+
+def more_button(tooltip: str, unfold: Callable[[], Any]) -> QToolButton:
+    """A word that unfolds what fewer people need."""
+    made = QToolButton()
+    made.setText("more")
+    made.setObjectName("more")
+    made.setCheckable(True)
+    made.setToolTip(tooltip)
+    made.setAccessibleName(f"More: {tooltip}")
+    made.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def turn(unfolded: bool) -> None:
+        made.setText("less" if unfolded else "more")
+        unfold()
+
+    made.toggled.connect(turn)
     return made
 
 

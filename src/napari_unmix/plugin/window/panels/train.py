@@ -8,8 +8,12 @@ from typing import Any
 
 from qtpy.QtCore import QPointF, QSize
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
-from qtpy.QtWidgets import QLabel, QProgressBar, QSizePolicy, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
+from napari_unmix.answer import Preview, Progress
+from napari_unmix.plugin.facts.guiding import next_step
+from napari_unmix.plugin.facts.locks import trains_on, why_not_train_on
+from napari_unmix.plugin.facts.progress import TimeLeft, misfit_words, nothing_known, told
 from napari_unmix.plugin.facts.session import (
     Session,
     Stage,
@@ -22,10 +26,13 @@ from napari_unmix.plugin.facts.session import (
     training_here,
 )
 from napari_unmix.plugin.verbs.controller import Controller
+from napari_unmix.plugin.window.panels.bar import ShareBar
 from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_property, text
 
-STEPS_OF_THE_BAR = 1000
-SURE_AFTER_SECONDS, SURE_AFTER_SHARE = 1.5, 0.05
+TRAIN_ON_TIP = (
+    "Train from the endmembers as they are now, as many as there are: locked ones are held, the others are refined. "
+    "Train alone begins anew, and holds the locked ones as well."
+)
 
 
 class TrainPanel(Step):
@@ -42,29 +49,34 @@ class TrainPanel(Step):
         self._pause = button("Pause", "", self._pause_or_resume)
         self._pause.setMinimumHeight(30)
         self._stage = text("stage")
-        self._bar = QProgressBar()
-        self._bar.setRange(0, STEPS_OF_THE_BAR)
-        self._bar.setTextVisible(False)
-        self._bar.setFixedHeight(8)
-        self._bar.setAccessibleName("Progress of the run")
+        self._bar = ShareBar("Progress of the run")
         self._left = QLabel()
         self._left.setObjectName("note")
-        self._left.setToolTip("Time left, in minutes and seconds.")
-        self._loss = QLabel()
-        self._loss.setObjectName("note")
-        self._loss.setToolTip("What the run minimises, per pixel; only its fall tells something.")
+        self._left.setToolTip("The time that is left, once the run goes on evenly; it is not said before.")
+        self._misfit = QLabel()
+        self._misfit.setObjectName("note")
         self._curve = Sparkline()
-        self._curve.setToolTip("The loss of this stage so far.")
-        self._numbers = row(self._loss, self._curve, self._left, stretch=1)
-        self._since = 0.0
-        self._loss_stage = ""
+        self._curve.setAccessibleName("Misfit so far")
+        self._curve.setToolTip("How many times the noise the maps so far left of the spectra: it falls towards 1.")
+        self._numbers = row(self._misfit, self._curve, self._left, stretch=1)
+        self._clock = Clock()
+        self._time_left = TimeLeft()
+        self._measured: Preview | None = None  # the preview whose misfit is drawn last
         self._take_up = button(
             "", "Go on from where it was interrupted, with its settings and painting.", controller.take_up
         )
-        for item in (self._take_up, row(self._train, self._pause, stretch=0), self._stage, self._bar, self._numbers):
+        self._train_on = button("Train on", TRAIN_ON_TIP, controller.train_on)
+        for item in (
+            self._take_up,
+            row(self._train, self._train_on, self._pause, stretch=0),
+            self._stage,
+            self._bar,
+            self._numbers,
+        ):
             self.body.addWidget(item)
         self.listen(self._state_changed, "state")
-        self.listen(self.refresh, "cube", "progress", "run", "annotation", "spec", "theme", "unfinished")
+        self.listen(self.refresh, "cube", "run", "annotation", "spec", "theme", "unfinished")
+        self.listen(self._show_progress, "progress", "training")
         self.refresh()
 
     def refresh(self, *_: Any) -> None:
@@ -82,42 +94,60 @@ class TrainPanel(Step):
         self._pause.setVisible(busy)
         self._take_up.setText("" if session.unfinished is None else resume_text(session.unfinished))
         self._take_up.setVisible(session.unfinished is not None and not busy)
+        self._train_on.setVisible(trains_on(session) and not busy)
+        self._train_on.setEnabled(not why_not_train_on(session))
+        self._train_on.setToolTip(why_not_train_on(session) or TRAIN_ON_TIP)
         run = current_run(session)
-        due = session.cube is not None and not busy and (run is None or bool(out_of_date(session)))
-        set_property(self._train, "emphasised", due)
+        set_property(self._train, "emphasised", next_step(session) == "train")
+        set_property(self._train_on, "emphasised", next_step(session) == "train on")
+        set_property(self._take_up, "emphasised", next_step(session) == "take up")
         self._show_progress()
         current = run is not None and not out_of_date(session)
         self.set_mark("half" if busy else "done" if current else "empty")
 
-    def _show_progress(self) -> None:
+    def _show_progress(self, *_: Any) -> None:
         session, progress = self.session, self.session.progress
         busy = running(session)
         self._bar.setVisible(busy)
         self._numbers.setVisible(busy)
         if progress is None:
+            self._bar.rest()
             say(self._stage, "")
             return
-        self._bar.setValue(round(STEPS_OF_THE_BAR * progress.fraction))
         say(self._stage, stage_text(session))
-        self._left.setText(self._time_left(progress.fraction))
-        if progress.loss is not None:
-            if progress.stage != self._loss_stage:
-                self._loss_stage = progress.stage
-                self._curve.clear()
-            self._loss.setText(f"loss {progress.loss:.4g}")
-            self._curve.add(progress.loss, session.theme.accent)
+        self._show_share(progress)
+        if not busy:
+            return
+        seconds = self._clock.seconds(running=session.state == "training")
+        if session.state == "training":
+            self._left.setText(self._time_left.at(seconds, progress.fraction))
+        self._show_misfit(progress)
 
-    def _time_left(self, fraction: float) -> str:
-        spent = time.monotonic() - self._since
-        if self.session.state == "paused" or fraction < SURE_AFTER_SHARE or spent < SURE_AFTER_SECONDS:
-            return ""
-        left = round(spent * (1 - fraction) / fraction)
-        return f"{left // 60}:{left % 60:02d} left"
+    def _show_share(self, progress: Progress) -> None:
+        """The share that is done; while nobody knows it the bar is busy, and in a pause it stands still."""
+        unknown = nothing_known(progress) and self.session.state == "training"
+        self._bar.show_share(None if unknown else progress.fraction, self.session.theme.accent)
+
+    def _show_misfit(self, progress: Progress) -> None:
+        training = self.session.training
+        preview = None if training is None else training.preview
+        loss = "" if progress.loss is None else f" What is minimised now is {progress.loss:.4g} a pixel."
+        self._misfit.setToolTip(
+            f"What the maps so far leave of the spectra, root mean square over the noise: 1 is as good as it gets.{loss}"
+        )
+        if preview is self._measured:
+            return
+        self._measured = preview
+        misfit = None if preview is None else preview.misfit
+        self._misfit.setText(misfit_words(misfit))
+        if misfit is not None:
+            self._curve.add(misfit, self.session.theme.accent)
 
     def _state_changed(self, state: str) -> None:
         if state == "training" and self._train.text() == "Train":
-            self._since = time.monotonic()
-            self._loss.setText("")
+            self._clock, self._time_left, self._measured = Clock(), TimeLeft(), None
+            self._misfit.setText("")
+            self._left.setText("")
             self._curve.clear()
         self.refresh()
 
@@ -146,8 +176,10 @@ def stage_text(session: Session) -> str:
     progress = session.progress
     if progress is None:
         return ""
+    training = session.training
+    words = told(progress, None if training is None else training.spec)
     if session.state == "paused":
-        return f"paused: {progress.stage}"
+        return f"paused: {words}"
     run = current_run(session)
     if session.state == "checking":
         return "" if progress.stage is Stage.DONE or not being_checked(session, run) else f"{progress.stage} …"
@@ -157,10 +189,23 @@ def stage_text(session: Session) -> str:
         if progress.stage is Stage.CANCELLED:
             kept = "the last result stays" if run is not None else "the maps show where it stopped"
             return f"cancelled: {kept}" if shown(session) is not None else "cancelled"
-        return progress.stage
-    training = session.training
+        return words
     whose = "" if training is None or training_here(session) else f"{training.cube.name}: "
-    return f"{whose}{progress.stage}"
+    return f"{whose}{words}"
+
+
+class Clock:
+    """Seconds since it was made, pauses taken off."""
+
+    def __init__(self) -> None:
+        self._seconds, self._looked = 0.0, time.monotonic()
+
+    def seconds(self, *, running: bool) -> float:
+        """So far; the time since the last look counts where the run is not paused."""
+        now = time.monotonic()
+        self._seconds += now - self._looked if running else 0.0
+        self._looked = now
+        return self._seconds
 
 
 class Sparkline(QWidget):

@@ -8,14 +8,14 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_unmix.identifiability.report import Check, Report
+from napari_unmix.plugin.facts.reading_checks import in_order, measured, no_weight, tally, title, unbroken
 from napari_unmix.plugin.facts.remedies import in_window
 from napari_unmix.plugin.facts.session import being_checked, current_report, current_run
 from napari_unmix.plugin.window.panels.reveal import edited
-from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_property, text
+from napari_unmix.plugin.window.panels.step import Step, button, more_button, row, say, set_property, text
 
 VERDICTS = {"identified": ("◉", "pass"), "partly": ("◐", "doubtful"), "not identified": ("○", "fail")}
 STATUSES = {"pass": "✓", "doubtful": "◐", "fail": "✗", "not applicable": "–"}
-URGENCY = ("fail", "doubtful", "pass", "not applicable")  # what asks for something to be done comes first
 
 
 class VerdictPart(QWidget):
@@ -24,25 +24,36 @@ class VerdictPart(QWidget):
     def __init__(self, step: Step) -> None:
         super().__init__()
         self._step, self._session = step, step.session
-        self._report: Report | None = None  # whose checks are shown
+        self._report: Report | None = None  # of the run that is shown
+        self._filled: Report | None = None  # whose checks are laid out
         self._mark = QLabel()
         self._mark.setObjectName("trustMark")
         self._trust = text("trust")
         self._why = button(
-            "Why?", "Show the checks behind this sentence: each with its number and what to do.", lambda: None
+            "Why?",
+            "Show the checks behind this sentence: each with its number and what to do, and notes on the run.",
+            lambda: None,
         )
         self._why.setCheckable(True)
         self._why.toggled.connect(self._unfold)
         self._line = row(self._mark, self._trust, self._why, stretch=1)
-        self._checks = QWidget()
-        self._column = QVBoxLayout(self._checks)
+        self._tally = text("note")
+        self._more = more_button("How each check was made, in the words of the theory page.", self._show_details)
+        self._rows: list[CheckRow] = []
+        self._column = QVBoxLayout()
         self._column.setContentsMargins(0, 0, 0, 0)
         self._notes = text("note")
+        self._checks = QWidget()
+        checks = QVBoxLayout(self._checks)
+        checks.setContentsMargins(0, 0, 0, 0)
+        checks.addWidget(row(self._tally, self._more, stretch=0))
+        checks.addLayout(self._column)
+        checks.addWidget(self._notes)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(6)
-        for item in (self._line, self._checks, self._notes):
-            outer.addWidget(item)
+        outer.addWidget(self._line)
+        outer.addWidget(self._checks)
         step.listen(self.refresh, "cube", "run", "state", "training", "theme")
         self.refresh()
 
@@ -64,38 +75,49 @@ class VerdictPart(QWidget):
             self._mark.setToolTip(report.verdict)
             set_property(self._mark, "status", status)
             say(self._trust, report.summary)
-        self._why.setVisible(report is not None)
         notes = () if run is None else run.unmixing.notes
         say(self._notes, "\n".join(f"• {in_window(str(note))}" for note in notes))
+        self._why.setVisible(report is not None or bool(notes))
         before, self._report = self._report, report
-        if report is not before:
-            self._fill(report)
-        self._checks.setVisible(self._why.isChecked() and report is not None)
+        self._show_checks()
         if report is not None and report is not before and edited(self) is None:
             self._step.reveal.bring(self._line)  # a run's last word is seen, unless the user is writing something
 
     def _unfold(self, unfolded: bool) -> None:
-        self._checks.setVisible(unfolded and self._report is not None)
+        self._show_checks()
         if unfolded:
             self._step.reveal.bring(self._line, self._checks)
 
+    def _show_checks(self) -> None:
+        """The checks, which are laid out when they are asked for."""
+        unfolded = self._why.isChecked()
+        if unfolded and self._filled is not self._report:
+            self._fill(self._report)
+        self._checks.setVisible(unfolded)
+
     def _fill(self, report: Report | None) -> None:
-        while self._column.count():
-            item = self._column.takeAt(0)
-            widget = item.widget() if item is not None else None
-            if widget is not None:
-                widget.deleteLater()
-        if report is not None:
-            self._column.addWidget(text("note", tally(report)))
-            for check in sorted(report.checks, key=lambda check: URGENCY.index(check.status)):
-                self._column.addWidget(CheckRow(check))
+        self._filled = report
+        self._more.setVisible(report is not None)
+        for gone in self._rows:
+            self._column.removeWidget(gone)
+            gone.deleteLater()
+        self._rows = [] if report is None else [CheckRow(check) for check in in_order(report.checks)]
+        say(self._tally, "" if report is None else tally(report))
+        for made in self._rows:
+            self._column.addWidget(made)
+        self._show_details()
+
+    def _show_details(self) -> None:
+        for made in self._rows:
+            made.show_details(self._more.isChecked())
 
 
 class CheckRow(QWidget):
-    """One check: its sign, its sentence, its number against the threshold, what to do."""
+    """One check: its sign, its number in words, what to do; in detail also how it was made."""
 
     def __init__(self, check: Check) -> None:
         super().__init__()
+        self._plain = bool(measured(check))
         sign = QLabel(STATUSES[check.status])
         sign.setObjectName("checkMark")
         sign.setProperty("status", check.status)
@@ -104,16 +126,18 @@ class CheckRow(QWidget):
         sign.setFixedWidth(16)
         sign.setToolTip(check.status)
         sign.setAccessibleName(check.status)
+        self._sentence = _line("note", check.sentence)
         words = QVBoxLayout()
         words.setSpacing(1)
-        title = f"{check.name[:1].upper()}{check.name[1:]}{numbers(check)}"
-        remedy = f"→ {in_window(check.remedy)}" if check.remedy else ""
-        for name, content in (("checkTitle", title), ("note", check.sentence), ("remedy", remedy)):
+        for name, content in (
+            ("checkTitle", title(check)),
+            ("", unbroken(measured(check))),
+            ("note", no_weight(check)),
+            ("remedy", f"→ {in_window(check.remedy)}" if check.remedy else ""),
+        ):
             if content:
-                line = text(name, content)
-                line.setAlignment(Qt.AlignmentFlag.AlignTop)  # a label may get a line more than it needs
-                line.setIndent(0)
-                words.addWidget(line)
+                words.addWidget(_line(name, content))
+        words.addWidget(self._sentence)
         words.addStretch(1)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(4, 2, 0, 2)
@@ -121,18 +145,13 @@ class CheckRow(QWidget):
         layout.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(words, 1)
 
-
-def tally(report: Report) -> str:
-    """How many checks of the report say what."""
-    counts = {status: sum(check.status == status for check in report.checks) for status in URGENCY}
-    words = {"fail": "failed", "doubtful": "doubtful", "pass": "passed", "not applicable": "not applicable"}
-    said = ", ".join(f"{count} {words[status]}" for status, count in counts.items() if count)
-    return f"{len(report.checks)} check{'' if len(report.checks) == 1 else 's'}: {said}."
+    def show_details(self, wanted: bool) -> None:
+        """Show how the check was made; why one was not made is said at once."""
+        self._sentence.setVisible(wanted or not self._plain)
 
 
-def numbers(check: Check) -> str:
-    """The number of a check and what it was held against."""
-    if check.value is None:
-        return ""
-    held = "" if check.threshold is None else f" (threshold {check.threshold:.3g})"
-    return f": {check.value:.3g}{held}"
+def _line(name: str, content: str) -> QLabel:
+    made = text(name, content)
+    made.setAlignment(Qt.AlignmentFlag.AlignTop)  # a label may get a line more than it needs
+    made.setIndent(0)
+    return made

@@ -11,8 +11,9 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog, QMenu, QVBoxLayout, QWidget
 
 from napari_unmix.output.export import EXPORTS
+from napari_unmix.plugin.facts.guiding import next_step
 from napari_unmix.plugin.facts.session import Doing, current_report, current_run, doing
-from napari_unmix.plugin.window.panels.step import Step, button, row, say, text
+from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_property, text
 
 
 class WritingPart(QWidget):
@@ -36,7 +37,7 @@ class WritingPart(QWidget):
         outer.setSpacing(6)
         outer.addWidget(row(self._export, self._page, stretch=-2))
         outer.addWidget(self._written)
-        step.listen(self.refresh, "cube", "run", "chore", "exported")
+        step.listen(self.refresh, "cube", "run", "state", "spec", "annotation", "chore", "exported")
         step.listen(self._open_page, "page")
         self.refresh()
 
@@ -46,6 +47,7 @@ class WritingPart(QWidget):
         run = current_run(session)
         writing = doing(session) in (Doing.WRITING, Doing.PAGING)
         self.setVisible(run is not None)
+        set_property(self._export, "emphasised", next_step(session) == "export")
         for control in (self._export, self._page):
             control.setEnabled(current_report(session) is not None and not writing)
         done = "" if session.exported is None else f"written to {breakable(str(session.exported))}"

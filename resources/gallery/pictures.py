@@ -1,6 +1,6 @@
 """Make the README's pictures of the window: the sample scene, trained, a pixel clicked, in both themes.
 
-Run on a display, or without one: xvfb-run -s "-screen 0 1390x890x24" python resources/gallery/window.py [FOLDER]
+Run on a display, or without one: xvfb-run -s "-screen 0 1390x890x24" python resources/gallery/pictures.py [FOLDER]
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "resources" / "gallery" / "window.py"
+SCRIPT = Path(__file__).parents[2] / "resources" / "gallery" / "pictures.py"
 WINDOW = all(importlib.util.find_spec(name) for name in ("napari", "pytestqt"))
 pytestmark = [
     pytest.mark.gui,
@@ -21,7 +21,7 @@ pytestmark = [
 @pytest.fixture
 def script() -> Any:
     """The script as a module; importing it opens nothing."""
-    found = importlib.util.spec_from_file_location("gallery_window", SCRIPT)
+    found = importlib.util.spec_from_file_location("gallery_pictures", SCRIPT)
     assert found is not None
     assert found.loader is not None
     module = importlib.util.module_from_spec(found)

@@ -1,0 +1,121 @@
+"""The work behind a comparison of runs, for a worker: reading a reference, measuring runs, what the canvas shows of two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_unmix.answer import Fit, Progress, Unmixing
+from napari_unmix.cube import Cube
+from napari_unmix.plugin.facts.likeness import (
+    DifferenceMap,
+    Measured,
+    Pictures,
+    added_up,
+    paired,
+    subtracted,
+    with_maps,
+)
+
+if TYPE_CHECKING:
+    from napari_unmix.library.reference import Reference
+
+Numbered = tuple[int, Unmixing]
+Reads = Callable[[Path, Cube], "Fit[Reference]"]
+Measures = Callable[[Unmixing, "Sequence[Numbered]", "Reference | None"], "Fit[tuple[Measured, ...]]"]
+Draws = Callable[..., "Fit[DifferenceMap | Pictures]"]
+NO_ARRAYS = "save them as E (P, B) and A (H, W, P) with numpy.savez, or give a spectral library"
+
+
+def reference(path: Path, cube: Cube) -> Fit[Reference]:
+    """Read a reference for a cube: an .npz with E, A or both, or a spectral library. Raises UnmixError."""
+    yield Progress(f"reading {path.name}", 0, 1, 0.0)
+    from napari_unmix.library.reference import read_reference
+
+    return read_reference(path, "", cube, NO_ARRAYS)
+
+
+def measure(shown: Unmixing, runs: Sequence[Numbered], reference: Reference | None) -> Fit[tuple[Measured, ...]]:
+    """Hold each of the runs against the one that is shown, which may be among them, and against the reference."""
+    found = []
+    for done, (number, result) in enumerate(runs):
+        yield Progress("comparing runs", done, len(runs), done / len(runs))
+        one = Measured(number, result, shown, result.reconstruction_rmse)
+        if result is not shown:
+            one = replace(one, pairs=tuple((yield from _pairs(shown, result))))
+        found.append(one if reference is None else _beside(one, reference))
+    return tuple(found)
+
+
+def _pairs(shown: Unmixing, other: Unmixing) -> Fit[list[Any]]:
+    pairs = paired(shown, other)
+    if shown.abundances.shape[:2] == other.abundances.shape[:2]:
+        for k, pair in enumerate(pairs):
+            yield Progress("comparing maps", k, len(pairs), k / len(pairs))
+            pairs[k] = with_maps(pair, shown, other)
+    return pairs
+
+
+def _beside(measured: Measured, reference: Reference) -> Measured:
+    """With what a reference says, as far as it fits the run."""
+    from napari_unmix.io.budget import readable_shape
+    from napari_unmix.library.reference import held_against
+
+    result = measured.result
+    known = {"spectra": reference.endmembers, "maps": reference.abundances}
+    own = {"spectra": result.endmembers.shape[1:], "maps": result.abundances.shape[:2]}
+    wrong = [
+        f"The {what} of {reference.title} are of {_size(values, what)}, this run's of {readable_shape(own[what])}:"
+        " load the reference again for the cube as it is read now."
+        for what, values in known.items()
+        if values is not None and _extent(values, what) != own[what]
+    ]
+    if wrong:
+        return replace(measured, notes=(*measured.notes, *wrong))
+    near = held_against(reference, result.endmembers, result.abundances)
+    partners = int((near.order >= 0).sum())
+    notes = list(reference.notes)
+    if len(result.endmembers) != reference.count:
+        fewer = f"the figures are of the {partners} that match"
+        notes.append(f"{reference.title} has {reference.count} endmembers, a run {len(result.endmembers)}: {fewer}.")
+    return replace(
+        measured,
+        angles=None if near.angles is None else tuple(near.angles.tolist()),
+        abundance_error=near.abundance_error,
+        reference_correlation=near.correlation,
+        partners=partners,
+        notes=(*measured.notes, *(note if note.endswith(".") else f"{note}." for note in notes)),
+    )
+
+
+def _extent(values: Any, what: str) -> tuple[int, ...]:
+    return tuple(values.shape[1:] if what == "spectra" else values.shape[:2])
+
+
+def _size(values: Any, what: str) -> str:
+    from napari_unmix.io.budget import readable_shape
+
+    return readable_shape(_extent(values, what))
+
+
+def overlay(kind: str, *what: Any) -> Fit[DifferenceMap | Pictures]:
+    """What the canvas shows of two runs, as ``facts.comparison.wanted_overlay`` says it."""
+    yield Progress("drawing two runs", 0, 1, 0.0)
+    if kind == "difference":
+        shown, beside, mine, its = what
+        return subtracted(shown, mine, beside, its)
+    shown, beside, look, other = what
+    first = yield from _drawn(added_up(shown.abundances, *look))
+    second = yield from _drawn(added_up(beside.abundances, *other))
+    return Pictures(first, second)
+
+
+def _drawn(pictures: Iterator[Any]) -> Fit[Any]:
+    """The last of the pictures, a step for each map."""
+    drawn = None
+    for picture in pictures:
+        yield Progress("drawing two runs", 0, 0, 0.5)
+        drawn = picture
+    return drawn

@@ -1,0 +1,1 @@
+"""The plot of spectra, its legend, the bars beside it, and what is taken along of them."""
