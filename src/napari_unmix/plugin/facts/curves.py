@@ -15,6 +15,7 @@ from napari_unmix.answer import Preview, Unmixing
 from napari_unmix.cube import Cube, FloatArray, SpectralAxis
 from napari_unmix.plugin.facts.colours import annotation_row_colours, pin_colours
 from napari_unmix.plugin.facts.endmember_spread import endmember_spread
+from napari_unmix.plugin.facts.matching import pin_label
 from napari_unmix.plugin.facts.pixel_view import PixelView, contributions, pixel_view
 from napari_unmix.plugin.facts.region_means import region_means
 from napari_unmix.plugin.facts.session import Session, Theme, shown
@@ -182,7 +183,7 @@ def _pins(session: Session, cube: Cube) -> list[Curve]:
     for number, (place, colour) in enumerate(zip(session.pins, colours, strict=True)):
         if place[0] < cube.shape[0] and place[1] < cube.shape[1]:  # else the session is just turning to another cube
             view = pixel_view(cube, None, *place, session.averaging)
-            curves.append(Curve("pin", f"pin {number + 1}", colour, view.measured, view.deviation, number=number))
+            curves.append(Curve("pin", pin_label(session, place), colour, view.measured, view.deviation, number=number))
     return curves
 
 
