@@ -58,7 +58,7 @@ class ViewerLink:
         self._fitting = QTimer()
         self._fitting.setSingleShot(True)
         self._fitting.setInterval(FIT_MS)
-        self._fitting.timeout.connect(viewer.reset_view)
+        self._fitting.timeout.connect(self.images.fit)
 
     # --- connections
 
