@@ -104,7 +104,7 @@ def test_a_click_on_a_row_shows_that_map_alone_and_a_second_all(trained: Window)
     assert visible(trained) == [True] * 3
     click(trained, second)
     trained.qtbot.wait(500)
-    click(trained, tool(trained.widget, "All 3 together"))
+    click(trained, tool(trained.widget, "All 3"))
     assert visible(trained) == [True] * 3
 
 
@@ -129,7 +129,7 @@ def test_rows_by_keys(trained: Window) -> None:
     def focus() -> Any:
         return trained.widget.window().focusWidget()
 
-    every = tool(trained.widget, "All 3 together")
+    every = tool(trained.widget, "All 3")
     every.setFocus()
     trained.qtbot.keyClick(every, Qt.Key.Key_Down)
     trained.qtbot.keyClick(focus(), Qt.Key.Key_Down)

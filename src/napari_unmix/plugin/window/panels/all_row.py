@@ -61,7 +61,7 @@ class AllRow(QFrame):
         if what.colours != self._colours:
             self._colours = what.colours
             self._every.setIcon(many_colours_icon(what.colours[:4]))
-        self._every.setText(f"All {len(what.names)} together")
+        self._every.setText(f"All {len(what.names)}")
         self._dominant.setChecked(DOMINANT in session.views)
         set_property(self._more, "seen", "true" if set(session.views) - {DOMINANT} else "false")
 
@@ -113,7 +113,7 @@ class _AllButton(QToolButton):
     def __init__(self, down: Callable[[], None]) -> None:
         super().__init__()
         self._down = down
-        self.setText("All together")
+        self.setText("All")
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.setIconSize(QSize(14, 14))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
