@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import ref
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
@@ -36,7 +37,7 @@ class AreasPart(QWidget):
     def __init__(self, step: Step) -> None:
         super().__init__()
         self._session, self._controller, self._step = step.session, step.controller, step
-        self._areas: Areas | None = None  # that the table shows
+        self._areas: ref[Areas] | None = None  # that the table shows; it holds no maps
         self._shown: tuple[Any, ...] = ()  # the names and colours in it
         self._open = button(
             "Areas…",
@@ -87,9 +88,9 @@ class AreasPart(QWidget):
             if self._areas is None:
                 say(self._says, "measuring …")
             return
-        fresh = (areas is not self._areas, what.names, what.colours)
-        if fresh[0] or fresh[1:] != self._shown:
-            self._areas, self._shown = areas, fresh[1:]
+        drawn, looks = None if self._areas is None else self._areas(), (what.names, what.colours)
+        if areas is not drawn or looks != self._shown:
+            self._areas, self._shown = ref(areas), looks
             self._fill(areas, what.names, what.colours)
 
     def _unfold(self, unfolded: bool) -> None:
