@@ -169,9 +169,7 @@ def test_each_cube_has_its_own_comparison(controller: Controller, session: Sessi
     assert (session.beside, session.overlay, session.measured) == (None, None, ())
 
 
-def test_all_runs_are_measured_where_the_table_is_open(
-    controller: Controller, session: Session, asked: Asked
-) -> None:
+def test_all_runs_are_measured_where_the_table_is_open(controller: Controller, session: Session, asked: Asked) -> None:
     controller.measure_all(True)
     assert asked.measured == [(1, 2)]
     assert [measured.number for measured in session.measured] == [1, 2]

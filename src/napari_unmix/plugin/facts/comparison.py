@@ -10,7 +10,7 @@ import numpy as np
 from napari_unmix.cube import FloatArray
 from napari_unmix.output.palette import endmember_colours
 from napari_unmix.plugin.facts.images import same_image
-from napari_unmix.plugin.facts.likeness import FEWEST_BANDS, Measured, Pair, common_bands
+from napari_unmix.plugin.facts.likeness import FEWEST_BANDS, DifferenceMap, Measured, Pair, common_bands
 from napari_unmix.plugin.facts.runs import Look, Run
 from napari_unmix.plugin.facts.session import Session, current_run, runs_of, shown
 
@@ -201,13 +201,13 @@ def _of_partners(run: Run, beside: Run, measured: Measured) -> str:
 
 def overlay_title(session: Session) -> str:
     """What the canvas shows of the two runs, "" for the maps alone: as the name of a layer, which says which of them is seen."""
-    both, comparing = compared(session), session.comparing
-    if both is None or session.overlay is None:
+    both, comparing, overlay = compared(session), session.comparing, session.overlay
+    if both is None or overlay is None:
         return ""
     run, beside = both
-    if comparing.view == "difference":
+    if isinstance(overlay, DifferenceMap):
         names = run.look.names
-        name = names[comparing.material] if comparing.material < len(names) else ""
+        name = names[overlay.material] if overlay.material < len(names) else ""
         return f"{name}: {run.title} − {beside.title}, percentage points"
     if comparing.view == "flicker":
         return f"seen: {beside.title if comparing.other else run.title}"

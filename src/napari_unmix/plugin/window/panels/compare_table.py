@@ -97,8 +97,8 @@ class PairList(QTreeWidget):
                 self.setCurrentItem(item)
 
     def _chosen(self, item: QTreeWidgetItem | None, _: Any) -> None:
-        """The user went to a row."""
-        if item is not None and self.hasFocus():
+        """A row became the chosen one; where the facts chose it, it says what they say."""
+        if item is not None:
             self._controller.compare_material(item.data(0, Qt.ItemDataRole.UserRole))
 
 
