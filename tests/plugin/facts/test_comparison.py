@@ -90,7 +90,7 @@ def test_a_difference_is_drawn_of_materials_that_both_have(session: Session, cub
     session.comparing = Comparing("difference", material=2)
     assert wanted_overlay(session) == ("difference", run.unmixing, beside.unmixing, 2, 0)
     session.overlay = DifferenceMap(np.zeros(cube.shape[:2]), 1.0, 2)
-    assert overlay_title(session) == "1-3: run 1 − run 2, percentage points"
+    assert overlay_title(session) == "1-3: run 1 − run 2 (%)"
     session.comparing = Comparing("difference", material=1)
     assert wanted_overlay(session) is None
     assert overlay_title(session).startswith("1-3: ")  # until another is drawn, the layer says what it shows

@@ -78,11 +78,11 @@ def test_the_difference_is_symmetric_about_nothing(place: Place) -> None:
     assert low[2] > low[0]
     assert high[0] > high[2]
     assert min(middle[:3]) > 0.9
-    assert layer.name == "endmember 1: ivae 2 − ivae, percentage points"
+    assert layer.name == "endmember 1: ivae 2 − ivae (%)"
     place.controller.compare_material(2)
     place.settle()
     assert place.layers == [layer]
-    assert layer.name == "endmember 3: ivae 2 − ivae, percentage points"
+    assert layer.name == "endmember 3: ivae 2 − ivae (%)"
     overlay = place.session.overlay
     assert layer.data is overlay.plane
     place.controller.rename_endmember(2, "rock")

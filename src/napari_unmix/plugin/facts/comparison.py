@@ -14,6 +14,8 @@ from napari_unmix.plugin.facts.likeness import FEWEST_BANDS, DifferenceMap, Meas
 from napari_unmix.plugin.facts.runs import Look, Run
 from napari_unmix.plugin.facts.session import Session, current_run, runs_of, shown
 
+LONGEST_NAME = 20  # letters, of a run or a material on the canvas
+
 
 @dataclass(frozen=True, eq=False)
 class BesideCurves:
@@ -204,11 +206,16 @@ def overlay_title(session: Session) -> str:
     both, comparing, overlay = compared(session), session.comparing, session.overlay
     if both is None or overlay is None:
         return ""
-    run, beside = both
+    here, beside = (_short(run.title) for run in both)
     if isinstance(overlay, DifferenceMap):
-        names = run.look.names
+        names = both[0].look.names
         name = names[overlay.material] if overlay.material < len(names) else ""
-        return f"{name}: {run.title} − {beside.title}, percentage points"
+        return f"{_short(name)}: {here} − {beside} (%)"
     if comparing.view == "flicker":
-        return f"seen: {beside.title if comparing.other else run.title}"
-    return f"{run.title} | {beside.title}"
+        return f"seen: {beside if comparing.other else here}"
+    return f"{here} | {beside}"
+
+
+def _short(title: str) -> str:
+    """A name as it fits on the canvas."""
+    return title if len(title) <= LONGEST_NAME else f"{title[: LONGEST_NAME - 1].rstrip()}…"

@@ -130,6 +130,7 @@ class CompareLayers:
                 colormap=_diverging(),
                 contrast_limits=(-overlay.limit, overlay.limit),
             )
+            layer.colorbar.position = "bottom_left"  # its name is above
             layer.colorbar.visible = True
         elif layer.data is not overlay.plane:
             layer.data = overlay.plane
