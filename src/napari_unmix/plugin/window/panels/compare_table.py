@@ -28,7 +28,7 @@ from napari_unmix.plugin.window.panels.step import Step, button, row, say, text
 
 MOST_ROWS = 8  # of the list of pairs before it scrolls
 SWATCH = 12
-COLUMN = 84  # pixels for a figure of a run: "not identified" has room
+COLUMN = 70  # pixels at least for a figure of a run
 HEADINGS = (
     ("here", "Endmembers of the run that is shown. The chosen one is subtracted in Difference."),
     ("beside", "The endmember of the other run that is the same material, by its spectrum."),
