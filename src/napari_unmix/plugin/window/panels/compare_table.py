@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHeaderView,
     QLabel,
+    QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
     QTreeWidget,
@@ -111,7 +112,7 @@ class FigureGrid(QWidget):
         self._session = step.session
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setHorizontalSpacing(8)
+        self._grid.setHorizontalSpacing(4)
         self._grid.setVerticalSpacing(2)
         self._heads = (_value(), _value())
         self._cells: dict[str, tuple[QLabel, ...]] = {}
@@ -121,7 +122,9 @@ class FigureGrid(QWidget):
             self._grid.addWidget(head, 0, column + 1)
             self._grid.setColumnMinimumWidth(column + 1, COLUMN)
         for line, figure in enumerate(FIGURES, 1):
-            title = text("note", figure.title)
+            title = QLabel(figure.title)
+            title.setObjectName("note")
+            title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             title.setToolTip(f"{figure.tip}{f' In {figure.unit}.' if figure.unit else ''}".replace("In in", "In"))
             values = (_value(),) if figure.of_two else (_value(), _value())
             self._grid.addWidget(title, line, 0)
