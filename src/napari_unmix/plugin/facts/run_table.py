@@ -142,7 +142,7 @@ FIGURES: tuple[Figure, ...] = (
         _of("abundance_error"), percent, of_reference=True,
     ),
     Figure(
-        "reference correlation", "Maps correlate with reference", "",
+        "reference correlation", "Maps to reference", "",
         "Mean absolute Pearson correlation of the matched maps and those of the reference.",
         _of("reference_correlation"), correlation, of_reference=True,
     ),
