@@ -7,7 +7,7 @@ from typing import Any
 import napari
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QFrame, QLayout, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from napari_unmix.plugin.facts.guiding import done_with
 from napari_unmix.plugin.window.guides import Guides
@@ -98,7 +98,11 @@ class UnmixDock(_Dock):
         self.panels = [
             panel(session, controller) for panel in (CubePanel, SidePanel, MethodPanel, TrainPanel, ResultPanel)
         ]
-        steps = QWidget()
+        self._steps = steps = QWidget()
+        self._settling = QTimer(self)
+        self._settling.setSingleShot(True)
+        self._settling.setInterval(0)
+        self._settling.timeout.connect(self._settle)
         layout = QVBoxLayout(steps)
         layout.setContentsMargins(4, 4, 6, 4)
         layout.setSpacing(4)
@@ -142,6 +146,13 @@ class UnmixDock(_Dock):
         done = done_with(self.workspace.session)
         for panel in self.panels:
             panel.guide(panel.name in done)
+        self._settling.start()
+
+    def _settle(self) -> None:
+        """Qt keeps, of a sentence that wraps, the height that it needed before: once all are written, all are measured again."""
+        for layout in self._steps.findChildren(QLayout):
+            layout.invalidate()
+        self._steps.updateGeometry()
 
     def sizeHint(self) -> QSize:
         """The usual width, and as much height as there is."""
@@ -156,6 +167,7 @@ class UnmixDock(_Dock):
     def stop_listening(self) -> None:
         """Let go of the session."""
         self._stands = False
+        self._settling.stop()
         self.guides.leave()
         events = self.workspace.session.events
         events.cube.disconnect(self._offer_spectra, missing_ok=True)

@@ -109,7 +109,7 @@ class SidePanel(Step):
         self._more.setVisible(told)
         lines = ""
         if auxiliary is not None:
-            self._unpainted.setText("Unpainted pixels use" if much.regions else "Instead of paint")
+            self._unpainted.setText("Unpainted pixels" if much.regions else "Instead of paint")
             self._source.show_session(session, auxiliary, painted=much.regions > 0)
             lines = status_lines(session, auxiliary, much.regions, much.usable)
         say(self._status, lines if told and self._more.isChecked() else "")
