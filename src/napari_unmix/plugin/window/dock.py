@@ -9,7 +9,9 @@ from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QDockWidget, QFrame, QLayout, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
+from napari_unmix.identifiability.report import Report
 from napari_unmix.plugin.facts.guiding import done_with
+from napari_unmix.plugin.facts.session import current_report
 from napari_unmix.plugin.window.guides import Guides
 from napari_unmix.plugin.window.panels.cube import CubePanel
 from napari_unmix.plugin.window.panels.method import MethodPanel
@@ -99,6 +101,10 @@ class UnmixDock(_Dock):
             panel(session, controller) for panel in (CubePanel, SidePanel, MethodPanel, TrainPanel, ResultPanel)
         ]
         self._steps = steps = QWidget()
+        self._told: tuple[tuple[str, ...], Report | None] = (
+            (),
+            None,
+        )  # which steps were folded, and whose verdict is told
         self._settling = QTimer(self)
         self._settling.setSingleShot(True)
         self._settling.setInterval(0)
@@ -143,10 +149,14 @@ class UnmixDock(_Dock):
 
     def _guide(self, *_: Any) -> None:
         """Steps that have done their part fold, so that the result is seen first."""
-        done = done_with(self.workspace.session)
+        session = self.workspace.session
+        done = done_with(session)
         for panel in self.panels:
             panel.guide(panel.name in done)
-        self._settling.start()
+        told = done, current_report(session)
+        if told != self._told:
+            self._told = told
+            self._settling.start()
 
     def _settle(self) -> None:
         """Qt keeps, of a sentence that wraps, the height that it needed before: once all are written, all are measured again."""
