@@ -23,6 +23,7 @@ from napari_unmix.output.palette import rgb
 from napari_unmix.plugin.facts.colours import annotation_row_colours, painted_labels
 from napari_unmix.plugin.facts.session import Session, recommended_regions
 from napari_unmix.plugin.verbs.controller import Controller
+from napari_unmix.plugin.window.panels.bar import set_value
 from napari_unmix.plugin.window.panels.source import SourceButton, status_lines
 from napari_unmix.plugin.window.panels.step import Step, button, row, say, text
 
@@ -82,7 +83,7 @@ class SidePanel(Step):
         wanted = recommended_regions(session)
         self._enough.setVisible(bool(counts) and wanted is not None)
         self._enough.setMaximum(wanted or 1)
-        self._enough.setValue(min(len(regions), wanted or 1))
+        set_value(self._enough, min(len(regions), wanted or 1))
         self._next.setVisible(session.annotation is not None)
         auxiliary = getattr(session.spec, "auxiliary", None)
         self._source_row.setVisible(auxiliary is not None)
@@ -182,9 +183,11 @@ class LabelRow(QWidget):
         """Show what the session says of this label."""
         self._meaning = meaning
         border = f"2px solid {text_colour}" if selected else "1px solid transparent"
-        self._swatch.setStyleSheet(
+        style = (
             f"background: {colour}; color: {_readable_on(colour)}; border: {border}; border-radius: 3px; padding: 0;"
         )
+        if style != self._swatch.styleSheet():  # each is read anew, at every stroke
+            self._swatch.setStyleSheet(style)
         if not self._name.hasFocus():
             self._name.setText(meaning.name)
         self._kind.setItemText(1, f"is {meaning.name}" if meaning.name else "is …")
