@@ -40,7 +40,8 @@ def test_a_bar_is_drawn_with_the_next_turn_and_not_at_once(qtbot: Any) -> None:
 
 def test_the_gauge_is_drawn_with_the_next_turn(window: Any) -> None:
     """A stroke is taken in without drawing the window in the middle of it."""
-    from qtpy.QtWidgets import QProgressBar
+    from qtpy.QtCore import QEvent, QObject
+    from qtpy.QtWidgets import QProgressBar, QScrollArea
 
     from napari_unmix.plugin.window.panels.side import SidePanel
 
@@ -49,21 +50,24 @@ def test_the_gauge_is_drawn_with_the_next_turn(window: Any) -> None:
     window.drag((10, 10), (10, 20))
     gauge = window.widget.findChild(SidePanel).findChild(QProgressBar)
     window.wait_for(lambda: gauge.isVisible())
-    depth: list[bool] = []
+    window.widget.findChild(QScrollArea).ensureWidgetVisible(gauge)
+    window.qtbot.wait(50)
+    drawn: list[bool] = []
     taking = [False]
-    paint = type(gauge).paintEvent
 
-    class Watched(type(gauge)):  # type: ignore[misc]
-        def paintEvent(self, event: Any) -> None:
-            depth.append(taking[0])
-            paint(self, event)
+    class Watch(QObject):
+        def eventFilter(self, watched: Any, event: Any) -> bool:
+            if event.type() == QEvent.Type.Paint:
+                drawn.append(taking[0])
+            return False
 
-    gauge.__class__ = Watched
+    watch = Watch()
+    gauge.installEventFilter(watch)
     labels = window.session.annotation.labels.copy()
     labels[20:24, 5:15] = 2
     taking[0] = True
     window.controller.set_labels(labels)
     taking[0] = False
     assert gauge.value() == 2
-    window.qtbot.wait(100)
-    assert True not in depth
+    window.wait_for(lambda: bool(drawn))
+    assert True not in drawn
