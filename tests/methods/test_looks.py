@@ -180,3 +180,48 @@ def test_a_fit_never_says_that_less_is_done() -> None:
             yield Progress("fitting", 0, 1, share)
 
     assert [event.fraction for event in forward(fit())] == [0.0, 0.3, 0.3, 0.3, 0.5, 1.0, 1.0]  # type: ignore[arg-type]
+
+
+def test_a_cube_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The window asks for the suggestion when a cube is opened; Train does not measure it again. Another cube is another question."""
+    from napari_unmix import pipeline
+
+    counted: list[int] = []
+    monkeypatch.setattr(pipeline, "suggest_endmembers", lambda spectra: counted.append(len(spectra)) or 3)
+    cube, _, _ = scene("pure")
+    one, other = (Cube(cube.spectra, cube.wavelengths) for _ in range(2))
+    assert pipeline.suggested(one) == 3
+    making = make_problem(one, method_specs()["gcl"].model_validate({}))
+    while True:
+        try:
+            next(making)
+        except StopIteration as end:
+            assert end.value.endmember_count == 3
+            break
+    assert len(counted) == 1
+    pipeline.suggested(other)
+    assert len(counted) == 2
+
+
+def test_what_is_looked_at_in_a_search_costs_nothing_where_nobody_looks() -> None:
+    """Losses carry how their corners are made, not the corners."""
+    from napari_unmix.geometry.seen import LossOf, lifted, unseen
+
+    made: list[str] = []
+
+    def corners() -> Any:
+        made.append("corners")
+        return np.eye(2)
+
+    def search() -> Iterator[float]:
+        yield float("nan")
+        yield LossOf(2.0, corners)
+        yield LossOf(0.5, corners)
+
+    seen = list(lifted(search(), lambda rows: 3 * rows))  # type: ignore[arg-type]
+    assert made == []
+    assert [isinstance(loss, LossOf) for loss in seen] == [False, True, True]
+    np.testing.assert_array_equal(seen[2].corners(), 3 * np.eye(2))  # type: ignore[attr-defined]
+    hidden = list(unseen(search(), least=1.0))  # type: ignore[arg-type]
+    assert [isinstance(loss, LossOf) for loss in hidden] == [False, False, True]
+    assert [isinstance(loss, LossOf) for loss in unseen(search())] == [False, False, False]  # type: ignore[arg-type]
