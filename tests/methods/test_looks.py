@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unmix.answer import Preview, Progress, Unmixing, forward
+from napari_unmix.answer import Preview, Progress, Unmixing, drain, forward
 from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.methods.contract import Problem, QuickLook
 from napari_unmix.methods.registry import method_specs
@@ -42,13 +42,7 @@ def steps_of(method: str, name: str, see: Callable[[Progress], None]) -> Unmixin
     cube, annotation, settings = scene(name)
     spec = method_specs()[method]
     few = {"epochs": 2} if "epochs" in spec.model_fields else {}
-    steps = unmix(cube, spec.model_validate({**settings, **few}), annotation)
-    while True:
-        try:
-            event = next(steps)
-        except StopIteration as end:
-            return end.value
-        see(event)
+    return drain(unmix(cube, spec.model_validate({**settings, **few}), annotation), see)
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -127,12 +121,7 @@ def test_what_a_worse_start_tries_is_not_shown() -> None:
 def problem(name: str = "pure", **more: Any) -> Problem[Any]:
     """What a method is given."""
     cube, annotation, settings = scene(name)
-    making = make_problem(cube, method_specs()["gcl"].model_validate({**settings, **more}), annotation)
-    while True:
-        try:
-            next(making)
-        except StopIteration as end:
-            return end.value
+    return drain(make_problem(cube, method_specs()["gcl"].model_validate({**settings, **more}), annotation))
 
 
 def test_a_quick_look_at_many_endmembers_takes_few_pixels_then_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,13 +180,8 @@ def test_a_cube_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     cube, _, _ = scene("pure")
     one, other = (Cube(cube.spectra, cube.wavelengths) for _ in range(2))
     assert pipeline.suggested(one) == 3
-    making = make_problem(one, method_specs()["gcl"].model_validate({}))
-    while True:
-        try:
-            next(making)
-        except StopIteration as end:
-            assert end.value.endmember_count == 3
-            break
+    made = drain(make_problem(one, method_specs()["gcl"].model_validate({})))
+    assert made.endmember_count == 3
     assert len(counted) == 1
     pipeline.suggested(other)
     assert len(counted) == 2
