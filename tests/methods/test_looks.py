@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -209,3 +211,15 @@ def test_what_is_looked_at_in_a_search_costs_nothing_where_nobody_looks() -> Non
     hidden = list(unseen(search(), least=1.0))  # type: ignore[arg-type]
     assert [isinstance(loss, LossOf) for loss in hidden] == [False, False, True]
     assert [isinstance(loss, LossOf) for loss in unseen(search())] == [False, False, False]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("values", ["constant", "zero", "one pixel"])
+def test_a_quick_look_at_odd_numbers_is_on_the_simplex_or_none(values: str) -> None:
+    """Scenes that a fit refuses, or makes little of: a look raises nothing that ends the run."""
+    rng = np.random.default_rng(0)
+    spectra = {"constant": np.ones((6, 6, 9)), "zero": np.zeros((6, 6, 9)), "one pixel": rng.random((6, 6, 9))}[values]
+    asked = problem()
+    odd = replace(asked, cube=Cube(spectra), spectra=spectra.reshape(-1, 9), endmember_count=8)
+    with np.errstate(all="ignore"), contextlib.suppress(ValueError, ArithmeticError):
+        preview = QuickLook(odd)()
+        assert np.isfinite(preview.abundances).all()
