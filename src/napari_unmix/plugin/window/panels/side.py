@@ -24,6 +24,7 @@ from napari_unmix.plugin.facts.colours import annotation_row_colours, painted_la
 from napari_unmix.plugin.facts.guiding import Painted, gauge, painted, painting_advice
 from napari_unmix.plugin.facts.session import Session, endmember_count, recommended_regions
 from napari_unmix.plugin.verbs.controller import Controller
+from napari_unmix.plugin.window.panels.bar import set_value
 from napari_unmix.plugin.window.panels.source import SourceButton, status_lines
 from napari_unmix.plugin.window.panels.step import Step, button, more_button, row, say, text
 from napari_unmix.plugin.window.panels.strokes import StrokesPart
@@ -106,7 +107,7 @@ class SidePanel(Step):
         done, asked = gauge(much, count, wanted)
         self._enough.setVisible(asked > 0)
         self._enough.setMaximum(asked or 1)
-        self._enough.setValue(done)
+        set_value(self._enough, done)
         what = (
             "Painted regions, of those recommended: two per endmember and one more."
             if much.regions
@@ -209,9 +210,11 @@ class LabelRow(QWidget):
         """Show what the session says of this label."""
         self._meaning = meaning
         border = f"2px solid {text_colour}" if selected else "1px solid transparent"
-        self._swatch.setStyleSheet(
+        style = (
             f"background: {colour}; color: {_readable_on(colour)}; border: {border}; border-radius: 3px; padding: 0;"
         )
+        if style != self._swatch.styleSheet():  # each is read anew, at every stroke
+            self._swatch.setStyleSheet(style)
         if not self._name.hasFocus():
             self._name.setText(meaning.name)
         self._kind.setCurrentIndex(KINDS.index(meaning.kind))
