@@ -17,6 +17,7 @@ from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.plugin.facts.notices import notice
 from napari_unmix.plugin.facts.session import Session, Trouble, current_report, shown_hidden
 from napari_unmix.plugin.window.panels.source import status_lines
+from napari_unmix.plugin.window.panels.verdict import VerdictPart
 
 SMALLEST = (1280, 720)
 LAID_OUT_MS = 200
@@ -73,16 +74,16 @@ def train(window: Any) -> None:
 
 def test_the_verdict_is_in_view_when_a_run_ends_and_the_checks_after_why(window: Any) -> None:
     small_window(window)
-    result = window.widget.panels[4]
-    assert not in_view(window, result)
+    verdict = window.widget.findChild(VerdictPart)
+    assert not in_view(window, window.widget.panels[4])
     train(window)
-    assert in_view(window, result._trust_row)
+    assert in_view(window, verdict._line)
     window.press("Why?")
     window.qtbot.wait(LAID_OUT_MS)
-    assert top_in_view(window, result._trust_row)
-    assert top_in_view(window, result._checks)
-    assert result._checks_layout.itemAt(1).widget().isVisible()
-    assert in_view(window, result._checks_layout.itemAt(1).widget())
+    assert top_in_view(window, verdict._line)
+    assert top_in_view(window, verdict._checks)
+    assert verdict._column.itemAt(0).widget().isVisible()
+    assert in_view(window, verdict._column.itemAt(0).widget())
 
 
 def test_the_dock_stays_where_the_user_is_writing(window: Any) -> None:
@@ -103,7 +104,12 @@ def test_the_dock_stays_where_the_user_is_writing(window: Any) -> None:
 def test_what_went_wrong_is_in_view(window: Any, tmp_path: Any) -> None:
     small_window(window)
     train(window)
-    panel = window.widget.panels[0]
+    for opened in window.widget.panels:
+        opened.unfold()
+    window.press("Why?")
+    window.qtbot.wait(LAID_OUT_MS)
+    panel, scroll = window.widget.panels[0], window.widget.findChild(QScrollArea)
+    scroll.verticalScrollBar().setValue(scroll.verticalScrollBar().maximum())
     assert not in_view(window, panel)
     (tmp_path / "broken.hdr").write_text("ENVI\nsamples = many\n")
     window.controller.open(tmp_path / "broken.hdr")
@@ -115,14 +121,17 @@ def test_what_went_wrong_is_in_view(window: Any, tmp_path: Any) -> None:
 def test_a_run_is_no_longer_done_when_something_changed(window: Any) -> None:
     window.with_fakes(5)
     train(window)
+    assert "done in 1 s" in window.texts()  # the title of the folded step
+    window.widget.panels[3].unfold()
     assert "done in 1.0 s" in window.texts()
     window.controller.choose_method("vca-fcls")
-    assert "done in 1.0 s" not in window.texts()
+    assert not [text for text in window.texts() if text.startswith("done in")]
     assert "out of date: another method since" in window.texts()
     window.controller.choose_method("ivae")
-    assert "done in 1.0 s" in window.texts()
+    assert "done in 1 s" in window.texts()
+    window.widget.panels[3].unfold()
     window.controller.set_option("seed", 3)
-    assert "done in 1.0 s" not in window.texts()
+    assert not [text for text in window.texts() if text.startswith("done in")]
 
 
 def lit(window: Any) -> float:
@@ -189,7 +198,7 @@ def test_notices_say_the_step() -> None:
     assert [notice(trouble) for trouble in TROUBLES] == [
         "There is no cube to unmix: see step 4.",
         "No band lies in 2000: see step 1.",
-        "See step 2, Side information.",
+        "The painting is 3×3 pixels …: step 2.",
         "No model was found: see step 5.",
     ]
 

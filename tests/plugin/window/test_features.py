@@ -139,7 +139,7 @@ def test_excluded_bands_are_gaps_and_make_the_result_out_of_date(window: Any) ->
     window.wait_for(lambda: current_report(window.session) is not None)
     window.controller.select_pixel(3, 4)
     plot = window.spectra.panel.plot
-    window.wait_for(lambda: "selected pixel" in window.viewer.layers)
+    window.wait_for(lambda: "selected pixel" in window.viewer.layers and len(window.maps()) == 3)
     layers = list(window.viewer.layers)
     window.press("Bands…")
     line = window.widget.panels[0]._editor._line

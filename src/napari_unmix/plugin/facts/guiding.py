@@ -11,6 +11,7 @@ from napari_unmix.plugin.facts.colours import painted_labels
 from napari_unmix.plugin.facts.locks import waits_for_training
 from napari_unmix.plugin.facts.session import (
     Session,
+    Stage,
     Step,
     current_report,
     current_run,
@@ -38,10 +39,14 @@ def next_step(session: Session) -> NextStep:
 
 
 def done_with(session: Session) -> tuple[Step, ...]:
-    """The steps that fold by themselves: those that a run was made from, while it is up to date and nothing asks for them."""
+    """The steps that fold by themselves: those that a run was made from, while it is up to date and nothing asks for them.
+
+    Where a training was just cancelled, the step that says so stays.
+    """
     if current_run(session) is None or training_here(session) or out_of_date(session):
         return ()
-    asked = {"train"} if waits_for_training(session) else set()
+    cancelled = session.progress is not None and session.progress.stage is Stage.CANCELLED
+    asked = {"train"} if cancelled or waits_for_training(session) else set()
     if session.trouble is not None:
         asked.add(session.trouble.step)
     return tuple(step for step in MADE_FROM if step not in asked)

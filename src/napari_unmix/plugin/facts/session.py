@@ -311,6 +311,8 @@ def out_of_date(session: Session) -> str:
     run = current_run(session)
     if run is None or session.cube is None:
         return ""
+    if not same_image(run.cube, session.cube):
+        return "read in another way since"
     if not np.array_equal(run.cube.good_bands, session.cube.good_bands):
         return "bands changed since"
     if run.spec.method != session.spec.method:

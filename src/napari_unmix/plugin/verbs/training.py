@@ -119,8 +119,8 @@ class TrainVerbs(PaintVerbs):
         self._finish(None)
 
     def _finish(self, progress: Progress | None) -> None:
+        self.session.progress = progress  # first: how it ended is known where the end is told
         self.session.state = "idle"
-        self.session.progress = progress
 
     def cancel(self) -> Job | None:
         """Stop the run; the last run of the cube stays, and where there is none, the last preview. Its job, to wait for."""
@@ -128,10 +128,10 @@ class TrainVerbs(PaintVerbs):
         if session.state == "idle":
             return None
         job = self._one_run.drop()
-        at = session.progress or Progress("", 0, 1, 0.0)
-        if running(session):
-            self._give_back()
+        at, under_way = session.progress or Progress("", 0, 1, 0.0), running(session)
         self._finish(Progress(Stage.CANCELLED, at.step, at.total, at.fraction))
+        if under_way:
+            self._give_back()
         return job
 
     def _give_back(self) -> None:

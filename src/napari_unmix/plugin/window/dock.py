@@ -42,7 +42,7 @@ class _Dock(QWidget):
         key, workspace = id(self), self.workspace
         workspace.join(key)
         # After ``destroyed`` nothing of this object may be touched, so the slot holds only what it needs.
-        self._gone = lambda: workspace.leave(key)
+        self._gone = lambda: workspace.leave(key, destroyed=True)
         self.destroyed.connect(self._gone)
         workspace.session.events.theme.connect(self._restyle)
         for keys, verb in (("Ctrl+Z", workspace.controller.undo), ("Ctrl+Shift+Z", workspace.controller.redo)):

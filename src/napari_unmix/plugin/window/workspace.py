@@ -52,10 +52,12 @@ class Workspace:
         if not self._closed and window is not None:
             window.add_plugin_dock_widget(*MATCH)
 
-    def leave(self, dock: int) -> None:
-        """A dock goes; with the last one everything stops."""
+    def leave(self, dock: int, *, destroyed: bool = False) -> None:
+        """A dock goes, or is destroyed already with all that it showed; with the last one everything stops."""
         self._docks.discard(dock)
         if not self._docks:
+            if destroyed and not self._closed:
+                self._hush()
             self.close()
 
     def close(self) -> None:
@@ -67,10 +69,14 @@ class Workspace:
             if known is self:
                 del _open[key]
         self.controller.cancel()  # so that layers show the last run, and no preview
-        for name in self.session.events:
-            self.session.events[name].disconnect()  # by now the panels may be gone
+        self._hush()
         self.link.close()
         self.controller.close()
+
+    def _hush(self) -> None:
+        """Nobody hears of the session any more: the panels are gone, or going."""
+        for name in self.session.events:
+            self.session.events[name].disconnect()
 
 
 _open: dict[int, Workspace] = {}
