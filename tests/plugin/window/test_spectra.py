@@ -296,6 +296,9 @@ def test_the_slider_and_the_plot_show_the_same_band(window: Any) -> None:
     assert viewer.dims.current_step[0] == 12
     viewer.layers["scene bands"].visible = False
     assert overlay.text == ""
+    viewer.layers.remove("scene bands")  # with it goes the slider
+    assert session.band is None
+    assert not line.isVisible()
 
 
 def test_what_is_seen_is_copied_and_saved(window: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
