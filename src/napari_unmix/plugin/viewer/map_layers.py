@@ -15,6 +15,7 @@ from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.facts.naming import without_number
 from napari_unmix.plugin.facts.session import Session, shown
 from napari_unmix.plugin.verbs.controller import Controller
+from napari_unmix.plugin.viewer.farewell import take_away
 from napari_unmix.plugin.viewer import layers as kinds
 from napari_unmix.plugin.viewer import quiet
 
@@ -124,8 +125,10 @@ class MapLayers:
 
     def _next(self) -> None:
         """One layer a turn: six at once would hold the window for some 70 ms, and one that is made takes as long until it is shown."""
-        if self._past:
+        if self._past and self._past[0].visible:
             self._past = quiet.remove(self._viewer.layers, self._past)
+        elif self._past:
+            take_away(self._viewer, self._past.pop(0))
         elif self._veiled:
             self._veiled = []
             self._dress()

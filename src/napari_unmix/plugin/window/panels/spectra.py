@@ -51,7 +51,7 @@ class SpectraPanel(QWidget):
         self._way: tuple[Any, ...] = ()  # in which way the cube is looked at, for which the ranges are fixed
         self._listeners: list[tuple[Any, Callable[..., None]]] = []
         self._listen(self.refresh, "pixel", "hover", "cube", "survey", "pins", "picked", "averaging", "training", "run")
-        self._listen(self.refresh, "pin_names")
+        self._listen(self.refresh, "pin_names", "measured")
         self._listen(self._repainted, "annotation")
         self._listen(self._show_band, "band")
         self._listen(self._show_note, "chore", "spectra_written", "undoable")
