@@ -15,9 +15,9 @@ from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.facts.naming import without_number
 from napari_unmix.plugin.facts.session import Session, shown
 from napari_unmix.plugin.verbs.controller import Controller
-from napari_unmix.plugin.viewer.farewell import take_away
 from napari_unmix.plugin.viewer import layers as kinds
 from napari_unmix.plugin.viewer import quiet
+from napari_unmix.plugin.viewer.farewell import take_away
 
 
 class MapLayers:
