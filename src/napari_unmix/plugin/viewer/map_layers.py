@@ -125,8 +125,10 @@ class MapLayers:
 
     def _next(self) -> None:
         """One layer a turn: six at once would hold the window for some 70 ms, and one that is made takes as long until it is shown."""
-        if self._past and self._past[0].visible:
-            self._past = quiet.remove(self._viewer.layers, self._past)
+        seen = [layer for layer in self._past if layer.visible]
+        if seen:
+            hidden = [layer for layer in self._past if not layer.visible]
+            self._past = [*quiet.remove(self._viewer.layers, seen), *hidden]
         elif self._past:
             take_away(self._viewer, self._past.pop(0))
         elif self._veiled:
