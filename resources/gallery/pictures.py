@@ -14,6 +14,7 @@ from typing import Any
 from qtpy.QtWidgets import QApplication
 
 from napari_unmix.plugin.facts.session import Session, shown_preview
+from napari_unmix.plugin.verbs.engine import Engine
 from napari_unmix.plugin.window.launch import open_viewer
 from napari_unmix.plugin.window.workspace import workspace_of
 
@@ -41,7 +42,7 @@ def picture(viewer: Any, path: Path) -> None:
 def main(folder: Path, method: str = "ivae") -> None:
     """Open the sample, train it by a method, take the pictures."""
     folder.mkdir(parents=True, exist_ok=True)
-    viewer = open_viewer(sample=True, block=False)
+    viewer = open_viewer(sample=True, block=False, engine=Engine(keep_run=None, keep_strokes=None, known=None))
     viewer.window.resize(*SIZE)
     workspace = workspace_of(viewer)
     session: Session = workspace.session

@@ -45,7 +45,7 @@ def test_the_stored_report_is_shown_and_its_page_written(capsys: Capture, painte
     text = shown(capsys, run)
     stored = read_run(run).report
     assert stored.verdict.upper() in text
-    assert "Enough regions (12; threshold 7)" in text
+    assert "Enough regions: 12 that hold 30 pixels or more (good from 7)" in text
     assert f"Page: {run / 'report.html'}" in text
     assert "data:image/png;base64" in (run / "report.html").read_text(encoding="utf-8")
     assert read_run(run).report == stored  # still a run, and a report beside it takes nothing from it

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 
-from napari_unmix.answer import Preview, Progress, Unmixing, forward
+from napari_unmix.answer import Preview, Progress, Unmixing, drain, forward
 from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.methods.contract import Problem, QuickLook
 from napari_unmix.methods.registry import method_specs
@@ -42,13 +44,7 @@ def steps_of(method: str, name: str, see: Callable[[Progress], None]) -> Unmixin
     cube, annotation, settings = scene(name)
     spec = method_specs()[method]
     few = {"epochs": 2} if "epochs" in spec.model_fields else {}
-    steps = unmix(cube, spec.model_validate({**settings, **few}), annotation)
-    while True:
-        try:
-            event = next(steps)
-        except StopIteration as end:
-            return end.value
-        see(event)
+    return drain(unmix(cube, spec.model_validate({**settings, **few}), annotation), see)
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -127,12 +123,7 @@ def test_what_a_worse_start_tries_is_not_shown() -> None:
 def problem(name: str = "pure", **more: Any) -> Problem[Any]:
     """What a method is given."""
     cube, annotation, settings = scene(name)
-    making = make_problem(cube, method_specs()["gcl"].model_validate({**settings, **more}), annotation)
-    while True:
-        try:
-            next(making)
-        except StopIteration as end:
-            return end.value
+    return drain(make_problem(cube, method_specs()["gcl"].model_validate({**settings, **more}), annotation))
 
 
 def test_a_quick_look_at_many_endmembers_takes_few_pixels_then_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,3 +171,55 @@ def test_a_fit_never_says_that_less_is_done() -> None:
             yield Progress("fitting", 0, 1, share)
 
     assert [event.fraction for event in forward(fit())] == [0.0, 0.3, 0.3, 0.3, 0.5, 1.0, 1.0]  # type: ignore[arg-type]
+
+
+def test_a_cube_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The window asks for the suggestion when a cube is opened; Train does not measure it again. Another cube is another question."""
+    from napari_unmix import pipeline
+
+    counted: list[int] = []
+    monkeypatch.setattr(pipeline, "suggest_endmembers", lambda spectra: counted.append(len(spectra)) or 3)
+    cube, _, _ = scene("pure")
+    one, other = (Cube(cube.spectra, cube.wavelengths) for _ in range(2))
+    assert pipeline.suggested(one) == 3
+    made = drain(make_problem(one, method_specs()["gcl"].model_validate({})))
+    assert made.endmember_count == 3
+    assert len(counted) == 1
+    pipeline.suggested(other)
+    assert len(counted) == 2
+
+
+def test_what_is_looked_at_in_a_search_costs_nothing_where_nobody_looks() -> None:
+    """Losses carry how their corners are made, not the corners."""
+    from napari_unmix.geometry.seen import LossOf, lifted, unseen
+
+    made: list[str] = []
+
+    def corners() -> Any:
+        made.append("corners")
+        return np.eye(2)
+
+    def search() -> Iterator[float]:
+        yield float("nan")
+        yield LossOf(2.0, corners)
+        yield LossOf(0.5, corners)
+
+    seen = list(lifted(search(), lambda rows: 3 * rows))  # type: ignore[arg-type]
+    assert made == []
+    assert [isinstance(loss, LossOf) for loss in seen] == [False, True, True]
+    np.testing.assert_array_equal(seen[2].corners(), 3 * np.eye(2))  # type: ignore[attr-defined]
+    hidden = list(unseen(search(), least=1.0))  # type: ignore[arg-type]
+    assert [isinstance(loss, LossOf) for loss in hidden] == [False, False, True]
+    assert [isinstance(loss, LossOf) for loss in unseen(search())] == [False, False, False]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("values", ["constant", "zero", "one pixel"])
+def test_a_quick_look_at_odd_numbers_is_on_the_simplex_or_none(values: str) -> None:
+    """Scenes that a fit refuses, or makes little of: a look raises nothing that ends the run."""
+    rng = np.random.default_rng(0)
+    spectra = {"constant": np.ones((6, 6, 9)), "zero": np.zeros((6, 6, 9)), "one pixel": rng.random((6, 6, 9))}[values]
+    asked = problem()
+    odd = replace(asked, cube=Cube(spectra), spectra=spectra.reshape(-1, 9), endmember_count=8)
+    with np.errstate(all="ignore"), contextlib.suppress(ValueError, ArithmeticError):
+        preview = QuickLook(odd)()
+        assert np.isfinite(preview.abundances).all()

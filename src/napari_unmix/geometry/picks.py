@@ -7,6 +7,7 @@ import numpy as np
 from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.rows.inversion import Inversion
 from napari_unmix.rows.subspace import affine_subspace, linear_subspace, principal
+from napari_unmix.wanted import still_wanted
 
 
 def unit_length(spectra: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -21,6 +22,7 @@ def successive_projection(scores: FloatArray, count: int) -> IntArray:
     residual = scores.copy()
     picked = []
     for _ in range(count):
+        still_wanted()
         power = (residual**2).sum(axis=1)
         index = int(power.argmax())
         picked.append(index)
@@ -33,6 +35,7 @@ def simplex_volume(scores: FloatArray, count: int) -> IntArray:
     """(N, K) -> (P,) indices: the pixel furthest from the mean, then always the one furthest from the span (SiVM, Thurau 2012)."""
     picked = [int(((scores - scores.mean(axis=0)) ** 2).sum(axis=1).argmax())]
     while len(picked) < count:
+        still_wanted()
         residual = scores - scores[picked[0]]
         if len(picked) > 1:
             basis = np.linalg.qr((scores[picked[1:]] - scores[picked[0]]).T)[0]
@@ -117,6 +120,7 @@ def largest_volume(scores: FloatArray, picked: IntArray, sweeps: int = 5) -> Int
     for _ in range(sweeps):
         before = chosen.copy()
         for corner in range(len(chosen)):
+            still_wanted()
             # The volume is linear in one corner: its coefficients are that row of cofactors, det · inverse.
             cofactors = _cofactor_row(lifted[chosen], corner)
             volume = np.abs(lifted @ cofactors)
@@ -143,6 +147,7 @@ def starting_picks(
     dimensions = (count, min(count + 2, spectra.shape[1]))
     bases = [linear_subspace(data, max(dimensions)).basis for data in (unit, spectra)]
     for dimension in dimensions:
+        still_wanted()
         for data, basis in zip((unit, spectra), bases, strict=True):
             scores = data @ basis[:dimension].T
             for pick in (successive_projection, simplex_volume):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_unmix.cube import FloatArray
+from napari_unmix.wanted import still_wanted
 
 # Bands are predicted from this many leading components of others: more than there is signal, which costs degrees of freedom only.
 _COMPONENTS, _FEWEST_COMPONENTS = 15, 8
@@ -43,6 +44,7 @@ def leading_scores(spectra: FloatArray, components: int) -> FloatArray:
     start = np.random.default_rng(0).normal(size=(spectra.shape[1], components))
     scores = np.linalg.qr(spectra @ start)[0]
     for _ in range(_STEPS):
+        still_wanted()
         scores = np.linalg.qr(spectra @ (spectra.T @ scores))[0]
     return np.asarray(scores)
 

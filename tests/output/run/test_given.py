@@ -76,7 +76,9 @@ def test_command_script_and_python_repeat_it_to_the_bit(run: Path, tmp_path: Pat
 
 def test_an_edited_run_is_not_repeated_and_says_so(run: Path, cube: Cube, tmp_path: Path) -> None:
     result = read_run(run).unmixing(cube)
-    edited = replace(result, notes=(*result.notes, Note(NoteKind.EDITED, "Deleted soil: its share goes to the others.")))
+    edited = replace(
+        result, notes=(*result.notes, Note(NoteKind.EDITED, "Deleted soil: its share goes to the others."))
+    )
     folder = write_run(tmp_path / "edited", cube, edited, None)
     assert not (folder / "again.py").exists()
     stored = read_run(folder)

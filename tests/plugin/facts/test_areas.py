@@ -85,7 +85,10 @@ def test_a_triangle_is_half_of_its_square() -> None:
     )
 
 
-UTM = 'PROJCS["WGS 84 / UTM 11N",GEOGCS["WGS 84",DATUM["D",SPHEROID["S",6378137,298.25]],UNIT["degree",0.0174]],PROJECTION["Transverse_Mercator"],UNIT["{}",{}]]'
+UTM = (
+    'PROJCS["WGS 84 / UTM 11N",GEOGCS["WGS 84",DATUM["D",SPHEROID["S",6378137,298.25]],UNIT["degree",0.0174]],'
+    'PROJECTION["Transverse_Mercator"],UNIT["{}",{}]]'
+)
 WKT2 = (
     'PROJCRS["a",BASEGEOGCRS["b",DATUM["c",ELLIPSOID["d",6378137,298.25,LENGTHUNIT["metre",1]]]],CONVERSION["e",METHOD["f"],'
     'PARAMETER["g",500,LENGTHUNIT["metre",1]]],CS[Cartesian,2],AXIS["x",east,LENGTHUNIT["US survey foot",0.3048006]]]'

@@ -21,7 +21,7 @@ from napari_unmix.plugin.facts.comparison import (
     wanted_measures,
     wanted_overlay,
 )
-from napari_unmix.plugin.facts.likeness import Comparing, DifferenceMap, Measured, Pair
+from napari_unmix.plugin.facts.likeness import Comparing, DifferenceMap, Measured, Pair, Pictures
 from napari_unmix.plugin.facts.run_table import FIGURES, as_csv, figures, minutes, percent, subjects
 from napari_unmix.plugin.facts.runs import Look, Run
 from napari_unmix.plugin.facts.session import Session, preset
@@ -89,15 +89,16 @@ def test_a_difference_is_drawn_of_materials_that_both_have(session: Session, cub
     side_by_side(session, run, beside, Pair(2, 0, 1.0))
     session.comparing = Comparing("difference", material=2)
     assert wanted_overlay(session) == ("difference", run.unmixing, beside.unmixing, 2, 0)
-    session.overlay = DifferenceMap(np.zeros(cube.shape[:2]), 1.0)
-    assert overlay_title(session) == "1-3: run 1 − run 2, percentage points"
+    session.overlay = DifferenceMap(np.zeros(cube.shape[:2]), 1.0, 2)
+    assert overlay_title(session) == "1-3: run 1 − run 2 (%)"
     session.comparing = Comparing("difference", material=1)
     assert wanted_overlay(session) is None
+    assert overlay_title(session).startswith("1-3: ")  # until another is drawn, the layer says what it shows
 
 
 def test_flicker_says_which_run_is_seen(session: Session, cube: Cube, tools: Any) -> None:
     side_by_side(session, run_of(cube, 1, tools), run_of(cube, 2, tools), Pair(0, 0, 1.0))
-    session.overlay = DifferenceMap(np.zeros(cube.shape[:2]), 1.0)
+    session.overlay = Pictures(*[np.zeros((12, 10, 3), np.uint8)] * 2)
     session.comparing = Comparing("flicker")
     assert overlay_title(session) == "seen: run 1"
     session.comparing = Comparing("flicker", other=True)

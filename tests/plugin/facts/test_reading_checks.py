@@ -31,6 +31,11 @@ def test_what_stands_in_the_way_comes_first_and_what_changes_nothing_last() -> N
     ]
 
 
+def test_what_rules_out_any_claim_comes_before_all() -> None:
+    broken = check("broken", "required", "doubtful", broken="the model leaves more than noise")
+    assert in_order((*CHECKS, broken))[0] is broken
+
+
 def test_doubt_that_changes_nothing_says_so() -> None:
     said = {one.name: no_weight(one) for one in CHECKS}
     assert {name for name, words in said.items() if words} == {"a veto in doubt", "only tells"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -233,7 +234,7 @@ def test_contributions_are_stacked_up_to_the_reconstruction(session: Session, cu
     drawn = drawing(session, Wishes(View.PARTS))
     parts, good = drawn.of("part"), cube.good_bands
     assert len(parts) == 3
-    for below, above in zip(parts, parts[1:], strict=False):
+    for below, above in pairwise(parts):
         np.testing.assert_array_equal(below.values, above.base)
     np.testing.assert_allclose(parts[-1].values[good], drawn.of("reconstruction")[0].values[good])
 
@@ -311,8 +312,9 @@ def test_ranges_are_added_and_taken_away() -> None:
     scene = Cube(np.ones((2, 2, 204)), np.linspace(400, 2500, 204))
     water = replace(scene, good_bands=good_bands_of(scene, "1350-1450, 1800-1950"))
     assert with_range(water, 910, 898, excluded=True, written="1350-1450, 1800-1950") == (
-        "1350-1450, 1800-1950, 900–910"
+        "900–910, 1350-1450, 1800-1950"
     )
+    assert with_range(water, 1340, 1460, excluded=False, written="1350-1450, 1800-1950") == "1800-1950"
     assert with_range(water, 1440, 1500, excluded=True) == "1350–1500, 1800–1950"
     assert with_range(water, 1400, 1850, excluded=False) == "1350–1400, 1850–1950"
     assert with_range(water, 1000.1, 1000.2, excluded=True) == "1350–1450, 1800–1950"  # no band lies there

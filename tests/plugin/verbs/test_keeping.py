@@ -432,3 +432,71 @@ def test_a_stamp_holds_what_was_written(controller: Controller, session: Session
     assert stamp.says(session.run, ())
     controller.remove_cube(cube)
     assert controller._stamps == {}
+
+
+# --- saying it again
+
+
+@pytest.mark.parametrize("method", ["vca-fcls", "ivae"])
+def test_what_the_window_copies_gives_the_same_bits(
+    session: Session, tools: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    from napari_unmix.cli import main
+    from napari_unmix.io import read_cube
+    from napari_unmix.plugin.window.panels.runs import command_text, python_text
+
+    scene = tools.make_cube(16, 14, 12)
+    noisy = scene.spectra + np.random.default_rng(0).normal(0, 0.003, scene.shape)
+    noisy[3, 3] = -9
+    file = tmp_path / "a field.npz"
+    np.savez(file, cube=noisy.astype(np.float32), wavelength=scene.wavelengths)
+    controller = Controller(session, run_inline, keeping(tools, unmix=Engine().unmix, rebanded=Engine().rebanded))
+    controller.add_cube(read_cube(file, no_data=-9))
+    controller.exclude_bands("600-650")
+    controller.choose_method(method)
+    for name, value in {"endmembers": 3, "seed": 8, **({"epochs": 2} if method == "ivae" else {})}.items():
+        controller.set_option(name, value)
+    painted = np.zeros((16, 14), np.int32)
+    painted[:4], painted[5:9], painted[10, :3], painted[15] = 1, 2, 3, 4
+    controller.new_annotation()
+    controller.set_labels(painted)
+    controller.set_meaning(3, Meaning("material", "dry grass"))
+    controller.set_meaning(4, Meaning("ignore"))
+    controller.start()
+    assert session.run is not None
+    assert session.run.folder is not None
+    controller.rename_endmember(0, "called anew")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(python_text(session.run), "copied", "exec"), {})
+    words = __import__("shlex").split(command_text(session.run))
+    assert main([*words[1:-1], "by-command"]) == 0
+    assert main(["unmix", str(session.run.folder), "--out", "by-folder"]) == 0
+    for again in (f"{session.run.folder.name}-again", "by-command", "by-folder"):
+        for name in ("abundances.npy", "model.safetensors", "valid_pixels.npy", "annotation.npy"):
+            assert (tmp_path / again / name).read_bytes() == (session.run.folder / name).read_bytes(), (again, name)
+
+
+def test_a_dock_that_is_opened_again_writes_nothing_anew(
+    controller: Controller, session: Session, cube: Cube, tomorrow: Callable[[], tuple[Session, Controller]]
+) -> None:
+    controller.add_cube(cube)
+    controller.start()
+    folder = saved(session).folder
+    before = (folder / "run.json").stat().st_mtime_ns
+    again, verbs = tomorrow()
+    verbs.add_cube(cube, left=controller.left_of(cube))
+    assert again.run is not None
+    assert again.run.folder == folder
+    assert (folder / "run.json").stat().st_mtime_ns == before
+    verbs.rename_endmember(0, "water")
+    assert read_run(folder).names[0] == "water"
+
+
+def test_a_run_json_opens_its_run(controller: Controller, session: Session, cube: Cube) -> None:
+    controller.add_cube(cube)
+    controller.start()
+    folder = saved(session).folder
+    controller.forget_run(1)
+    controller.open(folder / "run.json")
+    assert session.run is not None
+    assert session.run.folder == folder

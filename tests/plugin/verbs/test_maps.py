@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -89,6 +91,15 @@ def test_areas_are_measured_once_and_again_after_a_change(
     outlines = session.outlines
     controller.set_outlines((Outline("field", SQUARE.copy()),))
     assert session.outlines is outlines  # the same again
+
+
+def test_the_areas_of_a_closed_cube_hold_nothing(controller: Controller, session: Session, cube: Cube) -> None:
+    controller.measure_areas()
+    maps = ref(session.run.unmixing.abundances)
+    controller.remove_cube(cube)
+    controller.set_outlines(())  # as the viewer says of every cube
+    gc.collect()
+    assert maps() is None
 
 
 def test_an_answer_that_comes_too_late_is_not_heard(session: Session, cube: Cube, tools: Any) -> None:

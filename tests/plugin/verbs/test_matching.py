@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,12 @@ import numpy as np
 import pytest
 
 from napari_unmix.answer import Fit, Progress, drain
+from napari_unmix.cli import main
 from napari_unmix.cube import Annotation, Cube, Meaning
+from napari_unmix.io import read_cube
 from napari_unmix.library import SpectralLibrary, write_library
-from napari_unmix.library.stock import Stock
+from napari_unmix.library.stock import Stock, built_in
+from napari_unmix.output.run import read_run
 from napari_unmix.plugin.facts.candidates import EVERY, Answered, LibraryChoice, Question, Subject
 from napari_unmix.plugin.facts.matching import answered_now, proposals, question_of, ranking_of, to_be_asked
 from napari_unmix.plugin.facts.session import Session, shown_names
@@ -256,26 +261,73 @@ def test_a_pixel_without_data_is_like_nothing(controller: Controller, session: S
     assert answered.rankings[0].candidates
 
 
-def test_locking_is_told_the_spectrum_at_its_brightness(
-    controller: Controller, session: Session, minerals: Path, cube: Cube
-) -> None:
-    told: list[tuple[int, Any, str]] = []
-    controller.lock_endmember = lambda index, spectrum, source: told.append((index, spectrum, source))  # type: ignore[attr-defined]
+def test_a_name_is_taken_and_locked_as_it_was_found(controller: Controller, session: Session, minerals: Path) -> None:
     controller.add_library(minerals)
-    subject = Subject("endmember", 1)
-    found = ranking_of(session, subject)
+    found = ranking_of(session, Subject("endmember", 1))
     assert found is not None
-    assert controller.can_lock()
-    controller.accept_and_lock(subject, found.candidates[0], library=True)
-    controller.accept_and_lock(subject, found.candidates[0], library=False)
-    assert shown_names(session)[1] == "tree"
-    (index, spectrum, source), (_, itself, own) = told
-    assert (index, source, itself, own) == (1, "minerals: tree", None, "itself")
+    controller.accept_and_lock(Subject("endmember", 1), found.candidates[0], library=False)
+    assert session.run is not None
+    assert session.run.look.names[1] == "tree"
+    assert dict(session.run.look.locked) == {1: ""}
+
+
+def test_a_name_is_taken_and_locked_to_the_library_at_its_brightness(
+    controller: Controller, session: Session, cube: Cube, tmp_path: Path
+) -> None:
     run = session.run
     assert run is not None
-    good = cube.good_bands
-    assert spectrum[good] == pytest.approx(run.unmixing.endmembers[1][good], rel=1e-6)
-    assert np.isnan(spectrum[~good]).all()
+    other = np.linspace(0.02, 0.05, 8)
+    controller.add_library(
+        write_library(SpectralLibrary(other[None], cube.wavelengths, ("dark ramp",), name="x"), tmp_path / "x.sli")[0]
+    )
+    found = ranking_of(session, Subject("endmember", 1))
+    assert found is not None
+    (ramp,) = [one for one in found.candidates if one.name == "dark ramp"]
+    before, good = run.unmixing.endmembers[1], cube.good_bands
+    controller.accept_and_lock(Subject("endmember", 1), ramp, library=True)
+    assert session.run is not None
+    assert session.run.look.names[1] == "dark ramp"
+    assert dict(session.run.look.locked) == {1: "dark ramp of x"}
+    after = session.run.unmixing.endmembers[1][good]
+    scale = (other[good] @ before[good]) / (other[good] @ other[good])
+    assert after == pytest.approx(scale * other[good], rel=1e-6)
+
+
+def test_a_pin_is_the_mean_of_the_window_that_is_averaged(controller: Controller, session: Session, cube: Cube) -> None:
+    controller.select_pixel(5, 5)
+    controller.pin()
+    controller.match()
+    assert answered_now(session) is not None
+    controller.average(3)
+    assert answered_now(session) is None
+    controller.match()
+    answered = answered_now(session)
+    assert answered is not None
+    mean = cube.spectra[4:7, 4:7].reshape(9, -1).mean(axis=0)[cube.good_bands]
+    assert answered.question.spectra[3][cube.good_bands] == pytest.approx(mean, rel=1e-5)
+
+
+def test_a_closed_cube_is_held_by_no_answer(held: tuple[Controller, Any], session: Session, tools: Any) -> None:
+    controller, runner = held
+    cube = session.cube
+    assert cube is not None
+    controller.match()
+    runner.jobs[0].finish()
+    runner.jobs[1].step()
+    controller.remove_cube(cube)
+    assert runner.jobs[1].cancelled
+    runner.jobs[1].finish()
+    assert session.naming.answered is None
+    assert session.naming.doing == ""
+    controller.add_cube(cube)
+    controller.select_pixel(3, 3)
+    controller.pin()
+    controller.match()
+    runner.jobs[-1].finish()
+    assert answered_now(session) is not None
+    controller.add_cube(tools.make_cube(name="other", seed=2))
+    controller.remove_cube(cube)  # also where another is the current one
+    assert session.naming.answered is None
 
 
 # --- the user's list
@@ -323,3 +375,41 @@ def test_a_list_that_cannot_be_written_is_said_and_the_library_is_asked(
     answered = answered_now(session)
     assert answered is not None
     assert "minerals" in answered.libraries
+
+
+def test_the_command_says_the_same_as_the_window(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both bring libraries to the cube's bands by their widths."""
+    monkeypatch.chdir(tmp_path)
+    usgs = built_in()
+    axis, fwhm = np.arange(500.0, 2350.0, 30.0), np.full(62, 55.0)
+    rows = [usgs.names.index(name) for name in ("calcite", "siderite", "chlorite")]
+    pure = usgs.chosen(rows).resampled(axis, fwhm).spectra
+    shares = np.random.default_rng(0).dirichlet(np.full(3, 0.4), (12, 12))
+    shares[0, :3] = np.eye(3)
+    np.savez("scene.npz", cube=(shares @ pure).astype(np.float32), wavelength=axis, fwhm=fwhm)
+    assert main(["unmix", "scene.npz", "--method", "vca-fcls", "--endmembers", "3", "--out", "run", "--json"]) == 0
+    capsys.readouterr()
+    assert main(["match", "run", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["endmembers"]
+    run, cube = read_run("run"), read_cube("scene.npz")
+    assert cube.fwhm is not None
+    subjects = tuple(Subject("endmember", k) for k in range(3))
+    question = Question(cube, run.endmembers, subjects, run.names, run.endmembers, (None,), 4.0)
+    answered = drain(ask_libraries(question, Stock()))
+    for ranking, found in zip(answered.rankings, told, strict=True):
+        assert ranking.candidates[0].name == found["match"]
+        for one, its in zip(ranking.candidates, (found["best"], found["runner_up"]), strict=False):
+            assert one.name == its["name"]
+            assert one.score == pytest.approx(its["score_degrees"], abs=1e-4)
+            assert one.derivative_angle == pytest.approx(its["derivative_angle_degrees"], abs=1e-4)
+    bare = Question(
+        replace(cube, fwhm=None),
+        *[getattr(question, name) for name in ("endmembers", "subjects", "names")],
+        question.spectra,
+        (None,),
+        4.0,
+    )
+    other = drain(ask_libraries(bare, Stock())).rankings[0].candidates[0]
+    assert abs(other.score - answered.rankings[0].candidates[0].score) > 0.01  # widths do count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import pairwise
 
 from napari_unmix.plugin.verbs.controller import Controller
 
@@ -17,6 +18,6 @@ def test_no_name_is_defined_twice_but_where_it_goes_on_to_the_next() -> None:
     taken_over = {
         name: kinds
         for name, kinds in doubled.items()
-        if not all(a is not b and issubclass(a, b) for a, b in zip(kinds, kinds[1:], strict=False))
+        if not all(a is not b and issubclass(a, b) for a, b in pairwise(kinds))
     }
     assert not taken_over

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,15 @@ import pytest
 
 from napari_unmix.answer import Fit, Preview, Progress, meanwhile
 from napari_unmix.plugin.verbs.jobs import Handlers, RunFailed
-from napari_unmix.plugin.verbs.runners import Control, Mailbox, Stopped, drive, run_in_thread, run_inline
+from napari_unmix.plugin.verbs.runners import (
+    PREVIEW_SECONDS,
+    Control,
+    Mailbox,
+    Stopped,
+    drive,
+    run_in_thread,
+    run_inline,
+)
 from napari_unmix.wanted import still_wanted
 
 
@@ -177,3 +186,22 @@ def test_threads_take_short_turns_while_something_runs(qtbot: Any) -> None:
     go_on[1].set()
     qtbot.waitUntil(lambda: bool(second.ends), timeout=3000)
     assert sys.getswitchinterval() == before
+
+
+def test_maps_that_cannot_be_made_end_no_run() -> None:
+    """A singular matrix in a look: the fit goes on, and the next look is shown."""
+    ear = Ear()
+    maps = Preview(np.zeros((2, 3)), np.zeros((2, 2, 2), np.float32))
+
+    def broken() -> Preview:
+        raise np.linalg.LinAlgError("Singular matrix")
+
+    def fit() -> Fit[str]:
+        yield Progress("finding", 0, 1, 0.0, snapshot=broken)
+        time.sleep(PREVIEW_SECONDS + 0.02)
+        yield Progress("finding", 0, 1, 0.1, snapshot=lambda: maps)
+        return "result"
+
+    run_inline(fit, ear.handlers)
+    assert ear.ends == ["result"]
+    assert ear.previews == [maps]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unmix.answer import Fit, Progress
+from napari_unmix.answer import Fit, Progress, drain
 from napari_unmix.cube import Cube
 from napari_unmix.plugin.facts.session import Session
 from napari_unmix.plugin.verbs.controller import Controller
@@ -138,10 +138,7 @@ def test_bands_of_noise_are_found() -> None:
     spectra = rng.dirichlet(np.ones(3), (50, 50)) @ endmembers + rng.normal(0, 0.002, (50, 50, 60))
     spectra[..., [20, 21]] += rng.normal(0, 0.6, (50, 50, 2))
     fit = noisy_bands_of(Cube(spectra.astype(np.float32), np.linspace(400, 2500, 60)))
-    with pytest.raises(StopIteration) as end:
-        while True:
-            next(fit)
-    assert end.value.value == (20, 21)
+    assert drain(fit) == (20, 21)
 
 
 def test_what_is_drawn_is_written_whole_or_a_sentence_says_why_not(controller: Controller, tmp_path: Path) -> None:

@@ -214,11 +214,24 @@ class Window:
         assert found, f"no button reads {labels}"
         return found[0]
 
+    def unfold_for(self, *labels: str) -> None:
+        """Click the title of the folded step that holds a button, as a person does who looks for it."""
+        from qtpy.QtCore import Qt
+        from qtpy.QtWidgets import QPushButton, QToolButton
+
+        for panel in self.widget.panels:
+            held = [b for b in panel.findChildren(QPushButton) if b.text() in labels and not b.isHidden()]
+            if held and not panel._content.isVisible():
+                header = panel.findChild(QToolButton, "stepHeader")
+                self.qtbot.mouseClick(header, Qt.MouseButton.LeftButton)
+                self.qtbot.wait(20)
+
     def press(self, *labels: str) -> None:
         """Press a button with the mouse."""
         from qtpy.QtCore import Qt
         from qtpy.QtWidgets import QScrollArea
 
+        self.unfold_for(*labels)
         button = self.button(*labels)
         self.widget.findChild(QScrollArea).ensureWidgetVisible(button)
         self.qtbot.wait(20)

@@ -120,7 +120,7 @@ def test_train_cancel_retrain_and_close_leave_nothing(window: Any) -> None:
     window.settle()
     collect()
     assert hash(window.viewer) not in _open
-    assert callbacks(window.viewer) == [there - ours for there, ours in zip(listening, (1, 1, 1, 1, 1), strict=True)]
+    assert callbacks(window.viewer) == [there - ours for there, ours in zip(listening, (2, 1, 2, 1, 1), strict=True)]
     assert QThreadPool.globalInstance().activeThreadCount() == 0
     assert [one for one in threading.enumerate() if "unmix" in one.name.lower()] == []
     assert workspace() is None

@@ -26,6 +26,7 @@ def train(window: Window) -> None:
     """Press Train and wait for the last word."""
     window.press("Train", "Train again")
     window.wait_for(lambda: window.session.state == "idle" and window.session.run is not None)
+    window.wait_for(lambda: sum(layer.visible for layer in window.maps()) >= 3, 30)
     window.settle()
 
 
@@ -81,7 +82,8 @@ def choose(window: Window, *path: str) -> None:
         assert entry.isEnabled(), entry.toolTip()
         menu = entry.menu() or menu
     entry.trigger()
-    QApplication.activePopupWidget().close()
+    if QApplication.activePopupWidget() is not None:
+        QApplication.activePopupWidget().close()
     window.qtbot.wait(60)
 
 
@@ -102,7 +104,7 @@ def test_a_click_on_a_row_shows_that_map_alone_and_a_second_all(trained: Window)
     assert visible(trained) == [True] * 3
     click(trained, second)
     trained.qtbot.wait(500)
-    click(trained, tool(trained.widget, "All 3 together"))
+    click(trained, tool(trained.widget, "All 3"))
     assert visible(trained) == [True] * 3
 
 
@@ -123,15 +125,16 @@ def test_a_double_click_renames_and_leaves_what_is_seen(trained: Window) -> None
 
 def test_rows_by_keys(trained: Window) -> None:
     from qtpy.QtCore import Qt
-    from qtpy.QtWidgets import QApplication
 
-    every = tool(trained.widget, "All 3 together")
+    def focus() -> Any:
+        return trained.widget.window().focusWidget()
+
+    every = tool(trained.widget, "All 3")
     every.setFocus()
     trained.qtbot.keyClick(every, Qt.Key.Key_Down)
-    trained.qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Down)
-    focused = QApplication.focusWidget()
+    trained.qtbot.keyClick(focus(), Qt.Key.Key_Down)
+    focused = focus()
     assert focused is name_of(rows(trained)[1])
-    assert rows(trained)[1].property("keyboard") == "true"
     trained.qtbot.keyClick(focused, Qt.Key.Key_Space)
     assert visible(trained) == [False, True, False]
     trained.qtbot.keyClick(focused, Qt.Key.Key_F2)
@@ -139,8 +142,8 @@ def test_rows_by_keys(trained: Window) -> None:
     trained.qtbot.keyClick(focused, Qt.Key.Key_Return)
     assert trained.maps()[1].name == "a b"
     trained.qtbot.keyClick(focused, Qt.Key.Key_Up)
-    trained.qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Up)
-    assert QApplication.focusWidget() is every
+    trained.qtbot.keyClick(focus(), Qt.Key.Key_Up)
+    assert focus() is every
     trained.qtbot.keyClick(every, Qt.Key.Key_Return)
     assert visible(trained) == [True] * 3
 
@@ -172,7 +175,7 @@ def test_further_maps_from_the_menu(trained: Window) -> None:
 
 
 def test_a_colour_of_the_users_choice_everywhere(trained: Window) -> None:
-    first, second, third = rows(trained)
+    first, _, third = rows(trained)
     orange, sky_blue = trained.session.run.look.colours[:2]
     click(trained, tool(first, "swatch"))
     choose(trained, "sky blue (swap with endmember 2)")
@@ -299,10 +302,14 @@ def test_two_cubes_in_both_orders_of_docks(windows: Any, dock_first: bool) -> No
     assert [layer.name for layer in window.viewer.layers if layer.visible] == ["other · endmember 3"]
     assert window.viewer.dims.range[0].stop == 11
     assert fits(window, 30, 20)
+    data = [layer.data for layer in window.maps() if layer.name.startswith("scene")]
     window.controller.set_cube(window.session.cubes[0])
-    window.settle()
     shown = [layer.name for layer in window.viewer.layers if layer.visible]
-    assert shown == [f"scene · endmember {k}" for k in (1, 2, 3)]
+    assert shown == [f"scene · endmember {k}" for k in (1, 2, 3)]  # at once: they show that run already
+    window.settle()
+    assert all(
+        any(layer.data is before for before in data) for layer in window.maps() if layer.name.startswith("scene")
+    )
     assert window.viewer.dims.range[0].stop == 19
     assert fits(window, 40, 50)
     assert [layer.name for layer in window.viewer.layers][-5:][0] == "scene bands"
@@ -331,23 +338,22 @@ def fit_many(cube: Cube, spec: Any, annotation: Any) -> Fit[Unmixing]:
     return Unmixing(endmembers, shares, None, None, np.zeros((height, width), np.float32), names, spec)
 
 
-def test_cancelling_a_run_of_thirty_endmembers_gives_the_last_maps_back_a_few_at_a_time(window: Window) -> None:
+def test_cancelling_a_run_of_many_endmembers_gives_the_last_maps_back(window: Window) -> None:
     window.with_fakes(2)
     window.seam.put(unmix=fit_many)
     train(window)
     kept = window.maps()
-    window.controller.set_option("endmembers", 30)
+    window.controller.set_option("endmembers", 14)
     window.press("Train", "Train again")
-    window.wait_for(lambda: len(window.maps()) == 30, 60)
+    window.wait_for(lambda: len(window.maps()) == 14, 60)
     from qtpy.QtWidgets import QScrollArea
 
     list_of_rows = window.widget.findChild(QScrollArea, "mapRows")
     assert list_of_rows.height() < 12 * rows(window)[0].height()  # the verdict stays near
 
-    before = len(window.viewer.layers)
     window.press("Cancel")
     assert window.button("Train", "Train again").isEnabled()
-    assert before - len(window.viewer.layers) < 27  # not all in one turn
+    assert len(window.maps()) > 3  # they go a few a turn, and nobody waits for them
     window.wait_for(lambda: len(window.maps()) == 3, 30)
     assert window.maps() == kept
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QComboBox, QLabel, QLineEdit, QMenu, QPushButton, QTableView
+from qtpy.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QMenu, QPushButton, QTableView
 
 from napari_unmix.cube import Cube
 from napari_unmix.library import SpectralLibrary, write_library
@@ -17,7 +17,7 @@ from napari_unmix.plugin.facts.candidates import EVERY, Subject
 from napari_unmix.plugin.facts.matching import to_be_asked
 from napari_unmix.plugin.facts.session import shown_names
 from napari_unmix.plugin.verbs import bookshelf
-from napari_unmix.plugin.window.panels.actions import ENDMEMBER_ACTIONS, PIN_ACTIONS
+from napari_unmix.plugin.window.panels.endmember_row import EndmemberRow
 
 AXIS = np.linspace(450, 900, 20)
 THREE = np.random.default_rng(0).uniform(0.1, 0.9, (3, 20))  # the endmembers that the fake fit finds
@@ -127,11 +127,21 @@ def test_a_tick_that_is_taken_away_leaves_the_name(window: Any, minerals: Path) 
     assert shown_names(window.session) == ("water", "endmember 2", "rock")
 
 
+def choose_entry(window: Any, title: str) -> None:
+    """Click an entry of the menu that is open."""
+    window.wait_for(lambda: QApplication.activePopupWidget() is not None)
+    menu = QApplication.activePopupWidget()
+    entry = next(action for action in menu.actions() if action.text() == title)
+    assert entry.isEnabled(), entry.toolTip()
+    window.qtbot.mouseClick(menu, Qt.MouseButton.LeftButton, pos=menu.actionGeometry(entry).center())
+    window.qtbot.wait(20)
+
+
 def test_one_endmember_by_its_menu(window: Any, minerals: Path) -> None:
     trained(window, minerals)
-    entry = ENDMEMBER_ACTIONS[[action.title(window.session, 1) for action in ENDMEMBER_ACTIONS].index("Match…")]
-    assert entry.why_not(window.session, 1) == ""
-    entry.act(window.controller, 1, window.widget)
+    row = window.widget.findChildren(EndmemberRow)[1]
+    window.qtbot.mouseClick(row._more, Qt.MouseButton.LeftButton)
+    choose_entry(window, "Match…")
     answered(window)
     shown = panel(window)
     assert shown.table.isVisible()
@@ -166,15 +176,37 @@ def test_a_pin_is_named(window: Any, minerals: Path) -> None:
     purest = np.unravel_index(int(cosine.argmax()), cosine.shape)
     window.click(*map(int, purest))
     window.controller.pin()
-    entry = PIN_ACTIONS[[action.title(window.session, 0) for action in PIN_ACTIONS].index("Match…")]
-    entry.act(window.controller, 0, window.widget)
+    window.viewer.window._wrapped_dock_widgets["Spectra (napari-unmix)"].raise_()
+    legend = window.spectra.panel._legend
+    window.wait_for(lambda: bool(legend.buttons()))
+    (entry,) = legend.buttons()
+    assert entry.text() == "pin 1"
+    legend.asked_menu(0, entry.mapToGlobal(QPoint(5, 5)))  # as its context menu does
+    choose_entry(window, "Match…")
     answered(window)
     assert any("rock" in text for text in sentences(window))
     click_row(window, panel(window).table, 0, twice=True)
     assert window.session.pin_names == {tuple(map(int, purest)): "rock"}
     (box,) = [b for b in panel(window).findChildren(QComboBox) if b.accessibleName() == "What is to be named"]
     assert box.currentText() == "rock (pin 1)"
+    assert [made.text() for made in legend.buttons()] == ["rock (pin 1)"]
     assert shown_names(window.session) == ("endmember 1", "endmember 2", "endmember 3")
+
+
+def test_a_name_is_locked_to_the_librarys_spectrum(window: Any, minerals: Path) -> None:
+    trained(window, minerals)
+    choose(window, "endmember 2")
+    (lock,) = [b for b in panel(window).findChildren(QPushButton) if b.text() == "Accept and lock"]
+    assert lock.isVisible()
+    assert lock.isEnabled()
+    entries = {action.text(): action for action in lock.menu().actions()}
+    assert entries["To the library's spectrum"].isEnabled()
+    entries["To the library's spectrum"].trigger()
+    window.wait_for(lambda: bool(window.session.run.look.locked))
+    assert dict(window.session.run.look.locked) == {1: "tree of minerals"}
+    assert shown_names(window.session)[1] == "tree"
+    answered(window)
+    window.wait_for(lambda: any(text.startswith("tree (0.0°)") for text in sentences(window)))  # of what is there now
 
 
 def test_nothing_is_an_answer_with_the_nearest_and_its_angles(window: Any) -> None:

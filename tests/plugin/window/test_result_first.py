@@ -98,6 +98,23 @@ def test_after_training_verdict_rows_and_export_are_on_one_screen(trained: Any) 
     assert [in_view(trained, widget) for widget in seen] == [True] * len(seen)
 
 
+def test_a_long_verdict_is_whole_in_the_narrowest_dock(window: Any) -> None:
+    """Rows and sentences have their height as soon as the run ends, also where step 2 was unfolded before."""
+    window.with_fakes(3)
+    window.seam.put(unmix=five, assess=assess)
+    window.viewer.window.resize(*SMALLEST)
+    window.widget.setFixedWidth(280)
+    side = window.widget.panels[1]
+    for _ in range(2):
+        window.qtbot.mouseClick(side._more, Qt.MouseButton.LeftButton)
+        window.qtbot.wait(LAID_OUT_MS)
+    train(window)
+    trust = window.widget.panels[4].findChild(QLabel, "trust")
+    assert trust.height() >= trust.heightForWidth(trust.width())
+    for edit in window.widget.panels[4].findChildren(QLineEdit, "nameEdit"):
+        assert edit.height() >= edit.fontMetrics().height()
+
+
 @pytest.mark.parametrize("width", [280, 330])
 @pytest.mark.parametrize("why", [False, True])
 def test_nothing_is_clipped_sideways(trained: Any, width: int, why: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from napari_unmix.geometry.strokes import ANCHORED, NAMED
 from napari_unmix.identifiability.again.refits import BY_CHANCE, Refits, moments_misfit
 from napari_unmix.identifiability.report import Check, Condition, Status
 from napari_unmix.identifiability.subject import Subject
@@ -63,11 +64,12 @@ def check(subject: Subject, refits: Refits) -> Check:
         "moments_misfit": misfit,
         "moments_p_value": p_value,
     }
+    stroked = {NAMED, ANCHORED} & set(subject.findings.search)  # strokes are there already
     remedy = (
         ""
         if status == "pass"
-        else "Try one endmember more, or free the illumination; exclude noisy bands (--bands); "
-        "strokes of pure material anchor endmembers under variability."
+        else "Try one endmember more, or free the illumination; exclude noisy bands (--bands)"
+        + ("." if stroked else "; strokes of pure material anchor endmembers under variability.")
     )
     return CONDITION.check(
         status,

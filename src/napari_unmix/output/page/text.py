@@ -51,7 +51,9 @@ def short(value: float | None) -> str:
 
 
 def _held(check: Check) -> str:
-    """The number and what it was held against, in brackets."""
+    """The number and what it was held against: in words where the report has them, else in brackets."""
+    if check.measured:
+        return f": {shown(check.measured)}"
     if check.value is None:
         return "" if check.status != "not applicable" else " (not applicable)"
     against = "" if check.threshold is None else f"; threshold {short(check.threshold)}"

@@ -113,21 +113,34 @@ def ranges_of(cube: Cube, bands: BoolArray) -> tuple[BandRange, ...]:
 
 
 def with_range(cube: Cube, low: float, high: float, *, excluded: bool, written: str = "") -> str:
-    """The excluded bands as text, with those from ``low`` to ``high`` left out as well, or taken in again.
+    """The excluded bands as text along the axis, with those from ``low`` to ``high`` left out as well, or taken in again.
 
-    What is left out in addition to ``written`` leaves its words alone. A range without a band changes nothing.
+    Ranges of ``written`` that this does not touch keep their words. A range without a band changes nothing.
     """
     inside = (cube.axis >= min(low, high)) & (cube.axis <= max(low, high))
-    now = written_bands(cube, written)
     bad = (~cube.good_bands | inside) if excluded else (~cube.good_bands & ~inside)
-    if np.array_equal(bad, ~cube.good_bands):
-        return now
-    new = ranges_of(cube, bad)
-    if excluded and now:
-        own = ranges_of(cube, inside)
-        if len(new) == len(excluded_ranges(cube)) + len(own):  # it touches none of the others
-            return ", ".join([now, *(part.text for part in own)])
-    return ", ".join(part.text for part in new)
+    touched = _with_neighbours(cube, inside) if excluded else inside
+    parts: list[tuple[float, str]] = []
+    left = bad.copy()
+    for part, start, end in _read(written_bands(cube, written)):
+        own = (cube.axis >= start) & (cube.axis <= end)
+        if not (own & touched).any():
+            parts.append((start, part))
+            left &= ~own
+    parts += [(found.low, found.text) for found in ranges_of(cube, left)]
+    return ", ".join(part for _, part in sorted(parts))
+
+
+def _with_neighbours(cube: Cube, bands: BoolArray) -> BoolArray:
+    """Some bands (B,) with those beside them on the axis."""
+    order = np.argsort(cube.axis, kind="stable")
+    along = bands[order]
+    wide = along.copy()
+    wide[1:] |= along[:-1]
+    wide[:-1] |= along[1:]
+    found = np.zeros_like(bands)
+    found[order] = wide
+    return found
 
 
 def presets_of(cube: Cube) -> tuple[Preset, ...]:

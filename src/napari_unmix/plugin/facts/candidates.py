@@ -47,6 +47,7 @@ class Question:
     spectra : (S, B) theirs, NaN in bands that do not count
     paths : of the libraries
     within : degrees up to which a spectrum matches
+    averaging : pixels across of the window that a pin is the mean of
     """
 
     cube: Cube
@@ -56,6 +57,7 @@ class Question:
     spectra: FloatArray
     paths: tuple[Path | None, ...]
     within: float
+    averaging: int = 1
 
 
 @dataclass(frozen=True, eq=False)

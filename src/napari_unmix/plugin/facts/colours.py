@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from napari_unmix.output.palette import annotation_colours, endmember_colours
@@ -17,10 +19,15 @@ def pin_colours(count: int) -> list[str]:
     return [*PINS, *endmember_colours(FIRST_FURTHER_PIN + max(0, count - len(PINS)))[FIRST_FURTHER_PIN:]][:count]
 
 
+@cache
+def _muted() -> tuple[tuple[int, str], ...]:
+    """Label, colour: asked for at every stroke."""
+    return tuple(enumerate(annotation_colours(MOST_LABELS), start=1))
+
+
 def annotation_row_colours(session: Session) -> dict[int, str]:
     """Label -> colour. Regions have muted colours; a stroke of one material has the colour of its endmember."""
-    muted = list(annotation_colours(MOST_LABELS))
-    colours = {label: muted[label - 1] for label in range(1, MOST_LABELS + 1)}
+    colours = dict(_muted())
     annotation = session.annotation
     if annotation is None:
         return colours

@@ -10,9 +10,11 @@ import numpy as np
 from napari_unmix.cube import FloatArray
 from napari_unmix.output.palette import endmember_colours
 from napari_unmix.plugin.facts.images import same_image
-from napari_unmix.plugin.facts.likeness import FEWEST_BANDS, Measured, Pair, common_bands
+from napari_unmix.plugin.facts.likeness import FEWEST_BANDS, DifferenceMap, Measured, Pair, common_bands
 from napari_unmix.plugin.facts.runs import Look, Run
 from napari_unmix.plugin.facts.session import Session, current_run, runs_of, shown
+
+LONGEST_NAME = 20  # letters, of a run or a material on the canvas
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,14 +203,19 @@ def _of_partners(run: Run, beside: Run, measured: Measured) -> str:
 
 def overlay_title(session: Session) -> str:
     """What the canvas shows of the two runs, "" for the maps alone: as the name of a layer, which says which of them is seen."""
-    both, comparing = compared(session), session.comparing
-    if both is None or session.overlay is None:
+    both, comparing, overlay = compared(session), session.comparing, session.overlay
+    if both is None or overlay is None:
         return ""
-    run, beside = both
-    if comparing.view == "difference":
-        names = run.look.names
-        name = names[comparing.material] if comparing.material < len(names) else ""
-        return f"{name}: {run.title} − {beside.title}, percentage points"
+    here, beside = (_short(run.title) for run in both)
+    if isinstance(overlay, DifferenceMap):
+        names = both[0].look.names
+        name = names[overlay.material] if overlay.material < len(names) else ""
+        return f"{_short(name)}: {here} − {beside} (%)"
     if comparing.view == "flicker":
-        return f"seen: {beside.title if comparing.other else run.title}"
-    return f"{run.title} | {beside.title}"
+        return f"seen: {beside if comparing.other else here}"
+    return f"{here} | {beside}"
+
+
+def _short(title: str) -> str:
+    """A name as it fits on the canvas."""
+    return title if len(title) <= LONGEST_NAME else f"{title[: LONGEST_NAME - 1].rstrip()}…"

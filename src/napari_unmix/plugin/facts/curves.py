@@ -14,13 +14,15 @@ import numpy as np
 from napari_unmix.answer import Preview, Unmixing
 from napari_unmix.cube import Cube, FloatArray, SpectralAxis
 from napari_unmix.plugin.facts.colours import annotation_row_colours, pin_colours
+from napari_unmix.plugin.facts.comparison import beside_curves
 from napari_unmix.plugin.facts.endmember_spread import endmember_spread
+from napari_unmix.plugin.facts.matching import pin_label
 from napari_unmix.plugin.facts.pixel_view import PixelView, contributions, pixel_view
 from napari_unmix.plugin.facts.region_means import region_means
 from napari_unmix.plugin.facts.session import Session, Theme, shown
 from napari_unmix.plugin.facts.shapes import Shape, shape_title, shaped
 
-Kind = Literal["measured", "reconstruction", "residual", "endmember", "pin", "region", "part"]
+Kind = Literal["measured", "reconstruction", "residual", "endmember", "pin", "region", "part", "beside"]
 
 RECONSTRUCTION = {True: "#ff5fa8", False: "#c2185b"}  # by theme, dark or light; no endmember has it
 OTHER_LABEL = "#999999"
@@ -96,7 +98,7 @@ class Drawing:
 
     def height(self, curve: Curve) -> float:
         """How many times as high as it is a curve is drawn."""
-        return self.factor if curve.kind == "endmember" else 1.0
+        return self.factor if curve.kind in ("endmember", "beside") else 1.0
 
 
 NOTHING = Drawing(SpectralAxis("index", np.zeros(0)))
@@ -141,9 +143,9 @@ def _curves(session: Session, cube: Cube, wishes: Wishes, view: PixelView | None
     if wishes.view is View.REGIONS:
         curves += _regions(session, cube)
     if wishes.view in (View.BOTH, View.ENDMEMBERS):
-        curves += _endmembers(session, cube)
+        curves += [*_beside(session), *_endmembers(session, cube)]
     if wishes.view in (View.BOTH, View.PIXEL):
-        curves += [*_pins(session, cube), *_pixel(session, view, wishes.shape)]
+        curves += [*_pins(session, cube), *_pixel(session, cube, view, wishes.shape)]
     return tuple(_in_shape(cube, curve, wishes) for curve in curves)
 
 
@@ -154,12 +156,15 @@ def _in_shape(cube: Cube, curve: Curve, wishes: Wishes) -> Curve:
     )  # fmt: skip
 
 
-def _pixel(session: Session, view: PixelView | None, shape: Shape) -> list[Curve]:
+def _pixel(session: Session, cube: Cube, view: PixelView | None, shape: Shape) -> list[Curve]:
     """The pixel with its fit, or the mean of the image. A residual has no continuum and no size: it is drawn as measured alone."""
     theme = session.theme
     if view is None:
         survey = session.survey
-        return [] if survey is None else [Curve("measured", "mean of the image", theme.text, survey.mean)]
+        if survey is None:
+            return []
+        mean = np.where(cube.good_bands, survey.mean, np.nan)  # it may be of before bands were excluded
+        return [Curve("measured", "mean of the image", theme.text, mean)]
     name = "measured" if view.pixels == 1 else f"mean of {view.pixels} pixels"
     curves = [Curve("measured", name, theme.text, view.measured, view.deviation)]
     if view.reconstruction is not None:
@@ -179,7 +184,7 @@ def _pins(session: Session, cube: Cube) -> list[Curve]:
     for number, (place, colour) in enumerate(zip(session.pins, colours, strict=True)):
         if place[0] < cube.shape[0] and place[1] < cube.shape[1]:  # else the session is just turning to another cube
             view = pixel_view(cube, None, *place, session.averaging)
-            curves.append(Curve("pin", f"pin {number + 1}", colour, view.measured, view.deviation, number=number))
+            curves.append(Curve("pin", pin_label(session, place), colour, view.measured, view.deviation, number=number))
     return curves
 
 
@@ -202,6 +207,18 @@ def _endmembers(session: Session, cube: Cube) -> list[Curve]:
         for k, (name, colour, spectrum) in enumerate(
             zip(what.names, what.colours, what.content.endmembers, strict=True)
         )
+    ]
+
+
+def _beside(session: Session) -> list[Curve]:
+    """The endmembers of the run that is compared with, in the colours of their partners."""
+    beside = beside_curves(session)
+    if beside is None:
+        return []
+    named = zip(beside.names, beside.colours, beside.endmembers, strict=True)
+    return [
+        Curve("beside", f"{name} ({beside.title})", colour, spectrum, number=k)
+        for k, (name, colour, spectrum) in enumerate(named)
     ]
 
 
@@ -267,7 +284,7 @@ def table(drawn: Drawing) -> list[list[str]]:
     """What is drawn as a table: a row of titles with units, then a row for each band; ± in a column of its own, nothing where there is no value."""
     columns: list[tuple[str, FloatArray]] = [(drawn.axis.column, drawn.axis.values)]
     for curve in drawn.curves:
-        unit = drawn.right if drawn.right and curve.kind == "endmember" else drawn.left
+        unit = drawn.right if drawn.right and curve.kind in ("endmember", "beside") else drawn.left
         own = curve.values if curve.base is None else curve.values - curve.base
         columns.append((f"{curve.name} [{unit}]", own))
         if curve.deviation is not None:

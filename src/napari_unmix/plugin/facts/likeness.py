@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -105,10 +105,14 @@ class Measured:
 
 @dataclass(frozen=True, eq=False)
 class DifferenceMap:
-    """(H, W) shares of one material, the run shown minus the run beside, in percentage points, NaN where either has none; ``limit`` > 0."""
+    """(H, W) shares of one material, the run shown minus the run beside, in percentage points, NaN where either has none; ``limit`` > 0.
+
+    ``material`` is its number in the run shown.
+    """
 
     plane: FloatArray
     limit: float
+    material: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,24 +199,20 @@ def subtracted(result: Unmixing, mine: int, other: Unmixing, its: int) -> Differ
     plane = 100 * (result.abundances[:, :, mine] - other.abundances[:, :, its]).astype(np.float32)
     sizes = np.abs(plane[np.isfinite(plane)])
     limit = float(np.percentile(sizes, LIMIT_PERCENTILE)) if sizes.size else 0.0
-    return DifferenceMap(plane, max(limit, SMALLEST_LIMIT))
+    return DifferenceMap(plane, max(limit, SMALLEST_LIMIT), mine)
 
 
-def added_up(
-    abundances: FloatArray, colours: Sequence[str], hidden: frozenset[int]
-) -> Iterator[NDArray[np.uint8] | None]:
-    """(H, W, 3) maps (H, W, P) over each other in their colours, as additive layers show them; None after each map, the picture at last."""
+def added_up(abundances: FloatArray, colours: Sequence[str], hidden: frozenset[int]) -> NDArray[np.uint8]:
+    """(H, W, 3) maps (H, W, P) over each other in their colours, as additive layers show them."""
     height, width, count = abundances.shape
     light = np.zeros((3, height, width), np.float32)
-    for k in range(count):
-        if k not in hidden:
-            plane = np.nan_to_num(np.ascontiguousarray(abundances[:, :, k], dtype=np.float32), nan=0.0)
-            for channel, strength in enumerate(rgb(colours[k])):
-                light[channel] += strength * plane
-        yield None
+    for k in sorted(set(range(count)) - hidden):
+        plane = np.nan_to_num(np.ascontiguousarray(abundances[:, :, k], dtype=np.float32), nan=0.0)
+        for channel, strength in enumerate(rgb(colours[k])):
+            light[channel] += strength * plane
     np.clip(light, 0.0, 1.0, out=light)
     light *= 255
-    yield np.ascontiguousarray(np.moveaxis(light.astype(np.uint8), 0, 2))
+    return np.ascontiguousarray(np.moveaxis(light.astype(np.uint8), 0, 2))
 
 
 def split(pictures: Pictures, divider: float) -> NDArray[np.uint8]:

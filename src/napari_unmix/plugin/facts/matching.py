@@ -13,6 +13,7 @@ from napari_unmix.library.slopes import derivative, reach_of
 from napari_unmix.library.spectra import SpectralLibrary
 from napari_unmix.plugin.facts.candidates import EVERY, Answered, Place, Question, Subject
 from napari_unmix.plugin.facts.naming import is_default_name
+from napari_unmix.plugin.facts.pixel_view import pixel_view
 from napari_unmix.plugin.facts.session import Session, shown, training_here
 
 MOST_ROWS = 500  # of a table: who looks for one further down writes a part of its name
@@ -78,11 +79,16 @@ def question_of(session: Session) -> Question | None:
     if cube is None or not known:
         return None
     endmembers = None if what is None else what.content.endmembers
+    height, width, bands = cube.shape
+    if any(row >= height or column >= width for row, column in session.pins):
+        return None  # the session is just turning to another cube
+    if endmembers is not None and endmembers.shape[1] != bands:
+        return None
     good = cube.good_bands if endmembers is None else cube.good_bands & np.isfinite(endmembers).all(axis=0)
-    pins = [cube.spectra[place].astype(np.float64) for place in session.pins]
-    spectra = np.array([*(() if endmembers is None else endmembers), *pins])
+    pins = [pixel_view(cube, None, *place, session.averaging).measured for place in session.pins]
+    spectra = np.where(good, np.array([*(() if endmembers is None else endmembers), *pins]), np.nan)
     names = tuple(label_of(session, subject) for subject in known)
-    return Question(cube, endmembers, known, names, np.where(good, spectra, np.nan), paths, session.naming.within)
+    return Question(cube, endmembers, known, names, spectra, paths, session.naming.within, session.averaging)
 
 
 def answered_now(session: Session) -> Answered | None:
@@ -94,7 +100,8 @@ def answered_now(session: Session) -> Answered | None:
     endmembers = None if what is None else what.content.endmembers
     same = asked.cube is session.cube and asked.endmembers is endmembers and asked.within == session.naming.within
     chosen = tuple(choice.path for choice in session.naming.libraries if choice.chosen)
-    return answered if same and set(session.pins) <= _pins_of(asked) and asked.paths == chosen else None
+    pins = set(session.pins) <= _pins_of(asked) and (not session.pins or asked.averaging == session.averaging)
+    return answered if same and pins and asked.paths == chosen else None
 
 
 def to_be_asked(session: Session) -> bool:
@@ -213,6 +220,12 @@ def same_name(name: str, candidate: Candidate) -> bool:
     """Whether it is called so already, perhaps with a number behind it."""
     rest = name.removeprefix(candidate.name)
     return rest == "" or (name.startswith(candidate.name) and rest.strip().isdigit())
+
+
+def missing_bands(answered: Answered, subject: Subject, candidate: Candidate) -> int:
+    """How many bands of a subject a library's spectrum lacks."""
+    found = pair(answered, subject, candidate, "scaled")
+    return 0 if found is None else int((np.isfinite(found.mine) & ~np.isfinite(found.its)).sum())
 
 
 # --- what is drawn

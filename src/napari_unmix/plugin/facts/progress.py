@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from math import inf
 
 from napari_unmix.answer import Progress
 from napari_unmix.spec import MethodSpec
@@ -55,7 +56,7 @@ def told(progress: Progress, spec: MethodSpec | None) -> str:
 
 def misfit_words(misfit: float | None) -> str:
     """How well the maps so far explain the spectra."""
-    if misfit is None or not misfit > 0:
+    if misfit is None or not 0 < misfit < inf:
         return ""
     if misfit >= 100:
         return "fits to over 100× the noise"

@@ -23,8 +23,8 @@ def weight(check: Check) -> Weight:
 
 
 def in_order(checks: Sequence[Check]) -> list[Check]:
-    """What stands in the way first, then what passed, then what does not change the verdict; within these the gravest first."""
-    return sorted(checks, key=lambda check: (_ORDER.index(weight(check)), _URGENCY.index(check.status)))
+    """What stands in the way first, then what passed, then what does not change the verdict; what rules out any claim and the gravest before."""
+    return sorted(checks, key=lambda one: (not one.broken, _ORDER.index(weight(one)), _URGENCY.index(one.status)))
 
 
 def title(check: Check) -> str:

@@ -67,6 +67,10 @@ class EditVerbs(TrainVerbs):
             spectrum = np.asarray(run.cube.spectra[row, column], dtype=np.float64)
             self._exchange(index, spectrum, f"pin {pin + 1}")
 
+    def lock_to_spectrum(self, index: int, spectrum: FloatArray, source: str) -> None:
+        """Exchange an endmember's spectrum for another (B,) from ``source``, such as a library's, and hold it."""
+        self._exchange(index, spectrum, source)
+
     def lock_to_region(self, index: int, label: int) -> None:
         """Exchange an endmember's spectrum for the mean of a painted place, and hold it."""
         run, annotation = self._editable([index]), self.session.annotation

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_unmix.answer import Fit
-from napari_unmix.cube import Annotation, Cube, IntArray, Meaning
+from napari_unmix.cube import Annotation, Cube, IntArray, Meaning, Reading
 from napari_unmix.plugin.facts.by_image import ByImage
 from napari_unmix.plugin.facts.desk import Desk
 from napari_unmix.plugin.facts.images import same_image
@@ -20,6 +20,8 @@ from napari_unmix.plugin.facts.session import Chore, Doing, Session, runs_of
 from napari_unmix.plugin.verbs.cubes import CubeVerbs
 from napari_unmix.plugin.verbs.engine import Engine
 from napari_unmix.plugin.verbs.jobs import Handlers, Runner
+
+RUN_FILE = "run.json"
 
 
 class KeepVerbs(CubeVerbs):
@@ -42,6 +44,8 @@ class KeepVerbs(CubeVerbs):
         self._keep_next()
 
     def _put_run(self, run: Run) -> None:
+        if run.folder is not None and run.number not in self._stamps:  # left by a dock that is closed, which kept it
+            self._stamps[run.number] = Stamp(run, self._desks.get(run.home, Desk()).pins)
         super()._put_run(run)
         self._keep_next()
 
@@ -134,6 +138,13 @@ class KeepVerbs(CubeVerbs):
             self.session.recent = recent
 
         self._chores.do(self._engine.recent, listed, lambda _: None)
+
+    def open(self, path: str | Path, reading: Reading | None = None) -> None:
+        """Read a file in the background and make it the cube; a ``run.json`` opens its run."""
+        if Path(path).name == RUN_FILE:
+            self.open_run(Path(path).parent)
+        else:
+            super().open(path, reading)
 
     def open_run(self, folder: str | Path, among: Cube | None = None) -> None:
         """Open a run with its cube, in the background; one that is open already is shown. ``among`` is a cube that was opened for it."""

@@ -72,7 +72,7 @@ class MapVerbs(LookVerbs):
     # --- areas
 
     def set_outlines(self, outlines: tuple[Outline, ...]) -> None:
-        """The user drew shapes on the cube; the same ones again are no change."""
+        """These are the shapes on the current cube; the same ones again are no change."""
         before = self.session.outlines
         same = len(before) == len(outlines) and all(
             one.name == other.name and np.array_equal(one.corners, other.corners)
@@ -80,6 +80,8 @@ class MapVerbs(LookVerbs):
         )
         if not same:
             self.session.outlines = outlines
+        if areas_now(self.session) is None:
+            self.session.areas = None  # it would hold the maps of a cube that is closed
 
     def measure_areas(self) -> None:
         """Measure in the background how much there is of each endmember in what is shown; where that is known, nothing is done."""

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from napari_unmix.answer import Progress
+from napari_unmix.cube import Cube
 from napari_unmix.library.matching import Candidate
 from napari_unmix.library.stock import Stock
 from napari_unmix.plugin.facts.candidates import Answered, LibraryChoice, Place, Question, Subject
+from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.facts.matching import Proposal, answered_now, pair, question_of
 from napari_unmix.plugin.facts.naming import distinct
 from napari_unmix.plugin.facts.session import Session, shown
+from napari_unmix.plugin.verbs.cubes import CubeVerbs
+from napari_unmix.plugin.verbs.editing import EditVerbs
 from napari_unmix.plugin.verbs.engine import Engine
 from napari_unmix.plugin.verbs.jobs import Handlers, Runner
 from napari_unmix.plugin.verbs.looking import LookVerbs
@@ -24,7 +26,7 @@ from napari_unmix.plugin.verbs.one_run import OneRun
 CANCELLED = "Cancelled: press Match to ask the libraries."
 
 
-class MatchVerbs(LookVerbs):
+class MatchVerbs(EditVerbs, CubeVerbs, LookVerbs):
     """Verbs on naming by spectral libraries."""
 
     def __init__(self, session: Session, runner: Runner, engine: Engine | None = None) -> None:
@@ -67,6 +69,14 @@ class MatchVerbs(LookVerbs):
         if self.session.naming.doing:
             answered = None if question is None else Answered(question, trouble=CANCELLED)
             self._naming(doing="", answered=answered)
+
+    def remove_cube(self, cube: Cube) -> None:
+        """A cube was closed: nothing that was asked of it holds it any longer."""
+        answered = self.session.naming.answered
+        if self.session.naming.doing or (answered is not None and same_image(answered.question.cube, cube)):
+            self._asking.drop()
+            self._naming(doing="", answered=None)
+        super().remove_cube(cube)
 
     def _ask(self, question: Question) -> None:
         def failed(error: Exception) -> None:
@@ -183,23 +193,17 @@ class MatchVerbs(LookVerbs):
                 {k: replace(m, name=names[m.name]) for k, m in known if m.kind == "material" and m.name in names}
             )
 
-    def can_lock(self) -> bool:
-        """Whether endmembers can be fixed for the next training."""
-        return callable(getattr(self, "lock_endmember", None))
-
     def accept_and_lock(self, subject: Subject, candidate: Candidate, *, library: bool) -> None:
-        """Name an endmember and fix it for the next training: to the library's spectrum at its brightness, or to itself as it was found."""
-        lock: Callable[[int, Any, str], None] | None = getattr(self, "lock_endmember", None)
-        if subject.kind != "endmember" or lock is None:
-            return
-        spectrum = self._spectrum(subject, candidate) if library else None
-        self.accept(subject, candidate.name)
-        lock(subject.index, spectrum, f"{candidate.library}: {candidate.name}" if library else "itself")
-
-    def _spectrum(self, subject: Subject, candidate: Candidate) -> Any:
+        """Name an endmember and hold it in the next training: to the library's spectrum at its brightness, or as it was found."""
         answered = answered_now(self.session)
-        found = None if answered is None else pair(answered, subject, candidate, "scaled")
-        return None if found is None else np.array(found.its)
+        if subject.kind != "endmember" or answered is None:
+            return
+        found = pair(answered, subject, candidate, "scaled")
+        self.accept(subject, candidate.name)
+        if not library:
+            self.lock_endmember(subject.index)
+        elif found is not None:
+            self.lock_to_spectrum(subject.index, found.its, f"{candidate.name} of {candidate.library}")
 
     def name_pin(self, place: Place, name: str) -> None:
         """Call a pin by a name; "" takes it away."""

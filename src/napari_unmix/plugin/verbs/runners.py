@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
@@ -107,7 +108,9 @@ def _post(event: Progress, mailbox: Mailbox, due: float) -> float:
     start = time.monotonic()
     if event.snapshot is None or start < due:
         return due
-    mailbox.put(event.snapshot())
+    # Maps that can't be made yet are not shown: what is wrong with the numbers is the fit's to say.
+    with contextlib.suppress(ArithmeticError, ValueError):  # LinAlgError among them
+        mailbox.put(event.snapshot())
     end = time.monotonic()
     return end + max(pace.seconds, (end - start) / PREVIEW_SHARE)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,15 +107,6 @@ def overlay(kind: str, *what: Any) -> Fit[DifferenceMap | Pictures]:
         shown, beside, mine, its = what
         return subtracted(shown, mine, beside, its)
     shown, beside, look, other = what
-    first = yield from _drawn(added_up(shown.abundances, *look))
-    second = yield from _drawn(added_up(beside.abundances, *other))
-    return Pictures(first, second)
-
-
-def _drawn(pictures: Iterator[Any]) -> Fit[Any]:
-    """The last of the pictures, a step for each map."""
-    drawn = None
-    for picture in pictures:
-        yield Progress("drawing two runs", 0, 0, 0.5)
-        drawn = picture
-    return drawn
+    first = added_up(shown.abundances, *look)
+    yield Progress("drawing two runs", 1, 2, 0.5)
+    return Pictures(first, added_up(beside.abundances, *other))

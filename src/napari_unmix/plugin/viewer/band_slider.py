@@ -27,11 +27,10 @@ class BandSlider:
 
     def connections(self) -> tuple[tuple[Any, Callable[..., None]], ...]:
         """What it hears."""
-        events, layers = self._session.events, self._viewer.layers.events
+        events, dims = self._session.events, self._viewer.dims.events
         return (
-            (self._viewer.dims.events.current_step, self.moved),
-            (layers.inserted, self.moved),
-            (layers.removed, self.moved),
+            (dims.current_step, self.moved),
+            (dims.ndim, self.moved),
             (events.cube, self.moved),
             (events.band, self._show),
         )
@@ -57,7 +56,7 @@ class BandSlider:
 
     def _say(self, *_: Any) -> None:
         """The canvas says the band while it shows one; words of others are left alone."""
-        layer, session, overlay = self._watched, self._session, self._viewer.text_overlay
+        layer, session, overlay = self._watched, self._session, self._viewer.canvas.overlays.text
         cube, band = session.cube, session.band
         seen = layer is not None and layer.visible and cube is not None and band is not None and band < cube.shape[2]
         said = band_text(cube.spectral_axis, band) if seen and cube is not None and band is not None else ""

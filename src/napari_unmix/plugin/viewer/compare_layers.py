@@ -21,6 +21,7 @@ from napari_unmix.plugin.facts.likeness import DifferenceMap, Pictures, split
 from napari_unmix.plugin.facts.session import Session
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.viewer import layers as kinds
+from napari_unmix.plugin.viewer.farewell import take_away
 
 FLICKER_KEY = "W"
 FLICKER_MS = 700  # below 2 Hz: slower than anything that harms
@@ -117,8 +118,7 @@ class CompareLayers:
     def _take_away(self, kind: type) -> None:
         layer = self._layers.pop(kind)
         self._seen = () if kind is Pictures else self._seen
-        if layer in self._viewer.layers:
-            self._viewer.layers.remove(layer)
+        take_away(self._viewer, layer)
 
     def _show_difference(self, overlay: DifferenceMap, cube: Cube) -> None:
         layer = self._layers.get(DifferenceMap)
@@ -130,6 +130,7 @@ class CompareLayers:
                 colormap=_diverging(),
                 contrast_limits=(-overlay.limit, overlay.limit),
             )
+            layer.colorbar.position = "bottom_left"  # its name is above
             layer.colorbar.visible = True
         elif layer.data is not overlay.plane:
             layer.data = overlay.plane
@@ -197,17 +198,17 @@ class CompareLayers:
         layer = self._layers.get(Pictures)
         if event.button != 1 or event.modifiers or layer is None or not self._grips(layer, event):
             return
-        viewer.camera.mouse_pan = False
+        viewer.scene.camera.mouse_pan = False
         yield
         while event.type == "mouse_move":
             column = layer.world_to_data(event.position)[-1]
             self._controller.move_divider((column + 0.5) / layer.data.shape[1])
             yield
-        viewer.camera.mouse_pan = True
+        viewer.scene.camera.mouse_pan = True
 
     def _grips(self, layer: Any, event: Any) -> bool:
         """Whether a press is on the line, and the mouse is not at other work, such as painting."""
-        comparing, camera = self._session.comparing, self._viewer.camera
+        comparing, camera = self._session.comparing, self._viewer.scene.camera
         if comparing.view != "split" or not layer.visible or not camera.mouse_pan or self._viewer.dims.ndisplay != 2:
             return False
         line = np.array(event.position, dtype=float)

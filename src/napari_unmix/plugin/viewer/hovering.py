@@ -18,12 +18,13 @@ PixelAt = Callable[[Any], tuple[int, int] | None]
 
 
 class Hovering:
-    """Hears the pointer on the canvas."""
+    """Hears the pointer on the canvas. ``shift_held`` asks the keyboard; tests put their own in its place."""
 
     def __init__(self, session: Session, controller: Controller, pixel_at: PixelAt) -> None:
         self._session = session
         self._controller = controller
         self._pixel_at = pixel_at
+        self.shift_held = shift_held
         self._position: Any = None  # the last, that is not read out yet
         self._since = QElapsedTimer()
         self._later = QTimer()
@@ -35,7 +36,8 @@ class Hovering:
 
     def moved(self, viewer: Any, event: Any) -> None:
         """The pointer moved over the canvas."""
-        if [str(key) for key in event.modifiers] != ["Shift"] or viewer.dims.ndisplay != 2:
+        alone = "Shift" in event.modifiers and len(event.modifiers) == 1
+        if not alone or viewer.dims.ndisplay != 2:
             if self._session.hover is not None:
                 self.end()
             return
@@ -54,7 +56,7 @@ class Hovering:
             self._controller.hover(*pixel)
 
     def _ask(self) -> None:
-        if not QGuiApplication.queryKeyboardModifiers() & Qt.KeyboardModifier.ShiftModifier:
+        if not self.shift_held():
             self.end()
 
     def end(self) -> None:
@@ -67,3 +69,8 @@ class Hovering:
         """Hear nothing any more."""
         self._later.stop()
         self._held.stop()
+
+
+def shift_held() -> bool:
+    """Whether Shift is down now, whichever window has the keyboard."""
+    return bool(QGuiApplication.queryKeyboardModifiers() & Qt.KeyboardModifier.ShiftModifier)

@@ -65,7 +65,7 @@ class ViewerLink:
         self._fitting = QTimer()
         self._fitting.setSingleShot(True)
         self._fitting.setInterval(FIT_MS)
-        self._fitting.timeout.connect(self._fit_now)
+        self._fitting.timeout.connect(self.images.fit)
 
     # --- connections
 
@@ -192,6 +192,7 @@ class ViewerLink:
             self._unwatch()
             self._controller.set_annotation(None)
         self.images.removed(layer)
+        self.band_slider.moved()
 
     # --- cubes
 
@@ -246,12 +247,6 @@ class ViewerLink:
     def fit(self) -> None:
         """Show the whole image, once the canvas has its size."""
         self._fitting.start()
-
-    def _fit_now(self) -> None:
-        """The current cube alone: another one, which is hidden, may be larger."""
-        cube = self._session.cube
-        images = [] if cube is None else self.images.of(cube)
-        self._viewer.reset_view(layers=images or None)
 
     def wait_on(self) -> None:
         """The canvas still changes its size: an image that waits to be fitted waits on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary, ref
 
 from napari.layers import Image
 from qtpy.QtCore import QTimer
@@ -16,6 +17,7 @@ from napari_unmix.plugin.facts.session import Session, shown
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.viewer import layers as kinds
 from napari_unmix.plugin.viewer import quiet
+from napari_unmix.plugin.viewer.farewell import take_away
 
 
 class MapLayers:
@@ -29,6 +31,9 @@ class MapLayers:
         self._deleted: set[int] = set()
         self._waiting: dict[int, FloatArray] = {}
         self._filled: FloatArray | None = None  # the abundances that the layers show, or will when none is waiting
+        self._sources: WeakKeyDictionary[Any, ref[FloatArray]] = (
+            WeakKeyDictionary()
+        )  # what each layer's map was taken of
         self._past: list[Any] = []  # maps of more endmembers than there are now, to be taken away
         self._veiled: list[int] = []  # made, and shown in a turn of their own
         self._front: Cube | None = None  # whose maps were brought to the front
@@ -103,16 +108,29 @@ class MapLayers:
         count = 0 if maps is None else maps.shape[2]
         self._past += [self._layers.pop(index) for index in sorted(self._layers) if index >= count]
         if maps is None or maps is not self._filled:
-            self._waiting = {} if maps is None else {k: maps for k in range(count) if k not in self._deleted}
+            unfilled = [k for k in range(count) if k not in self._deleted and not self._shows(k, maps)]
+            self._waiting = {} if maps is None else dict.fromkeys(unfilled, maps)
         self._filled = maps
+        if maps is not None and self._layers and not self._waiting and not self._in_front:
+            self._come_forward()
         self._dress()
         if self._waiting or self._past:
             self._turn.start(0)
 
+    def _shows(self, index: int, maps: FloatArray | None) -> bool:
+        """Whether the layer of this endmember shows these maps already, as it does when its cube was left and is worked on again."""
+        layer = self._layers.get(index)
+        source = None if layer is None else self._sources.get(layer)
+        return source is not None and source() is maps
+
     def _next(self) -> None:
         """One layer a turn: six at once would hold the window for some 70 ms, and one that is made takes as long until it is shown."""
-        if self._past:
-            self._past = quiet.remove(self._viewer.layers, self._past)
+        seen = [layer for layer in self._past if layer.visible]
+        if seen:
+            hidden = [layer for layer in self._past if not layer.visible]
+            self._past = [*quiet.remove(self._viewer.layers, seen), *hidden]
+        elif self._past:
+            take_away(self._viewer, self._past.pop(0))
         elif self._veiled:
             self._veiled = []
             self._dress()
@@ -123,22 +141,25 @@ class MapLayers:
 
     def _fill(self, index: int) -> None:
         """The map of one endmember, in its layer or in a new one."""
-        plane = kinds.abundance_plane(self._waiting.pop(index), index)
+        maps = self._waiting.pop(index)
+        plane = kinds.abundance_plane(maps, index)
         if not self._in_front or not self._layers:
             self._come_forward()
         layer = self._layers.get(index)
         if layer is not None and layer.data.shape == plane.shape:
             layer.data = plane
+            self._sources[layer] = ref(maps)
             self._dress()
         else:
-            self._add(index, plane)
+            self._add(index, plane, maps)
 
-    def _add(self, index: int, plane: FloatArray) -> None:
+    def _add(self, index: int, plane: FloatArray, maps: FloatArray) -> None:
         what = shown(self._session)
         if what is None or index >= len(what.names):
             return
         options = kinds.abundance_options(what.cube, index, what.names[index], what.colours[index])
         layer = Image(plane, visible=False, **options)
+        self._sources[layer] = ref(maps)
         layers = self._viewer.layers
         quiet.insert(layers, kinds.place_below(layers, what.cube, (*kinds.PAINT, "derived")), layer)
         self._keep(index, layer)

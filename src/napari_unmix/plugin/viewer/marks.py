@@ -70,6 +70,8 @@ class Marks:
             self._drop_pins()
             return
         if self._pins is None:
+            self._take_back()
+        if self._pins is None:
             self._add_pins(pins)
         else:
             self._pins.data = np.asarray(pins, float)
@@ -87,6 +89,15 @@ class Marks:
         self._pins.border_color = np.where(strong[:, None], [1.0, 1.0, 1.0, 1.0], [0.0, 0.0, 0.0, 1.0])
         self._pins.border_width = np.where(strong, PICKED_RIM, RIM)
         self._pins.size = float(self._size()) * np.where(strong, PICKED_SIZE, 1.0)
+
+    def _take_back(self) -> None:
+        """The pins of the cube before, which are about to go, become those of this one: napari would call a second layer “pins [1]”."""
+        left = [layer for layer in self._past if isinstance(layer, Points) and layer in self._viewer.layers]
+        if left:
+            self._pins = left[-1]
+            self._past = [layer for layer in self._past if layer != self._pins]
+            self._pins.metadata["cube"] = self._session.cube
+            self._pins.visible = True
 
     def _add_pins(self, pins: tuple[tuple[int, int], ...]) -> None:
         """napari takes some 0.4 s for the first points; further pins are quick."""

@@ -29,6 +29,16 @@ class OpenImages:
             if same_image(kinds.layer_cube(layer), cube) and kinds.layer_role(layer) in (roles or IMAGES)
         ]
 
+    def fit(self) -> None:
+        """Show the whole of the current cube; napari by itself fits all that is open, hidden or not."""
+        cube = self._session.cube
+        mine = [] if cube is None else self.of(cube)
+        deep = max((layer.ndim for layer in mine), default=0)
+        if deep == self._viewer.dims.ndim:
+            self._viewer.reset_view(layers=mine)
+        else:
+            self._viewer.reset_view()
+
     def hold(self, *, strongly: bool) -> None:
         """While a dock is open, paintings and maps hold their cube; without one they only know it while its image is open."""
         for layer in self._others():

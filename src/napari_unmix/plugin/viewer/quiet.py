@@ -35,8 +35,10 @@ def insert(layers: Any, place: int, layer: Any) -> None:
 def remove(layers: Any, gone: list[Any], seconds: float = TURN_SECONDS) -> list[Any]:
     """Take away layers, at least one, for so long; those that are left over, for the next turn. One that is gone already is passed over."""
     left = [layer for layer in gone if layer in layers]
+    if not left:
+        return []
     end = time.perf_counter() + seconds
-    with _without_search():
+    with _without_search(), layers.batched_update():  # the canvas is put in order once, and where it is searched, once
         while left:
             layers.remove(left.pop(0))
             if time.perf_counter() > end:

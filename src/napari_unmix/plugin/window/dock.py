@@ -7,10 +7,12 @@ from typing import Any
 import napari
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QFrame, QLayout, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
+from napari_unmix.identifiability.report import Report
 from napari_unmix.plugin.facts.candidates import Naming
 from napari_unmix.plugin.facts.guiding import done_with
+from napari_unmix.plugin.facts.session import current_report
 from napari_unmix.plugin.window.guides import Guides
 from napari_unmix.plugin.window.panels.cube import CubePanel
 from napari_unmix.plugin.window.panels.match import MatchPanel
@@ -100,7 +102,15 @@ class UnmixDock(_Dock):
         self.panels = [
             panel(session, controller) for panel in (CubePanel, SidePanel, MethodPanel, TrainPanel, ResultPanel)
         ]
-        steps = QWidget()
+        self._steps = steps = QWidget()
+        self._told: tuple[tuple[str, ...], Report | None] = (
+            (),
+            None,
+        )  # which steps were folded, and whose verdict is told
+        self._settling = QTimer(self)
+        self._settling.setSingleShot(True)
+        self._settling.setInterval(0)
+        self._settling.timeout.connect(self._settle)
         layout = QVBoxLayout(steps)
         layout.setContentsMargins(4, 4, 6, 4)
         layout.setSpacing(4)
@@ -141,9 +151,20 @@ class UnmixDock(_Dock):
 
     def _guide(self, *_: Any) -> None:
         """Steps that have done their part fold, so that the result is seen first."""
-        done = done_with(self.workspace.session)
+        session = self.workspace.session
+        done = done_with(session)
         for panel in self.panels:
             panel.guide(panel.name in done)
+        told = done, current_report(session)
+        if told != self._told:
+            self._told = told
+            self._settling.start()
+
+    def _settle(self) -> None:
+        """Qt keeps, of a sentence that wraps, the height that it needed before: once all are written, all are measured again."""
+        for layout in self._steps.findChildren(QLayout):
+            layout.invalidate()
+        self._steps.updateGeometry()
 
     def sizeHint(self) -> QSize:
         """The usual width, and as much height as there is."""
@@ -158,6 +179,7 @@ class UnmixDock(_Dock):
     def stop_listening(self) -> None:
         """Let go of the session."""
         self._stands = False
+        self._settling.stop()
         self.guides.leave()
         events = self.workspace.session.events
         events.cube.disconnect(self._offer_spectra, missing_ok=True)

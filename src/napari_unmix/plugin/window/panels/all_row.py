@@ -27,6 +27,7 @@ class AllRow(QFrame):
     def __init__(self, session: Session, controller: Controller, down: Callable[[], None]) -> None:
         super().__init__()
         self._session, self._controller = session, controller
+        self._colours: tuple[str, ...] = ()  # of the icon
         self.setObjectName("mapRow")
         self._every = _AllButton(down)
         self._every.clicked.connect(lambda: controller.show_maps())
@@ -57,8 +58,10 @@ class AllRow(QFrame):
             return
         together = not what.hidden and not session.views
         set_property(self, "seen", "true" if together else "false")
-        self._every.setIcon(many_colours_icon(what.colours[:4]))
-        self._every.setText(f"All {len(what.names)} together")
+        if what.colours != self._colours:
+            self._colours = what.colours
+            self._every.setIcon(many_colours_icon(what.colours[:4]))
+        self._every.setText(f"All {len(what.names)}")
         self._dominant.setChecked(DOMINANT in session.views)
         set_property(self._more, "seen", "true" if set(session.views) - {DOMINANT} else "false")
 
@@ -110,7 +113,7 @@ class _AllButton(QToolButton):
     def __init__(self, down: Callable[[], None]) -> None:
         super().__init__()
         self._down = down
-        self.setText("All together")
+        self.setText("All")
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.setIconSize(QSize(14, 14))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)

@@ -23,7 +23,7 @@ from napari_unmix.plugin.facts.session import Session
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.step import button, row, say, text
 
-ROWS_SEEN, ROW_HEIGHT = 4, 26
+ROWS_SEEN, ROW_HEIGHT, EDGE = 4, 26, 4
 IN_THE_PLOT = "Or press “Exclude bands” below the plot of spectra, and drag over it."
 
 
@@ -34,6 +34,7 @@ class BandsEditor(QWidget):
         super().__init__()
         self._session, self._controller = session, controller
         self._cube: Cube | None = None
+        self._written = ""
         self._line = QLineEdit()
         self._line.setClearButtonEnabled(True)
         self._line.returnPressed.connect(self._apply)
@@ -67,19 +68,21 @@ class BandsEditor(QWidget):
     def show_cube(self, cube: Cube | None) -> None:
         """Show the excluded ranges of a cube; what the user is writing stays until the cube changes."""
         self._show_noisy(cube)
-        if cube is self._cube:
+        written = self._session.bands_written
+        if (cube is self._cube and written == self._written) or cube is None:
+            self._cube = cube
             return
-        self._cube = cube
-        if cube is None:
-            return
+        another, self._cube, self._written = cube is not self._cube, cube, written
         unit = cube.spectral_axis.unit
         what = f"Excluded bands, in {unit}" if unit else "Excluded bands, by number from 1"
         say(self._say, what)
         self._line.setAccessibleName(what)
         self._line.setPlaceholderText("1350–1450, 1800–1950" if unit in ("nm", "cm⁻¹") else "103–113, 148–166")
         self._line.setToolTip(f"{what}: ranges with commas between them. Empty: all bands take part.")
-        if not says(self._line.text(), cube):  # what the user wrote stays where it says the same
-            self._line.setText(written_bands(cube, self._session.bands_written))
+        text = self._line.text()
+        ours = bool(written) and says(written, cube)  # of the cube as it is; a moment before it is so, the line stays
+        if (ours and text.strip() != written) or ((another or not written) and not says(text, cube)):
+            self._line.setText(written_bands(cube, written))
             self._line.setCursorPosition(0)
         self._table.show_ranges(excluded_ranges(cube), unit)
         self._fill_presets(cube)
@@ -138,7 +141,7 @@ class RangeTable(QScrollArea):
             made.deleteLater()
         for found in ranges:
             self._column.addWidget(self._row(found, unit))
-        self.setFixedHeight(ROW_HEIGHT * min(len(ranges), ROWS_SEEN))
+        self.setFixedHeight(ROW_HEIGHT * min(len(ranges), ROWS_SEEN) + EDGE)
         self.setVisible(bool(ranges))
 
     def buttons(self) -> list[QToolButton]:

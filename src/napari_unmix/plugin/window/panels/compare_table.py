@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHeaderView,
     QLabel,
+    QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
     QTreeWidget,
@@ -28,6 +29,7 @@ from napari_unmix.plugin.window.panels.step import Step, button, row, say, text
 
 MOST_ROWS = 8  # of the list of pairs before it scrolls
 SWATCH = 12
+COLUMN = 70  # pixels at least for a figure of a run
 HEADINGS = (
     ("here", "Endmembers of the run that is shown. The chosen one is subtracted in Difference."),
     ("beside", "The endmember of the other run that is the same material, by its spectrum."),
@@ -97,8 +99,8 @@ class PairList(QTreeWidget):
                 self.setCurrentItem(item)
 
     def _chosen(self, item: QTreeWidgetItem | None, _: Any) -> None:
-        """The user went to a row."""
-        if item is not None and self.hasFocus():
+        """A row became the chosen one; where the facts chose it, it says what they say."""
+        if item is not None:
             self._controller.compare_material(item.data(0, Qt.ItemDataRole.UserRole))
 
 
@@ -110,17 +112,19 @@ class FigureGrid(QWidget):
         self._session = step.session
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setHorizontalSpacing(8)
+        self._grid.setHorizontalSpacing(4)
         self._grid.setVerticalSpacing(2)
-        self._heads = (text("checkTitle"), text("checkTitle"))
+        self._heads = (_value(), _value())
         self._cells: dict[str, tuple[QLabel, ...]] = {}
+        self._grid.setColumnStretch(0, 1)
         for column, head in enumerate(self._heads):
-            head.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom)
+            head.setObjectName("checkTitle")
             self._grid.addWidget(head, 0, column + 1)
-            self._grid.setColumnStretch(column + 1, 1)
+            self._grid.setColumnMinimumWidth(column + 1, COLUMN)
         for line, figure in enumerate(FIGURES, 1):
             title = QLabel(figure.title)
             title.setObjectName("note")
+            title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             title.setToolTip(f"{figure.tip}{f' In {figure.unit}.' if figure.unit else ''}".replace("In in", "In"))
             values = (_value(),) if figure.of_two else (_value(), _value())
             self._grid.addWidget(title, line, 0)
@@ -138,7 +142,9 @@ class FigureGrid(QWidget):
         self.setVisible(any(one.measured is not None for one in rows))
         known = {figure.key for figure in figures(session, rows)}
         for column, head in enumerate(self._heads):
-            say(head, rows[column].run.title if column < len(rows) else "")
+            title = rows[column].run.title if column < len(rows) else ""
+            say(head, head.fontMetrics().elidedText(title, Qt.TextElideMode.ElideMiddle, COLUMN))
+            head.setToolTip(title)
         for figure in FIGURES:
             title, *values = self._cells[figure.key]
             stands = figure.key in known and bool(rows) and (len(rows) == 2 or not figure.of_two)
@@ -226,7 +232,8 @@ def copy_text(content: str) -> None:
 
 
 def _value() -> QLabel:
-    label = text()
+    label = QLabel()
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
     return label
 

@@ -86,7 +86,7 @@ class CubePanel(Step):
             self._chore,
         ):
             self.body.addWidget(item)
-        self.listen(self.refresh, "cubes", "cube", "chore", "noisy")
+        self.listen(self.refresh, "cubes", "cube", "chore", "noisy", "bands_written")
         self.listen(self._refresh_composite, "cube", "composite")
         self.refresh()
         self._refresh_composite()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,7 @@ class EndmemberRow(QFrame):
         self._index, self._session, self._controller = index, session, controller
         self._before: tuple[frozenset[int], tuple[View, ...]] | None = None  # what was seen before the last click
         self._pressed = False
+        self._known: tuple[RowFacts, str] | None = None  # what it says, but for the share, and its colour of text
         self.setObjectName("mapRow")
         self.setToolTip(ROW_TIP)
         self._swatch = _tool("swatch", TIP, self._open_colours)
@@ -63,7 +64,11 @@ class EndmemberRow(QFrame):
             layout.addWidget(item, 1 if item is self._name else 0)
 
     def show_fact(self, fact: RowFacts, text_colour: str) -> None:
-        """Show what the session says of this endmember."""
+        """Show what the session says of this endmember; a preview changes its share alone."""
+        self._share.setText("" if np.isnan(fact.share) else f"{100 * fact.share:.0f} %")
+        known, self._known = self._known, (replace(fact, share=0.0), text_colour)
+        if known == self._known:
+            return
         set_property(self, "seen", "true" if fact.alone else "false")
         self._swatch.setIcon(colour_icon(fact.colour))
         self._swatch.setAccessibleName(f"Colour of {fact.name}")
@@ -72,7 +77,6 @@ class EndmemberRow(QFrame):
         self._signs.setText(" ".join(sign for sign, _ in fact.signs))
         self._signs.setToolTip("\n".join(tip for _, tip in fact.signs))
         self._signs.setVisible(bool(fact.signs))
-        self._share.setText("" if np.isnan(fact.share) else f"{100 * fact.share:.0f} %")
         self._share.setToolTip(f"Mean share of {fact.name} over all pixels. {ROW_TIP}")
         self._more.setAccessibleName(f"Actions on {fact.name}")
         self._eye.setChecked(fact.visible)

@@ -28,6 +28,7 @@ class EndmemberRows(QWidget):
         self._rows: list[EndmemberRow] = []
         self._maps: FloatArray | None = None  # whose mean shares are known
         self._shares: FloatArray = np.zeros(0)
+        self._theme: Theme | None = None  # of the style sheet
         self._all = AllRow(self._session, self._controller, lambda: self._focus(0))
         content = QWidget()
         self._column = QVBoxLayout(content)
@@ -50,7 +51,9 @@ class EndmemberRows(QWidget):
         if what is None:
             self._maps = None
             return
-        self.setStyleSheet(_style(theme))
+        if theme != self._theme:  # a style sheet costs the window some milliseconds for every row
+            self._theme = theme
+            self.setStyleSheet(_style(theme))
         if what.content.abundances is not self._maps:
             self._maps = what.content.abundances
             self._shares = mean_shares(self._maps)

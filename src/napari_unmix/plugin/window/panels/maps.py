@@ -1,8 +1,9 @@
-"""How much there is of each endmember: in the whole image, in each painted region, in each shape that was drawn."""
+"""How much there is of each endmember: in the whole image, in each painted region, in each shape that was drawn; and the way to their names."""
 
 from __future__ import annotations
 
 from typing import Any
+from weakref import ref
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
@@ -21,6 +22,7 @@ from napari_unmix.plugin.facts.asking import areas_now
 from napari_unmix.plugin.facts.pixel_view import share_text
 from napari_unmix.plugin.facts.session import shown
 from napari_unmix.plugin.window.panels.icons import colour_icon
+from napari_unmix.plugin.window.panels.match_part import MatchPart
 from napari_unmix.plugin.window.panels.step import Step, button, row, say, text
 
 AGAIN_MS = 300  # after a change of the painting or of a shape: strokes follow each other
@@ -36,7 +38,7 @@ class AreasPart(QWidget):
     def __init__(self, step: Step) -> None:
         super().__init__()
         self._session, self._controller, self._step = step.session, step.controller, step
-        self._areas: Areas | None = None  # that the table shows
+        self._areas: ref[Areas] | None = None  # that the table shows; it holds no maps
         self._shown: tuple[Any, ...] = ()  # the names and colours in it
         self._open = button(
             "Areas…",
@@ -59,7 +61,7 @@ class AreasPart(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(4)
-        outer.addWidget(row(self._open, stretch=-2))
+        outer.addWidget(row(MatchPart(step), self._open, stretch=-2))  # one line for both
         outer.addWidget(self._inside)
         self._table.itemExpanded.connect(self._fit)
         self._table.itemCollapsed.connect(self._fit)
@@ -87,9 +89,9 @@ class AreasPart(QWidget):
             if self._areas is None:
                 say(self._says, "measuring …")
             return
-        fresh = (areas is not self._areas, what.names, what.colours)
-        if fresh[0] or fresh[1:] != self._shown:
-            self._areas, self._shown = areas, fresh[1:]
+        drawn, looks = None if self._areas is None else self._areas(), (what.names, what.colours)
+        if areas is not drawn or looks != self._shown:
+            self._areas, self._shown = ref(areas), looks
             self._fill(areas, what.names, what.colours)
 
     def _unfold(self, unfolded: bool) -> None:

@@ -30,6 +30,7 @@ from napari_unmix.plugin.facts.matching import (
     endmember_subjects,
     label_of,
     listed,
+    missing_bands,
     pair,
     proposals,
     ranking_of,
@@ -39,6 +40,7 @@ from napari_unmix.plugin.facts.matching import (
     to_be_asked,
     verdict_on,
 )
+from napari_unmix.plugin.facts.offers import why_not_edit
 from napari_unmix.plugin.facts.session import Session, shown
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.libraries import LibrariesButton
@@ -48,6 +50,9 @@ from napari_unmix.plugin.window.panels.step import button, row, say, set_propert
 
 SIGNS = {"pass": "✓", "doubtful": "?", "fail": "–", "": ""}
 EMPTY = "Train, or pin a pixel in Spectra: then libraries can say what it is."
+TO_LIBRARY = (
+    "The next training holds the library's spectrum at this endmember's brightness; shares are found anew at once."
+)
 PREVIEW = "The preview still changes: press Match to name it as it is now."
 SMALLEST = (260, 170)
 NARROW = 480  # pixels: up to there the plot goes below the table
@@ -67,7 +72,9 @@ class MatchPanel(QWidget):
         self._calm = _Calm(self, [self._subject, self._within, self._view])
         self._lay_out()
         self._listeners: list[tuple[Any, Callable[..., None]]] = []
-        self._listen(self.refresh, "cube", "run", "training", "pins", "pin_names", "naming", "state")
+        self._listen(
+            self.refresh, "cube", "run", "training", "pins", "pin_names", "averaging", "naming", "state", "chore"
+        )
         self._listen(self._new_theme, "theme")
         self._new_theme()
 
@@ -129,8 +136,7 @@ class MatchPanel(QWidget):
     def _lock_menu(self) -> QMenu:
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
-        its = menu.addAction("To the library's spectrum", lambda: self._take_and_lock(library=True))
-        its.setToolTip("The next training holds the library's spectrum, at this endmember's brightness.")
+        self._to_library = menu.addAction("To the library's spectrum", lambda: self._take_and_lock(library=True))
         mine = menu.addAction("As it was found", lambda: self._take_and_lock(library=False))
         mine.setToolTip("The next training holds the endmember as it is now.")
         return menu
@@ -312,11 +318,24 @@ class MatchPanel(QWidget):
             self._accept.setEnabled(candidate is not None and not named)
             tip = "Choose a spectrum first." if candidate is None else f"Call it “{candidate.name}” everywhere."
             self._accept.setToolTip("It is called so already." if named else tip)
-        lockable = subject is not None and subject.kind == "endmember" and candidate is not None
-        self._lock.setVisible(self.controller.can_lock() and (subject is None or subject.kind == "endmember"))
-        self._lock.setEnabled(lockable)
-        self._lock.setToolTip(
-            "Call it so, and fix it for the next training." if lockable else "Choose a spectrum first."
+        self._enable_lock(subject, candidate)
+
+    def _enable_lock(self, subject: Subject | None, candidate: Candidate | None) -> None:
+        self._lock.setVisible(subject is None or subject.kind == "endmember")
+        if subject is None or subject.kind != "endmember" or candidate is None:
+            self._lock.setEnabled(False)
+            self._lock.setToolTip("Choose a spectrum first.")
+            return
+        why_not = why_not_edit(self.session, subject.index)
+        self._lock.setEnabled(not why_not)
+        self._lock.setToolTip(why_not or "Call it so, and hold it in the next training.")
+        answered = answered_now(self.session)
+        missing = 0 if answered is None else missing_bands(answered, subject, candidate)
+        self._to_library.setEnabled(not missing)
+        self._to_library.setToolTip(
+            f"This spectrum lacks {missing} of the cube's bands: exclude them, or lock the endmember as it was found."
+            if missing
+            else TO_LIBRARY
         )
 
     def _draw(self, *_: Any) -> None:
@@ -327,7 +346,7 @@ class MatchPanel(QWidget):
             found = pair(answered, subject, candidate, view)
         cube = self.session.cube
         title = "" if cube is None else cube.spectral_axis.title
-        up = {"scaled": "Value", "continuum removed": "Of the continuum", "derivative": "Slope"}[view]
+        up = {"scaled": "Value", "continuum removed": "Ratio", "derivative": "Slope"}[view]
         colour = self._colour(subject)
         self.plot.show_pair(found, f"{title[:1].upper()}{title[1:]}", up, colour)
         if found is None or subject is None or candidate is None:

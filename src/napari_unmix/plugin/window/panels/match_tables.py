@@ -14,12 +14,12 @@ from napari_unmix.plugin.facts.matching import Proposal, angles
 
 SCORE = "Angles in one number, in degrees: 0° is the same shape. The nearest comes first."
 WHOLE = "Spectral angle between the whole spectra, in degrees; blind to brightness."
-ABSORPTIONS = "Angle between the absorptions, continuum removed, in degrees; blind to slopes."
-SLOPES = "Angle between the first derivatives, in degrees: where absorptions begin and end. Noise widens it."
-ANGLES = (("Score", SCORE), ("Shape", WHOLE), ("Absorption", ABSORPTIONS), ("Slope", SLOPES))
+ABSORPTIONS = "Angle between the absorption features, continuum removed, in degrees; blind to slopes."
+SLOPES = "Angle between the first derivatives, in degrees: where features begin and end. Noise widens it."
+ANGLES = (("Score", SCORE), ("Shape", WHOLE), ("Feature", ABSORPTIONS), ("Slope", SLOPES))
 LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter  # names
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter  # numbers
-BOX, PADDING = 13, 16  # pixels
+BOX, PADDING = 13, 12  # pixels
 FITS, NO_FIT = "✓", "\u2003"
 
 

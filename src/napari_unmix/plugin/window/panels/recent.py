@@ -39,8 +39,9 @@ class RecentPart(QWidget):
         session = self._session
         listed = listed_runs(session)
         empty = session.cube is None
-        self.setVisible(bool(listed) and not runs_of(session, session.cube))  # else step 5 has them
-        self._button.setText("Recent runs" if empty else f"Kept runs of this cube ({len(listed)})")
+        self.setVisible(empty or bool(listed and not runs_of(session, session.cube)))  # else step 5 has them
+        first = "Recent runs" if listed else "Open a run"
+        self._button.setText(first if empty else f"Kept runs of this cube ({len(listed)})")
         self._button.setToolTip(
             "Open a run that was kept, with its cube, painting and settings."
             if empty

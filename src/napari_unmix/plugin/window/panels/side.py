@@ -19,10 +19,12 @@ from qtpy.QtWidgets import (
 
 from napari_unmix.cube import Meaning
 from napari_unmix.output.palette import rgb
+from napari_unmix.plugin.facts.alike import alike_regions, alike_text
 from napari_unmix.plugin.facts.colours import annotation_row_colours, painted_labels
 from napari_unmix.plugin.facts.guiding import Painted, gauge, painted, painting_advice
 from napari_unmix.plugin.facts.session import Session, endmember_count, recommended_regions
 from napari_unmix.plugin.verbs.controller import Controller
+from napari_unmix.plugin.window.panels.bar import set_value
 from napari_unmix.plugin.window.panels.source import SourceButton, status_lines
 from napari_unmix.plugin.window.panels.step import Step, button, more_button, row, say, text
 from napari_unmix.plugin.window.panels.strokes import StrokesPart
@@ -60,6 +62,8 @@ class SidePanel(Step):
         self._enough.setTextVisible(False)
         self._enough.setFixedHeight(8)
         self._sentence = text("note")
+        self._alike = text("note")
+        self._compared: tuple[object, object] = (None, None)  # the cube and the painting whose regions were compared
         self._more = more_button("What may be claimed with this painting, and of unpainted pixels.", self.refresh)
         self.body.addWidget(StrokesPart(self))
         self.body.addWidget(row(self._new, self._next, stretch=-2))
@@ -67,6 +71,7 @@ class SidePanel(Step):
         self.body.addWidget(self._all)
         self.body.addWidget(self._enough)
         self.body.addWidget(row(self._sentence, self._more, stretch=0))
+        self.body.addWidget(self._alike)
         self._unpainted = QLabel()
         self._source_row = row(self._unpainted, self._source, stretch=1)
         self.body.addWidget(self._source_row)
@@ -85,16 +90,24 @@ class SidePanel(Step):
         self._next.setVisible(session.annotation is not None)
         self._show_source(much)
         say(self._sentence, self._advice(much, count, wanted))
+        self._compare(counts)
         if not counts:
             self.set_mark("empty")
         else:
             self.set_mark("done" if wanted is not None and much.regions >= wanted else "half")
 
+    def _compare(self, counts: dict[int, int]) -> None:
+        """Say which regions hardly differ, where the painting is another than before."""
+        cube, annotation = self.session.cube, self.session.annotation
+        if self._compared[0] is not cube or self._compared[1] is not annotation:
+            self._compared = cube, annotation
+            say(self._alike, alike_text(alike_regions(cube, annotation, counts)))
+
     def _show_gauge(self, much: Painted, count: int | None, wanted: int | None) -> None:
         done, asked = gauge(much, count, wanted)
         self._enough.setVisible(asked > 0)
         self._enough.setMaximum(asked or 1)
-        self._enough.setValue(done)
+        set_value(self._enough, done)
         what = (
             "Painted regions, of those recommended: two per endmember and one more."
             if much.regions
@@ -111,7 +124,7 @@ class SidePanel(Step):
         self._more.setVisible(told)
         lines = ""
         if auxiliary is not None:
-            self._unpainted.setText("Unpainted pixels use" if much.regions else "Instead of paint")
+            self._unpainted.setText("Unpainted pixels" if much.regions else "Instead of paint")
             self._source.show_session(session, auxiliary, painted=much.regions > 0)
             lines = status_lines(session, auxiliary, much.regions, much.usable)
         say(self._status, lines if told and self._more.isChecked() else "")
@@ -197,9 +210,11 @@ class LabelRow(QWidget):
         """Show what the session says of this label."""
         self._meaning = meaning
         border = f"2px solid {text_colour}" if selected else "1px solid transparent"
-        self._swatch.setStyleSheet(
+        style = (
             f"background: {colour}; color: {_readable_on(colour)}; border: {border}; border-radius: 3px; padding: 0;"
         )
+        if style != self._swatch.styleSheet():  # each is read anew, at every stroke
+            self._swatch.setStyleSheet(style)
         if not self._name.hasFocus():
             self._name.setText(meaning.name)
         self._kind.setCurrentIndex(KINDS.index(meaning.kind))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtGui import QKeySequence, QShortcut, QWheelEvent
+from qtpy.QtGui import QKeyEvent, QWheelEvent
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_unmix.cube import Cube
@@ -15,7 +15,7 @@ from napari_unmix.plugin.facts.band_ranges import excluded_ranges
 from napari_unmix.plugin.facts.curves import Curve, Drawing, View, Wishes, drawing
 from napari_unmix.plugin.facts.pixel_view import SIZES, PixelView
 from napari_unmix.plugin.facts.session import Doing, Session, doing, shown
-from napari_unmix.plugin.facts.shapes import SHAPE_TIPS, Shape, band_text
+from napari_unmix.plugin.facts.shapes import SHAPE_TIPS, Shape, band_text, place_text
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.pins import pin_menu
 from napari_unmix.plugin.window.panels.step import button, say
@@ -51,6 +51,7 @@ class SpectraPanel(QWidget):
         self._way: tuple[Any, ...] = ()  # in which way the cube is looked at, for which the ranges are fixed
         self._listeners: list[tuple[Any, Callable[..., None]]] = []
         self._listen(self.refresh, "pixel", "hover", "cube", "survey", "pins", "picked", "averaging", "training", "run")
+        self._listen(self.refresh, "pin_names", "measured")
         self._listen(self._repainted, "annotation")
         self._listen(self._show_band, "band")
         self._listen(self._show_note, "chore", "spectra_written", "undoable")
@@ -73,6 +74,9 @@ class SpectraPanel(QWidget):
             "Spectra of one pixel, or means of a window of pixels around it, ± one standard deviation.",
         )
         self._window.activated.connect(lambda index: self.controller.average(SIZES[index]))
+        self._make_buttons()
+
+    def _make_buttons(self) -> None:
         self._spreads = button(
             "±", "Show how far spectra are uncertain or vary, as a band of one standard deviation.", self.refresh
         )
@@ -103,9 +107,6 @@ class SpectraPanel(QWidget):
         menu = QMenu(self._take)
         menu.aboutToShow.connect(lambda: self._taking.fill(menu, self))
         self._take.setMenu(menu)
-        remove = QShortcut(QKeySequence(Qt.Key.Key_Delete), self)
-        remove.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        remove.activated.connect(self._remove_picked)
 
     def _lay_out(self) -> None:
         for label in (self._place, self._note):
@@ -229,7 +230,9 @@ class SpectraPanel(QWidget):
         measured = self.plot.drawn.of("measured")
         value = float(measured[0].values[band]) if measured else np.nan
         said = f": {value:.4g}" if np.isfinite(value) else ""
-        self.plot.show_band(float(cube.axis[band]), f"{band_text(cube.spectral_axis, band)}{said}")
+        axis = cube.spectral_axis
+        where = place_text(axis, float(axis.values[band])) if axis.unit else band_text(axis, band)
+        self.plot.show_band(float(axis.values[band]), f"{where}{said}")
 
     def _show_note(self, *_: Any) -> None:
         session = self.session
@@ -265,10 +268,13 @@ class SpectraPanel(QWidget):
     def _pin_menu(self, number: int, place: QPoint) -> None:
         pin_menu(self.session, self.controller, number, self).popup(place)
 
-    def _remove_picked(self) -> None:
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Delete, in the plot, the legend or a button, removes the pin that is picked."""
         session = self.session
-        if session.picked in session.pins:
+        if event is not None and event.key() == Qt.Key.Key_Delete and session.picked in session.pins:
             self.controller.unpin(session.pins.index(session.picked))
+        else:
+            super().keyPressEvent(event)
 
     def _band_moved(self, place: float) -> None:
         cube = self.session.cube

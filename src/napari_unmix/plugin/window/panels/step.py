@@ -18,13 +18,14 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QElidingLabel, QFlowLayout
+from superqt import QElidingLabel
 
 from napari_unmix.plugin.facts.guiding import folded_text
 from napari_unmix.plugin.facts.notices import COPY_REPORT
 from napari_unmix.plugin.facts.session import Session
 from napari_unmix.plugin.facts.session import Step as StepName
 from napari_unmix.plugin.verbs.controller import Controller
+from napari_unmix.plugin.window.panels.flow import FlowLayout
 from napari_unmix.plugin.window.panels.reveal import Reveal, edited
 
 Mark = Literal["empty", "half", "done", "trouble"]
@@ -185,10 +186,7 @@ class _Bar(QFrame):
 def wrapped(*widgets: QWidget) -> QWidget:
     """Widgets side by side, in as many lines as they need."""
     box = QWidget()
-    layout = QFlowLayout(box)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setHorizontalSpacing(6)
-    layout.setVerticalSpacing(6)
+    layout = FlowLayout(box)
     for widget in widgets:
         layout.addWidget(widget)
     return box
