@@ -122,7 +122,7 @@ class TrainPanel(Step):
         self._measured = preview
         misfit = None if preview is None else preview.misfit
         self._misfit.setText(misfit_words(misfit))
-        if misfit_words(misfit):
+        if misfit is not None and misfit_words(misfit):
             self._curve.add(misfit, self.session.theme.accent)
 
     def _state_changed(self, state: str) -> None:
