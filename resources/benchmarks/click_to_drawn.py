@@ -1,6 +1,6 @@
 """How long a click on the image takes until its spectrum is drawn: napari's own window, a cube of 300×300 pixels and 200 bands, a result.
 
-    xvfb-run -a -s "-screen 0 1600x1000x24" python resources/benchmarks/click.py [endmembers]
+    xvfb-run -a -s "-screen 0 1600x1000x24" python resources/benchmarks/click_to_drawn.py [endmembers]
 
 Prints wall time from the mouse's press to the end of the plot's painting, and the processor time of the main thread in it, which other
 programs on the machine do not change.
