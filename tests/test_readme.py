@@ -40,6 +40,7 @@ def test_tables_are_those_that_the_benchmarks_printed(tables: Any) -> None:
         "stability",
         "regions",
         "sample",
+        "window",
     ]
     assert tables.filled(README, TABLES) == README
     assert tables.filled(BENCHMARKS, TABLES) == BENCHMARKS

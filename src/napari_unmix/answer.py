@@ -127,14 +127,19 @@ def looking(steps: Fit[T], look: Callable[[], Preview]) -> Fit[T]:
 
 
 _EVERY = 0.1  # seconds between two steps that only wait
+_FEW_PIXELS = 2_000
 
 
-def meanwhile(call: Callable[[], T], progress: E | Callable[[], E]) -> Generator[E, None, T]:
+def meanwhile(
+    call: Callable[[], T], progress: E | Callable[[], E], *, pixels: int | None = None
+) -> Generator[E, None, T]:
     """What ``call`` returns, or raises: a call that can't be divided, in a thread of its own; yields ``progress`` ten times a second until then.
 
     ``progress`` may be a function that tells how far it is. A fit that is closed does not wait for it: the call comes to its own end (at
-    once, where its loops ask ``still_wanted``), and nobody reads what it returns.
+    once, where its loops ask ``still_wanted``), and nobody reads what it returns. On few ``pixels`` it is no matter of waiting: no thread is made.
     """
+    if pixels is not None and pixels <= _FEW_PIXELS:
+        return call()
     made: Future[T] = Future()
     closed = False
     around = contextvars.copy_context()

@@ -214,3 +214,19 @@ def test_a_held_mixture_throws_no_corner_away(method: str) -> None:
     result = drain(unmix(scene(), spec(method), None, held))
     assert result.endmembers[:, scene().good_bands].max() < 1.5 * TRUE.max()
     assert any("this may be a mixture itself" in str(note) for note in result.notes)
+
+
+@pytest.mark.parametrize("light", [False, True])
+@pytest.mark.parametrize("method", ["ivae", "gcl", "sisal", "vca-fcls"])
+def test_every_preview_on_the_way_can_be_looked_at(method: str, light: bool) -> None:
+    cube, seen = scene(light), []
+
+    def look(event: Any) -> None:
+        if event.snapshot is not None and (not seen or seen[-1][0] != (event.stage, event.step)):
+            seen.append(((event.stage, event.step), event.snapshot()))
+
+    drain(unmix(cube, spec(method, illumination=light), None, given(2, 0)), look)
+    assert seen
+    for _, preview in seen:
+        assert preview.endmembers.shape == (3, BANDS)
+        assert np.isfinite(preview.endmembers[:, cube.good_bands]).all()

@@ -116,7 +116,8 @@ def _inverted(
     """Abundances (N, P) of the archetypes; for many endmembers that takes seconds, in which the last loss is told."""
     if len(archetypes) <= ENUMERABLE:
         return invert(scores, archetypes, start)
-    return (yield from meanwhile(lambda: invert(scores, archetypes, start), losses[-1] if losses else NO_LOSS))
+    loss = losses[-1] if losses else NO_LOSS
+    return (yield from meanwhile(lambda: invert(scores, archetypes, start), loss, pixels=len(scores)))
 
 
 def _went_on(form: Archetypes, place: Tree) -> tuple[FloatArray, FloatArray, Archetypes, list[float], bool]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from napari_unmix.geometry.coordinates import Coordinates, Sphere
 from napari_unmix.geometry.found import NO_EXCESS, NO_LOSS, VARIABILITY, Found, Search
 from napari_unmix.geometry.picks import unit_length
 from napari_unmix.geometry.recipes import Plane, in_plane
+from napari_unmix.geometry.seen import lifted, unseen
 from napari_unmix.geometry.volume import at_two_weights, hinge_volume
 from napari_unmix.given import Given
 from napari_unmix.rows.alignment import match_endmembers
@@ -112,9 +114,10 @@ def find_beside(beginning: Beginning) -> Search:
 def _on_sphere(beginning: Beginning) -> Search:
     sphere = Sphere.of(beginning.spectra, beginning.count)
     yield NO_LOSS
-    fit = yield from _archetypes(
+    fitting = _archetypes(
         beginning, sphere.scores, sphere.weights, sphere.place(beginning.given.spectra), arch.ON_SPHERE
     )
+    fit = yield from lifted(fitting, partial(sphere.seen, inversion=beginning.inversion))
     abundances = fully_constrained(sphere.scores, fit.archetypes)
     endmembers = sphere.purest(abundances)
     if not beginning.inversion.free_light:
@@ -155,9 +158,10 @@ def _in_simplex(beginning: Beginning) -> Search:
     plane = in_plane(space, beginning.spectra, beginning.count, beginning.noise)
     yield NO_LOSS
     # 1. Archetypes beside the held corners.
-    fit = yield from _archetypes(
+    fitting = _archetypes(
         beginning, plane.scores, plane.weights, plane.vertices(beginning.given.spectra), arch.IN_PLANE
     )
+    fit = yield from lifted(fitting, plane.to_spectra)
     recipe = Beside(by="archetypes", space=space, held=beginning.held_numbers)
     found = Found(plane.to_spectra(fit.archetypes), recipe, 0.0, NO_EXCESS)
     # 2. Where pixels lie outside their hull, the simplex is larger than the data.
@@ -179,7 +183,7 @@ def _extrapolated(beginning: Beginning, plane: Coordinates, vertices: FloatArray
     from_given = np.vstack([given, vertices[len(given) :]])
     centre = vertices.mean(axis=0)
     starts = [np.where(held[:, None], vertices, centre + (vertices - centre) * growth) for growth in (1.0, 1.15, 1.4)]
-    full, half = yield from at_two_weights(scores, noise, [from_given, *starts], held)
+    full, half = yield from unseen(at_two_weights(scores, noise, [from_given, *starts], held))
     first, second = plane.to_spectra(full), plane.to_spectra(half)
     order = match_endmembers(first, second)
     apart = np.degrees(spectral_angle(first[order], second))

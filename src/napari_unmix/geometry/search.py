@@ -187,7 +187,9 @@ def _on_sphere(data: _Data, generator: np.random.Generator) -> Search:
     fit = arch.fit_from_starts(sphere.scores, starts, sphere.weights, arch.ON_SPHERE, cone=True, sweeps=40)
     cones = yield from unseen(fit)
     best, recipe = chords[0], SphereArchetypes()
-    abundances = yield from meanwhile(partial(fully_constrained, sphere.scores, best.archetypes), best.loss)
+    abundances = yield from meanwhile(
+        partial(fully_constrained, sphere.scores, best.archetypes), best.loss, pixels=len(data.spectra)
+    )
     endmembers = sphere.purest(abundances)
     # 2. The cone where both disagree much.
     apart = _degrees_apart(cones[0].archetypes @ sphere.subspace.basis, endmembers)
@@ -199,7 +201,9 @@ def _on_sphere(data: _Data, generator: np.random.Generator) -> Search:
         notes.append(Note(NoteKind.DOUBT, undetermined))
     if apart.max() > 10:
         best, recipe = cones[0], SphereArchetypes(cone=True)
-        abundances = yield from meanwhile(partial(fully_constrained, sphere.scores, best.archetypes), best.loss)
+        abundances = yield from meanwhile(
+            partial(fully_constrained, sphere.scores, best.archetypes), best.loss, pixels=len(data.spectra)
+        )
         endmembers = sphere.purest(abundances)
     if _ambiguous(chords, sphere):
         several = "Several starts fit equally well but differ by more than 3°: paint a stroke to choose."
@@ -269,7 +273,7 @@ def _in_simplex(data: _Data, generator: np.random.Generator) -> Search:
     yield optima[0].loss
     # 2. Do pixels lie outside their hull, beyond what noise explains?
     measure = partial(_outside, data, found.endmembers, affine)
-    outside, allowed = yield from meanwhile(measure, optima[0].loss)
+    outside, allowed = yield from meanwhile(measure, optima[0].loss, pixels=len(data.spectra))
     numbers = {"outside": outside, "outside_allowed": allowed, **_agreement(optima)}
     found = replace(found, numbers=numbers)
     yield optima[0].loss
@@ -346,7 +350,7 @@ def _extrapolated(
     yield NO_LOSS
     averaged: FloatArray = 0.5 * (full[order] + half)
     if hinge:
-        averaged = yield from meanwhile(partial(hinge_volume, scores, count), NO_LOSS)
+        averaged = yield from meanwhile(partial(hinge_volume, scores, count), NO_LOSS, pixels=len(scores))
     impure = "No pure pixels: endmembers are extrapolated beyond the data by minimum volume."
     notes = [Note(NoteKind.NO_PURE_PIXELS, impure, "Paint three or more regions, or a stroke, to confirm.")]
     if apart.max() > 5:

@@ -22,8 +22,6 @@ from napari_unmix.journal.loops import long_loop
 from napari_unmix.journal.trees import Tree, like, named, numbers, plain
 from napari_unmix.wanted import still_wanted
 
-# Up to so many pixels a descent takes no longer than a step may.
-_FEW = 2_000
 # The hinge of SISAL: how far it is smoothed, and how far the start is inflated.
 _SMOOTH, _INFLATED = 0.005, 1.3
 
@@ -90,9 +88,7 @@ def _descended(
             options={"maxiter": iterations, "maxcor": 20},
         )
 
-    if len(task[0]) <= _FEW:
-        return descend()
-    return (yield from meanwhile(descend, loss))
+    return (yield from meanwhile(descend, loss, pixels=len(task[0])))
 
 
 def volume_weights(count: int) -> tuple[float, float]:

@@ -23,7 +23,8 @@ def least_squares(
     """FCLS, or NNLS normalised with free illumination, on (P, B) endmembers that ``recipe`` found in the share ``done`` of the run."""
     endmembers = problem.inversion.written(endmembers)
     ordering = Progress("finding abundances", 0, 1, done, snapshot=QuickLook(problem, endmembers))
-    endmembers = problem.exactly(endmembers[(yield from meanwhile(partial(problem.order, endmembers), ordering))])
+    order = yield from meanwhile(partial(problem.order, endmembers), ordering, pixels=len(problem.spectra))
+    endmembers = problem.exactly(endmembers[order])
     inverted = yield from inverted_in_parts(problem, endmembers, done)
     return Solution(
         endmembers=endmembers,

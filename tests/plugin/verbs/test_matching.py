@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,12 @@ import numpy as np
 import pytest
 
 from napari_unmix.answer import Fit, Progress, drain
+from napari_unmix.cli import main
 from napari_unmix.cube import Annotation, Cube, Meaning
+from napari_unmix.io import read_cube
 from napari_unmix.library import SpectralLibrary, write_library
-from napari_unmix.library.stock import Stock
+from napari_unmix.library.stock import Stock, built_in
+from napari_unmix.output.run import read_run
 from napari_unmix.plugin.facts.candidates import EVERY, Answered, LibraryChoice, Question, Subject
 from napari_unmix.plugin.facts.matching import answered_now, proposals, question_of, ranking_of, to_be_asked
 from napari_unmix.plugin.facts.session import Session, shown_names
@@ -370,3 +375,41 @@ def test_a_list_that_cannot_be_written_is_said_and_the_library_is_asked(
     answered = answered_now(session)
     assert answered is not None
     assert "minerals" in answered.libraries
+
+
+def test_the_command_says_the_same_as_the_window(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both bring libraries to the cube's bands by their widths."""
+    monkeypatch.chdir(tmp_path)
+    usgs = built_in()
+    axis, fwhm = np.arange(500.0, 2350.0, 30.0), np.full(62, 55.0)
+    rows = [usgs.names.index(name) for name in ("calcite", "siderite", "chlorite")]
+    pure = usgs.chosen(rows).resampled(axis, fwhm).spectra
+    shares = np.random.default_rng(0).dirichlet(np.full(3, 0.4), (12, 12))
+    shares[0, :3] = np.eye(3)
+    np.savez("scene.npz", cube=(shares @ pure).astype(np.float32), wavelength=axis, fwhm=fwhm)
+    assert main(["unmix", "scene.npz", "--method", "vca-fcls", "--endmembers", "3", "--out", "run", "--json"]) == 0
+    capsys.readouterr()
+    assert main(["match", "run", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["endmembers"]
+    run, cube = read_run("run"), read_cube("scene.npz")
+    assert cube.fwhm is not None
+    subjects = tuple(Subject("endmember", k) for k in range(3))
+    question = Question(cube, run.endmembers, subjects, run.names, run.endmembers, (None,), 4.0)
+    answered = drain(ask_libraries(question, Stock()))
+    for ranking, found in zip(answered.rankings, told, strict=True):
+        assert ranking.candidates[0].name == found["match"]
+        for one, its in zip(ranking.candidates, (found["best"], found["runner_up"]), strict=False):
+            assert one.name == its["name"]
+            assert one.score == pytest.approx(its["score_degrees"], abs=1e-4)
+            assert one.derivative_angle == pytest.approx(its["derivative_angle_degrees"], abs=1e-4)
+    bare = Question(
+        replace(cube, fwhm=None),
+        *[getattr(question, name) for name in ("endmembers", "subjects", "names")],
+        question.spectra,
+        (None,),
+        4.0,
+    )
+    other = drain(ask_libraries(bare, Stock())).rankings[0].candidates[0]
+    assert abs(other.score - answered.rankings[0].candidates[0].score) > 0.01  # widths do count

@@ -207,9 +207,10 @@ class Window:
         return self.viewer.window._wrapped_dock_widgets["Spectra (napari-unmix)"].inner_widget()
 
     def button(self, *labels: str) -> Any:
-        """The visible button that reads so."""
+        """The visible button that reads so; in a step that is folded, its title is clicked first."""
         from qtpy.QtWidgets import QPushButton
 
+        self.unfold_for(*labels)
         found = [b for b in self.widget.findChildren(QPushButton) if b.text() in labels and b.isVisible()]
         assert found, f"no button reads {labels}"
         return found[0]
@@ -231,7 +232,6 @@ class Window:
         from qtpy.QtCore import Qt
         from qtpy.QtWidgets import QScrollArea
 
-        self.unfold_for(*labels)
         button = self.button(*labels)
         self.widget.findChild(QScrollArea).ensureWidgetVisible(button)
         self.qtbot.wait(20)

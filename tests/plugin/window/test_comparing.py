@@ -266,13 +266,13 @@ def test_a_reference_is_loaded_from_the_menu_and_forgotten(
     window.wait_for(lambda: bool(window.session.measured))
     comparison.qtbot.wait(50)
     words = comparison.words()
-    assert "Angle to reference" in words
+    assert "Reference angle" in words
     assert "0.00°" in words
     comparison.choose(1)
     grid = comparison.find(FigureGrid)
     assert "Error of shares" in [label.text() for label in grid.findChildren(QLabel) if label.isVisible()]
     next(action for action in menu.actions() if action.text() == "Forget truth.npz").trigger()
-    window.wait_for(lambda: "Angle to reference" not in comparison.words())
+    window.wait_for(lambda: "Reference angle" not in comparison.words())
 
 
 def test_closing_the_dock_takes_the_layers_away_and_the_comparison_comes_back_with_it(comparison: Comparison) -> None:

@@ -243,6 +243,8 @@ def test_copy_show_forget_and_open_again_by_the_menu(desk: Any, scene_file: Path
     desk.controller.open_run(run.folder)
     desk.wait_for(lambda: desk.session.run is not None)
     assert desk.session.run.folder == run.folder
+    desk.wait_for(lambda: len(desk.maps()) == 3)
+    desk.settle()
 
 
 def test_a_run_of_no_file_says_what_to_do(window: Any) -> None:

@@ -276,7 +276,7 @@ def test_the_slider_and_the_plot_show_the_same_band(window: Any) -> None:
     assert session.band == 4
     assert line.value() == pytest.approx(place)
     value = float(session.cube.spectra[5, 6, 4])
-    assert line.label.toPlainText() == f"{place:.0f} nm (band 5): {value:.4g}"
+    assert line.label.toPlainText() == f"{place:.0f} nm: {value:.4g}"
     # The canvas says it while bands are seen.
     assert overlay.text == ""
     viewer.layers["scene bands"].visible = True
@@ -296,6 +296,9 @@ def test_the_slider_and_the_plot_show_the_same_band(window: Any) -> None:
     assert viewer.dims.current_step[0] == 12
     viewer.layers["scene bands"].visible = False
     assert overlay.text == ""
+    viewer.layers.remove("scene bands")  # with it goes the slider
+    assert session.band is None
+    assert not line.isVisible()
 
 
 def test_what_is_seen_is_copied_and_saved(window: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,8 @@ def fit(problem: Problem[GclSpec]) -> Fit[Solution]:
         reason = "" if learned else "too few pixels of the painted regions are bright enough"
     endmembers, recipe, notes = _judged(problem, found, learned, reason)
     ordering = Progress("finding abundances", 0, 1, _LEARNED)
-    endmembers = problem.exactly(endmembers[(yield from meanwhile(partial(problem.order, endmembers), ordering))])
+    order = yield from meanwhile(partial(problem.order, endmembers), ordering, pixels=len(problem.spectra))
+    endmembers = problem.exactly(endmembers[order])
     # 3. Least squares.
     inverted = yield from inverted_in_parts(problem, endmembers, _LEARNED)
     model = {"endmembers": endmembers.astype(np.float32)}

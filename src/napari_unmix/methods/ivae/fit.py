@@ -71,12 +71,14 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
     pixels = (problem.spectra, problem.declared, problem.cube.valid_pixels)
     still = problem.held if problem.held.any() else None
     refined = yield from meanwhile(lambda: refine_by_regions(*pixels, found, problem.inversion, still), refining)
-    order = yield from meanwhile(lambda: problem.order(refined.endmembers), refining)
+    order = yield from meanwhile(lambda: problem.order(refined.endmembers), refining, pixels=len(problem.spectra))
     endmembers = problem.exactly(problem.inversion.written(refined.endmembers[order]))
     uncertain = np.where(problem.held, 0.0, endmember_error(refined, found)[order])
     # 2. The inference network and α(u), by the ELBO.
     beginning = Progress("training the inference network", 0, 1, _SEARCHED, snapshot=QuickLook(problem, endmembers))
-    inverted = yield from meanwhile(lambda: problem.inversion.invert(problem.spectra, endmembers), beginning)
+    inverted = yield from meanwhile(
+        lambda: problem.inversion.invert(problem.spectra, endmembers), beginning, pixels=len(problem.spectra)
+    )
     start = _started(problem, endmembers, inverted, np.where(problem.held, 0.0, refined.vertex_std[order]), found)
     report = _Reporter(problem, start.data, start.state)
     report.network = start.network

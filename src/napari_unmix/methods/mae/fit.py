@@ -65,7 +65,9 @@ def fit(problem: Problem[MaeSpec]) -> Fit[Solution]:
     embedding = np.concatenate(embeddings)
     restored = model.restore(embedding[_sampled(len(embedding))])
     probing = Progress("probing", 0, 1, 0.96)
-    endmembers, abundances = yield from meanwhile(lambda: _probe(problem, embedding, restored), probing)
+    endmembers, abundances = yield from meanwhile(
+        lambda: _probe(problem, embedding, restored), probing, pixels=len(problem.spectra)
+    )
     yield Progress("probing", 1, 1, 1.0)
     caveat = "No theorem says that a masked autoencoder's embedding holds abundances: other seeds may give others."
     return Solution(

@@ -14,6 +14,7 @@ import numpy as np
 from napari_unmix.answer import Preview, Unmixing
 from napari_unmix.cube import Cube, FloatArray, SpectralAxis
 from napari_unmix.plugin.facts.colours import annotation_row_colours, pin_colours
+from napari_unmix.plugin.facts.comparison import beside_curves
 from napari_unmix.plugin.facts.endmember_spread import endmember_spread
 from napari_unmix.plugin.facts.matching import pin_label
 from napari_unmix.plugin.facts.pixel_view import PixelView, contributions, pixel_view
@@ -21,7 +22,7 @@ from napari_unmix.plugin.facts.region_means import region_means
 from napari_unmix.plugin.facts.session import Session, Theme, shown
 from napari_unmix.plugin.facts.shapes import Shape, shape_title, shaped
 
-Kind = Literal["measured", "reconstruction", "residual", "endmember", "pin", "region", "part"]
+Kind = Literal["measured", "reconstruction", "residual", "endmember", "pin", "region", "part", "beside"]
 
 RECONSTRUCTION = {True: "#ff5fa8", False: "#c2185b"}  # by theme, dark or light; no endmember has it
 OTHER_LABEL = "#999999"
@@ -97,7 +98,7 @@ class Drawing:
 
     def height(self, curve: Curve) -> float:
         """How many times as high as it is a curve is drawn."""
-        return self.factor if curve.kind == "endmember" else 1.0
+        return self.factor if curve.kind in ("endmember", "beside") else 1.0
 
 
 NOTHING = Drawing(SpectralAxis("index", np.zeros(0)))
@@ -142,7 +143,7 @@ def _curves(session: Session, cube: Cube, wishes: Wishes, view: PixelView | None
     if wishes.view is View.REGIONS:
         curves += _regions(session, cube)
     if wishes.view in (View.BOTH, View.ENDMEMBERS):
-        curves += _endmembers(session, cube)
+        curves += [*_beside(session), *_endmembers(session, cube)]
     if wishes.view in (View.BOTH, View.PIXEL):
         curves += [*_pins(session, cube), *_pixel(session, cube, view, wishes.shape)]
     return tuple(_in_shape(cube, curve, wishes) for curve in curves)
@@ -209,6 +210,18 @@ def _endmembers(session: Session, cube: Cube) -> list[Curve]:
     ]
 
 
+def _beside(session: Session) -> list[Curve]:
+    """The endmembers of the run that is compared with, in the colours of their partners."""
+    beside = beside_curves(session)
+    if beside is None:
+        return []
+    named = zip(beside.names, beside.colours, beside.endmembers, strict=True)
+    return [
+        Curve("beside", f"{name} ({beside.title})", colour, spectrum, number=k)
+        for k, (name, colour, spectrum) in enumerate(named)
+    ]
+
+
 def _regions(session: Session, cube: Cube) -> list[Curve]:
     annotation, palette = session.annotation, annotation_row_colours(session)
     if annotation is None:
@@ -271,7 +284,7 @@ def table(drawn: Drawing) -> list[list[str]]:
     """What is drawn as a table: a row of titles with units, then a row for each band; ± in a column of its own, nothing where there is no value."""
     columns: list[tuple[str, FloatArray]] = [(drawn.axis.column, drawn.axis.values)]
     for curve in drawn.curves:
-        unit = drawn.right if drawn.right and curve.kind == "endmember" else drawn.left
+        unit = drawn.right if drawn.right and curve.kind in ("endmember", "beside") else drawn.left
         own = curve.values if curve.base is None else curve.values - curve.base
         columns.append((f"{curve.name} [{unit}]", own))
         if curve.deviation is not None:

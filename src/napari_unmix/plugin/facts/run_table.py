@@ -133,7 +133,7 @@ FIGURES: tuple[Figure, ...] = (
         _of("apart"), degrees, of_two=True,
     ),
     Figure(
-        "reference angle", "Angle to reference", "°", "Mean spectral angle between matched endmembers and the reference.",
+        "reference angle", "Reference angle", "°", "Mean spectral angle between matched endmembers and the reference.",
         _angle, degrees, of_reference=True,
     ),
     Figure(
@@ -142,7 +142,7 @@ FIGURES: tuple[Figure, ...] = (
         _of("abundance_error"), percent, of_reference=True,
     ),
     Figure(
-        "reference correlation", "Maps to reference", "",
+        "reference correlation", "Reference maps", "",
         "Mean absolute Pearson correlation of the matched maps and those of the reference.",
         _of("reference_correlation"), correlation, of_reference=True,
     ),

@@ -27,11 +27,10 @@ class BandSlider:
 
     def connections(self) -> tuple[tuple[Any, Callable[..., None]], ...]:
         """What it hears."""
-        events, layers = self._session.events, self._viewer.layers.events
+        events, dims = self._session.events, self._viewer.dims.events
         return (
-            (self._viewer.dims.events.current_step, self.moved),
-            (layers.inserted, self.moved),
-            (layers.removed, self.moved),
+            (dims.current_step, self.moved),
+            (dims.ndim, self.moved),
             (events.cube, self.moved),
             (events.band, self._show),
         )

@@ -192,6 +192,7 @@ class ViewerLink:
             self._unwatch()
             self._controller.set_annotation(None)
         self.images.removed(layer)
+        self.band_slider.moved()
 
     # --- cubes
 

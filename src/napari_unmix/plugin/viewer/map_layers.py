@@ -17,6 +17,7 @@ from napari_unmix.plugin.facts.session import Session, shown
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.viewer import layers as kinds
 from napari_unmix.plugin.viewer import quiet
+from napari_unmix.plugin.viewer.farewell import take_away
 
 
 class MapLayers:
@@ -124,8 +125,12 @@ class MapLayers:
 
     def _next(self) -> None:
         """One layer a turn: six at once would hold the window for some 70 ms, and one that is made takes as long until it is shown."""
-        if self._past:
-            self._past = quiet.remove(self._viewer.layers, self._past)
+        seen = [layer for layer in self._past if layer.visible]
+        if seen:
+            hidden = [layer for layer in self._past if not layer.visible]
+            self._past = [*quiet.remove(self._viewer.layers, seen), *hidden]
+        elif self._past:
+            take_away(self._viewer, self._past.pop(0))
         elif self._veiled:
             self._veiled = []
             self._dress()

@@ -1,4 +1,4 @@
-"""How much there is of each endmember: in the whole image, in each painted region, in each shape that was drawn."""
+"""How much there is of each endmember: in the whole image, in each painted region, in each shape that was drawn; and the way to their names."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from napari_unmix.plugin.facts.asking import areas_now
 from napari_unmix.plugin.facts.pixel_view import share_text
 from napari_unmix.plugin.facts.session import shown
 from napari_unmix.plugin.window.panels.icons import colour_icon
+from napari_unmix.plugin.window.panels.match_part import MatchPart
 from napari_unmix.plugin.window.panels.step import Step, button, row, say, text
 
 AGAIN_MS = 300  # after a change of the painting or of a shape: strokes follow each other
@@ -60,7 +61,7 @@ class AreasPart(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(4)
-        outer.addWidget(row(self._open, stretch=-2))
+        outer.addWidget(row(MatchPart(step), self._open, stretch=-2))  # one line for both
         outer.addWidget(self._inside)
         self._table.itemExpanded.connect(self._fit)
         self._table.itemCollapsed.connect(self._fit)

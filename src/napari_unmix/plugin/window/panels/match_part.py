@@ -26,7 +26,6 @@ class MatchPart(QWidget):
         outer = QHBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self._name)
-        outer.addStretch(1)
         step.listen(self.refresh, "cube", "run", "training")
         self.refresh()
 

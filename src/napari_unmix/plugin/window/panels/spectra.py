@@ -15,7 +15,7 @@ from napari_unmix.plugin.facts.band_ranges import excluded_ranges
 from napari_unmix.plugin.facts.curves import Curve, Drawing, View, Wishes, drawing
 from napari_unmix.plugin.facts.pixel_view import SIZES, PixelView
 from napari_unmix.plugin.facts.session import Doing, Session, doing, shown
-from napari_unmix.plugin.facts.shapes import SHAPE_TIPS, Shape, band_text
+from napari_unmix.plugin.facts.shapes import SHAPE_TIPS, Shape, band_text, place_text
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.pins import pin_menu
 from napari_unmix.plugin.window.panels.step import button, say
@@ -51,7 +51,7 @@ class SpectraPanel(QWidget):
         self._way: tuple[Any, ...] = ()  # in which way the cube is looked at, for which the ranges are fixed
         self._listeners: list[tuple[Any, Callable[..., None]]] = []
         self._listen(self.refresh, "pixel", "hover", "cube", "survey", "pins", "picked", "averaging", "training", "run")
-        self._listen(self.refresh, "pin_names")
+        self._listen(self.refresh, "pin_names", "measured")
         self._listen(self._repainted, "annotation")
         self._listen(self._show_band, "band")
         self._listen(self._show_note, "chore", "spectra_written", "undoable")
@@ -230,7 +230,9 @@ class SpectraPanel(QWidget):
         measured = self.plot.drawn.of("measured")
         value = float(measured[0].values[band]) if measured else np.nan
         said = f": {value:.4g}" if np.isfinite(value) else ""
-        self.plot.show_band(float(cube.axis[band]), f"{band_text(cube.spectral_axis, band)}{said}")
+        axis = cube.spectral_axis
+        where = place_text(axis, float(axis.values[band])) if axis.unit else band_text(axis, band)
+        self.plot.show_band(float(axis.values[band]), f"{where}{said}")
 
     def _show_note(self, *_: Any) -> None:
         session = self.session

@@ -18,6 +18,7 @@ LINES: dict[Kind, tuple[float, Qt.PenStyle]] = {
     "reconstruction": (2.0, Qt.PenStyle.DashLine),
     "residual": (1.0, Qt.PenStyle.SolidLine),
     "endmember": (1.5, Qt.PenStyle.SolidLine),
+    "beside": (1.5, Qt.PenStyle.DashLine),
     "pin": (2.0, Qt.PenStyle.DotLine),
     "region": (2.0, Qt.PenStyle.SolidLine),
     "part": (0.0, Qt.PenStyle.SolidLine),

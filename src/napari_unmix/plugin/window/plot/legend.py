@@ -14,7 +14,11 @@ from napari_unmix.plugin.window.plot.flow import FlowRow
 from napari_unmix.plugin.window.plot.items import LINES
 
 SAMPLE = QSize(22, 12)
-BESIDE_THE_PLOT: tuple[Kind, ...] = ("endmember", "part")  # their names stand at the bars
+BESIDE_THE_PLOT: tuple[Kind, ...] = (
+    "endmember",
+    "part",
+    "beside",
+)  # their names stand at the bars, and in the comparison
 MOST = 24  # of more, the legend would take the plot's room
 
 OF_THE_RIGHT = (
@@ -45,6 +49,10 @@ def entries(drawn: Drawing, pins: tuple[tuple[int, int], ...], *, whole: bool = 
     made = [_entry(curve, pins) for curve in curves]
     if drawn.right and not whole:
         made.append(Entry("endmember", "", "endmembers: right axis", tip=OF_THE_RIGHT))
+    if drawn.of("beside") and not whole:
+        made.append(
+            Entry("beside", "", "dashed: the run beside", tip="Its endmembers, in the colours of their partners.")
+        )
     return tuple(made)
 
 

@@ -15,6 +15,7 @@ from napari_unmix.cube import FloatArray
 from napari_unmix.plugin.facts.curves import NOTHING, Curve, Drawing, Kind, nearest
 from napari_unmix.plugin.facts.session import Theme
 from napari_unmix.plugin.window.plot.items import LINES, PICKED_WIDTH, Band, Line, room_of
+from napari_unmix.plugin.window.plot.mouse import PlotMouse
 
 TIP = "Drag to move, wheel to zoom, double click to go back. A click on a pin's curve picks the pin."
 EXCLUDING_TIP = (
@@ -22,10 +23,9 @@ EXCLUDING_TIP = (
 )
 REACH = 7.0  # pixels from a curve that still are a click on it
 SMOOTH_CURVES = 14  # of more, curves are drawn one pixel wide, without antialiasing: they take the time
-CLICK_PIXELS = 4
 SMALLER = {"font-size": "8pt"}  # the longest title stands at the right, where the dock is low
 AXIS_HEIGHT = 36  # ticks, numbers and title close to each other: the dock is low
-SPAN_OPACITY, NEW_OPACITY, LABEL_OPACITY = 0.55, 0.45, 0.7
+LABEL_OPACITY = 0.7
 
 
 class SpectrumPlot(pg.PlotWidget):
@@ -57,7 +57,7 @@ class SpectrumPlot(pg.PlotWidget):
         self._told: tuple[Any, ...] = ()
         self._lines: dict[Kind, list[Line]] = {kind: [] for kind in LINES}
         self._bands: list[Band] = []
-        self._mouse = _Mouse(self)
+        self._mouse = PlotMouse(self)
         self.getAxis("bottom").setHeight(AXIS_HEIGHT)
         self._zero = pg.InfiniteLine(0, angle=0)
         self._band_line = _band_line(self._line_dragged)
@@ -176,6 +176,9 @@ class SpectrumPlot(pg.PlotWidget):
         if place is not None:
             if self._band_line.value() != place:
                 self._band_line.setValue(place)
+            across = self._ranges[0]
+            side = 1.0 if place > (across[0] + across[1]) / 2 else 0.0  # the label stands where there is more room
+            self._band_line.label.anchors = [(side, 0.5), (side, 0.5)]
             self._band_line.label.setFormat(text)
 
     # --- ranges
@@ -260,92 +263,6 @@ class SpectrumPlot(pg.PlotWidget):
             self._hint.setGeometry(self.rect())
 
 
-class _Mouse:
-    """What the mouse does in the plot beside moving and zooming it: choosing bands, clicks on curves."""
-
-    def __init__(self, plot: SpectrumPlot) -> None:
-        self._plot = plot
-        self.excluding = False
-        self._spans: list[tuple[float, float]] = []
-        self._shades: list[Any] = []
-        self._new = _shade(NEW_OPACITY)
-        self._new.setVisible(False)
-        plot.addItem(self._new, ignoreBounds=True)
-        self._start: float | None = None
-        self._pressed = QPointF()
-        self._theme = Theme()
-
-    def set_theme(self, theme: Theme) -> None:
-        """Take the viewer's colours."""
-        self._theme = theme
-        self._paint(self._new, theme.accent, NEW_OPACITY)
-        for shade in self._shades:
-            self._paint(shade, theme.foreground, SPAN_OPACITY)
-
-    def set_excluding(self, excluding: bool, spans: list[tuple[float, float]]) -> None:
-        """Choose bands by dragging, or not; shade those that are left out."""
-        self.excluding, self._spans = excluding, spans if excluding else []
-        self._plot.viewport().setCursor(Qt.CursorShape.SplitHCursor if excluding else Qt.CursorShape.ArrowCursor)
-        while len(self._shades) > len(self._spans):
-            self._plot.removeItem(self._shades.pop())
-        while len(self._shades) < len(self._spans):
-            self._shades.append(_shade(SPAN_OPACITY))
-            self._paint(self._shades[-1], self._theme.foreground, SPAN_OPACITY)
-            self._plot.addItem(self._shades[-1], ignoreBounds=True)
-        for shade, span in zip(self._shades, self._spans, strict=True):
-            shade.setRegion(span)
-        if not excluding:
-            self._end()
-
-    def press(self, event: QMouseEvent) -> bool:
-        """Whether it begins a choice of bands."""
-        self._pressed = event.position()
-        if not self.excluding or event.button() != Qt.MouseButton.LeftButton:
-            return False
-        self._start = self._plot.place_at(event.position()).x()
-        self._new.setRegion((self._start, self._start))
-        self._new.setVisible(True)
-        return True
-
-    def move(self, event: QMouseEvent) -> bool:
-        """Whether it goes on with one."""
-        if self._start is None:
-            return False
-        self._new.setRegion(sorted((self._start, self._plot.place_at(event.position()).x())))
-        return True
-
-    def release(self, event: QMouseEvent) -> bool:
-        """Whether it ends one."""
-        if self._start is None:
-            return False
-        start, end = self._start, self._plot.place_at(event.position()).x()
-        self._end()
-        again = any(low <= start <= high for low, high in self._spans)
-        if abs(event.position().x() - self._pressed.x()) > CLICK_PIXELS:
-            self._plot.dragged_bands(min(start, end), max(start, end), not again)
-        return True
-
-    def clicked(self, event: QMouseEvent) -> None:
-        """A press without a drag: on a curve, or on none."""
-        moved = event.position() - self._pressed
-        if max(abs(moved.x()), abs(moved.y())) > CLICK_PIXELS:
-            return
-        curve = self._plot.curve_at(event.position())
-        if event.button() == Qt.MouseButton.LeftButton and not self.excluding:
-            self._plot.picked_curve(curve)
-        elif event.button() == Qt.MouseButton.RightButton:
-            self._plot.asked_menu(curve, event.globalPosition().toPoint())
-
-    def _end(self) -> None:
-        self._start = None
-        self._new.setVisible(False)
-
-    def _paint(self, shade: Any, colour: str, opacity: float) -> None:
-        wanted = QColor(colour)
-        wanted.setAlphaF(opacity)
-        shade.setBrush(wanted)
-
-
 class _CloseAxis(pg.AxisItem):
     """The horizontal axis, with its title close to its numbers and wholly within it."""
 
@@ -361,12 +278,6 @@ class _CloseAxis(pg.AxisItem):
 
 def _nothing(*_: Any) -> None:
     """Nobody is told."""
-
-
-def _shade(opacity: float) -> Any:
-    made = pg.LinearRegionItem(movable=False, pen=pg.mkPen(None))
-    made.setZValue(-10)
-    return made
 
 
 def _band_line(dragged: Callable[[Any], None]) -> Any:
