@@ -72,7 +72,7 @@ def test_a_shape_beside_the_image_and_a_line_cover_nothing() -> None:
 
 
 def test_shapes_with_a_common_side_share_no_pixel() -> None:
-    left, right = covered(SQUARE, (9, 9)), covered([*SQUARE, 0, 3], (9, 9))
+    left, right = covered(SQUARE, (9, 9)), covered(SQUARE + np.array([0, 3]), (9, 9))
     assert left.size == right.size == 6
     assert not set(left) & set(right)
     assert covered(SQUARE - 2, (9, 9)).tolist() == [0, 1]  # what is outside is cut off

@@ -12,8 +12,8 @@ import pytest
 
 from napari_unmix.answer import Fit, Preview, Progress, meanwhile
 from napari_unmix.plugin.verbs.jobs import Handlers, RunFailed
+from napari_unmix.plugin.verbs.pace import pace
 from napari_unmix.plugin.verbs.runners import (
-    PREVIEW_SECONDS,
     Control,
     Mailbox,
     Stopped,
@@ -198,7 +198,7 @@ def test_maps_that_cannot_be_made_end_no_run() -> None:
 
     def fit() -> Fit[str]:
         yield Progress("finding", 0, 1, 0.0, snapshot=broken)
-        time.sleep(PREVIEW_SECONDS + 0.02)
+        time.sleep(pace.seconds + 0.02)
         yield Progress("finding", 0, 1, 0.1, snapshot=lambda: maps)
         return "result"
 
