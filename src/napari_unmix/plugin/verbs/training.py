@@ -43,11 +43,15 @@ class TrainVerbs(PaintVerbs):
         spec, painted = session.spec, session.annotation
         annotation = painted if painted is not None and painted.labels.any() else None
         session.trouble = session.unfinished = None
-        session.training = Training(self._next_number(), cube, spec, painted, _known(session))
+        known, before = _known(session), _left_off(session)
+        made = Training(self._next_number(), cube, spec, painted, known)
+        session.training = (
+            made if before is None else replace(made, preview=before.preview, look=before.look)
+        )  # its maps stay until there are newer ones
         session.progress = Progress(Stage.STARTING, 0, 1, 0.0)
         session.state = "training"
-        known = () if given is None else (given,)
-        self._launch(lambda: self._engine.unmix(cube, spec, annotation, *known), self._trained)
+        held = () if given is None else (given,)
+        self._launch(lambda: self._engine.unmix(cube, spec, annotation, *held), self._trained)
 
     def take_up(self) -> None:
         """Go on with the interrupted training of the cube, with the settings and the painting that it had."""
@@ -162,8 +166,14 @@ def _known(session: Session) -> Look | None:
     """How what is shown of the cube looks, which a new run is matched to."""
     if session.run is not None and same_image(session.run.home, session.cube):
         return session.run.look
-    before = session.training
-    return before.look if before is not None and same_image(before.cube, session.cube) else None
+    before = _left_off(session)
+    return None if before is None else before.look
+
+
+def _left_off(session: Session) -> Training | None:
+    """The training of the current cube that was stopped, where the cube has no run."""
+    before, cube = session.training, session.cube
+    return before if before is not None and same_image(before.cube, cube) and not runs_of(session, cube) else None
 
 
 def _look_of(unmixing: Unmixing, training: Training) -> Look:

@@ -145,7 +145,9 @@ class TrainPanel(Step):
 
     def _state_changed(self, state: str) -> None:
         if state == "training" and self._train.text() == "Train":
-            self._clock, self._time_left, self._measured = Clock(), TimeLeft(), None
+            training = self.session.training
+            self._clock, self._time_left = Clock(), TimeLeft()
+            self._measured = None if training is None else training.preview  # of the training before, which was stopped
             self._misfit.setText("")
             self._left.setText("")
             self._curve.clear()
