@@ -332,4 +332,5 @@ def clicks(walk: Any) -> None:
     np.testing.assert_allclose(shown, np.where(session.cube.good_bands, expected, np.nan), rtol=1e-6)
     np.testing.assert_allclose(panel.plot.reconstruction.getData()[1], session.run.unmixing.reconstruction(*PIXEL))
     assert len(panel.bars.texts()) == len(panel.plot.endmembers) == COUNT
-    walk.wait_for(lambda: [layer.name for layer in walk.viewer.layers].count("selected pixel") == 1)
+    whose = f"{session.cube.name} · " if len(session.cubes) > 1 else ""
+    walk.wait_for(lambda: [layer.name for layer in walk.viewer.layers].count(f"{whose}selected pixel") == 1)

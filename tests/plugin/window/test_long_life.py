@@ -47,6 +47,11 @@ def remove(window: Any, cube: Cube | None) -> None:
     window.qtbot.wait(100)
 
 
+def all_seen(window: Any) -> bool:
+    """Whether every map was made and shown: software OpenGL does not bear that a layer goes before it was drawn."""
+    return [layer.visible for layer in window.maps() if layer_cube(layer) is window.session.cube] == [True] * 3
+
+
 def callbacks(viewer: Any) -> list[int]:
     """How many listen to what the link listens to."""
     events = viewer.layers.events
@@ -78,6 +83,7 @@ def test_closed_cubes_are_freed_in_a_window(window: Any) -> None:
         window.click(20, 20)
         window.press("Train")
         window.wait_for(lambda: window.session.state == "idle" and current_report(window.session) is not None)
+        window.wait_for(lambda: all_seen(window))
         remove(window, window.session.cube)
     window.settle()
     remove(window, window.session.cube)
