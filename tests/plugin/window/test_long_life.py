@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -40,23 +41,38 @@ def add(window: Any, cube: Cube) -> list[weakref.ref[Any]]:
 
 
 def remove(window: Any, cube: Cube | None) -> None:
-    """Remove a cube's layers, and hold none of them."""
+    """Remove a cube's layers, and hold none of them. Hidden ones are shown before: see ``viewer/farewell.py`` on software OpenGL."""
+    for layer in window.viewer.layers:
+        layer.visible = layer.visible or layer_cube(layer) is cube
+    window.qtbot.wait(250)
     for layer in list(window.viewer.layers):
         if layer_cube(layer) is cube and layer in window.viewer.layers:
             window.viewer.layers.remove(layer)
     window.qtbot.wait(100)
 
 
-def all_seen(window: Any) -> bool:
-    """Whether every map was made and shown: software OpenGL does not bear that a layer goes before it was drawn."""
-    return [layer.visible for layer in window.maps() if layer_cube(layer) is window.session.cube] == [True] * 3
-
-
-def callbacks(viewer: Any) -> list[int]:
-    """How many listen to what the link listens to."""
+def callbacks(viewer: Any) -> list[list[Any]]:
+    """Who listens to what the link listens to."""
     events = viewer.layers.events
     signals = (events.inserted, events.removing, events.removed, viewer.events.theme)
-    return [*(len(signal.callbacks) for signal in signals), len(viewer.mouse_drag_callbacks)]
+    return [
+        *(list(signal.callbacks) for signal in signals),
+        [*viewer.mouse_drag_callbacks, *viewer.mouse_move_callbacks],
+    ]
+
+
+def counted(viewer: Any) -> list[int]:
+    """How many listen."""
+    return [len(heard) for heard in callbacks(viewer)]
+
+
+def ours(viewer: Any) -> int:
+    """How many of them are this plugin's."""
+    found = 0
+    for callback in chain.from_iterable(callbacks(viewer)):
+        held = callback[0]() if isinstance(callback, tuple) else getattr(callback, "__self__", callback)
+        found += "napari_unmix" in f"{type(held).__module__} {getattr(held, '__module__', '')}"
+    return found
 
 
 def left(kind: type) -> int:
@@ -83,7 +99,6 @@ def test_closed_cubes_are_freed_in_a_window(window: Any) -> None:
         window.click(20, 20)
         window.press("Train")
         window.wait_for(lambda: window.session.state == "idle" and current_report(window.session) is not None)
-        window.wait_for(lambda: all_seen(window))
         remove(window, window.session.cube)
     window.settle()
     remove(window, window.session.cube)
@@ -101,7 +116,8 @@ def test_train_cancel_retrain_and_close_leave_nothing(window: Any) -> None:
     window.open_dock("Spectra")
     window.settle()
     workspace = weakref.ref(window.workspace)
-    listening, layers = callbacks(window.viewer), []
+    listening, layers = counted(window.viewer), []
+    assert ours(window.viewer) > 7
     for cycle in range(CYCLES):
         window.press("Train")
         window.wait_for(lambda: shown_preview(window.session) is not None)
@@ -118,7 +134,7 @@ def test_train_cancel_retrain_and_close_leave_nothing(window: Any) -> None:
     window.settle()
     assert not ThreadJob._alive
     assert layers == layers[:1] * CYCLES
-    assert callbacks(window.viewer) == listening
+    assert counted(window.viewer) == listening
     collect()
     assert left(ThreadJob) <= others[ThreadJob]
     window.close_dock("Spectra")
@@ -126,7 +142,7 @@ def test_train_cancel_retrain_and_close_leave_nothing(window: Any) -> None:
     window.settle()
     collect()
     assert hash(window.viewer) not in _open
-    assert callbacks(window.viewer) == [there - ours for there, ours in zip(listening, (2, 1, 2, 1, 1), strict=True)]
+    assert ours(window.viewer) == 0
     assert QThreadPool.globalInstance().activeThreadCount() == 0
     assert [one for one in threading.enumerate() if "unmix" in one.name.lower()] == []
     assert workspace() is None
