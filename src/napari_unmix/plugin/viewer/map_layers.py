@@ -17,7 +17,7 @@ from napari_unmix.plugin.facts.session import Session, shown
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.viewer import layers as kinds
 from napari_unmix.plugin.viewer import quiet
-from napari_unmix.plugin.viewer.farewell import take_away
+from napari_unmix.plugin.viewer.farewell import DRAWN_MS, take_away
 
 
 class MapLayers:
@@ -114,8 +114,20 @@ class MapLayers:
         if maps is not None and self._layers and not self._waiting and not self._in_front:
             self._come_forward()
         self._dress()
-        if self._waiting or self._past:
+        if self._past and not any(layer.visible for layer in self._layers.values()):
+            self._uncover()
+            self._turn.start(DRAWN_MS)
+        elif self._waiting or self._past:
             self._turn.start(0)
+
+    def _uncover(self) -> None:
+        """The maps go, and the image is seen again, in the picture before they do: where the lowest of what is seen goes, and something above
+        it stays, software OpenGL (Mesa's llvmpipe, napari 0.9.2) draws out of freed memory, and the program ends.
+        """
+        self._front = None
+        for layer in self._viewer.layers:
+            if same_image(kinds.layer_cube(layer), self._session.cube) and kinds.layer_role(layer) == "composite":
+                layer.visible = True
 
     def _shows(self, index: int, maps: FloatArray | None) -> bool:
         """Whether the layer of this endmember shows these maps already, as it does when its cube was left and is worked on again."""

@@ -33,8 +33,12 @@ def insert(layers: Any, place: int, layer: Any) -> None:
 
 
 def remove(layers: Any, gone: list[Any], seconds: float = TURN_SECONDS) -> list[Any]:
-    """Take away layers, at least one, for so long; those that are left over, for the next turn. One that is gone already is passed over."""
-    left = [layer for layer in gone if layer in layers]
+    """Take away layers, at least one, for so long; those that are left over, for the next turn. One that is gone already is passed over.
+
+    The topmost first: where the lowest visible layer goes while others stay above it, and the canvas is drawn in between, software OpenGL (Mesa's
+    llvmpipe, napari 0.9.2) draws out of freed memory, and the program ends.
+    """
+    left = sorted((layer for layer in gone if layer in layers), key=layers.index, reverse=True)
     if not left:
         return []
     end = time.perf_counter() + seconds

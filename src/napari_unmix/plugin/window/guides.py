@@ -14,9 +14,10 @@ from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.keys import Keys
 from napari_unmix.plugin.window.panels.step import Step
 from napari_unmix.plugin.window.preferences import SAID, Preferences, prefer_our_reader
+from napari_unmix.plugin.window.steady import steady
 from napari_unmix.plugin.window.style import style_sheet
 from napari_unmix.plugin.window.tour import Tour
-from napari_unmix.plugin.window.welcome import Welcoming
+from napari_unmix.plugin.window.welcome import Welcoming, canvas_of
 
 TOUR, KEYS = "Unmixing: a short tour", "Unmixing: keys"
 
@@ -40,6 +41,9 @@ class Guides:
         self._preferences = Preferences()
         if self._preferences.opens_headers and prefer_our_reader():
             viewer.status = SAID
+        pane = canvas_of(self._area.window())
+        if pane is not None:
+            steady(pane)
         self.welcoming.place(self._area.window(), viewer.layers)
         self.keys.place(self._area.window(), _napari_keys())
         for title, tip, act in (
