@@ -130,7 +130,7 @@ class SpectraPanel(QWidget):
         top.addWidget(right)
         controls = FlowRow()
         controls.put(
-            self._view, self._shape, self._window, self._spreads, self._pin, self._clear, self._back, self._exclude, self._take, self._note,
+            self._view, self._shape, self._window, self._spreads, self._pin, self._exclude, self._take, self._clear, self._back, self._note,
         )  # fmt: skip
         outer = QVBoxLayout(self)
         outer.setContentsMargins(4, 2, 4, 4)
