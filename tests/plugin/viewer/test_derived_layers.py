@@ -241,7 +241,7 @@ def test_removing_stops_after_its_time_and_passes_over_what_is_gone() -> None:
     layers = [viewer.add_image(np.zeros((4, 4))) for _ in range(4)]
     viewer.layers.remove(layers[1])
     left = quiet.remove(viewer.layers, layers, seconds=0.0)
-    assert left == layers[2:]
+    assert left == [layers[2], layers[0]]  # the topmost goes first
     assert quiet.remove(viewer.layers, left, seconds=60.0) == []
     assert len(viewer.layers) == 0
 

@@ -15,7 +15,7 @@ from napari_unmix.plugin.viewer.layers import cube_layers
 
 
 def exclude_button(window: Any) -> Any:
-    return next(b for b in window.spectra.panel.findChildren(QPushButton) if b.text() == "Exclude bands")
+    return next(b for b in window.spectra.panel.findChildren(QPushButton) if b.text() == "Exclude")
 
 
 def drag_over(window: Any, start: float, end: float) -> None:

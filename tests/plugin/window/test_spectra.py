@@ -306,7 +306,7 @@ def test_what_is_seen_is_copied_and_saved(window: Any, tmp_path: Path, monkeypat
     panel, session = window.spectra.panel, window.session
     pinned(window, *PINS[:1])
     window.click(20, 31)
-    menu = button(window, "Copy or save").menu()
+    menu = button(window, "Save").menu()
     menu.aboutToShow.emit()
     entries = {entry.text(): entry for entry in menu.actions() if entry.text()}
     entries["Copy numbers"].trigger()
@@ -338,7 +338,7 @@ def test_nothing_open_is_said_in_one_line_without_axes(window: Any) -> None:
     assert panel.plot.hint == "Open a cube: its spectra are drawn here."
     assert not panel.plot.getAxis("bottom").isVisible()
     assert not panel.plot.getAxis("left").isVisible()
-    assert not button(window, "Copy or save").isEnabled()
+    assert not button(window, "Save").isEnabled()
     window.with_fakes(2)
     assert panel.plot.hint == ""
     assert panel.plot.getAxis("bottom").isVisible()

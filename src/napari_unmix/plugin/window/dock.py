@@ -29,6 +29,7 @@ NARROWEST, WIDEST, USUAL = 280, 360, 330
 GROWING = ("annotation", "spec", "cube", "run")  # facts that bring new controls
 GUIDED = ("cube", "training", "run", "state", "annotation", "spec", "suggested", "trouble")  # facts that steps fold by
 SPECTRA = ("napari-unmix", "Spectra")
+LATER_MS = 150
 
 
 class _Dock(QWidget):
@@ -111,6 +112,10 @@ class UnmixDock(_Dock):
         self._settling.setSingleShot(True)
         self._settling.setInterval(0)
         self._settling.timeout.connect(self._settle)
+        self._later = QTimer(self)  # once more, where a scroll bar came and took from the width
+        self._later.setSingleShot(True)
+        self._later.setInterval(LATER_MS)
+        self._later.timeout.connect(self._measure)
         layout = QVBoxLayout(steps)
         layout.setContentsMargins(4, 4, 6, 4)
         layout.setSpacing(4)
@@ -161,6 +166,10 @@ class UnmixDock(_Dock):
             self._settling.start()
 
     def _settle(self) -> None:
+        self._measure()
+        self._later.start()
+
+    def _measure(self) -> None:
         """Qt keeps, of a sentence that wraps, the height that it needed before: once all are written, all are measured again."""
         for layout in self._steps.findChildren(QLayout):
             layout.invalidate()
@@ -180,6 +189,7 @@ class UnmixDock(_Dock):
         """Let go of the session."""
         self._stands = False
         self._settling.stop()
+        self._later.stop()
         self.guides.leave()
         events = self.workspace.session.events
         events.cube.disconnect(self._offer_spectra, missing_ok=True)
@@ -214,7 +224,7 @@ class SpectraDock(_Dock):
             window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
             if window.dockWidgetArea(dock) == Qt.DockWidgetArea.RightDockWidgetArea:
                 window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
-                window.resizeDocks([dock], [250], Qt.Orientation.Vertical)
+                window.resizeDocks([dock], [280], Qt.Orientation.Vertical)
 
     def stop_listening(self) -> None:
         """Let go of the session."""
@@ -252,7 +262,7 @@ class MatchDock(_Dock):
         if spectra and window.dockWidgetArea(spectra[0]) == below and not spectra[0].isFloating():
             window.tabifyDockWidget(spectra[0], dock)
         else:
-            window.resizeDocks([dock], [250], Qt.Orientation.Vertical)
+            window.resizeDocks([dock], [280], Qt.Orientation.Vertical)
         QTimer.singleShot(0, dock.raise_)  # once it has its tab
 
     def _come_forward(self, naming: Naming) -> None:

@@ -24,7 +24,7 @@ from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.step import button, row, say, text
 
 ROWS_SEEN, ROW_HEIGHT, EDGE = 4, 26, 4
-IN_THE_PLOT = "Or press “Exclude bands” below the plot of spectra, and drag over it."
+IN_THE_PLOT = "Or press “Exclude” below the plot of spectra, and drag over it."
 
 
 class BandsEditor(QWidget):

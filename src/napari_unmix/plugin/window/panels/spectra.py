@@ -15,7 +15,7 @@ from napari_unmix.plugin.facts.band_ranges import excluded_ranges
 from napari_unmix.plugin.facts.curves import Curve, Drawing, View, Wishes, drawing
 from napari_unmix.plugin.facts.pixel_view import SIZES, PixelView
 from napari_unmix.plugin.facts.session import Doing, Session, doing, shown
-from napari_unmix.plugin.facts.shapes import SHAPE_TIPS, Shape, band_text, place_text
+from napari_unmix.plugin.facts.shapes import SHAPE_TIPS, Shape, band_text
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.pins import pin_menu
 from napari_unmix.plugin.window.panels.step import button, say
@@ -33,6 +33,7 @@ VIEW_TIPS = {
     View.REGIONS: "The mean spectra of what is painted, ± one standard deviation of their pixels.",
 }
 BESIDE = 236  # pixels for what stands beside the plot
+MOST_ACROSS, LIST_ACROSS = 140, 200  # pixels of a choice, and of its list
 UNDONE = ("removing a pin", "removing all pins")
 
 
@@ -95,14 +96,14 @@ class SpectraPanel(QWidget):
             "Bring pins back", "Bring back the pins that were removed last (Ctrl+Z).", self.controller.undo
         )
         self._exclude = button(
-            "Exclude bands",
+            "Exclude",
             "Drag over the plot to leave bands out; drag over such bands to take them in again.",
             lambda: None,
         )
         self._exclude.setCheckable(True)
         self._exclude.toggled.connect(self._show_excluding)
         self._take = button(
-            "Copy or save", "Copy or save exactly what the plot shows: numbers, picture, drawing.", lambda: None
+            "Save", "Copy or save exactly what the plot shows: numbers, picture, drawing.", lambda: None
         )
         menu = QMenu(self._take)
         menu.aboutToShow.connect(lambda: self._taking.fill(menu, self))
@@ -129,7 +130,7 @@ class SpectraPanel(QWidget):
         top.addWidget(right)
         controls = FlowRow()
         controls.put(
-            self._view, self._shape, self._window, self._spreads, self._pin, self._clear, self._back, self._exclude, self._take, self._note,
+            self._view, self._shape, self._window, self._spreads, self._pin, self._exclude, self._take, self._clear, self._back, self._note,
         )  # fmt: skip
         outer = QVBoxLayout(self)
         outer.setContentsMargins(4, 2, 4, 4)
@@ -231,7 +232,7 @@ class SpectraPanel(QWidget):
         value = float(measured[0].values[band]) if measured else np.nan
         said = f": {value:.4g}" if np.isfinite(value) else ""
         axis = cube.spectral_axis
-        where = place_text(axis, float(axis.values[band])) if axis.unit else band_text(axis, band)
+        where = f"{axis.values[band]:.5g} {axis.unit}" if axis.unit else band_text(axis, band)
         self.plot.show_band(float(axis.values[band]), f"{where}{said}")
 
     def _show_note(self, *_: Any) -> None:
@@ -296,6 +297,8 @@ class _CalmCombo(QComboBox):
 
 def _choice(entries_with_tips: list[tuple[str, str]], tip: str) -> QComboBox:
     made = _CalmCombo()
+    made.setMaximumWidth(MOST_ACROSS)  # all controls in one row at 1280 pixels; the list itself is as wide as its words
+    made.view().setMinimumWidth(LIST_ACROSS if len(entries_with_tips[0][0]) > 4 else 0)
     made.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     for index, (entry, its_tip) in enumerate(entries_with_tips):
         made.addItem(entry)

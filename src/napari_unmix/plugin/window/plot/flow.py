@@ -33,7 +33,7 @@ class FlowRow(QWidget):
         """Give every child its place."""
         across, down, row = 0, 0, 0
         for item in (item for item in self._items if not item.isHidden()):
-            size = item.sizeHint().expandedTo(item.minimumSize())
+            size = item.sizeHint().expandedTo(item.minimumSize()).boundedTo(item.maximumSize())
             if across and across + size.width() > self.width():
                 across, down, row = 0, down + row + self._gap // 2, 0
             room = max(1, self.width() - across)
