@@ -17,7 +17,7 @@ from napari_unmix.cli.parsing import Parser
 from napari_unmix.reading import OPTIONS
 
 SOURCE = Path(napari_unmix.__file__).parent
-_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]")
+_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z](?!-(?:…|$))")  # not of a name that is put together
 # What a user is told to do to a file, and the option that does it.
 REMEDIES = {
     r"\bexclude (?:(?:the|fewer|noisy|negative) )+bands\b": "--bands",

@@ -16,7 +16,6 @@ from napari_unmix.plugin.facts.session import Session, shown
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.viewer import layers as kinds
 from napari_unmix.plugin.viewer import quiet
-from napari_unmix.plugin.viewer.farewell import take_away
 
 TURN_SECONDS = 0.01
 TITLE, TABLE = (
@@ -90,9 +89,6 @@ class DerivedLayers:
         return next((view for view, source in wanted.items() if self._made_of.get(view) is not source), None)
 
     def _next(self) -> None:
-        for layer in [layer for layer in self._past if not layer.visible]:
-            take_away(self._viewer, layer)
-            self._past.remove(layer)
         self._past = quiet.remove(self._viewer.layers, self._past) if self._past else []
         wanted = self._wanted()
         view = self._unmade(wanted)

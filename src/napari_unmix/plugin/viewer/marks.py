@@ -13,7 +13,6 @@ from napari_unmix.plugin.facts.colours import pin_colours
 from napari_unmix.plugin.facts.session import Session
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.viewer import layers as kinds
-from napari_unmix.plugin.viewer.farewell import take_away
 
 RIM, PICKED_RIM, PICKED_SIZE = 0.05, 0.14, 1.35  # of a pin's size; times it
 
@@ -43,13 +42,11 @@ class Marks:
         self._turn.start(0)
 
     def _next(self) -> None:
-        past, self._past = self._past, []
-        for layer in past:
-            take_away(self._viewer, layer)  # hidden with its cube, mostly
+        self._take_away()
         self._show_pixel()
 
     def _take_away(self) -> None:
-        """At once. Never while napari takes away layers itself: it goes through a list of them, which holds the marks too."""
+        """Never while napari takes away layers itself: it goes through a list of them, which holds the marks too."""
         past, self._past = self._past, []
         for layer in past:
             if layer in self._viewer.layers:
