@@ -98,7 +98,7 @@ def test_a_library_of_thousands_is_told_in_steps() -> None:
     library = built_in()
     rows = np.arange(230) % 23
     many = SpectralLibrary(library.spectra[rows], library.wavelengths, tuple(map(str, range(230))), name="many")
-    from napari_unmix.library.reference import prepared
+    from napari_unmix.library.prepared import prepared
 
     steps = list(prepared(many, np.ones(410, bool)))
     assert [done for done, _ in steps] == [0, 50, 100, 150, 200]

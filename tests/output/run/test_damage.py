@@ -138,7 +138,7 @@ def test_any_value_at_any_place_is_read_or_refused(run: Path, data: st.DataObjec
     "array",
     [
         np.zeros((16, 12, 2, 1), np.float32), np.zeros((12, 16, 2), np.float32), np.zeros(0, np.float32), np.zeros((16, 12, 2), complex),
-        np.zeros((16, 12, 2), "U1"), np.zeros((16, 12, 2), "V0"), np.zeros((16, 12), bool), np.zeros((16, 12), "M8[s]"), np.float32(1),
+        np.zeros((16, 12, 2), "U1"), np.zeros((16, 12, 2), "V0"), np.zeros((16, 11), bool), np.zeros((16, 12), "M8[s]"), np.float32(1),
     ],
     ids=lambda array: f"{array.dtype.str}{array.shape}",
 )  # fmt: skip

@@ -75,7 +75,7 @@ def _setting_words(spec: MethodSpec) -> list[str]:
     for name, value in _settings(spec).items():
         option = name.replace("_", "-")
         if isinstance(value, bool):
-            words.append(f"--{option}" if value else f"--no-{option}")
+            words.append(f"--{'' if value else 'no-'}{option}")
         else:
             words.append(f"--{option}={value}")
     return words

@@ -1,7 +1,7 @@
 """Two clear pixels that every picture of the canvas begins with, so that software OpenGL does not end the program.
 
 Where a picture begins with the program that the last one ended with, and a layer went in between, Mesa's software renderers (llvmpipe and softpipe,
-with napari 0.9.2 and vispy 0.16) read freed memory: remove the lower one of two visible layers, and draw. Of two things that are always drawn first,
+with napari 0.9.2 and vispy 0.17) read freed memory: remove the lower one of two visible layers, and draw. Of two things that are always drawn first,
 one at least is another program than the last. They stay with the canvas: taking them away would be such a case.
 """
 
