@@ -14,6 +14,7 @@ from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.identifiability.checks import injective_mixing
 from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.plugin.facts.session import Trouble, current_report, shown
+from napari_unmix.plugin.window.panels.endmember_row import NameEdit
 
 SPECTRA = np.random.default_rng(5).uniform(0.1, 0.9, (3, 20))
 
@@ -75,7 +76,7 @@ def train(window: Any) -> None:
 def named_as_true(window: Any) -> list[str]:
     """The name that each of the three true spectra has in rows and layers just now; they must agree."""
     what = shown(window.session)
-    rows = [e.text() for e in window.widget.findChildren(QLineEdit) if e.objectName() == "nameEdit" and e.isVisible()]
+    rows = [e.text() for e in window.widget.findChildren(QLineEdit) if isinstance(e, NameEdit) and e.isVisible()]
     assert rows == list(what.names)
     places = [int(np.argmin(np.abs(what.content.endmembers - true).sum(axis=1))) for true in SPECTRA]
     return [what.names[k] for k in places]
@@ -132,9 +133,10 @@ def test_4_cancelling_with_another_result_open_leaves_no_orphans(place: Any, fit
     place.controller.start()
     place.wait_for(lambda: shown(place.session) is not None)
     place.press("Cancel")
+    place.wait_for(lambda: len(place.maps()) == 3)  # one a turn
     place.qtbot.wait(100)
     visible = [layer for layer in place.maps() if layer.visible]
-    rows = [e for e in place.widget.findChildren(QLineEdit) if e.objectName() == "nameEdit" and e.isVisible()]
+    rows = [e for e in place.widget.findChildren(QLineEdit) if isinstance(e, NameEdit) and e.isVisible()]
     assert len(visible) == len(rows) == 3  # what is on the canvas has its rows
     assert "the last result stays" not in " ".join(place.texts())
 

@@ -19,6 +19,7 @@ from napari_unmix.model.machine import Machine, machine, use
 from napari_unmix.plugin.facts.session import current_report
 from napari_unmix.plugin.verbs.pace import SECONDS, pace
 from napari_unmix.plugin.window.keys import KEYS, listed, taken
+from napari_unmix.plugin.window.panels.endmember_row import NameEdit
 from napari_unmix.plugin.window.preferences import HEADERS, PLUGIN, prefer_our_reader, without_a_reader
 from napari_unmix.plugin.window.tour import STOPS
 
@@ -272,7 +273,7 @@ def test_a_key_of_a_text_that_is_written_stays_the_texts(active: Any) -> None:
     """Ctrl+Shift+Right selects a word where one writes."""
     active.controller.start()
     active.wait_for(lambda: current_report(active.session) is not None)
-    edit = next(e for e in active.widget.findChildren(QLineEdit) if e.objectName() == "nameEdit" and e.isVisible())
+    edit = next(e for e in active.widget.findChildren(QLineEdit) if isinstance(e, NameEdit) and e.isVisible())
     active.qtbot.mouseDClick(edit, Qt.MouseButton.LeftButton)
     active.qtbot.keyClick(edit, Qt.Key.Key_Home)
     active.qtbot.keyClick(edit, Qt.Key.Key_Right, CTRL_SHIFT)

@@ -17,7 +17,7 @@ from napari_unmix.plugin.facts.candidates import EVERY, Subject
 from napari_unmix.plugin.facts.matching import to_be_asked
 from napari_unmix.plugin.facts.session import shown_names
 from napari_unmix.plugin.verbs import bookshelf
-from napari_unmix.plugin.window.panels.endmember_row import EndmemberRow
+from napari_unmix.plugin.window.panels.endmember_row import EndmemberRow, NameEdit
 
 AXIS = np.linspace(450, 900, 20)
 THREE = np.random.default_rng(0).uniform(0.1, 0.9, (3, 20))  # the endmembers that the fake fit finds
@@ -112,7 +112,7 @@ def test_all_endmembers_get_their_names_everywhere(window: Any, minerals: Path) 
     press(window, "Accept 3 names")
     assert shown_names(window.session) == MATERIALS
     assert [layer.name for layer in window.maps()] == list(MATERIALS)
-    rows = [field.text() for field in window.widget.findChildren(QLineEdit) if field.objectName() == "nameEdit"]
+    rows = [field.text() for field in window.widget.findChildren(QLineEdit) if isinstance(field, NameEdit)]
     assert [name for name in rows if name in MATERIALS] == list(MATERIALS)
     assert [text.split()[0] for text in window.spectra.panel.bars.texts()] == list(MATERIALS)
     assert window.session.undoable == "names from a library"

@@ -11,6 +11,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QLineEdit, QScrollArea
 
 from napari_unmix.plugin.facts.session import current_report, shown
+from napari_unmix.plugin.window.panels.endmember_row import NameEdit
 
 MATERIALS = ("calcite", "grass", "soil")
 
@@ -28,9 +29,7 @@ class Person:
 
     def name(self, index: int, name: str) -> None:
         """Double-click an endmember's name, write, Enter."""
-        edits = [
-            e for e in self.window.widget.findChildren(QLineEdit) if e.objectName() == "nameEdit" and e.isVisible()
-        ]
+        edits = [e for e in self.window.widget.findChildren(QLineEdit) if isinstance(e, NameEdit) and e.isVisible()]
         self.window.widget.findChild(QScrollArea).ensureWidgetVisible(edits[index])
         self.window.qtbot.mouseDClick(edits[index], Qt.MouseButton.LeftButton)
         self.window.qtbot.keyClicks(edits[index], name)

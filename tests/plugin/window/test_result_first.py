@@ -13,6 +13,7 @@ from napari_unmix.answer import Fit, Progress, Unmixing
 from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.plugin.facts.session import current_report
+from napari_unmix.plugin.window.panels.endmember_row import NameEdit
 
 SMALLEST = 1280, 720
 LAID_OUT_MS = 150
@@ -92,7 +93,7 @@ def header(window: Any, place: int) -> QToolButton:
 def test_after_training_verdict_rows_and_export_are_on_one_screen(trained: Any) -> None:
     assert folded(trained) == list(MADE_FROM)
     result = trained.widget.panels[4]
-    rows = [edit for edit in result.findChildren(QLineEdit) if edit.objectName() == "nameEdit"]
+    rows = [edit for edit in result.findChildren(QLineEdit) if isinstance(edit, NameEdit)]
     assert len(rows) == 5
     seen = [*rows, result.findChild(QLabel, "trust"), trained.button("Why?"), trained.button("Export…")]
     assert [in_view(trained, widget) for widget in seen] == [True] * len(seen)
@@ -111,7 +112,7 @@ def test_a_long_verdict_is_whole_in_the_narrowest_dock(window: Any) -> None:
     train(window)
     trust = window.widget.panels[4].findChild(QLabel, "trust")
     assert trust.height() >= trust.heightForWidth(trust.width())
-    for edit in window.widget.panels[4].findChildren(QLineEdit, "nameEdit"):
+    for edit in window.widget.panels[4].findChildren(NameEdit):
         assert edit.height() >= edit.fontMetrics().height()
 
 
