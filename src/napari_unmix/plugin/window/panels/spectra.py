@@ -64,6 +64,7 @@ class SpectraPanel(QWidget):
 
     def _make_controls(self) -> None:
         self._view = _choice([(view.value, VIEW_TIPS[view]) for view in View], "Which curves are drawn.")
+        self._view.setMaximumWidth(MOST_ACROSS + 25)
         self._view.currentIndexChanged.connect(self.refresh)
         self._shape = _choice([(shape.value, SHAPE_TIPS[shape]) for shape in Shape], "How spectra are drawn.")
         self._shape.currentIndexChanged.connect(self.refresh)
