@@ -40,6 +40,7 @@ class Person:
         """Watch."""
         self.window.wait_for(lambda: current_report(self.window.session) is not None, 30)
         self.window.wait_for(lambda: self.window.session.state == "idle")
+        self.window.wait_for(lambda: len(self.window.maps()) == len(shown(self.window.session).names))  # one a turn
         self.window.qtbot.wait(100)
 
 

@@ -216,7 +216,9 @@ def test_why_tells_what_stands_in_the_way_first_and_what_changes_nothing_last(tr
     assert said.count("does not change the verdict") == 1
     assert "3 checks: 1 failed, 1 doubtful, 1 passed; 1 of these does not change the verdict." in said
     assert "Nats per pixel." not in said  # the words of the theory page are behind `more`
-    more = next(b for b in trained.widget.panels[4].findChildren(QToolButton, "more") if b.isVisible())
+    more = next(
+        b for b in trained.widget.panels[4].findChildren(QToolButton, "more") if b.isVisible() and b.text() == "more"
+    )
     trained.widget.findChild(QScrollArea).ensureWidgetVisible(more)
     trained.qtbot.mouseClick(more, Qt.MouseButton.LeftButton)
     assert "Nats per pixel." in trained.texts()

@@ -183,6 +183,7 @@ class UnmixDock(_Dock):
         """Closing this dock stops the training thread itself, also where the spectra stay open."""
         if not self._left:
             self.workspace.controller.stop()
+            self.workspace.controller.leave_nothing()
         super().leave()
 
     def stop_listening(self) -> None:

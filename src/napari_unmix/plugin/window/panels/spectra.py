@@ -15,7 +15,7 @@ from napari_unmix.plugin.facts.band_ranges import excluded_ranges
 from napari_unmix.plugin.facts.curves import Curve, Drawing, View, Wishes, drawing
 from napari_unmix.plugin.facts.pixel_view import SIZES, PixelView
 from napari_unmix.plugin.facts.session import Doing, Session, doing, shown
-from napari_unmix.plugin.facts.shapes import SHAPE_TIPS, Shape, band_text
+from napari_unmix.plugin.facts.shapes import SHAPE_TIPS, Shape, band_text, place_text
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.pins import pin_menu
 from napari_unmix.plugin.window.panels.step import button, say
@@ -233,7 +233,7 @@ class SpectraPanel(QWidget):
         value = float(measured[0].values[band]) if measured else np.nan
         said = f": {value:.4g}" if np.isfinite(value) else ""
         axis = cube.spectral_axis
-        where = f"{axis.values[band]:.5g} {axis.unit}" if axis.unit else band_text(axis, band)
+        where = place_text(axis, float(axis.values[band])) if axis.unit else band_text(axis, band)
         self.plot.show_band(float(axis.values[band]), f"{where}{said}")
 
     def _show_note(self, *_: Any) -> None:
