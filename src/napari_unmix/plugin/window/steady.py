@@ -7,6 +7,7 @@ one at least is another program than the last. They stay with the canvas: taking
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,14 @@ def steady(pane: QWidget) -> None:
 def _clear_pixel(canvas: Any, order: int) -> Any:
     from vispy.scene.visuals import Image
 
-    pixel = Image(np.zeros((1, 1, 4), np.float32), parent=canvas.scene)
+    class ClearPixel(Image):
+        """What went wrong before it, on a canvas of no size for one, is not its own to tell: others would be drawn then all the same."""
+
+        def draw(self) -> None:
+            """Draw it, if it can be drawn."""
+            with suppress(RuntimeError):
+                super().draw()
+
+    pixel = ClearPixel(np.zeros((1, 1, 4), np.float32), parent=canvas.scene)
     pixel.order = order
     return pixel
