@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from qtpy.QtCore import QCoreApplication, QEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_unmix.plugin.facts.session import Session, shown_preview
@@ -28,6 +29,7 @@ def live(condition: Callable[[], bool], seconds: float = MOST_SECONDS) -> None:
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         QApplication.processEvents()
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)  # as a loop of its own would
         time.sleep(0.005)
 
 
