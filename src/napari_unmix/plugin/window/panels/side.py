@@ -197,7 +197,7 @@ class LabelRow(QWidget):
         self._count.setMinimumWidth(34)
         self._name.setMinimumWidth(50)
         self._kind.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self._kind.setFixedWidth(96)
+        self._kind.setFixedWidth(106)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
