@@ -36,6 +36,7 @@ from napari_unmix.plugin.window.workspace import Workspace, _open, workspace_of
 SIZES = ((12, 10, 8), (12, 10, 8), (9, 14, 12))
 MOST_OPEN = 3
 LONGEST_RUN = 20.0  # seconds
+GONE_SECONDS = 0.3  # a hidden layer is drawn once more before it goes
 OURS = (Session, Controller, ViewerLink, Workspace, UnmixDock, SpectraDock, ThreadJob)
 
 
@@ -202,6 +203,7 @@ class Walk:
     def check_memory(self) -> None:
         """Now and then, when all is quiet: what is gone is free."""
         self.quiet()
+        turn(GONE_SECONDS)
         gc.collect()
         session = None if self.workspace is None else self.workspace.session
         kept = [] if session is None else [*session.cubes, *([session.run.cube] if session.run is not None else [])]

@@ -58,6 +58,7 @@ class DerivedLayers:
 
     def removed(self, layer: Any) -> None:
         """The user deleted a layer: it is no longer asked for."""
+        self._past = [known for known in self._past if known != layer]
         for view, known in list(self._layers.items()):
             if known == layer:
                 self._forget(view)

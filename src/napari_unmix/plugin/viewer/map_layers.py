@@ -71,6 +71,7 @@ class MapLayers:
 
     def removed(self, layer: Any) -> None:
         """The user deleted a layer: it comes back with the next run, not with the next preview."""
+        self._past = [known for known in self._past if known != layer]
         for index, known in list(self._layers.items()):
             if known == layer:
                 del self._layers[index]
