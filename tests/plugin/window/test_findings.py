@@ -133,7 +133,7 @@ def test_4_cancelling_with_another_result_open_leaves_no_orphans(place: Any, fit
     place.controller.start()
     place.wait_for(lambda: shown(place.session) is not None)
     place.press("Cancel")
-    place.wait_for(lambda: len(place.maps()) == 3)  # one a turn
+    place.wait_for(lambda: sum(layer.visible for layer in place.maps()) == 3)  # one a turn
     place.qtbot.wait(100)
     visible = [layer for layer in place.maps() if layer.visible]
     rows = [e for e in place.widget.findChildren(QLineEdit) if isinstance(e, NameEdit) and e.isVisible()]

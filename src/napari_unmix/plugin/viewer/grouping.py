@@ -78,16 +78,18 @@ class Grouping:
         """The layers of other cubes go below all else, cube by cube, in the order that they had."""
         if cube is None:
             return
-        layers, cubes = list(self._viewer.layers), self._session.cubes
+        layers, cubes = self._viewer.layers, self._session.cubes
         others = [
-            k
+            layer
             for known in cubes
             if not same_image(known, cube)
-            for k, layer in enumerate(layers)
+            for layer in list(layers)
             if same_image(kinds.layer_cube(layer), known)
         ]
-        if others != list(range(len(others))):
-            self._viewer.layers.move_multiple(others, 0)
+        # One by one, each where it is by then: what hears of a move may take layers away.
+        for place, layer in enumerate(others):
+            if layer in layers and layers.index(layer) != place:
+                layers.move(layers.index(layer), place)
 
     # --- bands
 
