@@ -68,7 +68,7 @@ class Workspace:
         for key, known in list(_open.items()):
             if known is self:
                 del _open[key]
-        self.controller.cancel()  # so that layers show the last run, and no preview
+        self.controller.stop()  # so that layers show the last run, and no preview; its thread is waited for
         self._hush()
         self.link.close()
         self.controller.close()
