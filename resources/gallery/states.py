@@ -158,6 +158,35 @@ def two_cubes(folder: Path) -> None:
     scene.close()
 
 
+def after_the_result(folder: Path) -> None:
+    """What is done with a result: two runs compared, areas, further maps, an edit, naming by a library, what is taken along."""
+    scene = Scene(folder, "after")
+    scene.sample()
+    scene.train()
+    scene.train(endmembers=4)
+    scene.controller.compare_with(scene.session.runs[0].number)
+    live(lambda: bool(scene.session.measured), 20)
+    scene.shot("compare")
+    scene.controller.compare_with(None)
+    scene.press("Areas…")
+    live(lambda: scene.session.areas is not None, 20)
+    scene.shot("areas")
+    scene.press("Areas…")
+    scene.controller.toggle_dominant()
+    scene.shot("dominant")
+    scene.controller.toggle_dominant()
+    scene.controller.lock_endmember(0)
+    scene.controller.merge_endmembers([1, 2])
+    live(lambda: scene.session.chore is None, 20)
+    scene.shot("edited-and-locked")
+    scene.press("Name from library…")
+    live(lambda: False, 12)
+    scene.shot("match")
+    scene.viewer.theme = "light"
+    scene.shot("match-light")
+    scene.close()
+
+
 def painting(folder: Path) -> None:
     """Paint: an empty painting, few regions, strokes of materials, what is to be ignored."""
     scene = Scene(folder, "paint")
@@ -203,6 +232,7 @@ WALKS: dict[str, Callable[[Path], None]] = {
     "sample": the_sample,
     "two": two_cubes,
     "paint": painting,
+    "after": after_the_result,
 }
 
 
