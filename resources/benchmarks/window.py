@@ -1,4 +1,4 @@
-"""How soon the window answers while it trains: the table of the page on reliability. A real window, a real mouse.
+"""How soon the window answers while it trains: the table of the page on benchmarks. A real window, a real mouse.
 
 Run: xvfb-run -a -s "-screen 0 1600x1000x24" python resources/benchmarks/window.py [SECONDS [SIDE]]
 
