@@ -8,7 +8,7 @@ from threading import Event
 
 import pytest
 
-from napari_unmix.answer import Progress, drain, meanwhile
+from napari_unmix.progress import Progress, drain, meanwhile
 from napari_unmix.sentences import UnmixError
 
 WAITING = Progress("waiting", 0, 1, 0.0)

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from napari_unmix import pipeline
-from napari_unmix.answer import Contribution, Findings, drain
+from napari_unmix.answer import Contribution
 from napari_unmix.cube import Annotation, Cube, Meaning
+from napari_unmix.findings import Findings
 from napari_unmix.methods.contract import Problem, Solution
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.pipeline import make_problem, unmix
+from napari_unmix.progress import drain
 from napari_unmix.sentences import UnmixError
 
 error_of = pipeline._reconstruction_error

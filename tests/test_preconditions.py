@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_unmix.answer import Progress, drain
 from napari_unmix.cube import Annotation, Cube, FloatArray, Meaning
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.pipeline import make_problem, unmix
 from napari_unmix.preconditions import LARGEST, SMALLEST, check_size, check_values
+from napari_unmix.progress import Progress, drain
 from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec
 from napari_unmix.synthetic import Scene, blind_scene

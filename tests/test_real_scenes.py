@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_unmix.answer import drain
 from napari_unmix.cube import Cube
 from napari_unmix.geometry.counting import suggest_endmembers
 from napari_unmix.geometry.search import find_endmembers
+from napari_unmix.progress import drain
 from napari_unmix.rows.inversion import FreeLight, SumToOne
 from napari_unmix.rows.metrics import angle_table
 from unmix_benchmarks.common.cases import DC1, HYSU, JASPER_RIDGE, SAMSON, SAMSON_ALTERNATIVE, Case, Truth

@@ -7,9 +7,9 @@ import threading
 import numpy as np
 import pytest
 
-from napari_unmix.answer import meanwhile
 from napari_unmix.geometry.archetypes import fit_archetypes
 from napari_unmix.model.infer import solve
+from napari_unmix.progress import meanwhile
 from napari_unmix.rows.simplex import fully_constrained
 from napari_unmix.wanted import Abandoned, still_wanted, wanted, wanted_while
 

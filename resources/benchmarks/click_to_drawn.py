@@ -22,8 +22,9 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 import napari_unmix
-from napari_unmix.answer import Findings, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube
+from napari_unmix.findings import Findings
 from napari_unmix.plugin.facts.runs import Run, fresh_look
 from napari_unmix.plugin.facts.session import preset
 from napari_unmix.plugin.viewer.layers import cube_layers

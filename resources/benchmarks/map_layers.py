@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from napari_unmix.answer import Preview
 from napari_unmix.cube import Cube
 from napari_unmix.plugin.facts.runs import Training
+from napari_unmix.progress import Preview
 
 SIDE, BANDS, BEAT_MS = 300, 200, 5
 FEW, FIVE, MANY = 3, 5, 30

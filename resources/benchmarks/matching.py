@@ -11,12 +11,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from napari_unmix.answer import drain
 from napari_unmix.cube import FloatArray
 from napari_unmix.library import SpectralLibrary
 from napari_unmix.library.matching import decided, ranked
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.pipeline import unmix
+from napari_unmix.progress import drain
 from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.metrics import angle_table
 from napari_unmix.synthetic import Scene, blind_scene, measured_spectra, region_scene, sample_scene

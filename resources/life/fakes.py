@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from napari_unmix.answer import Fit, Preview, Progress, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Annotation, Cube
 from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.plugin.verbs.engine import Engine
+from napari_unmix.progress import Fit, Preview, Progress
 from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec
 

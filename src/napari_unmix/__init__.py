@@ -14,9 +14,9 @@ _PUBLIC = {
     "Meaning": "cube",
     "UnmixError": "sentences",
     "join_cubes": "joining",
-    "Progress": "answer",
+    "Progress": "progress",
     "Unmixing": "answer",
-    "drain": "answer",
+    "drain": "progress",
     "assess": "pipeline",
     "unmix": "pipeline",
     "read_run": "output.run",
@@ -35,7 +35,7 @@ TYPE_CHECKING = False  # the command line begins here: nothing is imported that 
 if TYPE_CHECKING:
     from typing import Any
 
-    from napari_unmix.answer import Progress, Unmixing, drain
+    from napari_unmix.answer import Unmixing
     from napari_unmix.cube import Annotation, Cube, Meaning
     from napari_unmix.given import Given
     from napari_unmix.io import read_cube
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from napari_unmix.output.export.dataset import to_xarray
     from napari_unmix.output.run import read_run, write_run
     from napari_unmix.pipeline import assess, unmix
+    from napari_unmix.progress import Progress, drain
     from napari_unmix.sentences import UnmixError
     from napari_unmix.synthetic import sample_scene
 

@@ -8,20 +8,10 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from napari_unmix.answer import (
-    Contribution,
-    Fit,
-    Note,
-    NoteKind,
-    Progress,
-    Unmixing,
-    forward,
-    looking,
-    meanwhile,
-    mixed,
-)
+from napari_unmix.answer import Contribution, Unmixing, mixed
 from napari_unmix.auxiliary import SideInformation, make_side_information
 from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray
+from napari_unmix.findings import Note, NoteKind
 from napari_unmix.geometry.counting import suggest_endmembers
 from napari_unmix.given import Given
 from napari_unmix.identifiability.assess import assess_solution
@@ -30,6 +20,7 @@ from napari_unmix.methods.contract import Problem, QuickLook, Solution, implemen
 from napari_unmix.methods.one_material import one_material_solution
 from napari_unmix.model.threads import steps_on_one_thread
 from napari_unmix.preconditions import FEWEST_ENDMEMBERS, check_size, check_values
+from napari_unmix.progress import Fit, Progress, forward, looking, meanwhile
 from napari_unmix.rows.inversion import inversion
 from napari_unmix.rows.subspace import said_of_noise
 from napari_unmix.sentences import UnmixError

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_unmix.answer import drain
 from napari_unmix.auxiliary import GENERATORS, blocks, make_side_information, position, side_information
 from napari_unmix.auxiliary.information import PAINTED, SideInformation, in_use, statuses
 from napari_unmix.auxiliary.labelling import crossed, numbered
@@ -15,6 +14,7 @@ from napari_unmix.auxiliary.names import generator_names
 from napari_unmix.auxiliary.quantised import quantise
 from napari_unmix.auxiliary.segments import principal_scores, second_half, superpixels
 from napari_unmix.cube import Annotation, Cube, Meaning
+from napari_unmix.progress import drain
 from napari_unmix.sentences import UnmixError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_unmix.answer import Redraw, drain
+from napari_unmix.findings import Redraw
 from napari_unmix.geometry.archetypes import IN_PLANE, fit_archetypes
 from napari_unmix.geometry.beside import within_reach
 from napari_unmix.geometry.beside_recipes import Beside, ExtrapolatedBeside, placed
@@ -13,6 +13,7 @@ from napari_unmix.geometry.picks import vertex_components
 from napari_unmix.geometry.search import find_endmembers
 from napari_unmix.geometry.volume import hinge_volume, minimum_volume
 from napari_unmix.given import Given
+from napari_unmix.progress import drain
 from napari_unmix.rows.inversion import FreeLight, SumToOne
 from napari_unmix.rows.metrics import angle_table
 

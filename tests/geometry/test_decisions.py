@@ -9,7 +9,7 @@ import pytest
 from scipy.optimize import check_grad
 from scipy.stats import norm
 
-from napari_unmix.answer import Note, NoteKind, drain
+from napari_unmix.findings import Note, NoteKind
 from napari_unmix.geometry import archetypes as arch
 from napari_unmix.geometry import picks, search, strokes, supported
 from napari_unmix.geometry.archetypes import fit_archetypes, fit_from_starts
@@ -28,6 +28,7 @@ from napari_unmix.geometry.volume import (
     volume_objective,
     volume_weights,
 )
+from napari_unmix.progress import drain
 from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.inversion import Inversion, inversion
 from napari_unmix.rows.metrics import angle_table, spectral_angle

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.optimize import check_grad
 
-from napari_unmix.answer import NoteKind, drain
+from napari_unmix.findings import NoteKind
 from napari_unmix.geometry.archetypes import IN_PLANE, fit_from_starts
 from napari_unmix.geometry.coordinates import perspective_coordinates
 from napari_unmix.geometry.picks import (
@@ -20,6 +20,7 @@ from napari_unmix.geometry.picks import (
 )
 from napari_unmix.geometry.search import Found, find_endmembers
 from napari_unmix.geometry.volume import volume_objective
+from napari_unmix.progress import drain
 from napari_unmix.regions.acceptance import MOST_MISFIT, most_misfit, refine_by_regions, spatial_redundancy
 from napari_unmix.regions.moments import fit_region_moments, region_moments
 from napari_unmix.rows.alignment import match_endmembers

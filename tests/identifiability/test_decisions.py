@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_unmix.answer import Findings, MixingFound, MomentsFound, PriorFound, Recipe, RestartsFound, Unmixing, drain
+from napari_unmix.answer import Unmixing
+from napari_unmix.findings import Findings, MixingFound, MomentsFound, PriorFound, Recipe, RestartsFound
 from napari_unmix.geometry.found import Found
 from napari_unmix.geometry.recipes import MinimumVolume, PlaneArchetypes, Strokes, VertexPicks
 from napari_unmix.identifiability.again.refits import (
@@ -39,6 +40,7 @@ from napari_unmix.identifiability.errors import expected_abundance_rmse, expecte
 from napari_unmix.identifiability.subject import Subject
 from napari_unmix.identifiability.verdict import CONFIRMATION
 from napari_unmix.methods.registry import spec_class
+from napari_unmix.progress import drain
 from napari_unmix.regions.contrast import Contrast
 from napari_unmix.regions.moments import MomentFit, RegionMoments
 from napari_unmix.rows.metrics import spectral_angle

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from napari_unmix.answer import Findings, MixingFound, MomentsFound, Redraw, RestartsFound, Unmixing, drain
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Annotation, Cube
+from napari_unmix.findings import Findings, MixingFound, MomentsFound, Redraw, RestartsFound
 from napari_unmix.geometry.recipes import Corners, MinimumVolume, PlaneArchetypes, SphereArchetypes, VertexPicks
 from napari_unmix.identifiability.again.refits import Refits
 from napari_unmix.identifiability.again.stages import refit
@@ -39,6 +40,7 @@ from napari_unmix.identifiability.subject import MOST_PIXELS, Subject, gather
 from napari_unmix.identifiability.verdict import Circumstances, verdict
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.pipeline import assess, unmix
+from napari_unmix.progress import drain
 from napari_unmix.rows.inversion import SumToOne
 from napari_unmix.rows.metrics import rmse, spectral_angle
 from napari_unmix.synthetic import Scene, blind_scene, region_scene

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_unmix.answer import drain
 from napari_unmix.cube import Cube
 from napari_unmix.identifiability.again.refits import Refits
 from napari_unmix.identifiability.checks import injective_mixing, model_fits
 from napari_unmix.identifiability.subject import Subject, gather
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.pipeline import unmix
+from napari_unmix.progress import drain
 from napari_unmix.synthetic import Scene, blind_scene
 
 

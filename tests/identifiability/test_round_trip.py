@@ -13,25 +13,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from napari_unmix.answer import (
-    ContrastFound,
-    Findings,
-    MixingFound,
-    MomentsFound,
-    PriorFound,
-    Recipe,
-    RestartsFound,
-    Unmixing,
-    drain,
-)
+from napari_unmix.answer import Unmixing
 from napari_unmix.auxiliary import GENERATORS
 from napari_unmix.cube import Annotation, Cube, Meaning
+from napari_unmix.findings import ContrastFound, Findings, MixingFound, MomentsFound, PriorFound, Recipe, RestartsFound
 from napari_unmix.geometry.recipes import MinimumVolume, PlaneArchetypes, SphereArchetypes
 from napari_unmix.identifiability.report import Report
 from napari_unmix.joining import join_cubes
 from napari_unmix.methods.registry import method_specs
 from napari_unmix.output.run import read_run, write_run
 from napari_unmix.pipeline import assess, unmix
+from napari_unmix.progress import drain
 from napari_unmix.synthetic import blind_scene, region_scene
 
 Subject = tuple[Cube, Annotation | None]

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unmix.answer import Fit, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Annotation, Cube
 from napari_unmix.journal.checkpoint import Checkpoint, read_checkpoint, task_of, write_checkpoint
 from napari_unmix.journal.loops import Journal, Kept
 from napari_unmix.methods.registry import spec_class
+from napari_unmix.progress import Fit
 from napari_unmix.spec import MethodSpec
 
 QUICK = {"epochs": 2, "batch": 64}

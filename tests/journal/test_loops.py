@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unmix.answer import Fit, Progress, drain
 from napari_unmix.journal import loops
 from napari_unmix.journal.loops import Journal, Kept, long_loop
+from napari_unmix.progress import Fit, Progress, drain
 
 
 class Clock:

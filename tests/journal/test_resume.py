@@ -11,10 +11,11 @@ import pytest
 import torch
 from tests.journal.conftest import Interrupted, Painted, assert_same_bits, moments, quick, steps_of
 
-from napari_unmix.answer import Unmixing, drain
+from napari_unmix.answer import Unmixing
 from napari_unmix.journal.loops import Journal, Kept
 from napari_unmix.methods.registry import method_specs
 from napari_unmix.pipeline import assess, unmix
+from napari_unmix.progress import drain
 from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_unmix.answer import drain
 from napari_unmix.cube import SpectralAxis
 from napari_unmix.library import SpectralLibrary, write_library
 from napari_unmix.library.stock import Bands, OnBands, Stock, built_in
+from napari_unmix.progress import drain
 from napari_unmix.sentences import UnmixError
 
 AXIS = np.arange(450.0, 2400.0, 15.0)

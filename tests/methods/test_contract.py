@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from napari_unmix.answer import Progress, Unmixing, drain
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import method_specs, spec_class
 from napari_unmix.pipeline import assess, unmix
+from napari_unmix.progress import Progress, drain
 from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec
 from napari_unmix.synthetic import Scene, blind_scene

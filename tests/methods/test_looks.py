@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unmix.answer import Preview, Progress, Unmixing, drain, forward
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.methods.contract import Problem, QuickLook
 from napari_unmix.methods.registry import method_specs
 from napari_unmix.pipeline import make_problem, unmix
+from napari_unmix.progress import Preview, Progress, drain, forward
 from napari_unmix.synthetic import Scene, blind_scene
 
 METHODS = list(method_specs())

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_unmix.answer import Unmixing, drain
+from napari_unmix.answer import Unmixing
 from napari_unmix.cli import main
 from napari_unmix.cli.info_command import describe
 from napari_unmix.cube import Annotation, Cube, Meaning
@@ -18,6 +18,7 @@ from napari_unmix.output.page.render import page_html
 from napari_unmix.output.pictures import draw_run
 from napari_unmix.output.run import read_run, write_run
 from napari_unmix.pipeline import assess, unmix
+from napari_unmix.progress import drain
 from napari_unmix.sentences import UnmixError
 
 BANDS = 30

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_unmix.answer import Unmixing, drain
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Annotation, Cube, FloatArray
 from napari_unmix.methods.ivae.spec import IvaeSpec
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.pipeline import unmix
+from napari_unmix.progress import drain
 from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.simplex import fully_constrained
 from napari_unmix.synthetic import Kind, blind_scene, painted_core, random_materials, region_scene, voronoi_regions

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from napari_unmix.answer import drain
 from napari_unmix.geometry.found import Found
 from napari_unmix.geometry.recipes import MinimumVolume, PlaneArchetypes
 from napari_unmix.geometry.search import find_endmembers
@@ -18,6 +17,7 @@ from napari_unmix.model import infer, law
 from napari_unmix.model.logratio import softmax_slope
 from napari_unmix.model.mixing.base import LinearMixing
 from napari_unmix.model.spread import abundance_std, endmember_covariance, endmember_error, widened
+from napari_unmix.progress import drain
 from napari_unmix.regions.acceptance import Refined, refine_by_regions
 from napari_unmix.regions.moments import MomentFit
 from napari_unmix.rows.alignment import match_endmembers

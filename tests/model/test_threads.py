@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from napari_unmix.answer import Fit, Progress
-from napari_unmix.answer import Preview as PreviewOf
 from napari_unmix.cube import Cube
 from napari_unmix.methods.registry import method_specs, spec_class
 from napari_unmix.model.threads import one_thread, seeded, steps_on_one_thread
 from napari_unmix.pipeline import unmix
+from napari_unmix.progress import Fit, Progress
+from napari_unmix.progress import Preview as PreviewOf
 from napari_unmix.spec import MethodSpec
 from napari_unmix.synthetic import blind_scene
 

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_unmix.answer import Note, NoteKind, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube
+from napari_unmix.findings import Note, NoteKind
 from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.output.page.contents import page_of

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unmix.answer import Fit, Note, NoteKind, Preview, Progress, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube
+from napari_unmix.findings import Note, NoteKind
 from napari_unmix.identifiability.report import Check, Report
+from napari_unmix.progress import Fit, Preview, Progress
 
 if find_spec("napari") is None:  # the core is installed and tested without it
     collect_ignore_glob = ["test_*.py"]

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from napari_unmix.answer import drain
 from napari_unmix.cube import Annotation
 from napari_unmix.geometry.picks import vertex_components
 from napari_unmix.methods.mae import fit as mae
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.pipeline import unmix
+from napari_unmix.progress import drain
 from napari_unmix.regions.contrast import ContrastiveHead, LinearGcl, linear_gcl, usable_regions
 from napari_unmix.regions.moments import fit_region_moments, region_moments
 from napari_unmix.rows.alignment import match_endmembers

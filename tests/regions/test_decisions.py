@@ -9,9 +9,9 @@ import pytest
 import torch
 from scipy.special import gammaln, logsumexp
 
-from napari_unmix.answer import drain
 from napari_unmix.geometry.found import Found
 from napari_unmix.geometry.recipes import Corners, MinimumVolume, PlaneArchetypes, SphereArchetypes
+from napari_unmix.progress import drain
 from napari_unmix.regions import acceptance, contrast
 from napari_unmix.regions.acceptance import (
     Refined,

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_unmix.answer import Unmixing, drain
+from napari_unmix.answer import Unmixing
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.pipeline import assess, unmix
+from napari_unmix.progress import drain
 from napari_unmix.rows.alignment import match_endmembers
 from unmix_benchmarks.common.conditions import FAILURES, HOLDS, OTHER_LAW, Condition, condition_scene
 from unmix_benchmarks.common.scores import parser, score

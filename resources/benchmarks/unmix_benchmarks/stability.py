@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_unmix.answer import drain
 from napari_unmix.cube import Annotation, Cube, FloatArray
 from napari_unmix.methods.registry import method_specs
 from napari_unmix.pipeline import assess
+from napari_unmix.progress import drain
 from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.metrics import angle_table
 from napari_unmix.synthetic import KINDS, blind_scene, region_scene, sample_scene

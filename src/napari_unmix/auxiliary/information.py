@@ -7,7 +7,6 @@ from functools import partial
 
 import numpy as np
 
-from napari_unmix.answer import Fit, Progress, drain, meanwhile
 from napari_unmix.auxiliary.labelling import (
     FEWEST_PIXELS_OF_A_CELL,
     FEWEST_PIXELS_OF_A_REGION,
@@ -17,6 +16,7 @@ from napari_unmix.auxiliary.labelling import (
 )
 from napari_unmix.auxiliary.names import ACQUISITION, AUTO, GENERATORS, NONE, PAINTED, generator_names
 from napari_unmix.cube import Annotation, Cube, IntArray
+from napari_unmix.progress import Fit, Progress, drain, meanwhile
 
 HEAD = "Side information: "
 _PAINTED_STATUS = "The theorems apply if materials and light are the same in every region and painting follows place, not a material's amount."

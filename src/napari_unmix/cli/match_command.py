@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_unmix.answer import Fit
     from napari_unmix.cube import FloatArray
     from napari_unmix.library import Match
     from napari_unmix.library.matching import Candidate, Ranking
     from napari_unmix.library.stock import OnBands
     from napari_unmix.output.run import Run
+    from napari_unmix.progress import Fit
 
 # Stands here too, so that --help loads nothing; a test keeps it equal to library.matching.WITHIN.
 WITHIN = 4.0
@@ -46,9 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from napari_unmix.answer import drain
     from napari_unmix.library.matching import check_within, decided, one_to_one
     from napari_unmix.output.run import json_text, read_run
+    from napari_unmix.progress import drain
 
     check_within(arguments.within)
     one = read_run(arguments.run)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from napari_unmix.answer import Fit, Progress, drain
+from napari_unmix.progress import Fit, Progress, drain
 
 T = TypeVar("T")
 Show = Callable[[Progress], None]

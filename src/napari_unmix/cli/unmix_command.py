@@ -40,12 +40,13 @@ from napari_unmix.reading import written_as
 from napari_unmix.sentences import UnmixError, shown
 
 if TYPE_CHECKING:
-    from napari_unmix.answer import Fit, Unmixing
+    from napari_unmix.answer import Unmixing
     from napari_unmix.given import Given
     from napari_unmix.identifiability.report import Report
     from napari_unmix.io.annotation import AnnotationReading
     from napari_unmix.journal.keeper import Keeper
     from napari_unmix.journal.loops import Journal
+    from napari_unmix.progress import Fit
     from napari_unmix.spec import MethodSpec
 
 T = TypeVar("T")

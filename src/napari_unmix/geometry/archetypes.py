@@ -12,11 +12,11 @@ from functools import partial
 
 import numpy as np
 
-from napari_unmix.answer import meanwhile
 from napari_unmix.cube import BoolArray, FloatArray, IntArray
 from napari_unmix.geometry.seen import NO_LOSS, LossOf, unseen
 from napari_unmix.journal.loops import long_loop
 from napari_unmix.journal.trees import Tree, like, named, numbers, plain, truth
+from napari_unmix.progress import meanwhile
 from napari_unmix.rows.simplex import ENUMERABLE, fully_constrained, non_negative
 from napari_unmix.sentences import UnmixError
 from napari_unmix.wanted import still_wanted

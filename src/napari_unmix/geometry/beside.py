@@ -17,8 +17,8 @@ from functools import partial
 
 import numpy as np
 
-from napari_unmix.answer import Note, NoteKind
 from napari_unmix.cube import BoolArray, FloatArray, IntArray
+from napari_unmix.findings import Note, NoteKind
 from napari_unmix.geometry import archetypes as arch
 from napari_unmix.geometry.beside_recipes import Beside, ExtrapolatedBeside
 from napari_unmix.geometry.coordinates import Coordinates, Sphere

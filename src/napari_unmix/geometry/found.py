@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from napari_unmix.answer import Note
 from napari_unmix.cube import FloatArray
+from napari_unmix.findings import Note
 from napari_unmix.geometry.recipes import Corners
 from napari_unmix.geometry.seen import NO_LOSS as NO_LOSS
 from napari_unmix.rows.inversion import Inversion

@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from napari_unmix.answer import Recipe, Redraw
 from napari_unmix.cube import FloatArray
+from napari_unmix.findings import Recipe, Redraw
 from napari_unmix.geometry.archetypes import IN_PLANE, ON_SPHERE, fit_archetypes
 from napari_unmix.geometry.coordinates import Coordinates, Sphere, affine_coordinates, perspective_coordinates
 from napari_unmix.geometry.picks import vertex_spectra

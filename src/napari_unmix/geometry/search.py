@@ -16,8 +16,8 @@ from functools import partial
 
 import numpy as np
 
-from napari_unmix.answer import Note, NoteKind, meanwhile
 from napari_unmix.cube import FloatArray, IntArray
+from napari_unmix.findings import Note, NoteKind
 from napari_unmix.geometry import archetypes as arch
 from napari_unmix.geometry.beside import Beginning, find_beside
 from napari_unmix.geometry.bilinear import bilinear_residual
@@ -37,6 +37,7 @@ from napari_unmix.geometry.strokes import with_strokes
 from napari_unmix.geometry.supported import missed_materials, off_cone
 from napari_unmix.geometry.volume import at_two_weights, hinge_volume
 from napari_unmix.given import Given
+from napari_unmix.progress import meanwhile
 from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.inversion import Inversion
 from napari_unmix.rows.metrics import spectral_angle

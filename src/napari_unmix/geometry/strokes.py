@@ -13,8 +13,8 @@ from functools import partial
 
 import numpy as np
 
-from napari_unmix.answer import Note, NoteKind
 from napari_unmix.cube import FloatArray, IntArray
+from napari_unmix.findings import Note, NoteKind
 from napari_unmix.geometry import archetypes as arch
 from napari_unmix.geometry.coordinates import Sphere
 from napari_unmix.geometry.found import NO_EXCESS, Found, Search

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from napari_unmix.answer import meanwhile
 from napari_unmix.cube import BoolArray, FloatArray
 from napari_unmix.geometry.picks import largest_volume, simplex_volume
 from napari_unmix.geometry.seen import NO_LOSS, LossOf
 from napari_unmix.journal.loops import long_loop
 from napari_unmix.journal.trees import Tree, like, named, numbers, plain
+from napari_unmix.progress import meanwhile
 from napari_unmix.wanted import still_wanted
 
 # The hinge of SISAL: how far it is smoothed, and how far the start is inflated.

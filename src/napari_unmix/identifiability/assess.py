@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from napari_unmix.answer import Fit, Progress, Unmixing, meanwhile
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube, FloatArray
 from napari_unmix.geometry.counting import one_material
 from napari_unmix.geometry.strokes import ANCHORED, CONFIRMED, NAMED
@@ -15,6 +15,7 @@ from napari_unmix.identifiability.errors import expected_abundance_rmse, expecte
 from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.identifiability.subject import Subject, gather
 from napari_unmix.identifiability.verdict import Circumstances, StrokesSay, helpful, verdict
+from napari_unmix.progress import Fit, Progress, meanwhile
 
 # An estimate of the regions' confirms endmembers that it was not used for where it comes this close (degrees).
 CONFIRMED_WITHIN = 2.0

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_unmix.answer import Contribution, Findings, Recipe, Unmixing, mixed
+from napari_unmix.answer import Contribution, Unmixing, mixed
 from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION
 from napari_unmix.cube import BoolArray, Cube, FloatArray, IntArray
+from napari_unmix.findings import Findings, Recipe
 from napari_unmix.rows.inversion import Inversion
 from napari_unmix.rows.noise import AlikeNoise, alike_noise
 from napari_unmix.rows.repeats import counted_once

@@ -15,8 +15,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from napari_unmix.answer import Fit
 from napari_unmix.journal.trees import Tree, plain
+from napari_unmix.progress import Fit
 
 T = TypeVar("T")
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from napari_unmix.answer import Fit, Progress
 from napari_unmix.cube import BoolArray, FloatArray, SpectralAxis
 from napari_unmix.files.paths import given_path
 from napari_unmix.library.databases import Database, brought, is_database, read_groups
 from napari_unmix.library.files import read_library
 from napari_unmix.library.prepared import Reference, prepared
 from napari_unmix.library.spectra import SpectralLibrary
+from napari_unmix.progress import Fit, Progress
 from napari_unmix.sentences import UnmixError
 from napari_unmix.synthetic import measured_spectra
 

@@ -10,12 +10,14 @@ from typing import Generic, TypeVar, cast
 
 import numpy as np
 
-from napari_unmix.answer import Contribution, Findings, Fit, Note, Preview
+from napari_unmix.answer import Contribution
 from napari_unmix.auxiliary import SideInformation
 from napari_unmix.cube import BoolArray, Cube, FloatArray, IntArray
+from napari_unmix.findings import Findings, Note
 from napari_unmix.geometry.beside_recipes import placed
 from napari_unmix.geometry.picks import vertex_components
 from napari_unmix.given import Given
+from napari_unmix.progress import Fit, Preview
 from napari_unmix.rows.inversion import Inversion, inversion
 from napari_unmix.rows.quick import grid_side, quick_abundances, quick_pixels
 from napari_unmix.rows.subspace import noise_level

@@ -6,11 +6,12 @@ from functools import partial
 
 import numpy as np
 
-from napari_unmix.answer import Findings, Fit, Note, Progress, Recipe, meanwhile
 from napari_unmix.cube import FloatArray
+from napari_unmix.findings import Findings, Note, Recipe
 from napari_unmix.journal.loops import long_loop
 from napari_unmix.journal.trees import Tree, like, listed_as, plain
 from napari_unmix.methods.contract import Problem, QuickLook, Solution, Spec
+from napari_unmix.progress import Fit, Progress, meanwhile
 from napari_unmix.rows.inversion import Inverted
 from napari_unmix.rows.subspace import noise_level
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from napari_unmix.answer import Findings, Note, NoteKind, Recipe
+from napari_unmix.findings import Findings, Note, NoteKind, Recipe
 from napari_unmix.geometry.counting import one_material
 from napari_unmix.methods.contract import Problem, Solution, Spec
 from napari_unmix.rows.inversion import FreeLight

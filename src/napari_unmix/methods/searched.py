@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from napari_unmix.answer import Fit, staged
 from napari_unmix.geometry.found import Found
 from napari_unmix.geometry.search import find_endmembers
 from napari_unmix.geometry.seen import LossOf
 from napari_unmix.methods.contract import Problem, QuickLook, Spec
+from napari_unmix.progress import Fit, staged
 
 
 def searched(problem: Problem[Spec], done: float) -> Fit[Found]:

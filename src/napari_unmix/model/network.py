@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_unmix.answer import Note, NoteKind
 from napari_unmix.cube import FloatArray
+from napari_unmix.findings import Note, NoteKind
 from napari_unmix.journal.loops import long_loop
 from napari_unmix.journal.trees import Tree, array, like, listed_as, named, number, numbers, plain
 from napari_unmix.model.machine import chosen_device, machine

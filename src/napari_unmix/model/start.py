@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_unmix.answer import RestartsFound
 from napari_unmix.cube import FloatArray, IntArray
+from napari_unmix.findings import RestartsFound
 from napari_unmix.model.data import Data, State, projected
 from napari_unmix.model.elbo import proposals
 from napari_unmix.model.law import Model

@@ -10,8 +10,8 @@ from typing import ParamSpec, TypeVar
 
 import torch
 
-from napari_unmix.answer import Fit, Preview
 from napari_unmix.model.machine import machine
+from napari_unmix.progress import Fit, Preview
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from napari_unmix.answer import MomentsFound, Note, NoteKind
 from napari_unmix.auxiliary.labelling import FEWEST_REGIONS
 from napari_unmix.cube import BoolArray, FloatArray, IntArray
+from napari_unmix.findings import MomentsFound, Note, NoteKind
 from napari_unmix.geometry.found import Found
 from napari_unmix.regions.moments import MomentFit, RegionMoments, fit_region_moments, region_moments
 from napari_unmix.rows.alignment import match_endmembers

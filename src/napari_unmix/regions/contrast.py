@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_unmix.answer import ContrastFound, Recipe, Redraw
 from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION
 from napari_unmix.cube import BoolArray, FloatArray, IntArray
+from napari_unmix.findings import ContrastFound, Recipe, Redraw
 from napari_unmix.journal.loops import long_loop
 from napari_unmix.journal.trees import Tree, array, like, listed_as, named, number, numbers, plain, truth
 from napari_unmix.regions.acceptance import without_brightness

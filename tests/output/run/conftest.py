@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_unmix.answer import Contribution, Note, NoteKind, Unmixing
+from napari_unmix.answer import Contribution, Unmixing
 from napari_unmix.cube import Annotation, Cube, Georeference, Meaning
+from napari_unmix.findings import Note, NoteKind
 from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.output.run import write_run

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_unmix.answer import Unmixing, drain
+from napari_unmix.answer import Unmixing
 from napari_unmix.cli import main
 from napari_unmix.cube import Annotation, Cube, Meaning, Reading
 from napari_unmix.io import read_as, read_cube
@@ -26,6 +26,7 @@ from napari_unmix.methods.registry import spec_class
 from napari_unmix.output.run import Card, read_origin, read_run, rewrite_card, write_run
 from napari_unmix.output.run.recipe import as_command, as_python
 from napari_unmix.pipeline import unmix
+from napari_unmix.progress import drain
 from napari_unmix.sentences import UnmixError
 
 SPEC = spec_class("vae").model_validate({"endmembers": 3, "epochs": 3, "batch": 32, "seed": 4})

@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 
 from napari_unmix import __version__
-from napari_unmix.answer import Contribution, Note, NoteKind, Unmixing
+from napari_unmix.answer import Contribution, Unmixing
 from napari_unmix.cli.report_command import page_of_run
 from napari_unmix.cube import Annotation, AxisKind, Cube, Meaning, Reading, SpectralAxis
+from napari_unmix.findings import Note, NoteKind
 from napari_unmix.identifiability.report import Report
 from napari_unmix.library import read_library
 from napari_unmix.methods.registry import spec_class

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from napari_unmix import Annotation, Cube, Given, Meaning, UnmixError, drain, read_run, unmix, write_run
-from napari_unmix.answer import Note, NoteKind
 from napari_unmix.cli import main
+from napari_unmix.findings import Note, NoteKind
 from napari_unmix.io import read_cube
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.output.run.card import Card

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from napari_unmix.answer import Contribution, Note, NoteKind, Unmixing
+from napari_unmix.answer import Contribution, Unmixing
 from napari_unmix.cube import Annotation, AxisKind, Cube, Georeference, Meaning, Reading, SpectralAxis
+from napari_unmix.findings import Note, NoteKind
 from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.output.run import (

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unmix.answer import drain
 from napari_unmix.cube import Annotation, Georeference, Meaning
 from napari_unmix.io.place.ground import Ground, ground_of
 from napari_unmix.plugin.facts import areas as facts
 from napari_unmix.plugin.facts.areas import Areas, Asked, Outline, area_of, area_unit, covered, measured, number_text
+from napari_unmix.progress import drain
 
 SQUARE = np.array([[1.0, 1.0], [1.0, 4.0], [3.0, 4.0], [3.0, 1.0]])
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unmix.answer import Preview, drain
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.plugin.facts import derived
 from napari_unmix.plugin.facts.derived import DOMINANT, View, limits_of, made, source_of, title_of, why_not
 from napari_unmix.plugin.facts.layer_names import LONGEST, prefix_of, shortened
 from napari_unmix.plugin.facts.runs import Run, Shown, fresh_look
 from napari_unmix.plugin.facts.seen import Sight, seen
+from napari_unmix.progress import Preview, drain
 
 SPEC = spec_class("vca-fcls")()
 

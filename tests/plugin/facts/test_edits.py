@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_unmix.answer import GIVEN, Findings, GivenFound, NoteKind, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Annotation, Cube, Meaning
+from napari_unmix.findings import GIVEN, Findings, GivenFound, NoteKind
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.plugin.facts.edits import (
     deleted,

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_unmix.answer import Preview
 from napari_unmix.cube import Cube, FloatArray
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.output.palette import OKABE_ITO
 from napari_unmix.plugin.facts.runs import SAME_MATERIAL_DEGREES, Look, Training, carried_look, fresh_look, matched
+from napari_unmix.progress import Preview
 
 WATER, TREE, ROCK, SNOW = np.eye(4) + 0.02
 NAMED = Look(np.stack([WATER, TREE, ROCK]), ("water", "tree", "rock"), OKABE_ITO[:3], frozenset({1}))

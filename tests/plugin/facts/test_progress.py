@@ -10,9 +10,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from napari_unmix.answer import Progress
 from napari_unmix.methods.registry import method_specs
 from napari_unmix.plugin.facts.progress import TimeLeft, misfit_words, nothing_known, stage_words, time_words, told
+from napari_unmix.progress import Progress
 
 
 def test_stages_are_told_without_the_methods_own_words() -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unmix.answer import Preview
 from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.methods.registry import method_specs, spec_class
 from napari_unmix.output.composite import COMPOSITES, composite, composite_bands
@@ -20,6 +19,7 @@ from napari_unmix.plugin.facts.naming import distinct
 from napari_unmix.plugin.facts.pixel_view import pixel_view, share_text
 from napari_unmix.plugin.facts.session import Session
 from napari_unmix.plugin.viewer.layers import abundance_plane, band_limits, cube_layers
+from napari_unmix.progress import Preview
 from napari_unmix.sentences import UnmixError
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unmix.answer import Contribution, Findings
+from napari_unmix.answer import Contribution
 from napari_unmix.cube import Annotation, Cube
+from napari_unmix.findings import Findings
 from napari_unmix.library import SpectralLibrary
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.plugin.facts.band_ranges import (

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unmix.answer import Fit, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube
 from napari_unmix.plugin.facts.comparison import compared, pairs_of
 from napari_unmix.plugin.facts.likeness import DifferenceMap, Measured, Pictures
@@ -18,6 +18,7 @@ from napari_unmix.plugin.verbs import side_by_side
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.verbs.latest import Latest
 from napari_unmix.plugin.verbs.runners import run_inline
+from napari_unmix.progress import Fit
 
 
 class Asked:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unmix.answer import Fit, Progress
 from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.methods.registry import method_specs, spec_class
 from napari_unmix.plugin.facts.session import (
@@ -25,6 +24,7 @@ from napari_unmix.plugin.facts.session import (
 )
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.verbs.runners import run_inline
+from napari_unmix.progress import Fit, Progress
 from napari_unmix.sentences import UnmixError
 
 

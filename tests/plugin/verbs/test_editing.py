@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unmix.answer import Progress
 from napari_unmix.cube import Cube
 from napari_unmix.given import Given
 from napari_unmix.methods.registry import spec_class
@@ -18,6 +17,7 @@ from napari_unmix.plugin.facts.offers import lock_sign, why_not_edit, why_not_fe
 from napari_unmix.plugin.facts.session import Session, current_report, current_run, shown
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.verbs.runners import run_inline
+from napari_unmix.progress import Progress
 
 
 class Trainer:

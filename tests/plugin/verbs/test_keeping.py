@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unmix.answer import drain
 from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.output.run import read_run
@@ -23,6 +22,7 @@ from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.verbs.engine import Engine
 from napari_unmix.plugin.verbs.runners import run_inline
 from napari_unmix.plugin.verbs.store import Store, keep_run, keep_strokes, known_of, user_store
+from napari_unmix.progress import drain
 from napari_unmix.sentences import UnmixError
 
 

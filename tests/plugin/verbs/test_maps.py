@@ -11,7 +11,6 @@ from weakref import ref
 import numpy as np
 import pytest
 
-from napari_unmix.answer import Fit, Progress
 from napari_unmix.cube import Annotation, Cube
 from napari_unmix.plugin.facts.areas import Outline
 from napari_unmix.plugin.facts.asking import areas_now
@@ -20,6 +19,7 @@ from napari_unmix.plugin.facts.seen import Sight
 from napari_unmix.plugin.facts.session import Session, seen_alone, shown_hidden
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.verbs.runners import run_inline
+from napari_unmix.progress import Fit, Progress
 
 SPREAD = View("spread")
 SQUARE = np.array([[1.0, 1.0], [1.0, 4.0], [3.0, 4.0], [3.0, 1.0]])

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unmix.answer import Fit, Progress, drain
 from napari_unmix.cli import main
 from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.io import read_cube
@@ -24,6 +23,7 @@ from napari_unmix.plugin.verbs import bookshelf
 from napari_unmix.plugin.verbs.bookshelf import ask_libraries, read_choices, written_choices
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.verbs.runners import run_inline
+from napari_unmix.progress import Fit, Progress, drain
 
 BUILT_IN = LibraryChoice(None)
 MATERIALS = ("water", "tree", "rock")

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unmix.answer import Fit, Preview, Progress, meanwhile
 from napari_unmix.plugin.verbs.jobs import Handlers, RunFailed
 from napari_unmix.plugin.verbs.pace import pace
 from napari_unmix.plugin.verbs.runners import (
@@ -21,6 +20,7 @@ from napari_unmix.plugin.verbs.runners import (
     run_in_thread,
     run_inline,
 )
+from napari_unmix.progress import Fit, Preview, Progress, meanwhile
 from napari_unmix.wanted import still_wanted
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unmix.answer import Fit, Progress, drain
 from napari_unmix.cube import Cube
 from napari_unmix.plugin.facts.session import Session
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.verbs.runners import run_inline
 from napari_unmix.plugin.verbs.spectra_work import noisy_bands_of
+from napari_unmix.progress import Fit, Progress, drain
 
 
 @pytest.fixture

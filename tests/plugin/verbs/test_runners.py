@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from napari_unmix.answer import Fit, Preview, Progress
 from napari_unmix.plugin.verbs.jobs import Handlers, RunFailed
 from napari_unmix.plugin.verbs.runners import run_in_thread, run_inline
+from napari_unmix.progress import Fit, Preview, Progress
 from napari_unmix.sentences import UnmixError
 
 pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("qapp")]  # the thread is Qt's

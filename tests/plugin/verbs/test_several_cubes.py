@@ -179,7 +179,7 @@ def test_names_of_one_cube_are_not_given_to_the_next_by_place(place: Place) -> N
 
 
 def test_an_export_is_of_the_run_that_is_shown(session: Session, cube: Cube, tools: Any, tmp_path: Any) -> None:
-    from napari_unmix.answer import Progress
+    from napari_unmix.progress import Progress
 
     written: list[tuple[str, ...]] = []
 

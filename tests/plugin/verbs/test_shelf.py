@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unmix.answer import Unmixing, drain
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.pipeline import unmix
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.verbs.runners import run_inline
 from napari_unmix.plugin.verbs.shelf import MOST, Shelf
+from napari_unmix.progress import drain
 
 SPEC = spec_class("vae").model_validate({"method": "vae", "endmembers": 3, "epochs": 4, "batch": 16})
 

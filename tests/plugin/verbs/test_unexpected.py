@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from napari_unmix.answer import Fit, Progress
 from napari_unmix.cube import Cube
 from napari_unmix.plugin.facts.session import Session, current_report, shown_preview
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.verbs.runners import ThreadJob, run_in_thread, run_inline
+from napari_unmix.progress import Fit, Progress
 
 pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("qapp")]  # the thread is Qt's
 

@@ -13,7 +13,6 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image
 
-from napari_unmix.answer import Fit, Progress
 from napari_unmix.cube import Cube, Meaning, Reading
 from napari_unmix.methods.registry import method_specs
 from napari_unmix.plugin.facts.session import Session, current_report
@@ -22,6 +21,7 @@ from napari_unmix.plugin.verbs.engine import Engine
 from napari_unmix.plugin.verbs.runners import ThreadJob, run_in_thread
 from napari_unmix.plugin.viewer.layers import cube_layers
 from napari_unmix.plugin.viewer.link import ViewerLink
+from napari_unmix.progress import Fit, Progress
 
 pytestmark = [
     pytest.mark.gui,  # the threads are Qt's

@@ -18,9 +18,11 @@ import numpy as np
 import pytest
 
 import napari_unmix
-from napari_unmix.answer import Fit, Note, NoteKind, Preview, Progress, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube
+from napari_unmix.findings import Note, NoteKind
 from napari_unmix.identifiability.report import Check, Report
+from napari_unmix.progress import Fit, Preview, Progress
 
 if find_spec("napari") is None:  # the core is installed and tested without it
     collect_ignore_glob = ["test_*.py"]

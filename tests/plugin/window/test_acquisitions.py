@@ -10,11 +10,11 @@ from qtpy.QtCore import QObject, QPoint, Qt, QTimer, QUrl, Slot
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QCheckBox, QLabel, QPushButton, QScrollArea
 
-from napari_unmix.answer import Fit, Progress
 from napari_unmix.cube import Cube
 from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.plugin.facts.session import current_report
 from napari_unmix.plugin.window.panels.verdict import CheckRow
+from napari_unmix.progress import Fit, Progress
 
 
 def boxes(window: Any) -> list[QCheckBox]:

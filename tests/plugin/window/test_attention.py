@@ -10,7 +10,6 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QLineEdit, QScrollArea, QWidget
 
-from napari_unmix.answer import Fit, Progress
 from napari_unmix.auxiliary.names import GENERATOR_NAMES
 from napari_unmix.cube import Annotation, Cube
 from napari_unmix.identifiability.report import Check, Report
@@ -18,6 +17,7 @@ from napari_unmix.plugin.facts.notices import notice
 from napari_unmix.plugin.facts.session import Session, Trouble, current_report, shown_hidden
 from napari_unmix.plugin.window.panels.source import status_lines
 from napari_unmix.plugin.window.panels.verdict import VerdictPart
+from napari_unmix.progress import Fit, Progress
 
 SMALLEST = (1280, 720)
 LAID_OUT_MS = 200

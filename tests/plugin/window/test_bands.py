@@ -9,9 +9,9 @@ from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QPushButton
 
-from napari_unmix.answer import Fit, Progress
 from napari_unmix.cube import Cube
 from napari_unmix.plugin.viewer.layers import cube_layers
+from napari_unmix.progress import Fit, Progress
 
 
 def exclude_button(window: Any) -> Any:

@@ -10,11 +10,12 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QScrollArea, QSlider, QTableWidget, QToolButton
 
-from napari_unmix.answer import Fit, Progress, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube
 from napari_unmix.identifiability.report import Report
 from napari_unmix.plugin.window.panels.compare import ComparePart
 from napari_unmix.plugin.window.panels.compare_table import FigureGrid, PairList, RunTable
+from napari_unmix.progress import Fit, Progress
 
 BANDS = 20
 SPECTRA = np.random.default_rng(0).uniform(0.1, 0.9, (4, BANDS))

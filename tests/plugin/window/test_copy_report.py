@@ -8,9 +8,10 @@ import pytest
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication, QPushButton
 
-from napari_unmix.answer import Fit, Progress, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube
 from napari_unmix.plugin.facts.session import current_report
+from napari_unmix.progress import Fit, Progress
 
 
 def broken(cube: Cube, spec: Any, annotation: Any) -> Fit[Unmixing]:

@@ -13,10 +13,11 @@ import pytest
 from qtpy.QtCore import Qt, QThreadPool
 from qtpy.QtWidgets import QCheckBox, QPushButton
 
-from napari_unmix.answer import Fit, Progress, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube
 from napari_unmix.plugin.facts.session import current_report, shown_preview
 from napari_unmix.plugin.window.panels.endmembers import EndmemberRows
+from napari_unmix.progress import Fit, Progress
 
 
 def test_empty_dock_says_what_to_do(window: Any) -> None:
@@ -166,7 +167,7 @@ from napari_unmix.cube import Cube
 from napari_unmix.plugin.window.dock import SpectraDock, UnmixDock
 from napari_unmix.plugin.window.workspace import workspace_of
 from napari_unmix.plugin.verbs.engine import Engine
-from napari_unmix.answer import Progress
+from napari_unmix.progress import Progress
 
 closed = threading.Event()
 

@@ -16,7 +16,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QScrollArea, QSpinBox
 
-from napari_unmix.answer import Fit, Preview, Progress, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.plugin.facts.session import current_report
@@ -24,6 +24,7 @@ from napari_unmix.plugin.viewer.link import ViewerLink
 from napari_unmix.plugin.window.dock import SpectraDock, UnmixDock
 from napari_unmix.plugin.window.launch import open_viewer
 from napari_unmix.plugin.window.workspace import _open
+from napari_unmix.progress import Fit, Preview, Progress
 
 PLUGIN, SAMPLE = "napari-unmix", "synthetic_mixture"
 HEIGHT, WIDTH, BANDS = 24, 30, 12

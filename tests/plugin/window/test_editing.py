@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from napari_unmix.answer import Fit, Progress, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube
 from napari_unmix.plugin.facts.locks import locked
+from napari_unmix.progress import Fit, Progress
 
 
 class Given:

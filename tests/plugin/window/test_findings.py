@@ -9,12 +9,13 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QLineEdit
 
-from napari_unmix.answer import Fit, Preview, Progress, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.identifiability.checks import injective_mixing
 from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.plugin.facts.session import Trouble, current_report, shown
 from napari_unmix.plugin.window.panels.endmember_row import NameEdit
+from napari_unmix.progress import Fit, Preview, Progress
 
 SPECTRA = np.random.default_rng(5).uniform(0.1, 0.9, (3, 20))
 

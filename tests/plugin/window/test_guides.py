@@ -13,7 +13,7 @@ from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtGui import QAction, QKeySequence
 from qtpy.QtWidgets import QApplication, QDialog, QLineEdit, QPushButton
 
-from napari_unmix.answer import Fit, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube
 from napari_unmix.model.machine import Machine, machine, use
 from napari_unmix.plugin.facts.session import current_report
@@ -22,6 +22,7 @@ from napari_unmix.plugin.window.keys import KEYS, listed, taken
 from napari_unmix.plugin.window.panels.endmember_row import NameEdit
 from napari_unmix.plugin.window.preferences import HEADERS, PLUGIN, prefer_our_reader, without_a_reader
 from napari_unmix.plugin.window.tour import STOPS
+from napari_unmix.progress import Fit
 
 CTRL_SHIFT = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
 CTRL = Qt.KeyboardModifier.ControlModifier

@@ -82,7 +82,8 @@ def _fit() -> Any:
     """A fit of a few steps that finds what is there."""
     import time
 
-    from napari_unmix.answer import Preview, Progress, Unmixing
+    from napari_unmix.answer import Unmixing
+    from napari_unmix.progress import Preview, Progress
 
     def fit(cube: Any, spec: Any, annotation: Any) -> Any:
         abundances = np.random.default_rng(0).dirichlet(np.ones(3), cube.shape[:2]).astype(np.float32)
@@ -98,8 +99,8 @@ def _fit() -> Any:
 
 
 def _assess(cube: Any, result: Any) -> Any:
-    from napari_unmix.answer import Progress
     from napari_unmix.identifiability.report import Report
+    from napari_unmix.progress import Progress
 
     yield Progress("checking", 0, 1, 0.0)
     return Report("partly", "Partly: a test.", ())
@@ -323,7 +324,7 @@ def test_a_disk_that_takes_nothing_is_said_once_and_the_run_stays(desk: Any, sce
     place.write_text("no folder")
 
     def keep(run: Any, *others: Any) -> Any:
-        yield __import__("napari_unmix.answer", fromlist=["Progress"]).Progress("keeping", 0, 1, 0.0)
+        yield __import__("napari_unmix.progress", fromlist=["Progress"]).Progress("keeping", 0, 1, 0.0)
         return Store(place).keep(run, *others)
 
     desk.seam.put(keep_run=keep)

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from tests.plugin.window.conftest import THREE, FakeFit, Window, fake_assess, scene
 
-from napari_unmix.answer import Fit, Preview, Progress, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube, Georeference
+from napari_unmix.progress import Fit, Preview, Progress
 
 
 @pytest.fixture

@@ -113,7 +113,8 @@ def scene_with_a_place(folder: Path) -> Path:
 
 def fit_of(endmembers: np.ndarray) -> Any:
     """A fit that finds these at once."""
-    from napari_unmix.answer import Fit, Preview, Progress, Unmixing
+    from napari_unmix.answer import Unmixing
+    from napari_unmix.progress import Fit, Preview, Progress
 
     def fit(cube: Any, spec: Any, annotation: Any) -> Fit[Unmixing]:
         height, width, _ = cube.shape
@@ -128,8 +129,8 @@ def fit_of(endmembers: np.ndarray) -> Any:
 
 def checks(cube: Any, result: Any) -> Any:
     """One check that passed."""
-    from napari_unmix.answer import Progress
     from napari_unmix.identifiability.report import Check, Report
+    from napari_unmix.progress import Progress
 
     yield Progress("checking", 0, 1, 0.0)
     return Report("partly", "Partly: so.", (Check("stable", "pass", 0.2, 1.0, "So.", role="veto"),))

@@ -9,11 +9,12 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton, QScrollArea, QToolButton, QWidget
 
-from napari_unmix.answer import Fit, Progress, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.plugin.facts.session import current_report
 from napari_unmix.plugin.window.panels.endmember_row import NameEdit
+from napari_unmix.progress import Fit, Progress
 
 SMALLEST = 1280, 720
 LAID_OUT_MS = 150

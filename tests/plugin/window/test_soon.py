@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_unmix.answer import Fit, Preview, Progress
+from napari_unmix.progress import Fit, Preview, Progress
 
 
 def bar(window: Any) -> Any:

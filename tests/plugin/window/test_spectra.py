@@ -16,8 +16,8 @@ from qtpy.QtGui import QImage, QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog, QPushButton
 
-from napari_unmix.answer import Findings
 from napari_unmix.cube import Cube
+from napari_unmix.findings import Findings
 from napari_unmix.plugin.facts.session import current_run
 from napari_unmix.plugin.facts.shapes import Shape, shaped
 from napari_unmix.plugin.viewer.layers import cube_layers

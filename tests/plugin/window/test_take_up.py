@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from tests.plugin.window.conftest import fake_assess, scene
 
-from napari_unmix.answer import drain
 from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.io import read_cube
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.pipeline import unmix
 from napari_unmix.plugin.facts.session import current_report
 from napari_unmix.plugin.verbs.shelf import Shelf
+from napari_unmix.progress import drain
 
 SPEC = spec_class("vae").model_validate({"method": "vae", "endmembers": 3, "epochs": 3, "seed": 5})
 

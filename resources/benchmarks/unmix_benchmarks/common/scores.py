@@ -12,11 +12,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from napari_unmix.answer import Unmixing, drain
+from napari_unmix.answer import Unmixing
 from napari_unmix.cli.parsing import Parser
 from napari_unmix.cube import Annotation, Cube, FloatArray
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.pipeline import unmix
+from napari_unmix.progress import drain
 from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.metrics import mean_correlation, rmse, spectral_angle
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from napari_unmix.answer import Redraw
 from napari_unmix.cube import FloatArray, IntArray
+from napari_unmix.findings import Redraw
 from napari_unmix.geometry.search import find_endmembers
 from napari_unmix.identifiability.again.refits import Refits, Steps, like_the_result, silently, some_rows
 from napari_unmix.identifiability.subject import Subject

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from napari_unmix.answer import Fit, Progress, staged
 from napari_unmix.identifiability.again.contrast import tell_apart
 from napari_unmix.identifiability.again.moments import fit_moments
 from napari_unmix.identifiability.again.parts import refit_parts
@@ -14,6 +13,7 @@ from napari_unmix.identifiability.again.refits import Refits, Steps
 from napari_unmix.identifiability.again.search import search_again
 from napari_unmix.identifiability.again.twins import simulate_twins
 from napari_unmix.identifiability.subject import Subject
+from napari_unmix.progress import Fit, Progress, staged
 
 Stage = Callable[[Subject, Refits, np.random.Generator], Steps[Refits]]
 

@@ -7,12 +7,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from napari_unmix.answer import Fit, Progress, Recipe, Redraw
 from napari_unmix.cube import FloatArray
+from napari_unmix.findings import Recipe, Redraw
 from napari_unmix.geometry.picks import largest_volume, simplex_volume
 from napari_unmix.methods._template.spec import TemplateSpec
 from napari_unmix.methods.contract import Problem, Solution
 from napari_unmix.methods.least_squares import least_squares
+from napari_unmix.progress import Fit, Progress
 from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.subspace import affine_subspace
 

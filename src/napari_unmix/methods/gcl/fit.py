@@ -9,15 +9,16 @@ from functools import partial
 
 import numpy as np
 
-from napari_unmix.answer import Findings, Fit, Note, NoteKind, Progress, Recipe, meanwhile, staged
 from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION
 from napari_unmix.cube import FloatArray
+from napari_unmix.findings import Findings, Note, NoteKind, Recipe
 from napari_unmix.geometry.found import Found
 from napari_unmix.methods.contract import Problem, QuickLook, Solution
 from napari_unmix.methods.gcl.spec import GclSpec
 from napari_unmix.methods.least_squares import inverted_in_parts
 from napari_unmix.methods.searched import searched
 from napari_unmix.model.threads import steps_on_one_thread
+from napari_unmix.progress import Fit, Progress, meanwhile, staged
 from napari_unmix.regions.acceptance import spatial_redundancy, without_brightness
 from napari_unmix.regions.contrast import Contrast, ContrastBeside, LinearGcl, linear_gcl, usable_regions
 from napari_unmix.rows.alignment import match_endmembers

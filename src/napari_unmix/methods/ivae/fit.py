@@ -19,18 +19,8 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from napari_unmix.answer import (
-    Findings,
-    Fit,
-    MixingFound,
-    Note,
-    NoteKind,
-    Preview,
-    PriorFound,
-    Progress,
-    meanwhile,
-)
 from napari_unmix.cube import FloatArray
+from napari_unmix.findings import Findings, MixingFound, Note, NoteKind, PriorFound
 from napari_unmix.geometry.archetypes import brightness_of_closest
 from napari_unmix.geometry.found import Found
 from napari_unmix.geometry.picks import unit_length
@@ -48,6 +38,7 @@ from napari_unmix.model.settle import numbered
 from napari_unmix.model.spread import endmember_error
 from napari_unmix.model.start import Start, start_from_least_squares
 from napari_unmix.model.threads import steps_on_one_thread
+from napari_unmix.progress import Fit, Preview, Progress, meanwhile
 from napari_unmix.regions.acceptance import Refined, refine_by_regions
 from napari_unmix.rows.inversion import Inverted
 from napari_unmix.rows.simplex import fully_constrained

@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_unmix.answer import Findings, Fit, Note, NoteKind, Preview, Progress, meanwhile
 from napari_unmix.cube import FloatArray, IntArray
+from napari_unmix.findings import Findings, Note, NoteKind
 from napari_unmix.geometry.picks import vertex_components
 from napari_unmix.methods.contract import Problem, QuickLook, Solution
 from napari_unmix.methods.mae.spec import MaeSpec
 from napari_unmix.model.network import Loss, Step, best_device, dropped_notes, train
 from napari_unmix.model.threads import seeded, steps_on_one_thread
+from napari_unmix.progress import Fit, Preview, Progress, meanwhile
 from napari_unmix.rows.simplex import project_to_simplex
 from napari_unmix.rows.subspace import noise_level
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_unmix.answer import Fit, Note, NoteKind, Progress, meanwhile
 from napari_unmix.cube import FloatArray
+from napari_unmix.findings import Note, NoteKind
 from napari_unmix.geometry.beside import OUT_OF_REACH, within_reach
 from napari_unmix.geometry.beside_recipes import Beside, ExtrapolatedBeside
 from napari_unmix.geometry.picks import vertex_components
@@ -14,6 +14,7 @@ from napari_unmix.geometry.volume import hinge_volume
 from napari_unmix.methods.contract import Problem, Solution
 from napari_unmix.methods.least_squares import least_squares
 from napari_unmix.methods.sisal.spec import SisalSpec
+from napari_unmix.progress import Fit, Progress, meanwhile
 from napari_unmix.rows.subspace import noise_level
 
 

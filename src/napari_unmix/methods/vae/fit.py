@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_unmix.answer import Findings, Fit, Note, NoteKind, Progress
 from napari_unmix.cube import FloatArray
+from napari_unmix.findings import Findings, Note, NoteKind
 from napari_unmix.geometry.picks import vertex_components
 from napari_unmix.methods.contract import Problem, Solution
 from napari_unmix.methods.vae.spec import VaeSpec
@@ -31,6 +31,7 @@ from napari_unmix.model.network import (
     train,
 )
 from napari_unmix.model.threads import seeded, steps_on_one_thread
+from napari_unmix.progress import Fit, Progress
 from napari_unmix.rows.inversion import Inverted
 from napari_unmix.rows.subspace import linear_subspace, noise_level
 

@@ -6,13 +6,13 @@ from typing import Literal
 
 import numpy as np
 
-from napari_unmix.answer import Fit, Progress, meanwhile
 from napari_unmix.geometry.beside_recipes import Beside
 from napari_unmix.geometry.picks import vertex_spectra
 from napari_unmix.geometry.recipes import VertexPicks
 from napari_unmix.methods.contract import Problem, Solution
 from napari_unmix.methods.least_squares import least_squares
 from napari_unmix.methods.vca_fcls.spec import VcaFclsSpec
+from napari_unmix.progress import Fit, Progress, meanwhile
 
 
 def fit(problem: Problem[VcaFclsSpec]) -> Fit[Solution]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_unmix.answer import drain
 from napari_unmix.cube import FloatArray, IntArray
+from napari_unmix.progress import drain
 from napari_unmix.rows.simplex import project_to_simplex
 
 # A region with fewer pixels than this borrows the whole image's covariance.

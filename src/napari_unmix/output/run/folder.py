@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from napari_unmix.answer import GIVEN, Contribution, Findings, Note, NoteKind, Unmixing, given_in
+from napari_unmix.answer import Contribution, Unmixing
 from napari_unmix.cube import Annotation, Cube, FloatArray, Georeference, IntArray, Reading, SpectralAxis
+from napari_unmix.findings import GIVEN, Findings, Note, NoteKind, given_in
 from napari_unmix.given import Given
 from napari_unmix.identifiability.report import Report
 from napari_unmix.output.run.card import Card

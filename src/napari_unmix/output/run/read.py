@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from napari_unmix.answer import Note
 from napari_unmix.cube import Annotation, BoolArray, FloatArray, IntArray, Meaning
 from napari_unmix.files.opened import read_regular
 from napari_unmix.files.paths import given_path
+from napari_unmix.findings import Note
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.output.run.arrays import check_abundances, check_flags, check_image, check_regions, read_array

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from napari_unmix import __version__
-from napari_unmix.answer import NoteKind
+from napari_unmix.findings import NoteKind
 from napari_unmix.sentences import UnmixError, shown
 
 FORMAT = "napari-unmix run 3"

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from napari_unmix import __version__
-from napari_unmix.answer import NoteKind, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Annotation, Cube, FloatArray, Reading
 from napari_unmix.files.whole import placed_whole
+from napari_unmix.findings import NoteKind
 from napari_unmix.identifiability.report import Report
 from napari_unmix.output.run.arrays import write_array
 from napari_unmix.output.run.card import Card, ended_text

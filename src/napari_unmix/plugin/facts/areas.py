@@ -15,9 +15,9 @@ from typing import Literal
 
 import numpy as np
 
-from napari_unmix.answer import Fit, Progress
 from napari_unmix.cube import Annotation, FloatArray, IntArray
 from napari_unmix.io.place.ground import Ground
+from napari_unmix.progress import Fit, Progress
 
 ZoneKind = Literal["image", "region", "shape"]
 BLOCK_VALUES = 1_000_000

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from napari_unmix.answer import Preview, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube, FloatArray, SpectralAxis
 from napari_unmix.plugin.facts.colours import annotation_row_colours, pin_colours
 from napari_unmix.plugin.facts.comparison import beside_curves
@@ -21,6 +21,7 @@ from napari_unmix.plugin.facts.pixel_view import PixelView, contributions, pixel
 from napari_unmix.plugin.facts.region_means import region_means
 from napari_unmix.plugin.facts.session import Session, Theme, shown
 from napari_unmix.plugin.facts.shapes import Shape, shape_title, shaped
+from napari_unmix.progress import Preview
 
 Kind = Literal["measured", "reconstruction", "residual", "endmember", "pin", "region", "part", "beside"]
 

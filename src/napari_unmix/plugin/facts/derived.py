@@ -9,8 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.answer import Preview, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import BoolArray, FloatArray
+from napari_unmix.progress import Preview
 
 ViewKind = Literal["dominant", "spread", "residual", "illumination"]
 Plane = NDArray[Any]

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_unmix.answer import Edited, Note, NoteKind, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube, FloatArray, IntArray
+from napari_unmix.findings import Edited, Note, NoteKind
 from napari_unmix.output.palette import endmember_colours
 from napari_unmix.plugin.facts.naming import default_names, distinct, is_default_name
 from napari_unmix.plugin.facts.runs import Look

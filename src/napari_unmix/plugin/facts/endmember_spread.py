@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_unmix.answer import Preview, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import FloatArray
+from napari_unmix.progress import Preview
 
 
 def endmember_spread(content: Preview | Unmixing) -> FloatArray | None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_unmix.answer import Preview, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube, FloatArray, IntArray
+from napari_unmix.progress import Preview
 
 SIZES = (1, 3, 5, 9)  # pixels across of the window that is averaged
 

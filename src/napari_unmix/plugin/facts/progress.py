@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from math import inf
 
-from napari_unmix.answer import Progress
+from napari_unmix.progress import Progress
 from napari_unmix.spec import MethodSpec
 
 # The stages of the fits in the words of who waits for maps. A stage that is not here speaks for itself.

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_unmix.answer import Preview, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Annotation, Cube, FloatArray
 from napari_unmix.identifiability.report import Report
 from napari_unmix.output.palette import endmember_colours
 from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.facts.naming import default_names, distinct, is_default_name
+from napari_unmix.progress import Preview
 from napari_unmix.rows.metrics import angle_table
 from napari_unmix.spec import MethodSpec
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_unmix.answer import Fit, Progress
 from napari_unmix.cube import FloatArray
 from napari_unmix.io.place.ground import ground_of
 from napari_unmix.output.map_picture import Entry, Seen, added, labelled
 from napari_unmix.plugin.facts.derived import View, limits_of, made, source_of, title_of
 from napari_unmix.plugin.facts.runs import Shown
+from napari_unmix.progress import Fit, Progress
 
 COLORMAPS = {"spread": "magma", "residual": "inferno", "illumination": "gray"}
 QUANTITIES = {"spread": "standard deviation", "residual": "root mean square", "illumination": "brightness"}

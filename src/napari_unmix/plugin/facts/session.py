@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from psygnal import SignalGroupDescriptor
 
-from napari_unmix.answer import Preview, Progress
 from napari_unmix.cube import Annotation, Cube, FloatArray
 from napari_unmix.given import Given
 from napari_unmix.identifiability.report import Report
@@ -25,6 +24,7 @@ from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.facts.kept import Known
 from napari_unmix.plugin.facts.likeness import Comparing, DifferenceMap, Measured, Pictures
 from napari_unmix.plugin.facts.runs import Run, Shown, Training
+from napari_unmix.progress import Preview, Progress
 from napari_unmix.spec import MethodSpec
 
 if TYPE_CHECKING:

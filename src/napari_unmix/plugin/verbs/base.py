@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from napari_unmix.answer import Fit
 from napari_unmix.plugin.facts.by_image import ByImage
 from napari_unmix.plugin.facts.desk import Desk
 from napari_unmix.plugin.facts.fault import fault_report
@@ -16,6 +15,7 @@ from napari_unmix.plugin.verbs.chores import Chores
 from napari_unmix.plugin.verbs.engine import Engine
 from napari_unmix.plugin.verbs.jobs import RunFailed, Runner
 from napari_unmix.plugin.verbs.one_run import OneRun
+from napari_unmix.progress import Fit
 
 T = TypeVar("T")
 

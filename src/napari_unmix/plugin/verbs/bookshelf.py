@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_unmix.answer import Fit, Progress
 from napari_unmix.cube import BoolArray
 from napari_unmix.files.opened import read_regular
 from napari_unmix.library.matching import Ranking, beside, decided, merged, one_to_one
@@ -16,6 +15,7 @@ from napari_unmix.library.spectra import SpectralLibrary
 from napari_unmix.library.stock import Bands, OnBands, Stock, name_of
 from napari_unmix.plugin.facts.candidates import Answered, LibraryChoice, Question
 from napari_unmix.plugin.facts.naming import distinct
+from napari_unmix.progress import Fit, Progress
 from napari_unmix.sentences import UnmixError
 
 MOST = 50  # libraries that are remembered

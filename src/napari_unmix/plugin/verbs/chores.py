@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from napari_unmix.answer import Fit
 from napari_unmix.plugin.facts.session import Chore, Session
 from napari_unmix.plugin.verbs.jobs import Handlers, Job, Runner
+from napari_unmix.progress import Fit
 
 T = TypeVar("T")
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unmix.answer import Fit
 from napari_unmix.cube import BoolArray, Cube, Reading
 from napari_unmix.plugin.facts.band_ranges import good_bands_of
 from napari_unmix.plugin.facts.by_image import ByImage
@@ -33,6 +32,7 @@ from napari_unmix.plugin.verbs.jobs import Runner
 from napari_unmix.plugin.verbs.method import MethodVerbs
 from napari_unmix.plugin.verbs.readings import Readings
 from napari_unmix.plugin.verbs.training import TrainVerbs
+from napari_unmix.progress import Fit
 from napari_unmix.sentences import UnmixError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from napari_unmix.answer import Progress, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import FloatArray
 from napari_unmix.plugin.facts import edits
 from napari_unmix.plugin.facts.edits import Edit
@@ -26,6 +26,7 @@ from napari_unmix.plugin.facts.session import (
     shown,
 )
 from napari_unmix.plugin.verbs.training import TrainVerbs
+from napari_unmix.progress import Progress
 
 
 class EditVerbs(TrainVerbs):

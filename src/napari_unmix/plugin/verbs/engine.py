@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unmix.answer import Fit, Progress, Unmixing, meanwhile
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Annotation, BoolArray, Cube, Reading
 from napari_unmix.given import Given
 from napari_unmix.identifiability.report import Report
@@ -29,6 +29,7 @@ from napari_unmix.plugin.verbs import side_by_side
 from napari_unmix.plugin.verbs.bookshelf import ask_libraries, keep_libraries, recall_libraries
 from napari_unmix.plugin.verbs.spectra_work import noisy_bands_of, write_file
 from napari_unmix.plugin.verbs.store import forget_strokes, keep_run, keep_strokes, known_of, recent_runs, reopened
+from napari_unmix.progress import Fit, Progress, meanwhile
 from napari_unmix.reading import exactly
 from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec

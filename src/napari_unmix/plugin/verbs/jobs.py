@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from napari_unmix.answer import Fit, Preview, Progress
+from napari_unmix.progress import Fit, Preview, Progress
 
 
 def _nothing(*_: Any) -> None:

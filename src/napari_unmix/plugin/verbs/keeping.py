@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from napari_unmix.answer import Fit
 from napari_unmix.cube import Annotation, Cube, IntArray, Meaning, Reading
 from napari_unmix.plugin.facts.by_image import ByImage
 from napari_unmix.plugin.facts.desk import Desk
@@ -20,6 +19,7 @@ from napari_unmix.plugin.facts.session import Chore, Doing, Session, runs_of
 from napari_unmix.plugin.verbs.cubes import CubeVerbs
 from napari_unmix.plugin.verbs.engine import Engine
 from napari_unmix.plugin.verbs.jobs import Handlers, Runner
+from napari_unmix.progress import Fit
 
 RUN_FILE = "run.json"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from napari_unmix.answer import Fit
 from napari_unmix.plugin.verbs.chores import Chores
+from napari_unmix.progress import Fit
 
 
 class Latest:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from napari_unmix.answer import Progress
 from napari_unmix.cube import Cube
 from napari_unmix.library.matching import Candidate
 from napari_unmix.library.stock import Stock
@@ -22,6 +21,7 @@ from napari_unmix.plugin.verbs.engine import Engine
 from napari_unmix.plugin.verbs.jobs import Handlers, Runner
 from napari_unmix.plugin.verbs.looking import LookVerbs
 from napari_unmix.plugin.verbs.one_run import OneRun
+from napari_unmix.progress import Progress
 
 CANCELLED = "Cancelled: press Match to ask the libraries."
 

@@ -15,9 +15,9 @@ from psygnal import EmitLoopError
 from qtpy.QtCore import QTimer
 from superqt.utils import GeneratorWorker
 
-from napari_unmix.answer import Fit, Preview, Progress
 from napari_unmix.plugin.verbs.jobs import Handlers, RunFailed
 from napari_unmix.plugin.verbs.pace import pace
+from napari_unmix.progress import Fit, Preview, Progress
 from napari_unmix.sentences import UnmixError, shown
 from napari_unmix.wanted import Abandoned, wanted_while
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unmix.answer import Fit, Progress, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.given import Given
 from napari_unmix.plugin.facts.session import Unfinished
+from napari_unmix.progress import Fit, Progress
 from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_unmix.answer import Fit, Progress, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube
 from napari_unmix.plugin.facts.likeness import (
     DifferenceMap,
@@ -18,6 +18,7 @@ from napari_unmix.plugin.facts.likeness import (
     subtracted,
     with_maps,
 )
+from napari_unmix.progress import Fit, Progress
 
 if TYPE_CHECKING:
     from napari_unmix.library.reference import Reference

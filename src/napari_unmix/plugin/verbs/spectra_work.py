@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_unmix.answer import Fit, Progress
 from napari_unmix.cube import Cube
+from napari_unmix.progress import Fit, Progress
 from napari_unmix.sentences import UnmixError
 
 SAMPLE = 4000  # pixels, with one beside each: as many as a file is screened by

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unmix.answer import Fit, Note, NoteKind, Progress
 from napari_unmix.cube import Annotation, Cube, Meaning
+from napari_unmix.findings import Note, NoteKind
 from napari_unmix.plugin.facts.kept import Known, Pins, Reopened, Stamp, Strokes, folder_stem, same_strokes
 from napari_unmix.plugin.facts.runs import Run, carried_look
+from napari_unmix.progress import Fit, Progress
 from napari_unmix.sentences import UnmixError, shown
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
-from napari_unmix.answer import Fit, Preview, Progress, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube
 from napari_unmix.given import Given
 from napari_unmix.identifiability.report import Report
@@ -17,6 +17,7 @@ from napari_unmix.plugin.facts.runs import Look, Run, Training, carried_look, ke
 from napari_unmix.plugin.facts.session import Session, Stage, Step, running, runs_of
 from napari_unmix.plugin.verbs.jobs import Handlers, Job
 from napari_unmix.plugin.verbs.painting import PaintVerbs
+from napari_unmix.progress import Fit, Preview, Progress
 
 CLOSE_SECONDS = 10.0
 

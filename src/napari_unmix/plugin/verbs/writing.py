@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from napari_unmix.answer import Fit
 from napari_unmix.plugin.facts.session import Chore, Doing
 from napari_unmix.plugin.verbs.base import Verbs
+from napari_unmix.progress import Fit
 
 
 class WriteVerbs(Verbs):

@@ -10,13 +10,14 @@ from qtpy.QtCore import QPoint, QSize, Qt
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QMenu, QSizePolicy, QToolButton
 
-from napari_unmix.answer import Preview, Unmixing
+from napari_unmix.answer import Unmixing
 from napari_unmix.output.map_picture import FORMATS
 from napari_unmix.plugin.facts.derived import DOMINANT, TIPS, View, title_of, why_not
 from napari_unmix.plugin.facts.session import Session, shown
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.icons import many_colours_icon
 from napari_unmix.plugin.window.panels.step import set_property
+from napari_unmix.progress import Preview
 
 MOST_SPREADS = 12  # in the menu itself; of more they are only under their rows' menus
 

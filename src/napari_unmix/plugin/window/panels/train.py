@@ -10,7 +10,6 @@ from qtpy.QtCore import QPointF, QSize
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
-from napari_unmix.answer import Preview, Progress
 from napari_unmix.plugin.facts.guiding import next_step
 from napari_unmix.plugin.facts.locks import trains_on, why_not_train_on
 from napari_unmix.plugin.facts.progress import TimeLeft, misfit_words, nothing_known, told
@@ -28,6 +27,7 @@ from napari_unmix.plugin.facts.session import (
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.bar import ShareBar
 from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_property, text
+from napari_unmix.progress import Preview, Progress
 
 TRAIN_ON_TIP = (
     "Train from the endmembers as they are now, as many as there are: locked ones are held, the others are refined. "

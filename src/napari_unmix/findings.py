@@ -1,0 +1,243 @@
+"""How an answer was found: notes for the user, recipes that can find it again, and what each part of a fit measured. Torch-free values."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny
+
+from napari_unmix.cube import FloatArray, IntArray
+from napari_unmix.given import Given
+from napari_unmix.rows.inversion import Inversion
+
+
+class NoteKind(StrEnum):
+    """What a note is about."""
+
+    ENDMEMBERS = "endmembers"
+    NOISE = "noise"
+    DOUBT = "doubt"
+    NO_PURE_PIXELS = "no pure pixels"
+    STROKES = "strokes"
+    REGIONS = "regions"
+    MIXING = "mixing"
+    PRIOR = "prior"
+    METHOD = "method"
+    SIDE_INFORMATION = "side information"
+    PAINTING = "painting"
+    GIVEN = "given"
+    EDITED = "edited"
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence for the user on what a method found or could not use, and what the user may do about it ("" where nothing)."""
+
+    kind: NoteKind
+    sentence: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.sentence} {self.advice}" if self.advice else self.sentence
+
+
+class Frozen(BaseModel):
+    """A value of a run's folder: it reads back as itself."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+
+@dataclass(frozen=True, eq=False)
+class Redraw:
+    """Other data like those of a result, on which its endmembers are to be found again.
+
+    Attributes
+    ----------
+    spectra : (N, B_good)
+    regions : (N,) declared region of each pixel from 1, 0 = none
+    noise : white noise level
+    inversion : whether brightness is free
+    generator : of the random numbers that the search draws
+    """
+
+    spectra: FloatArray
+    regions: IntArray
+    noise: float
+    inversion: Inversion
+    generator: np.random.Generator
+
+
+class Recipe(Frozen):
+    """How endmembers were found, and how to find them again on other data. A subclass names itself by ``kind``.
+
+    ``repeatable`` is False where ``again`` can't do what the method did. ``reads_regions``: whether the endmembers rest on the regions,
+    so that refits without a part leave out regions and not pixels. ``extrapolated``: whether they stand beyond the data, which no pure pixels
+    back; None where the method does not say. ``by_strokes``: whether painted strokes led to them.
+    """
+
+    repeatable: ClassVar[bool] = True
+    reads_regions: ClassVar[bool] = False
+    extrapolated: ClassVar[bool | None] = None
+    by_strokes: ClassVar[bool] = False
+    known: ClassVar[dict[str, type[Recipe]]] = {}
+
+    kind: str
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        kind = cls.model_fields["kind"].default
+        if isinstance(kind, str):  # what recipes of one family share names none
+            Recipe.known[kind] = cls
+
+    def again(self, redraw: Redraw, start: FloatArray) -> Generator[Any, None, FloatArray]:
+        """Endmembers (P, B_good) of other data by the same code, in the order of ``start`` (P, B_good), the result's; yields at every step."""
+        raise NotImplementedError(f"the recipe {self.kind!r} can't be repeated")
+
+
+class Learned(Recipe):
+    """Learned by a network from random weights: another training is another answer, so there is nothing to repeat."""
+
+    repeatable: ClassVar[bool] = False
+
+    kind: Literal["learned"] = "learned"
+
+
+class Edited(Recipe):
+    """Merged, split, deleted or exchanged by a person in an answer that was there: there is nothing to repeat."""
+
+    repeatable: ClassVar[bool] = False
+
+    kind: Literal["edited"] = "edited"
+
+
+def _read_recipe(value: Any) -> Any:
+    """The recipe of that kind; only classes that were imported already are known, so a file can load no code."""
+    if not isinstance(value, dict):
+        return value
+    kind = value.get("kind")
+    if kind not in Recipe.known:
+        raise ValueError(f"there is no recipe {kind!r}: known are {', '.join(sorted(Recipe.known))}")
+    return Recipe.known[kind].model_validate(value)
+
+
+class MomentsFound(Frozen):
+    """What the means and covariances of the painted regions did to the endmembers.
+
+    ``use``: "refused", "refined" (the endmembers are theirs) or "averaged" (the mean of theirs and the geometry's). ``relative_error``: standard
+    error of the vertices over the simplex's size. ``misfit``: reduced χ² of a Dirichlet.
+    """
+
+    use: Literal["refused", "refined", "averaged"]
+    relative_error: float
+    misfit: float
+
+
+class ContrastFound(Frozen):
+    """What telling regions apart found, used or not: nats per pixel of the classifier and of chance, standard error over the simplex's size."""
+
+    used: bool
+    cross_entropy: float
+    chance: float
+    relative_error: float
+    regions: int
+
+
+class PriorFound(Frozen):
+    """The region prior that was chosen, and log evidence in nats per pixel of each that took part."""
+
+    chosen: str
+    evidence: dict[str, float]
+
+
+class MixingFound(Frozen):
+    """The mixing function that was kept, and log evidence in nats per pixel of what was compared.
+
+    ``smallest_slope``: the least singular value of its Jacobian on the simplex.
+    """
+
+    kept: str = "linear"
+    variability: bool = False
+    evidence: dict[str, float] = {}
+    smallest_slope: float | None = None
+
+
+class RestartsFound(Frozen):
+    """The starts that competed: their evidence per pixel, and how far their abundances are from the chosen one's (root mean square)."""
+
+    starts: tuple[str, ...]
+    evidence: tuple[float, ...]
+    chosen: str
+    abundance_rms_to_chosen: tuple[float, ...]
+
+
+class GivenFound(Frozen):
+    """How an endmember was given: as number ``place`` and under which name; held, or to begin from; and where it is from ("from the library").
+
+    Its number and name in the answer may be others by now.
+    """
+
+    place: int
+    name: str
+    held: bool
+    source: str = ""
+
+
+# The spectra that were given, among the fitted parameters.
+GIVEN = "given"
+
+
+def given_in(found: Sequence[GivenFound | None], spectra: FloatArray | None) -> Given | None:
+    """What was given to a fit, from how each endmember was and the spectra (Q, B); None where nothing was, or they do not fit."""
+    known = sorted((one for one in found if one is not None), key=lambda one: one.place)
+    fits = spectra is not None and spectra.ndim == 2 and [one.place for one in known] == list(range(len(spectra)))
+    if not known or spectra is None or not fits:
+        return None
+    held = np.array([one.held for one in known])
+    return Given(spectra, held, tuple(one.name for one in known), tuple(one.source for one in known))
+
+
+class Findings(Frozen):
+    """How the answer came about: whole in a run's folder, and all that its judge reads beside the answer itself.
+
+    Attributes
+    ----------
+    recipe : how the geometry, or learning, found the endmembers
+    noise : white noise level that the method used; None where it has none
+    declared_regions : labels of u up to here were declared by a person
+    sources : where u comes from, painted regions first
+    moments, contrast, prior, mixing, restarts : see their classes; None where the method has none
+    alpha : (R, P) Dirichlet parameters of the declared regions; None where the method fits none
+    endmember_error : (P,) standard error of each endmember as a share of the simplex
+    misfit : the root of the fit's reduced χ²
+    search : numbers that the search for endmembers measured, for the reader
+    given : how each endmember was given, the first ones of a fit; None, or nothing, for one that was not
+    """
+
+    recipe: Annotated[SerializeAsAny[Recipe], BeforeValidator(_read_recipe)] = Learned()
+    noise: float | None = None
+    declared_regions: int = 0
+    sources: tuple[str, ...] = ()
+    moments: MomentsFound | None = None
+    contrast: ContrastFound | None = None
+    prior: PriorFound | None = None
+    alpha: tuple[tuple[float, ...], ...] | None = None
+    mixing: MixingFound = MixingFound()
+    restarts: RestartsFound | None = None
+    endmember_error: tuple[float, ...] | None = None
+    misfit: float | None = None
+    search: dict[str, float | tuple[float, ...]] = {}
+    given: tuple[GivenFound | None, ...] = ()
+
+    @property
+    def held(self) -> tuple[int, ...]:
+        """The numbers of the endmembers that are in the answer as they were given."""
+        return tuple(k for k, one in enumerate(self.given) if one is not None and one.held)
+
+    @property
+    def by_regions(self) -> bool:
+        """Whether the endmembers are, or are averaged with, those of the painted regions' moments."""
+        return self.moments is not None and self.moments.use != "refused"
