@@ -18,6 +18,7 @@ from napari_unmix.rows.inversion import Inversion
 class NoteKind(StrEnum):
     """What a note is about."""
 
+    DECIDED = "decided"
     ENDMEMBERS = "endmembers"
     NOISE = "noise"
     DOUBT = "doubt"
@@ -215,6 +216,7 @@ class Findings(Frozen):
     misfit : the root of the fit's reduced χ²
     search : numbers that the search for endmembers measured, for the reader
     given : how each endmember was given, the first ones of a fit; None, or nothing, for one that was not
+    abundances_moved : root mean square of the abundances less those of least squares on the same endmembers, on some of the pixels
     """
 
     recipe: Annotated[SerializeAsAny[Recipe], BeforeValidator(_read_recipe)] = Learned()
@@ -231,6 +233,7 @@ class Findings(Frozen):
     misfit: float | None = None
     search: dict[str, float | tuple[float, ...]] = {}
     given: tuple[GivenFound | None, ...] = ()
+    abundances_moved: float | None = None
 
     @property
     def held(self) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ from napari_unmix.findings import Note, NoteKind
 from napari_unmix.geometry.counting import suggest_endmembers
 from napari_unmix.given import Given
 from napari_unmix.identifiability.assess import assess_solution
+from napari_unmix.identifiability.decided import decided
 from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.contract import Problem, QuickLook, Solution, implementation
 from napari_unmix.methods.one_material import one_material_solution
@@ -22,11 +23,14 @@ from napari_unmix.model.threads import steps_on_one_thread
 from napari_unmix.preconditions import FEWEST_ENDMEMBERS, check_size, check_values
 from napari_unmix.progress import Fit, Progress, forward, looking, meanwhile
 from napari_unmix.rows.inversion import inversion
+from napari_unmix.rows.metrics import rmse
 from napari_unmix.rows.subspace import said_of_noise
 from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec
 
 _CHUNK = 50_000
+# How far abundances are from least squares is measured on about this many pixels: the third digit stays.
+_COMPARED = 5_000
 
 
 def unmix(
@@ -57,7 +61,9 @@ def _unmixed(cube: Cube, spec: MethodSpec, annotation: Annotation | None, given:
         lambda: _lift(problem, solution, notes),
         Progress("measuring the residual", 0, 1, 1.0),
     )
-    return replace(lifted.with_given(given), seconds=time.perf_counter() - start)
+    answered = lifted.with_given(given)
+    notes = (*_decided_notes(answered), *answered.notes)
+    return replace(answered, notes=notes, seconds=time.perf_counter() - start)
 
 
 @steps_on_one_thread
@@ -161,7 +167,11 @@ def _lift(problem: Problem[MethodSpec], solution: Solution, notes: tuple[Note, .
         if contribution is None
         else Contribution(np.asarray(image(contribution.scores)), problem.all_bands(contribution.basis))
     )
-    declared = {"declared_regions": side.declared, "sources": side.sources}
+    measured = {
+        "declared_regions": side.declared,
+        "sources": side.sources,
+        "abundances_moved": _moved(problem, solution),
+    }
     return Unmixing(
         endmembers=problem.all_bands(solution.endmembers),
         abundances=np.asarray(image(solution.abundances)),
@@ -172,7 +182,7 @@ def _lift(problem: Problem[MethodSpec], solution: Solution, notes: tuple[Note, .
         spec=problem.spec,
         notes=(*solution.notes, *notes, *(Note(NoteKind.NOISE, said) for said in said_of_noise(problem.spectra))),
         history=solution.history,
-        findings=solution.findings.model_copy(update=declared),
+        findings=solution.findings.model_copy(update=measured),
         regions=side.labels,
         model=solution.model,
         contribution=lifted,
@@ -189,6 +199,21 @@ def _reconstruction_error(spectra: FloatArray, solution: Solution) -> FloatArray
         residual = spectra[rows] - mixed(solution.abundances[rows], solution.endmembers, light, contribution)
         error[rows] = np.sqrt(np.mean(residual**2, axis=1))
     return error
+
+
+def _moved(problem: Problem[MethodSpec], solution: Solution) -> float | None:
+    """Root mean square of the abundances less those of least squares on the same endmembers, on some of the pixels; None for one endmember."""
+    if problem.endmember_count == 1:
+        return None
+    some = slice(None, None, max(1, len(problem.spectra) // _COMPARED))
+    plain = problem.inversion.invert(problem.spectra[some], solution.endmembers).abundances
+    return rmse(solution.abundances[some], plain)
+
+
+def _decided_notes(result: Unmixing) -> tuple[Note, ...]:
+    """What decided the answer, before all else that is said of it."""
+    said = decided(result.findings, len(result.names))
+    return () if said is None else (Note(NoteKind.DECIDED, said.sentence),)
 
 
 def _given_notes(given: Given | None) -> tuple[Note, ...]:

@@ -7,14 +7,14 @@ from functools import partial
 from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube, FloatArray
 from napari_unmix.geometry.counting import one_material
-from napari_unmix.geometry.strokes import ANCHORED, CONFIRMED, NAMED
 from napari_unmix.identifiability.again.refits import BY_CHANCE, Refits, degrees_from, moments_misfit
 from napari_unmix.identifiability.again.stages import refit
 from napari_unmix.identifiability.checks import all_checks, geometry, model_fits
+from napari_unmix.identifiability.decided import strokes_said
 from napari_unmix.identifiability.errors import expected_abundance_rmse, expected_angle
 from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.identifiability.subject import Subject, gather
-from napari_unmix.identifiability.verdict import Circumstances, StrokesSay, helpful, verdict
+from napari_unmix.identifiability.verdict import Circumstances, helpful, verdict
 from napari_unmix.progress import Fit, Progress, meanwhile
 
 # An estimate of the regions' confirms endmembers that it was not used for where it comes this close (degrees).
@@ -77,20 +77,9 @@ def _circumstances(subject: Subject, refits: Refits) -> Circumstances:
         by_regions=subject.findings.by_regions,
         confirmed=confirmed(subject, refits),
         count=subject.count,
-        strokes=_strokes(subject),
+        strokes=strokes_said(subject.findings),
         geometry=geometry.backs(subject, refits),
     )
-
-
-def _strokes(subject: Subject) -> StrokesSay:
-    """What the search measured about painted materials."""
-    said = subject.findings.search
-    named, agreed, anchored = (_count(said.get(name)) for name in (NAMED, CONFIRMED, ANCHORED))
-    return StrokesSay(named or 0, agreed, anchored or 0)
-
-
-def _count(value: object) -> int | None:
-    return int(value) if isinstance(value, float) else None
 
 
 def confirmed(subject: Subject, refits: Refits) -> bool:

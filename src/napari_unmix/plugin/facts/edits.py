@@ -238,6 +238,7 @@ def _edit(result: Unmixing, look: Look, cube: Cube, said: str, how: str) -> Edit
             "misfit": None,
             "search": {},
             "given": (),
+            "abundances_moved": None,
         }
     )
     edited = replace(result, names=look.names, notes=(*result.notes, note), findings=findings, model={})
