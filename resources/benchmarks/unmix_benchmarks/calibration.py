@@ -21,6 +21,7 @@ from napari_unmix.pipeline import assess, unmix
 from napari_unmix.progress import drain
 from napari_unmix.rows.alignment import match_endmembers
 from unmix_benchmarks.common.conditions import FAILURES, HOLDS, OTHER_LAW, Condition, condition_scene
+from unmix_benchmarks.common.printed import printed_by
 from unmix_benchmarks.common.scores import parser, score
 
 TITLE = "verdicts of the identifiability report, against the truth"
@@ -75,7 +76,7 @@ def main(arguments: list[str]) -> int:
         rows.append(run_scene(chosen.seed + number, condition))
         if chosen.out is not None:
             write_numbers(rows, chosen.out)  # a long run that is stopped leaves what it has
-    text = f"{table(rows)}\n\n{summary(rows)}\n"
+    text = f"{table(rows)}\n\n{summary(rows)}\n\n{printed_by()}\n"
     print(text)
     if chosen.out is not None:
         (chosen.out / "calibration.md").write_text(text, encoding="utf-8")

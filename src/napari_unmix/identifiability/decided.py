@@ -75,10 +75,14 @@ def _searched(findings: Findings, count: int) -> list[tuple[str, str]]:
         others = strokes.anchored + len(findings.held) < count
         return [stand, (GEOMETRY, "the others are the purest spectra left")] if others else [stand]
     if strokes.confirmed is not None:
-        confirm = f"they confirm {strokes.confirmed} of {count} endmembers, and what both say alike (within 3°) is averaged"
+        confirm = (
+            f"they confirm {strokes.confirmed} of {count} endmembers, and what both say alike (within 3°) is averaged"
+        )
         return [(GEOMETRY, ""), (STROKES, confirm)]
     if strokes.named:
-        return [(GEOMETRY, f"strokes name {strokes.named} of {count} endmembers, and neither they nor a region moved one")]
+        return [
+            (GEOMETRY, f"strokes name {strokes.named} of {count} endmembers, and neither they nor a region moved one")
+        ]
     return [(GEOMETRY, "no region or stroke moved an endmember")]
 
 

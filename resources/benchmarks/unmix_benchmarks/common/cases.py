@@ -1,4 +1,4 @@
-"""The scenes with references that the benchmarks read: which file, which reference, which inversion that reference means."""
+"""The scenes with references that the benchmarks read: which file, which reference, which inversion it means, what was chosen on it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,29 @@ PIXEL_AREA = 0.49
 LARGE_TARGETS = 3
 # A target is found where its endmember is this close to its spectrum (degrees).
 FOUND_WITHIN = 6.0
+# A floor is the mean of so many of the pixels that the reference calls purest.
+_PUREST = 10
+# Where the reference sees less of a material in them, they are no floor: who goes beyond the pixels may come nearer.
+_PURE = 0.9
+
+Reference = Literal["exact", "measured areas", "a solver's", "undocumented"]
+
+
+class ChosenOn(NamedTuple):
+    """The decisions whose numbers were chosen while looking at a scene: those that act without strokes, and on strokes. None: never.
+
+    What was looked at and moves no answer of the benchmark is left out: the number of endmembers that a scene supports, bundles of its pixels.
+    """
+
+    automatic: tuple[int, ...] = ()
+    strokes: tuple[int, ...] = ()
+
+    def of(self, *, strokes: bool) -> tuple[int, ...]:
+        """The decisions that a row's answer rests on, with strokes or without."""
+        return tuple(sorted({*self.automatic, *self.strokes})) if strokes else self.automatic
+
+
+NEVER = ChosenOn()
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +82,8 @@ class Case:
     illumination: bool
     endmembers: int | Literal["auto"] | None = None  # None: as many as the reference has
     crop: tuple[int, int] | None = None  # rows and columns around the targets
+    reference: Reference = "undocumented"
+    chosen: ChosenOn = NEVER
 
     def load(self, data: Path) -> tuple[Cube, Truth]:
         """The cube and what is known of it."""
@@ -93,12 +118,48 @@ def _cropped(cube: Cube, truth: Truth, height: int, width: int) -> tuple[Cube, T
     )
 
 
-SAMSON = Case("Samson (Zhu, scaled)", "samson/samson.hdr", "", True)
-SAMSON_ALTERNATIVE = Case("Samson (alternative, sum-to-one)", "samson/samson.hdr", "_alternative", False)
-JASPER_RIDGE = Case("Jasper Ridge (Zhu, scaled)", "jasper_ridge/jasperRidge2_R198.mat", "", True)
-DC1 = Case("dc1 (truth)", "dc1/dc1_snr30.npz", "", False)
-HYSU_CROP = Case("HySU, 42×24 around the targets (areas)", "hysu/hysu.hdr", "", False, crop=(42, 24))
-HYSU = Case("HySU, full scene (areas)", "hysu/hysu.hdr", "", False, "auto")
+# 0007: sources of u. 0009: rare materials, strokes, the weight of the volume. 0017: variability. 0018: minimum volume. 0019: strokes.
+_ZHU = ChosenOn((7, 9), (9, 19))
+_TARGETS = ChosenOn((9, 17), (9, 19))
+_SIMPLEX, _PAINTED = ChosenOn((18,), (19,)), ChosenOn((), (19,))
+SAMSON = Case("Samson (Zhu, scaled)", "samson/samson.hdr", "", True, reference="a solver's", chosen=_ZHU)
+SAMSON_ALTERNATIVE = Case(
+    "Samson (alternative, sum-to-one)",
+    "samson/samson.hdr",
+    "_alternative",
+    False,
+    reference="a solver's",
+    chosen=_ZHU,
+)
+JASPER_RIDGE = Case(
+    "Jasper Ridge (Zhu, scaled)",
+    "jasper_ridge/jasperRidge2_R198.mat",
+    "",
+    True,
+    reference="a solver's",
+    chosen=_ZHU,
+)
+URBAN4 = Case("Urban, 4 (Zhu, scaled)", "urban4/urban4.npz", "", True, reference="a solver's", chosen=_PAINTED)
+URBAN6 = Case("Urban, 6 (Zhu, scaled)", "urban6/urban6.npz", "", True, reference="a solver's", chosen=_PAINTED)
+MUUFL = Case("MUUFL Gulfport (sum-to-one)", "muufl90/muufl90.npz", "", False, chosen=_PAINTED)
+HYSU_CROP = Case(
+    "HySU, 42×24 around the targets (areas)",
+    "hysu/hysu.hdr",
+    "",
+    False,
+    crop=(42, 24),
+    reference="measured areas",
+    chosen=_TARGETS,
+)
+HYSU = Case("HySU, full scene (areas)", "hysu/hysu.hdr", "", False, "auto", reference="measured areas", chosen=_TARGETS)
+DC1 = Case("dc1 (truth)", "dc1/dc1_snr30.npz", "", False, reference="exact", chosen=ChosenOn((7,), (19,)))
+SIM2 = Case("sim2 (no pure pixel)", "sim2/sim2.npz", "", False, reference="exact", chosen=_SIMPLEX)
+APEX = Case("APEX, semi-simulated", "apex_semi/apex_semi.npz", "", False, reference="exact", chosen=_PAINTED)
+WASHINGTON = Case(
+    "Washington DC, semi-simulated", "wdc_semi/wdc_semi.npz", "", False, reference="exact", chosen=_SIMPLEX
+)
+# In the order of the tables: what is known exactly, what was measured on the ground, what another program said.
+CASES = (DC1, SIM2, APEX, WASHINGTON, HYSU_CROP, HYSU, SAMSON, SAMSON_ALTERNATIVE, JASPER_RIDGE, URBAN4, URBAN6, MUUFL)
 
 
 def data_folder(chosen: str | Path | None) -> Path:
@@ -136,20 +197,44 @@ def _cube_file(folder: Path) -> Path | None:
 
 def angles(result: Unmixing, truth: Truth) -> FloatArray:
     """(P,) spectral angles in degrees of the matched endmembers; where fewer were fitted, 90° for those without a partner."""
-    order = match_endmembers(result.endmembers, truth.endmembers)
-    good = np.isfinite(result.endmembers).all(axis=0)
-    found = np.degrees(spectral_angle(result.endmembers[order][:, good], truth.endmembers[:, good]))
+    return angles_of(result.endmembers, truth)
+
+
+def angles_of(endmembers: FloatArray, truth: Truth) -> FloatArray:
+    """The angles of (Q, B) endmembers, NaN in excluded bands."""
+    order = match_endmembers(endmembers, truth.endmembers)
+    good = np.isfinite(endmembers).all(axis=0)
+    found = np.degrees(spectral_angle(endmembers[order][:, good], truth.endmembers[:, good]))
     return np.asarray(np.where(order < 0, 90.0, found))
 
 
 def abundance_error(result: Unmixing, truth: Truth) -> float:
     """Abundance RMSE; for targets of known area, the mean relative error of the three larger sizes (sum of abundance × 0.49 m²)."""
     order = match_endmembers(result.endmembers, truth.endmembers)
-    estimated = np.where(order < 0, 0.0, result.abundances[..., order])
+    return error_of(np.where(order < 0, 0.0, result.abundances[..., order]), truth)
+
+
+def error_of(estimated: FloatArray, truth: Truth) -> float:
+    """The error of abundances (H, W, P) in the reference's order."""
     if truth.abundances is not None:
         return rmse(estimated, truth.abundances)
     areas = target_areas(estimated, truth)
     return float(np.abs(areas / TARGET_AREAS[:, None] - 1)[:LARGE_TARGETS].mean())
+
+
+class Purest(NamedTuple):
+    """Spectra (P, B) of the pixels in which the reference sees most of each material, and whether these are pure."""
+
+    spectra: FloatArray
+    pure: bool
+
+
+def purest(cube: Cube, truth: Truth) -> Purest:
+    """The mean of ten pixels of each material: where they are pure, nobody who reads pixels comes nearer to the reference."""
+    shares, pixels = truth.shares[cube.valid_pixels], cube.spectra[cube.valid_pixels].astype(float)
+    chosen = [np.argsort(-share, kind="stable")[:_PUREST] for share in shares.T]
+    highest = [share[some].mean() for share, some in zip(shares.T, chosen, strict=True)]
+    return Purest(np.array([pixels[some].mean(axis=0) for some in chosen]), min(highest) >= _PURE)
 
 
 def target_areas(abundances: FloatArray, truth: Truth) -> FloatArray:

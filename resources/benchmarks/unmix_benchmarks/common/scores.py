@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from napari_unmix.pipeline import unmix
 from napari_unmix.progress import drain
 from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.metrics import mean_correlation, rmse, spectral_angle
+from unmix_benchmarks.common.printed import printed_by
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,16 @@ def run_method(
     illumination: bool,
     seed: int,
     annotation: Annotation | None = None,
+    plain: bool = False,
 ) -> Unmixing:
-    """One run with the method's defaults: number of endmembers and inversion are all that a scene may set."""
-    spec = spec_class(method)(method=method, endmembers=count, illumination=illumination, seed=seed)
+    """One run with the method's defaults: number of endmembers and inversion are all that a scene may set.
+
+    ``plain``: the inversion is the reference's own, so a method that has a law of variability leaves it out.
+    """
+    chosen = spec_class(method)
+    field = chosen.model_fields.get("variability")
+    without = {"variability": "none"} if plain and field is not None and "none" in get_args(field.annotation) else {}
+    spec = chosen(method=method, endmembers=count, illumination=illumination, seed=seed, **without)
     return drain(unmix(cube, spec, annotation))
 
 
@@ -81,9 +89,11 @@ def report(name: str, rows: Sequence[Score], summary: str, out: Path | None) -> 
         (out / f"{name}.json").write_text(f"{numbers}\n", encoding="utf-8")
 
 
-def write_rows(name: str, rows: Sequence[Any], lines: Sequence[str], out: Path | None) -> None:
-    """Print the lines; with ``out``, write them to NAME.md and the rows, dataclasses of one kind, to NAME.csv."""
-    text = "\n".join(lines) + "\n"
+def write_rows(
+    name: str, rows: Sequence[Any], lines: Sequence[str], out: Path | None, commits: Sequence[str] = ()
+) -> None:
+    """Print the lines and by what they were printed; with ``out``, write them to NAME.md and the rows, dataclasses of one kind, to NAME.csv."""
+    text = "\n".join([*lines, "", printed_by(commits)]) + "\n"
     print(text)
     if out is None or not rows:
         return

@@ -8,6 +8,7 @@ from napari_unmix.cube import Annotation, FloatArray, Meaning
 
 MOST_PIXELS = 60
 WRONG = 0.1
+_CAREFUL = 0.7
 _WIDTH = 2
 _DIRECTIONS = 4
 _WOBBLE = 0.15
@@ -42,6 +43,12 @@ def paint_strokes(
                     labels[row, column] = material + 1
     meanings = {k + 1: Meaning("material", f"material {k + 1}") for k in range(materials)}
     return Annotation(labels, meanings)
+
+
+def careful_strokes(shares: FloatArray, seed: int) -> Annotation:
+    """Strokes of a painter who stays where a material's share (H, W, P) is at least ``_CAREFUL`` of its highest; a tenth is wrong here too."""
+    highest = shares.reshape(-1, shares.shape[2]).max(axis=0)
+    return paint_strokes((shares >= _CAREFUL * highest).astype(float), seed, length=12, inside=True)
 
 
 def _line(
