@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
+import re
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +13,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_unmix.cube import Cube
 from napari_unmix.geometry.coordinates import affine_coordinates
 from napari_unmix.geometry.recipes import hinge_simplex
 from napari_unmix.geometry.volume import hinge_objective
 from napari_unmix.rows.metrics import angle_table
 from napari_unmix.synthetic import NONLINEAR, albedo, blind_scene, reflectance
 from unmix_benchmarks import run
-from unmix_benchmarks.common.cases import TARGET_AREAS, Truth, abundance_error, other_cases, target_areas
+from unmix_benchmarks.common.cases import (
+    CASES,
+    TARGET_AREAS,
+    Case,
+    ChosenOn,
+    Truth,
+    abundance_error,
+    other_cases,
+    purest,
+    target_areas,
+)
 from unmix_benchmarks.common.classical import best_classical, classical_endmembers
-from unmix_benchmarks.common.strokes import MOST_PIXELS, paint_strokes
-from unmix_benchmarks.common.summary import Goal, Scored, losses, table
+from unmix_benchmarks.common.printed import PRINTED, commit, printed_by
+from unmix_benchmarks.common.strokes import MOST_PIXELS, careful_strokes, paint_strokes
+from unmix_benchmarks.common.summary import KNOWN, PUREST, Goal, Scored, Section, kept, losses, tables
 
 
 @settings(max_examples=25, deadline=None)
@@ -46,6 +61,35 @@ def test_a_stroke_inside_a_small_target_stays_inside_but_for_its_mistakes() -> N
         painted = paint_strokes(shares, seed, 1, 4, inside=True).labels == 1
         assert 1 <= painted.sum() <= 10
         assert (painted & (shares[..., 0] == 0)).sum() <= 1
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_a_careful_painter_stays_where_the_share_is_high(seed: int) -> None:
+    """A material that is nowhere pure, in a narrow band: the sloppy painter's strokes leave it, the careful one's do not."""
+    rows, _ = np.mgrid[:60, :60]
+    thin = 0.5 * np.exp(-(((rows - 30) / 2.0) ** 2))
+    shares = np.stack([thin, 1 - thin], axis=-1)
+    careful, sloppy = careful_strokes(shares, seed).labels == 1, paint_strokes(shares, seed).labels == 1
+    wrong = careful & (thin < 0.7 * thin.max())
+    assert 0 < careful.sum() <= 2 * MOST_PIXELS
+    assert wrong.sum() <= np.ceil(0.1 * careful.sum()) + 1
+    assert thin[careful].mean() > thin[sloppy].mean()
+    np.testing.assert_array_equal(careful_strokes(shares, seed).labels == 1, careful)
+
+
+@pytest.mark.parametrize(("highest", "pure"), [(0.91, True), (0.89, False)])
+def test_the_purest_pixels_are_the_reference_s_and_pure_or_not(highest: float, pure: bool) -> None:
+    generator = np.random.default_rng(0)
+    abundances = generator.dirichlet(np.ones(3), 400) * 0.4
+    abundances[:30] = (1 - highest) / 2
+    abundances[np.arange(30), np.arange(30) // 10] = highest
+    endmembers = generator.uniform(0.2, 1.0, (3, 12))
+    scene = Cube((abundances @ endmembers).reshape(20, 20, 12))
+    found = purest(scene, Truth(endmembers, abundances.reshape(20, 20, 3)))
+    expected = [abundances[10 * k] @ endmembers for k in range(3)]
+    np.testing.assert_allclose(found.spectra, expected)
+    assert found.pure is pure
 
 
 def test_areas_of_the_truth_are_without_error() -> None:
@@ -86,8 +130,19 @@ def test_scenes_beside_a_reference_are_found_and_known_folders_are_not(tmp_path:
     np.testing.assert_allclose(truth.endmembers, scene.endmembers)
 
 
-def rows_of(errors: list[float], method: str = "ivae") -> list[Scored]:
-    return [Scored("a", "automatic", method, k, 1.0, error, True, 1.0) for k, error in enumerate(errors)]
+def rows_of(errors: list[float], method: str = "ivae", side: str = "automatic", angle: float = 1.0) -> list[Scored]:
+    return [Scored("a", side, method, k, angle, error, True, 1.0) for k, error in enumerate(errors)]
+
+
+def section(case: Case | None = None) -> list[Section]:
+    """One section with the scene "a"."""
+    return [Section("Scenes", () if case is None else (case,), ("a",) if case is None else ())]
+
+
+def lines_of(rows: list[Scored], goals: list[Goal], case: Case | None = None) -> list[list[str]]:
+    """The cells of each line of the table, below the scenes."""
+    printed = [line for line in tables(rows, goals, section(case)) if line.startswith("| a |")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in printed]
 
 
 def test_goals_are_held_against_means_and_the_worst_and_can_be_missed() -> None:
@@ -97,12 +152,116 @@ def test_goals_are_held_against_means_and_the_worst_and_can_be_missed() -> None:
     assert not Goal("a", "automatic", 0.02, angle=0.9).reached(rows_of([0.001]))
     rows = [*rows_of([0.05]), *rows_of([0.04], "sisal")]
     goal = Goal("a", "automatic", 0.03, peers="somebody 0.1")
-    assert "**no**" in table(rows, [goal])[2]
-    assert "somebody" in table(rows, [goal])[3]
+    ours, peers, _ = lines_of(rows, [goal])
+    assert ours[7] == "≤ 0.03: **no**"
+    assert "somebody 0.1" in peers[2]
     assert losses(rows, [goal]) == [
         "Short of the goal: a, automatic.",
-        "Lost: on a, automatic, sisal had the smaller mean error.",
+        "Lost: on a, automatic, the smaller mean error was that of sisal (0.0400); of the default 0.0500.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("error", "angle", "said"),
+    [
+        (0.04996, 0.996, []),
+        (0.04994, 1.0, ["error"]),
+        (0.05, 0.994, ["angle"]),
+        (0.04, 0.5, ["error", "angle"]),
+    ],
+)
+def test_what_others_win_is_said_by_error_and_by_angle(error: float, angle: float, said: list[str]) -> None:
+    rows = [*rows_of([0.05]), *rows_of([error], "vae", angle=angle)]
+    assert [line.split("smaller mean ")[1].split()[0] for line in losses(rows, [])] == said
+
+
+@pytest.mark.parametrize(("error", "costs"), [(0.0509, False), (0.0511, True)])
+def test_strokes_that_cost_are_said(error: float, costs: bool) -> None:
+    rows = [*rows_of([0.05]), *rows_of([error], side="strokes, sloppy")]
+    assert [line.startswith("Strokes cost: on a, strokes, sloppy") for line in losses(rows, [])] == [True] * costs
+
+
+def test_what_needs_the_truth_is_no_competitor() -> None:
+    """It says how far the scene can be solved, in a table of its own."""
+    oracles = [Scored("a", "automatic", PUREST, 0, 0.5, 0.01, False, 0.0, materials=3)]
+    oracles.append(Scored("a", "automatic", KNOWN, 0, 0.0, 0.02, True, 0.0, materials=3))
+    rows = [*oracles, *rows_of([0.05])]
+    assert losses(rows, []) == []
+    case = Case("a", "", "", True, reference="a solver's")
+    known, ours = lines_of(rows, [], case)
+    assert known == ["a", "3", "a solver's", "brightness free", "0.50°, not pure", "0.0200"]
+    assert ours[2] == "ivae"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "automatic", "strokes"),
+    [
+        (ChosenOn(), "never", "never"),
+        (ChosenOn((9,)), "0009", "0009"),
+        (ChosenOn((), (19,)), "never", "0019"),
+        (ChosenOn((9,), (3, 9)), "0009", "0003, 0009"),
+    ],
+)
+def test_a_line_says_which_numbers_were_chosen_on_its_scene(chosen: ChosenOn, automatic: str, strokes: str) -> None:
+    case = Case("a", "", "", True, chosen=chosen)
+    rows = [*rows_of([0.05]), *rows_of([0.05], side="strokes, careful"), *rows_of([0.06], "sisal")]
+    assert [line[9] for line in lines_of(rows, [], case)] == [automatic, strokes, ""]
+
+
+def test_a_line_says_what_decided_its_runs() -> None:
+    def run(seed: int, by: str, moved: float | None) -> Scored:
+        return Scored("a", "automatic", "ivae", seed, 1.0, 0.1, True, 1.0, by, moved)
+
+    assert lines_of([run(0, "geometry", 0.002), run(1, "geometry", 0.004)], [])[0][8] == "geometry; 0.003"
+    assert lines_of([run(0, "geometry", None), run(1, "strokes", None)], [])[0][8] == "geometry (1), strokes (1)"
+    assert lines_of(rows_of([0.1]), [])[0][8] == ""
+
+
+@given(
+    st.lists(
+        st.builds(
+            Scored,
+            st.sampled_from("ab"),
+            st.sampled_from(["automatic", "strokes, sloppy"]),
+            st.sampled_from(["ivae", "sisal"]),
+            st.integers(0, 3),
+            st.floats(0, 90),
+            st.floats(0, 1),
+            st.booleans(),
+            st.floats(0, 10),
+            st.sampled_from(["", "geometry"]),
+            st.none() | st.floats(0, 1),
+            st.integers(0, 9),
+            st.sampled_from(["", "abc1234"]),
+        )
+    )
+)
+def test_rows_read_back_as_they_were_written(rows: list[Scored]) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=[one.name for one in fields(Scored)])
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in rows)
+    assert [Scored.read(row) for row in csv.DictReader(io.StringIO(text.getvalue()))] == rows
+
+
+def test_lines_that_are_not_run_again_stay_and_the_others_go() -> None:
+    before = [*rows_of([0.1, 0.2, 0.3]), *rows_of([0.4], "sisal")]
+    now = rows_of([0.5])
+    assert kept(before, now) == [*now, *rows_of([0.4], "sisal")]
+    assert kept(before, []) == before
+
+
+def test_a_table_says_when_and_by_what_it_was_printed() -> None:
+    assert printed_by().startswith(PRINTED)
+    assert printed_by().endswith(f"commit {commit()}.")
+    assert printed_by(["abc", "def", "abc"]).endswith("rows of the commits abc, def.")
+    assert commit() == "none" or re.fullmatch(r"[0-9a-f]{7,}\+?", commit())
+
+
+def test_cases_are_named_once_and_kinds_of_reference_stand_together() -> None:
+    assert len({case.name for case in CASES}) == len(CASES)
+    kinds = [case.reference for case in CASES]
+    assert kinds == sorted(kinds, key=kinds.index)
 
 
 @pytest.mark.slow

@@ -234,7 +234,7 @@ def purest(cube: Cube, truth: Truth) -> Purest:
     shares, pixels = truth.shares[cube.valid_pixels], cube.spectra[cube.valid_pixels].astype(float)
     chosen = [np.argsort(-share, kind="stable")[:_PUREST] for share in shares.T]
     highest = [share[some].mean() for share, some in zip(shares.T, chosen, strict=True)]
-    return Purest(np.array([pixels[some].mean(axis=0) for some in chosen]), min(highest) >= _PURE)
+    return Purest(np.array([pixels[some].mean(axis=0) for some in chosen]), bool(min(highest) >= _PURE))
 
 
 def target_areas(abundances: FloatArray, truth: Truth) -> FloatArray:

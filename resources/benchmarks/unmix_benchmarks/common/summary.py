@@ -243,8 +243,11 @@ def losses(rows: Sequence[Scored], goals: Sequence[Goal]) -> list[str]:
 def _lost(scene: str, side: str, ours: Sequence[Scored], others: Mapping[str, Sequence[Scored]]) -> list[str]:
     said = []
     for what, unit, digits in (("error", "", 4), ("angle", "°", 2)):
-        mean = statistics.fmean(getattr(run, what) for run in ours)
-        means = {name: statistics.fmean(getattr(run, what) for run in runs) for name, runs in others.items()}
+        # As the table prints them: what agrees in every digit is not lost.
+        mean = round(statistics.fmean(getattr(run, what) for run in ours), digits)
+        means = {
+            name: round(statistics.fmean(getattr(run, what) for run in runs), digits) for name, runs in others.items()
+        }
         better = [f"{name} ({value:.{digits}f}{unit})" for name, value in means.items() if value < mean]
         if better:
             lost = f"Lost: on {scene}, {side}, the smaller mean {what} was that of {' and '.join(better)}"
