@@ -7,6 +7,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -157,3 +158,16 @@ def test_tests_that_fail_beforehand_and_rooms_that_do_not_exist_are_refused(tree
     (tree / "tests/room/test_rule.py").write_text(EVERYTHING.replace("0.5", "0.4"))
     assert "The tests of room fail before anything is changed" in run(tree)[2]
     assert "kitchen is no room with tests" in run(tree, "--room", "kitchen")[2]
+
+
+def test_lines_whose_change_may_survive_are_lines_of_the_code() -> None:
+    """A reason for a line that is no more excuses nothing, and hides that the new line was never tried."""
+    root = SCRIPT.parents[2]
+    accepted = tomllib.loads(SCRIPT.with_name("survivors.toml").read_text(encoding="utf-8"))["survivor"]
+    gone = [
+        f"{one['file']}: {one['before']}"
+        for one in accepted
+        if not (path := root / one["file"]).exists() or one["before"] not in path.read_text(encoding="utf-8")
+    ]
+    assert accepted
+    assert gone == []
