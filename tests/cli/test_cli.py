@@ -59,6 +59,8 @@ def unmixed(capsys: Capture, *argv: object) -> dict[str, Any]:
 
 def test_unmix_writes_a_run_and_prints_one_json_object(capsys: Capture, cube_file: Path) -> None:
     values = unmixed(capsys, cube_file, "--method", "vca-fcls", "--endmembers", 3, "--out", "run")
+    assert values["decided"].startswith("Decided by geometry: ")
+    assert values["decided"] == values["notes"][0]
     run = read_run("run")
     assert values["endmembers"] == len(run.names) == len(values["names"]) == 3
     assert values["out"] == str(Path("run").resolve())

@@ -45,6 +45,7 @@ def test_the_stored_report_is_shown_and_its_page_written(capsys: Capture, painte
     text = shown(capsys, run)
     stored = read_run(run).report
     assert stored.verdict.upper() in text
+    assert "Decided by " in text
     assert "Enough regions: 12 that hold 30 pixels or more (good from 7)" in text
     assert f"Page: {run / 'report.html'}" in text
     assert "data:image/png;base64" in (run / "report.html").read_text(encoding="utf-8")
@@ -54,6 +55,7 @@ def test_the_stored_report_is_shown_and_its_page_written(capsys: Capture, painte
 def test_json_is_the_report_and_nothing_else(capsys: Capture, painted_run: Path) -> None:
     values = json.loads(shown(capsys, painted_run / "run", "--json", "--html", painted_run / "page.html"))
     assert Report.from_json(values) == read_run(painted_run / "run").report
+    assert values["decided"] == read_run(painted_run / "run").notes[0].sentence
     assert values["html"] == str(painted_run / "page.html")
     assert (painted_run / "page.html").is_file()
 

@@ -171,6 +171,7 @@ def test_text_is_one_page_with_numbers_and_what_to_do() -> None:
     assert "   ◐ Geometry (0.8; threshold 0.95)" in lines
     assert "     → Paint 6 more regions." in lines
     assert "errors of about 1.2° in endmembers and 2.1 % in abundances" in " ".join(text.split())
+    assert report_text(REPORT, ("rock",), "Decided by geometry.").splitlines()[2:3] == ["Decided by geometry."]
     assert "expect" not in report_text(replace(REPORT, expected_angle_degrees=None), ("rock",))
 
 

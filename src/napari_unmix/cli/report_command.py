@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command. What can be refused is refused before the run is read."""
+    from napari_unmix.identifiability.decided import said_by
     from napari_unmix.output.page.contents import page_of
     from napari_unmix.output.page.render import page_html
     from napari_unmix.output.page.text import report_text
@@ -60,16 +61,17 @@ def run(arguments: argparse.Namespace) -> int:
             raise UnmixError(
                 f"{shown(stored.folder)} was written before it was checked: check it now with --cube CUBE."
             )
-        report, page = stored.report, page_of_run(stored)
+        report, page, notes = stored.report, page_of_run(stored), stored.notes
     else:
         painted = annotation_reading_from(arguments)
         cube, result, report = again(stored, arguments.cube, arguments.annotation, reading_from(arguments), painted)
-        page = page_of(cube, result)
+        page, notes = page_of(cube, result), result.notes
     target, unwritten = file.write(stored.folder, page_html(page, report))
     if arguments.json:
-        print(json_text({**report.as_json(), "run": stored.folder, "html": target}, ascii_only=True))
+        values = {**report.as_json(), "decided": said_by(notes), "run": stored.folder, "html": target}
+        print(json_text(values, ascii_only=True))
     else:
-        lines = [f"{shown(page.name)} · {type(page.spec).title}", "", report_text(report, page.names)]
+        lines = [f"{shown(page.name)} · {type(page.spec).title}", "", report_text(report, page.names, said_by(notes))]
         print("\n".join([*lines, *([] if target is None else ["", f"Page: {target}"])]))
     if unwritten:
         print(f"napari-unmix: {unwritten}", file=sys.stderr)

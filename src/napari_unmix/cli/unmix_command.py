@@ -363,6 +363,7 @@ def _repairs(cube: Cube, annotation: Annotation | None) -> tuple[str, ...]:
 
 
 def _as_json(cube: Cube, result: Unmixing, report: Report, folder: Path, annotation: Annotation | None) -> str:
+    from napari_unmix.identifiability.decided import said_by
     from napari_unmix.output.run import json_text, mean_abundances
 
     values: dict[str, Any] = {
@@ -376,6 +377,7 @@ def _as_json(cube: Cube, result: Unmixing, report: Report, folder: Path, annotat
         "mean_abundances": mean_abundances(result.abundances),
         "verdict": report.verdict,
         "summary": report.summary,
+        "decided": said_by(result.notes),
         "notes": [str(note) for note in result.notes],
         "repairs": _repairs(cube, annotation),
     }

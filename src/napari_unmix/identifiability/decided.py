@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from napari_unmix.findings import Findings, Learned
+from napari_unmix.findings import Findings, Learned, Note, NoteKind
 from napari_unmix.geometry.strokes import ANCHORED, CONFIRMED, NAMED
 from napari_unmix.identifiability.verdict import StrokesSay
 
@@ -35,6 +36,11 @@ def decided(findings: Findings, count: int) -> Decided | None:
         return None
     by, how = _endmembers(findings, count)
     return Decided(by, how, _moved(findings))
+
+
+def said_by(notes: Iterable[Note]) -> str:
+    """The sentence among a result's notes; "" where there is none: one endmember, or a run of an earlier version."""
+    return next((note.sentence for note in notes if note.kind is NoteKind.DECIDED), "")
 
 
 def strokes_said(findings: Findings) -> StrokesSay:

@@ -13,9 +13,9 @@ _WIDTH = 92
 _LONGEST = 5000  # letters of a sentence
 
 
-def report_text(report: Report, names: tuple[str, ...]) -> str:
-    """One page of text: verdict, expected errors, and every check with its number, its sentence and what to do."""
-    lines = [report.verdict.upper(), *_wrapped(report.summary, "")]
+def report_text(report: Report, names: tuple[str, ...], decided: str = "") -> str:
+    """One page of text: verdict, what decided, expected errors, and every check with its number, its sentence and what to do."""
+    lines = [report.verdict.upper(), *_wrapped(report.summary, ""), *_wrapped(decided, "")]
     expected = expected_errors(report)
     lines += _wrapped(expected, "") if expected else []
     lines += _wrapped(f"Endmembers: {', '.join(map(shown, names))}.", "")
