@@ -18,6 +18,7 @@ from napari_unmix.geometry.coordinates import affine_coordinates
 from napari_unmix.geometry.recipes import hinge_simplex
 from napari_unmix.geometry.volume import hinge_objective
 from napari_unmix.rows.metrics import angle_table
+from napari_unmix.sentences import UnmixError
 from napari_unmix.synthetic import NONLINEAR, albedo, blind_scene, reflectance
 from unmix_benchmarks import run
 from unmix_benchmarks.common.cases import (
@@ -33,6 +34,7 @@ from unmix_benchmarks.common.cases import (
 )
 from unmix_benchmarks.common.classical import best_classical, classical_endmembers
 from unmix_benchmarks.common.printed import PRINTED, commit, printed_by
+from unmix_benchmarks.common.scores import write_rows
 from unmix_benchmarks.common.strokes import MOST_PIXELS, careful_strokes, paint_strokes
 from unmix_benchmarks.common.summary import KNOWN, PUREST, Goal, Scored, Section, kept, losses, tables
 
@@ -249,6 +251,22 @@ def test_lines_that_are_not_run_again_stay_and_the_others_go() -> None:
     now = rows_of([0.5])
     assert kept(before, now) == [*now, *rows_of([0.4], "sisal")]
     assert kept(before, []) == before
+
+
+def test_a_table_is_put_together_from_those_of_other_folders(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, rows in (("first", rows_of([0.1])), ("second", [*rows_of([0.9]), *rows_of([0.2], "sisal")])):
+        write_rows("accuracy", rows, [], tmp_path / name)
+    both = ["--keep", str(tmp_path / "first"), str(tmp_path / "second")]
+    assert run("accuracy", ["--rows", "none", *both, "--out", str(tmp_path)]) == 0
+    capsys.readouterr()
+    with (tmp_path / "accuracy.csv").open(newline="") as file:
+        assert [Scored.read(row) for row in csv.DictReader(file)] == [*rows_of([0.1]), *rows_of([0.2], "sisal")]
+    assert run("accuracy", ["--rows", "none", "--keep", "--out", str(tmp_path)]) == 0
+    assert "| a | automatic | ivae | 1 | 1.00° | 0.1000 |" in capsys.readouterr().out
+    with pytest.raises(UnmixError, match=r"accuracy\.csv is not there: give --keep the folder"):
+        run("accuracy", ["--rows", "none", "--keep", str(tmp_path / "third")])
 
 
 def test_a_table_says_when_and_by_what_it_was_printed() -> None:

@@ -20,6 +20,7 @@ from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Annotation, Cube
 from napari_unmix.identifiability.decided import decided
 from napari_unmix.rows.inversion import inversion
+from napari_unmix.sentences import UnmixError
 from napari_unmix.synthetic import KINDS, NONLINEAR, Kind, Scene, blind_scene, region_scene
 from unmix_benchmarks.common.cases import (
     CASES,
@@ -115,7 +116,9 @@ def main(arguments: list[str]) -> int:
     for row in _all_rows(chosen, wanted):
         now.append(row)
         print(row.line(), file=sys.stderr, flush=True)
-    rows = kept(_before(chosen.out), now) if chosen.keep else now
+    rows = now
+    for before in _before(chosen.keep, chosen.out):
+        rows = kept(before, rows)
     sections = _sections(rows)
     rows.sort(key=lambda row: _place(row, sections))
     lines = [*tables(rows, GOALS, sections), "", *_sentences(rows), *losses(rows, GOALS)]
@@ -136,18 +139,26 @@ def _options() -> argparse.ArgumentParser:
         "--rows", nargs="+", default=[""], metavar="WORD", help="only scenes with one of these words in their name"
     )
     options.add_argument(
-        "--keep", action="store_true", help="keep the lines of OUT/accuracy.csv that are not run: a table in parts"
+        "--keep",
+        nargs="*",
+        type=Path,
+        metavar="FOLDER",
+        help="keep the lines of the tables in these folders (default: OUT) that are not run: a table in parts",
     )
     options.add_argument("--data", help="folder of the real scenes (default: NAPARI_UNMIX_DATA)")
     return options
 
 
-def _before(out: Path | None) -> list[Scored]:
-    """The rows of the table that is there."""
-    if out is None or not (out / "accuracy.csv").exists():
-        return []
-    with (out / "accuracy.csv").open(newline="", encoding="utf-8") as file:
-        return [Scored.read(row) for row in csv.DictReader(file)]
+def _before(folders: Sequence[Path] | None, out: Path | None) -> Iterator[list[Scored]]:
+    """The rows of the tables in ``folders``; None: of none, and without a name: of the one that is replaced, if there is one."""
+    named = () if folders is None else folders or (() if out is None else (out,))
+    for folder in named:
+        file = folder / "accuracy.csv"
+        if file.exists():
+            with file.open(newline="", encoding="utf-8") as lines:
+                yield [Scored.read(row) for row in csv.DictReader(lines)]
+        elif folders:
+            raise UnmixError(f"{file} is not there: give --keep the folder that an earlier table was written to.")
 
 
 def _sections(rows: Sequence[Scored]) -> list[Section]:
