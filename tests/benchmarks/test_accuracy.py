@@ -7,6 +7,7 @@ import io
 import re
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from napari_unmix.geometry.recipes import hinge_simplex
 from napari_unmix.geometry.volume import hinge_objective
 from napari_unmix.rows.metrics import angle_table
 from napari_unmix.sentences import UnmixError
+from napari_unmix.spec import MethodSpec
 from napari_unmix.synthetic import NONLINEAR, albedo, blind_scene, reflectance
 from unmix_benchmarks import run
 from unmix_benchmarks.common.cases import (
@@ -34,7 +36,7 @@ from unmix_benchmarks.common.cases import (
 )
 from unmix_benchmarks.common.classical import best_classical, classical_endmembers
 from unmix_benchmarks.common.printed import PRINTED, commit, printed_by
-from unmix_benchmarks.common.scores import write_rows
+from unmix_benchmarks.common.scores import without_variability, write_rows
 from unmix_benchmarks.common.strokes import MOST_PIXELS, careful_strokes, paint_strokes
 from unmix_benchmarks.common.summary import KNOWN, PUREST, Goal, Scored, Section, kept, losses, tables
 
@@ -251,6 +253,30 @@ def test_lines_that_are_not_run_again_stay_and_the_others_go() -> None:
     now = rows_of([0.5])
     assert kept(before, now) == [*now, *rows_of([0.4], "sisal")]
     assert kept(before, []) == before
+
+
+class NoChoice(MethodSpec):
+    """A method without a law of variability."""
+
+
+class Flag(MethodSpec):
+    """A method whose variability is off unless it is asked for."""
+
+    variability: bool = False
+
+
+class Law(MethodSpec):
+    """A method that chooses by itself."""
+
+    variability: Literal["auto", "none", "pairs"] = "auto"
+
+
+@pytest.mark.parametrize(("spec", "option"), [(NoChoice, {}), (Flag, {}), (Law, {"variability": "none"})])
+def test_where_the_reference_is_a_solver_s_a_law_of_variability_is_left_out(
+    spec: type[MethodSpec], option: dict[str, str]
+) -> None:
+    assert without_variability(spec) == option
+    spec.model_validate({"method": "made up", **option})
 
 
 def test_a_table_is_put_together_from_those_of_other_folders(

@@ -79,15 +79,15 @@ BY_CONTRAST = f"Decided by painted regions: telling them apart gave the endmembe
         ),
         (
             {"search": {NAMED: 3.0, CONFIRMED: 0.0}},
-            f"Decided by geometry and strokes: they confirm 0 of 4 endmembers, and what both say alike (within 3°) is averaged{MOVED}",
+            f"Decided by geometry and strokes: strokes confirm 0 of 4 endmembers, and what both say alike (within 3°) is averaged{MOVED}",
         ),
         (
             {"search": {ANCHORED: 3.0}, "recipe": Strokes()},
-            f"Decided by strokes and geometry: they stand for 3 of 4 endmembers; the others are the purest spectra left{MOVED}",
+            f"Decided by strokes and geometry: strokes stand for 3 of 4 endmembers; the others are the purest spectra left{MOVED}",
         ),
         (
             {"search": {ANCHORED: 4.0}, "recipe": Strokes()},
-            f"Decided by strokes: they stand for 4 of 4 endmembers{MOVED}",
+            f"Decided by strokes: strokes stand for 4 of 4 endmembers{MOVED}",
         ),
         ({"search": {NAMED: 3.0}, "moments": moments("refined")}, BY_REGIONS),
         ({"given": held(False)}, BY_GEOMETRY),

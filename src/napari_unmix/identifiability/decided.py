@@ -77,12 +77,12 @@ def _searched(findings: Findings, count: int) -> list[tuple[str, str]]:
         return [(REGIONS, ""), (GEOMETRY, "the endmembers are the mean of what both say")]
     strokes = strokes_said(findings)
     if strokes.anchored:
-        stand = (STROKES, f"they stand for {strokes.anchored} of {count} endmembers")
+        stand = (STROKES, f"strokes stand for {strokes.anchored} of {count} endmembers")
         others = strokes.anchored + len(findings.held) < count
         return [stand, (GEOMETRY, "the others are the purest spectra left")] if others else [stand]
     if strokes.confirmed is not None:
         confirm = (
-            f"they confirm {strokes.confirmed} of {count} endmembers, and what both say alike (within 3°) is averaged"
+            f"strokes confirm {strokes.confirmed} of {count} endmembers, and what both say alike (within 3°) is averaged"
         )
         return [(GEOMETRY, ""), (STROKES, confirm)]
     if strokes.named:

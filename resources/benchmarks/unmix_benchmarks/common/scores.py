@@ -20,6 +20,7 @@ from napari_unmix.pipeline import unmix
 from napari_unmix.progress import drain
 from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.metrics import mean_correlation, rmse, spectral_angle
+from napari_unmix.spec import MethodSpec
 from unmix_benchmarks.common.printed import printed_by
 
 
@@ -67,10 +68,15 @@ def run_method(
     ``plain``: the inversion is the reference's own, so a method that has a law of variability leaves it out.
     """
     chosen = spec_class(method)
-    field = chosen.model_fields.get("variability")
-    without = {"variability": "none"} if plain and field is not None and "none" in get_args(field.annotation) else {}
+    without = without_variability(chosen) if plain else {}
     spec = chosen(method=method, endmembers=count, illumination=illumination, seed=seed, **without)
     return drain(unmix(cube, spec, annotation))
+
+
+def without_variability(spec: type[MethodSpec]) -> dict[str, Any]:
+    """The option that leaves a method's law of variability out; none where it has no such choice."""
+    field = spec.model_fields.get("variability")
+    return {"variability": "none"} if field is not None and "none" in get_args(field.annotation) else {}
 
 
 def parser(name: str, purpose: str) -> Parser:
