@@ -96,6 +96,16 @@ def test_the_purest_pixels_are_the_reference_s_and_pure_or_not(highest: float, p
     assert found.pure is pure
 
 
+def test_of_a_target_of_few_pixels_only_these_are_read() -> None:
+    shares = np.zeros((6, 6, 2))
+    shares[1, 1:5, 0], shares[4, 1:5, 1] = 1, 1
+    endmembers = np.random.default_rng(0).uniform(0.2, 1.0, (2, 12))
+    scene = Cube(shares @ endmembers + 0.5 * (shares.sum(axis=2, keepdims=True) == 0))
+    found = purest(scene, Truth(endmembers, shares))
+    np.testing.assert_allclose(found.spectra, endmembers)
+    assert found.pure
+
+
 def test_areas_of_the_truth_are_without_error() -> None:
     targets, sizes = np.zeros((10, 10, 2), dtype=np.uint8), np.zeros((10, 10), dtype=np.uint8)
     abundances = np.zeros((10, 10, 2))

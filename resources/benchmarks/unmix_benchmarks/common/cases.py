@@ -232,7 +232,8 @@ class Purest(NamedTuple):
 def purest(cube: Cube, truth: Truth) -> Purest:
     """The mean of ten pixels of each material: where they are pure, nobody who reads pixels comes nearer to the reference."""
     shares, pixels = truth.shares[cube.valid_pixels], cube.spectra[cube.valid_pixels].astype(float)
-    chosen = [np.argsort(-share, kind="stable")[:_PUREST] for share in shares.T]
+    # A small target has fewer than ten.
+    chosen = [np.argsort(-share, kind="stable")[: min(_PUREST, int((share > 0).sum()))] for share in shares.T]
     highest = [share[some].mean() for share, some in zip(shares.T, chosen, strict=True)]
     return Purest(np.array([pixels[some].mean(axis=0) for some in chosen]), bool(min(highest) >= _PURE))
 
