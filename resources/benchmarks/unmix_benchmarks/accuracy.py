@@ -250,11 +250,14 @@ def _oracles(case: Case, cube: Cube, truth: Truth) -> Iterator[Scored]:
     """What nobody can do without the truth: endmembers of the purest pixels, or the reference's own."""
     means, good = inversion(free_light=case.illumination), cube.good_bands
     spectra, pure = purest(cube, truth)
+    # What targets lie on has no pixels of its own in the reference: it is known, and not scored.
+    seen, count = len(spectra), len(truth.endmembers)
+    spectra = np.vstack([spectra, truth.endmembers[seen:]])
     for method, endmembers, found in ((PUREST, spectra, pure), (KNOWN, truth.endmembers, True)):
         written = means.written(endmembers[:, good])
         abundances = np.asarray(cube.image(means.invert(cube.pixels(), written).abundances))
-        angle = float(angles_of(np.where(good, endmembers, np.nan), truth).mean())
-        error, count = error_of(abundances, truth), len(endmembers)
+        angle = float(angles_of(np.where(good, endmembers, np.nan), truth)[:seen].mean())
+        error = error_of(abundances, truth)
         yield Scored(case.name, AUTOMATIC, method, 0, angle, error, found, 0.0, materials=count, commit=commit())
 
 
