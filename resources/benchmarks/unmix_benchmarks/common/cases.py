@@ -23,9 +23,9 @@ PIXEL_AREA = 0.49
 LARGE_TARGETS = 3
 # A target is found where its endmember is this close to its spectrum (degrees).
 FOUND_WITHIN = 6.0
-# A floor is the mean of so many of the pixels that the reference calls purest.
+# The mean of so many of the pixels that the reference calls purest is what somebody gets who knows it.
 _PUREST = 10
-# Where the reference sees less of a material in them, they are no floor: who goes beyond the pixels may come nearer.
+# Where the reference sees less of a material in them, an answer has to go beyond the pixels.
 _PURE = 0.9
 
 Reference = Literal["exact", "measured areas", "a solver's", "undocumented"]
@@ -223,14 +223,14 @@ def error_of(estimated: FloatArray, truth: Truth) -> float:
 
 
 class Purest(NamedTuple):
-    """Spectra (P, B) of the pixels in which the reference sees most of each material, and whether these are pure."""
+    """Spectra (P, B), of targets those of the materials that have some, and whether the pixels are pure."""
 
     spectra: FloatArray
     pure: bool
 
 
 def purest(cube: Cube, truth: Truth) -> Purest:
-    """The mean of ten pixels of each material: where they are pure, nobody who reads pixels comes nearer to the reference."""
+    """The mean of the ten pixels in which the reference sees most of each material."""
     shares, pixels = truth.shares[cube.valid_pixels], cube.spectra[cube.valid_pixels].astype(float)
     # A small target has fewer than ten.
     chosen = [np.argsort(-share, kind="stable")[: min(_PUREST, int((share > 0).sum()))] for share in shares.T]
