@@ -415,6 +415,21 @@ def test_an_endmember_may_be_negative_by_rounding_only_and_is_then_zero(lowest: 
     assert refined.endmembers.min() == 0
 
 
+@pytest.mark.parametrize(
+    ("fit", "pure", "use"),
+    [
+        (fit_of(HELD, misfit=1.31), False, "refused"),
+        (fit_of(HELD, misfit=1.29), False, "averaged"),
+        (fit_of(HELD, misfit=1.29), True, "refined"),
+    ],
+)
+def test_a_run_keeps_what_the_moments_were_used_for(fit: MomentFit, pure: bool, use: str) -> None:
+    kept = verdict(fit, pure=pure).found
+    assert kept is not None
+    assert (kept.use, kept.misfit, kept.relative_error) == (use, fit.misfit, fit.relative_error)
+    assert Refined(HELD, np.zeros(3)).found is None
+
+
 def test_limits_themselves_are_allowed() -> None:
     held = Refined(np.array([[2.0, 1, 0], [0, 2, 1], [1, 0, 2]]), np.zeros(3))  # their mean is one
     edge = held.endmembers - [[0, 0, 0.05], [0, 0, 0], [0, 0, 0]]

@@ -69,11 +69,12 @@ def run_method(
     """
     chosen = spec_class(method)
     without = without_variability(chosen) if plain else {}
-    spec = chosen(method=method, endmembers=count, illumination=illumination, seed=seed, **without)
+    asked = {"method": method, "endmembers": count, "illumination": illumination, "seed": seed, **without}
+    spec = chosen.model_validate(asked)
     return drain(unmix(cube, spec, annotation))
 
 
-def without_variability(spec: type[MethodSpec]) -> dict[str, Any]:
+def without_variability(spec: type[MethodSpec]) -> dict[str, str]:
     """The option that leaves a method's law of variability out; none where it has no such choice."""
     field = spec.model_fields.get("variability")
     return {"variability": "none"} if field is not None and "none" in get_args(field.annotation) else {}
