@@ -132,6 +132,20 @@ def test_a_loop_without_an_end_is_stopped(tree: Path) -> None:
     }
 
 
+def test_a_field_is_read_by_the_tests_that_have_the_object(tree: Path) -> None:
+    """Another test runs the one line of the room that reads it, and would not notice."""
+    (tree / "src/toy/room/rule.py").write_text(
+        "from dataclasses import dataclass\n\n\n@dataclass\nclass Kept:\n    enough: bool = False\n\n    @property\n    def said(self):\n"
+        "        return str(self.enough)\n\n\ndef made():\n    return Kept()\n"
+    )
+    (tree / "tests/room/test_rule.py").write_text(
+        "from toy.room.rule import Kept, made\n\ndef test_made():\n    assert not made().enough\n\n"
+        "def test_said():\n    assert Kept(False).said\n"
+    )
+    _, rows, printed = run(tree)
+    assert {row["after"]: row["state"] for row in rows}["enough: bool = True"] == "killed", printed
+
+
 def test_a_listed_survivor_needs_its_reason_and_no_more(tree: Path) -> None:
     (tree / "tests/room/test_rule.py").write_text(NOTHING)
     listed = [*CHANGES, ("if amount < LIMIT:", "*")]

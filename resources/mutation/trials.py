@@ -294,10 +294,14 @@ def try_mutant(copy: Path, room: Room, mutant: Mutant, coverage: Coverage, log: 
 
 
 def _places(copy: Path, room: Room, mutant: Mutant) -> set[tuple[str, int]]:
-    """Lines of which a test has to run one: the change's own, or those that read the name which is assigned outside functions."""
+    """Lines of which a test has to run one: the change's own, or those that read the name which is assigned outside functions.
+
+    A class's field is read by whoever has the object, a test of its own accord: there lines that name the class count as well.
+    """
     if not mutant.name:
         return {(mutant.file, line) for line in range(mutant.lines[0], mutant.lines[1] + 1)}
-    word = re.compile(rf"\b(?:{mutant.name})\b")
+    of_class = f"|{mutant.function.rpartition('.')[2]}" if mutant.function else ""
+    word = re.compile(rf"\b(?:{mutant.name}{of_class})\b")
     return {
         (file, number)
         for file in room.sources
