@@ -270,6 +270,7 @@ def test_the_list_of_runs_by_keys(desk: Any, scene_file: Path) -> None:
     runs = part(desk)
     assert runs._others.isVisible()
     assert runs._others.accessibleName() == "Runs of this cube"
+    runs._list.aboutToShow.emit()
     lines = runs._list.actions()
     assert len(lines) == 2
     assert [action.isChecked() for action in lines] == [True, False]

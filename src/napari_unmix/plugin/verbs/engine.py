@@ -22,13 +22,22 @@ from napari_unmix.plugin.facts.areas import Areas, Asked, measured
 from napari_unmix.plugin.facts.candidates import Answered, LibraryChoice, Question
 from napari_unmix.plugin.facts.edits import Edit
 from napari_unmix.plugin.facts.kept import Known, Pins, Reopened, Stamp
+from napari_unmix.plugin.facts.resting import MOST_HELD_BYTES
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.seen import Sight, seen
 from napari_unmix.plugin.facts.session import Stage, Survey, Unfinished
 from napari_unmix.plugin.verbs import side_by_side
 from napari_unmix.plugin.verbs.bookshelf import ask_libraries, keep_libraries, recall_libraries
 from napari_unmix.plugin.verbs.spectra_work import noisy_bands_of, write_file
-from napari_unmix.plugin.verbs.store import forget_strokes, keep_run, keep_strokes, known_of, recent_runs, reopened
+from napari_unmix.plugin.verbs.store import (
+    forget_strokes,
+    keep_run,
+    keep_strokes,
+    known_of,
+    recent_runs,
+    reopened,
+    reread,
+)
 from napari_unmix.progress import Fit, Progress, meanwhile
 from napari_unmix.reading import exactly
 from napari_unmix.sentences import UnmixError
@@ -228,7 +237,8 @@ def _warm_up() -> Fit[None]:
 class Engine:
     """All that runs in a worker, each a generator; tests put their own in place of one.
 
-    Without ``keep_run`` and ``keep_strokes`` nothing is kept by itself, without ``known`` nothing is looked for.
+    Without ``keep_run`` and ``keep_strokes`` nothing is kept by itself, without ``known`` nothing is looked for. ``most_held_bytes`` is what runs
+    may hold in memory.
     """
 
     unmix: Callable[..., Fit[Unmixing]] = (
@@ -247,6 +257,7 @@ class Engine:
     save: Callable[[Path, str, Run], Fit[Path]] = _save
     page: Callable[[Run], Fit[Path]] = _page
     reopened: Callable[[Path, Collection[Cube]], Fit[Reopened]] = reopened
+    reread: Callable[[Run], Fit[Unmixing]] = reread
     keep_run: Callable[[Run, Pins, Stamp | None, Collection[Path]], Fit[Path]] | None = keep_run
     recent: Callable[[], Fit[tuple[Glance, ...]]] = recent_runs
     keep_strokes: Callable[[Cube, Annotation], Fit[None]] | None = keep_strokes
@@ -264,3 +275,4 @@ class Engine:
     reference: side_by_side.Reads = side_by_side.reference
     measure: side_by_side.Measures = side_by_side.measure
     overlay: side_by_side.Draws = side_by_side.overlay
+    most_held_bytes: int = MOST_HELD_BYTES

@@ -19,12 +19,13 @@ from napari_unmix.plugin.facts.session import Chore, Doing, Session, runs_of
 from napari_unmix.plugin.verbs.cubes import CubeVerbs
 from napari_unmix.plugin.verbs.engine import Engine
 from napari_unmix.plugin.verbs.jobs import Handlers, Runner
+from napari_unmix.plugin.verbs.resting import RestVerbs
 from napari_unmix.progress import Fit
 
 RUN_FILE = "run.json"
 
 
-class KeepVerbs(CubeVerbs):
+class KeepVerbs(CubeVerbs, RestVerbs):
     """Verbs on what is kept. Nothing here is cancelled when the docks close: what was begun comes to its end."""
 
     def __init__(self, session: Session, runner: Runner, engine: Engine | None = None) -> None:
@@ -51,6 +52,7 @@ class KeepVerbs(CubeVerbs):
 
     def set_cube(self, cube: Cube | None) -> None:
         """Work on this cube; the pins of the one before are kept with its run."""
+        self.session.waking = None
         super().set_cube(cube)
         self._keep_next()
 
@@ -100,6 +102,7 @@ class KeepVerbs(CubeVerbs):
                 self.list_recent()
             if run.annotation is not None:
                 self._forget_strokes(run.home, run.annotation)
+            self._rest()
 
         def failed(error: Exception) -> None:
             self._stamps[number] = Stamp(run, pins)  # not tried again before it changes
@@ -129,6 +132,11 @@ class KeepVerbs(CubeVerbs):
         )
         self._background(make, handlers)
 
+    def _is_saved(self, run: Run) -> bool:
+        """Whether it can be read again as it is; one that could not be kept, or is being written, holds its maps."""
+        stamp, busy = self._stamps.get(run.number), run.number in self.session.keeping
+        return not busy and run.number not in self._told and stamp is not None and stamp.can_be_read_again(run)
+
     # --- and open again
 
     def list_recent(self) -> None:
@@ -152,9 +160,7 @@ class KeepVerbs(CubeVerbs):
         known = next((run for run in self.session.runs if run.folder == place), None)
         if known is not None and (among is None or same_image(known.home, among)):
             self.set_cube(self._open_cube(known.home))
-            if known is not self.session.run:
-                self.session.exported = self.session.page = None
-                self.session.run = known
+            self._when_whole(known, self._show)
             return
         cubes = self.session.cubes if among is None else (among,)
         chore = Chore(Doing.OPENING, place.name)

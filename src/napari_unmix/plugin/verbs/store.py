@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.findings import Note, NoteKind
 from napari_unmix.plugin.facts.kept import Known, Pins, Reopened, Stamp, Strokes, folder_stem, same_strokes
+from napari_unmix.plugin.facts.resting import awake, rests
 from napari_unmix.plugin.facts.runs import Run, carried_look
 from napari_unmix.progress import Fit, Progress
 from napari_unmix.sentences import UnmixError, shown
@@ -65,6 +67,9 @@ class Store:
         from napari_unmix.output.run import Card, rewrite_card
 
         card = Card(run.title, run.made, run.look.colours, run.look.hidden, pins, run.look.locked)
+        if run.folder is not None and rests(run.unmixing):  # its maps are there and nowhere else
+            rewrite_card(run.folder, run.cube, run.named, run.report, card)
+            return run.folder
         if run.folder is not None and before is not None and before.same_answer(run):
             with contextlib.suppress(UnmixError, OSError):  # it is gone, of an older version, or may not be written
                 rewrite_card(run.folder, run.cube, run.named, run.report, card)
@@ -266,7 +271,26 @@ def _run(stored: StoredRun, cube: Cube, home: Cube, unmixing: Any) -> Run:
     )
 
 
+def read_back(run: Run) -> Unmixing:
+    """The result of a run that rests, whole; of one that does not, as it is. Raises UnmixError where its folder has it no longer."""
+    if not rests(run.unmixing):
+        return run.unmixing
+    assert run.folder is not None  # what is on no disk never rests
+    from napari_unmix.output.run import read_run
+
+    stored = read_run(run.folder)
+    if not np.array_equal(stored.endmembers, run.unmixing.endmembers, equal_nan=True):
+        raise UnmixError(f"{shown(run.folder, 120)} holds another result by now: open it from there.")
+    return awake(run.unmixing, stored.answer())
+
+
 # --- as the engine has them
+
+
+def reread(run: Run) -> Fit[Unmixing]:
+    """Read a run that rests from its folder again."""
+    yield Progress(f"reading {run.title}", 0, 1, 0.0)
+    return read_back(run)
 
 
 def keep_run(run: Run, pins: Pins, before: Stamp | None, opened: Collection[Path]) -> Fit[Path]:
