@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,8 @@ from napari_unmix.output.run.glance import Glance
 from napari_unmix.plugin.facts.resting import at_rest, same_answer
 from napari_unmix.plugin.facts.runs import Run
 
-Pins = tuple[tuple[int, int], ...]
+Place = tuple[int, int]
+Pins = tuple[tuple[Place, str], ...]  # (row, column) and name, "" for none
 VERDICT_MARKS = {"identified": "✓", "partly": "◐", "not identified": "!", "": "○"}
 VERDICT_WORDS = {
     "identified": "identified",
@@ -21,6 +23,21 @@ VERDICT_WORDS = {
     "not identified": "not identified",
     "": "not checked",
 }
+
+
+def pins_of(places: Sequence[Place], names: Mapping[Place, str]) -> Pins:
+    """Pins with what they are called."""
+    return tuple((place, names.get(place, "")) for place in places)
+
+
+def places_of(pins: Pins) -> tuple[Place, ...]:
+    """Where they are."""
+    return tuple(place for place, _ in pins)
+
+
+def names_of(pins: Pins) -> dict[Place, str]:
+    """What they are called, those that have a name."""
+    return {place: name for place, name in pins if name}
 
 
 @dataclass(frozen=True, eq=False)

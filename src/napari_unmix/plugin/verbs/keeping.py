@@ -13,7 +13,17 @@ from napari_unmix.cube import Annotation, Cube, IntArray, Meaning, Reading
 from napari_unmix.plugin.facts.by_image import ByImage
 from napari_unmix.plugin.facts.desk import Desk
 from napari_unmix.plugin.facts.images import same_image
-from napari_unmix.plugin.facts.kept import Known, Pins, Reopened, Stamp, masks_differ, same_strokes
+from napari_unmix.plugin.facts.kept import (
+    Known,
+    Pins,
+    Reopened,
+    Stamp,
+    masks_differ,
+    names_of,
+    pins_of,
+    places_of,
+    same_strokes,
+)
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.session import Chore, Doing, Session, runs_of
 from napari_unmix.plugin.verbs.cubes import CubeVerbs
@@ -46,7 +56,7 @@ class KeepVerbs(CubeVerbs, RestVerbs):
 
     def _put_run(self, run: Run) -> None:
         if run.folder is not None and run.number not in self._stamps:  # left by a dock that is closed, which kept it
-            self._stamps[run.number] = Stamp(run, self._desks.get(run.home, Desk()).pins)
+            self._stamps[run.number] = Stamp(run, _pins_on(self._desks.get(run.home, Desk())))
         super()._put_run(run)
         self._keep_next()
 
@@ -78,9 +88,9 @@ class KeepVerbs(CubeVerbs, RestVerbs):
         """Pins are the cube's: the run that is shown takes them along."""
         here = same_image(run.home, self.session.cube)
         desk = Desk() if here else self._desks.get(run.home, Desk())
-        shown, pins = (self.session.run, self.session.pins) if here else (desk.run, desk.pins)
-        if shown is not None and shown.number == run.number:
-            return pins
+        owner = self.session if here else desk
+        if owner.run is not None and owner.run.number == run.number:
+            return _pins_on(owner)
         stamp = self._stamps.get(run.number)
         return () if stamp is None else stamp.pins
 
@@ -182,8 +192,8 @@ class KeepVerbs(CubeVerbs, RestVerbs):
         fresh = session.annotation is None or not session.annotation.labels.any()
         takes = open_already is None or fresh
         if takes:
-            session.pins = found.pins
-        self._stamps[run.number] = Stamp(run, session.pins)
+            self._put_kept_pins(found.pins)
+        self._stamps[run.number] = Stamp(run, _pins_on(session))
         self._keep(run)
         if takes:
             self._take(run, found.pins)
@@ -194,12 +204,13 @@ class KeepVerbs(CubeVerbs, RestVerbs):
         if run is None:
             return
         session, cube = self.session, self.session.cube
-        spec, annotation, pins = session.spec, session.annotation, session.pins
+        spec, annotation, pins = session.spec, session.annotation, _pins_on(session)
 
         def back() -> None:
             if cube is not None and session.cube is not None and masks_differ(cube, session.cube):
                 self._rebanded(cube)
-            session.spec, session.pins = spec, pins
+            session.spec = spec
+            self._put_kept_pins(pins)
             self.set_annotation(annotation if annotation is not None else session.annotation)
 
         self._take(run, pins)
@@ -215,7 +226,15 @@ class KeepVerbs(CubeVerbs, RestVerbs):
             known = session.known
             if known is not None and known.strokes is not None:  # of a painting of before, which is not the run's
                 session.known = replace(known, strokes=replace(known.strokes, back=False))
-        session.pins = pins
+        self._put_kept_pins(pins)
+
+    def _put_kept_pins(self, pins: Pins) -> None:
+        session, places = self.session, places_of(pins)
+        gone = {
+            place: name for place, name in session.pin_names.items() if place not in places
+        }  # an undo brings them back
+        session.pin_names = gone | names_of(pins)
+        session.pins = places
 
     # --- strokes survive a crash
 
@@ -311,3 +330,8 @@ class KeepVerbs(CubeVerbs, RestVerbs):
         self._asked.keep_only(self.session.cubes)
         numbers = {run.number for run in self.session.runs}
         self._stamps = {number: stamp for number, stamp in self._stamps.items() if number in numbers}
+
+
+def _pins_on(owner: Session | Desk) -> Pins:
+    """The pins of the cube that is worked on, or of a desk."""
+    return pins_of(owner.pins, owner.pin_names)
