@@ -107,7 +107,7 @@ class Cycles:
         self._fakes = fakes
         engine = Engine() if fakes is None else fakes.engine()
         if fakes is not None and held is not None:
-            engine = replace(engine, keep_run=fakes.keep, most_held_bytes=held)
+            engine = replace(engine, keep_run=fakes.keep)
         manager = PluginManager.instance()
         manager.discover()
         if "napari-unmix" not in manager:
@@ -116,6 +116,8 @@ class Cycles:
         self.viewer.window.resize(*WINDOW)
         self.workspace: Workspace = workspace_of(self.viewer)
         self.controller, self.session = self.workspace.controller, self.workspace.session
+        if held is not None:
+            self.controller.most_held_bytes = held
         for data, options, _ in cube_layers(scene(1, SIZE)):
             self.viewer.add_image(data, **options)
         self.controller.choose_method(method)

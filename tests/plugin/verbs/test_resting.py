@@ -26,9 +26,17 @@ from napari_unmix.sentences import UnmixError
 ONE = 12 * 10 * 3 * 4 * 2  # bytes of a run: shares and their spread
 
 
-def engine(tools: Any, most: int, **others: Any) -> Engine:
-    """Fakes that really keep, and hold so much."""
-    return replace(tools.make_engine(keep_run=keep_run, **others), most_held_bytes=most)
+def holding(most: int, session: Session, engine: Engine, runner: Any = run_inline) -> Controller:
+    """Its runs hold so many bytes together."""
+    controller = Controller(session, runner, engine)
+    controller.most_held_bytes = most
+    return controller
+
+
+def keeping(tools: Any) -> Engine:
+    """Fakes that really keep."""
+    made: Engine = tools.make_engine(keep_run=keep_run)
+    return made
 
 
 def train(controller: Controller, times: int) -> None:
@@ -40,7 +48,7 @@ def train(controller: Controller, times: int) -> None:
 @pytest.fixture
 def three(session: Session, tools: Any, cube: Cube) -> Controller:
     """Three runs, of which two may be in memory: the first rests."""
-    controller = Controller(session, run_inline, engine(tools, 2 * ONE))
+    controller = holding(2 * ONE, session, keeping(tools))
     controller.add_cube(cube)
     train(controller, 3)
     return controller
@@ -59,7 +67,7 @@ def test_the_oldest_rests_when_there_are_more_than_may_be(three: Controller, ses
 def test_a_run_that_is_shown_again_is_as_it_was_to_the_bit_and_another_rests(
     session: Session, tools: Any, cube: Cube
 ) -> None:
-    controller = Controller(session, run_inline, engine(tools, 2 * ONE))
+    controller = holding(2 * ONE, session, keeping(tools))
     controller.add_cube(cube)
     train(controller, 1)
     assert session.run is not None
@@ -89,7 +97,7 @@ def test_until_it_is_read_the_other_stays_and_the_last_one_asked_for_wins(
     def runner(make: Any, handlers: Any) -> Any:
         return (held if holds else run_inline)(make, handlers)
 
-    controller = Controller(session, runner, engine(tools, ONE))
+    controller = holding(ONE, session, keeping(tools), runner)
     controller.add_cube(cube)
     train(controller, 3)
     assert resting(session) == [1, 2]
@@ -141,8 +149,7 @@ def test_what_could_not_be_kept_holds_its_maps(session: Session, tools: Any, cub
         yield Progress("keeping", 0, 1, 0.0)
         raise UnmixError("There is no room.")
 
-    made = replace(engine(tools, ONE), keep_run=refuse)
-    controller = Controller(session, run_inline, made)
+    controller = holding(ONE, session, replace(keeping(tools), keep_run=refuse))
     controller.add_cube(cube)
     train(controller, 3)
     assert resting(session) == []
@@ -156,7 +163,7 @@ def test_an_edit_that_could_not_be_kept_holds_its_maps(session: Session, tools: 
             raise UnmixError("There is no room.")
         return (yield from keep_run(*what))
 
-    controller = Controller(session, run_inline, replace(engine(tools, ONE), keep_run=keep))
+    controller = holding(ONE, session, replace(keeping(tools), keep_run=keep))
     controller.add_cube(cube)
     train(controller, 1)
     full = True
@@ -233,7 +240,7 @@ def test_a_folder_that_holds_another_result_by_now_is_gone_as_well(three: Contro
 
 
 def test_where_the_shown_one_is_forgotten_the_newest_is_read(session: Session, tools: Any, cube: Cube) -> None:
-    controller = Controller(session, run_inline, engine(tools, ONE))
+    controller = holding(ONE, session, keeping(tools))
     controller.add_cube(cube)
     train(controller, 2)
     controller.forget_run(2)
@@ -244,7 +251,7 @@ def test_where_the_shown_one_is_forgotten_the_newest_is_read(session: Session, t
 
 
 def test_what_another_cube_shows_does_not_rest(session: Session, tools: Any, cube: Cube) -> None:
-    controller = Controller(session, run_inline, engine(tools, ONE))
+    controller = holding(ONE, session, keeping(tools))
     controller.add_cube(cube)
     train(controller, 1)
     controller.add_cube(tools.make_cube(name="other", seed=3))

@@ -22,7 +22,6 @@ from napari_unmix.plugin.facts.areas import Areas, Asked, measured
 from napari_unmix.plugin.facts.candidates import Answered, LibraryChoice, Question
 from napari_unmix.plugin.facts.edits import Edit
 from napari_unmix.plugin.facts.kept import Known, Pins, Reopened, Stamp
-from napari_unmix.plugin.facts.resting import MOST_HELD_BYTES
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.seen import Sight, seen
 from napari_unmix.plugin.facts.session import Stage, Survey, Unfinished
@@ -241,8 +240,7 @@ def _warm_up() -> Fit[None]:
 class Engine:
     """All that runs in a worker, each a generator; tests put their own in place of one.
 
-    Without ``keep_run`` and ``keep_strokes`` nothing is kept by itself, without ``known`` nothing is looked for. ``most_held_bytes`` is what runs
-    may hold in memory.
+    Without ``keep_run`` and ``keep_strokes`` nothing is kept by itself, without ``known`` nothing is looked for.
     """
 
     unmix: Callable[..., Fit[Unmixing]] = (
@@ -279,4 +277,3 @@ class Engine:
     reference: side_by_side.Reads = side_by_side.reference
     measure: side_by_side.Measures = side_by_side.measure
     overlay: side_by_side.Draws = side_by_side.overlay
-    most_held_bytes: int = MOST_HELD_BYTES

@@ -9,7 +9,16 @@ from itertools import count
 from napari_unmix.answer import Unmixing
 from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.facts.kept import shown_place
-from napari_unmix.plugin.facts.resting import Held, Waking, at_rest, held_bytes, rests, same_answer, to_rest
+from napari_unmix.plugin.facts.resting import (
+    MOST_HELD_BYTES,
+    Held,
+    Waking,
+    at_rest,
+    held_bytes,
+    rests,
+    same_answer,
+    to_rest,
+)
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.session import Session
 from napari_unmix.plugin.verbs.base import Verbs
@@ -19,10 +28,11 @@ from napari_unmix.sentences import shown
 
 
 class RestVerbs(Verbs):
-    """Verbs on what runs hold in memory. What is shown, or compared, of any cube never rests."""
+    """Verbs on what runs hold in memory, ``most_held_bytes`` together. What is shown, or compared, of any cube never rests."""
 
     def __init__(self, session: Session, runner: Runner, engine: Engine | None = None) -> None:
         super().__init__(session, runner, engine)
+        self.most_held_bytes = MOST_HELD_BYTES
         self._looks = count()
         self._seen: dict[int, int] = {}  # number of a run -> when it was last looked at
 
@@ -40,7 +50,7 @@ class RestVerbs(Verbs):
             Held(number, held_bytes(run.unmixing), self._seen.get(number, -1), number in needed, self._is_saved(run))
             for number, run in runs.items()
         ]
-        for number in to_rest(held, self._engine.most_held_bytes):
+        for number in to_rest(held, self.most_held_bytes):
             self._put_run(replace(runs[number], unmixing=at_rest(runs[number].unmixing)))
 
     def _needed(self) -> set[int]:
