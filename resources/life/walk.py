@@ -142,9 +142,10 @@ class Walk:
         if session.annotation is not None:
             hold(session.cube is not None, "a painting without a cube")
             hold(session.annotation.labels.shape == session.cube.shape[:2], "a painting of another size")
-            hold(link._annotation in self.viewer.layers, "a painting without its layer")
+            hold(link.painting.layer in self.viewer.layers, "a painting without its layer")
             hold(
-                np.array_equal(link._annotation.data, session.annotation.labels), "the painting differs from its layer"
+                np.array_equal(link.painting.layer.data, session.annotation.labels),
+                "the painting differs from its layer",
             )
         for layer in link.maps._layers.values():
             hold(layer in self.viewer.layers, "a map that is no layer")

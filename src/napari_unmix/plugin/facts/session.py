@@ -23,6 +23,7 @@ from napari_unmix.plugin.facts.derived import View
 from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.facts.kept import Known
 from napari_unmix.plugin.facts.likeness import Comparing, DifferenceMap, Measured, Pictures
+from napari_unmix.plugin.facts.resting import Waking
 from napari_unmix.plugin.facts.runs import Run, Shown, Training
 from napari_unmix.progress import Preview, Progress
 from napari_unmix.spec import MethodSpec
@@ -144,9 +145,10 @@ class Session:
     ``label`` is what the brush paints; ``pixel`` and ``pins`` are (row, column); ``chore`` is what is made in the background; ``exported`` is
     the folder that was written last, ``page`` the report page, ``adopted`` the cube that was last made of an open array, ``reread`` the one
     that was last read in another way, ``unfinished`` an interrupted training of the cube; ``undoable`` and ``redoable`` are the acts that would be
-    undone and done again, "" for none. ``recent`` are the runs on the disk, ``keeping`` the numbers of those that are being written, ``known`` is
-    what the disk knows of the cube; ``naming`` is how far the naming by spectral libraries is, ``pin_names`` what pins are called;
-    ``comparing`` is how the two runs are looked at, ``measured`` what was found, ``overlay`` what the canvas shows of it.
+    undone and done again, "" for none. ``recent`` are the runs on the disk, ``keeping`` the numbers of those that are being written,
+    ``waking`` is the one whose maps are being read again, ``known`` is what the disk knows of the cube; ``naming`` is how far the naming by
+    spectral libraries is, ``pin_names`` what pins are called; ``comparing`` is how the two runs are looked at, ``measured`` what was found,
+    ``overlay`` what the canvas shows of it.
     ``picked`` is the pin that is told from the others, ``hover`` the pixel under the pointer while it is read out, ``averaging`` the pixels across
     of the window that spectra are means of; ``band`` is the one that the slider shows, ``bands_written`` the excluded ones as the user wrote
     them, ``noisy`` those (from 0) that were found to be mostly noise, None where nobody asked; ``spectra_written`` is the file of curves that
@@ -191,6 +193,7 @@ class Session:
     unfinished: Unfinished | None = None
     recent: tuple[Glance, ...] = ()
     keeping: frozenset[int] = frozenset()
+    waking: Waking | None = None
     known: Known | None = None
     trouble: Trouble | None = None
     chore: Chore | None = None

@@ -28,7 +28,16 @@ from napari_unmix.plugin.facts.session import Stage, Survey, Unfinished
 from napari_unmix.plugin.verbs import side_by_side
 from napari_unmix.plugin.verbs.bookshelf import ask_libraries, keep_libraries, recall_libraries
 from napari_unmix.plugin.verbs.spectra_work import noisy_bands_of, write_file
-from napari_unmix.plugin.verbs.store import forget_strokes, keep_run, keep_strokes, known_of, recent_runs, reopened
+from napari_unmix.plugin.verbs.store import (
+    card_for,
+    forget_strokes,
+    keep_run,
+    keep_strokes,
+    known_of,
+    recent_runs,
+    reopened,
+    reread,
+)
 from napari_unmix.progress import Fit, Progress, meanwhile
 from napari_unmix.reading import exactly
 from napari_unmix.sentences import UnmixError
@@ -127,23 +136,26 @@ def _sample() -> Generator[Progress, None, Scene]:
     return sample_scene()
 
 
-def _export(parent: Path, run: Run) -> Fit[Path]:
-    """Write the run's folder with its pictures, whole or not at all, as a new folder in ``parent``."""
+def _export(parent: Path, run: Run, pins: Pins = ()) -> Fit[Path]:
+    """Write the run's folder with its pictures and the spectra of the pins, whole or not at all, as a new folder in ``parent``."""
     name = re.sub(r"[^\w.-]+", "_", run.cube.name).strip("._") or "cube"
     yield Progress("writing the result", 0, 1, 0.0)
     from napari_unmix.output.pictures import draw_run
-    from napari_unmix.output.run import Card, free_folder, write_run
+    from napari_unmix.output.run import free_folder, write_pins, write_run
 
     cube, result, report = run.cube, run.named, run.report
     assert report is not None
 
     def draw(folder: Path) -> None:
         draw_run(cube, result, report, folder, run.look.colours)
+        if pins:
+            write_pins(folder / "pins.csv", cube, dict(pins))
 
     try:
         target = free_folder(parent, f"{name}-{run.spec.method}")
-        card = Card(run.title, run.made, run.look.colours, run.look.hidden, locked=run.look.locked)
-        return write_run(target, cube, result, report, annotation=run.annotation, card=card, decorate=draw)
+        return write_run(
+            target, cube, result, report, annotation=run.annotation, card=card_for(run, pins), decorate=draw
+        )
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise UnmixError(f"{parent} cannot be written ({reason}): choose another folder.") from error
@@ -243,10 +255,11 @@ class Engine:
     copy: Callable[[Any, str], Fit[Cube]] = _copy
     join: Callable[[Sequence[Cube]], Fit[Cube]] = _join
     sample: Callable[[], Fit[Scene]] = _sample
-    export: Callable[[Path, Run], Fit[Path]] = _export
+    export: Callable[[Path, Run, Pins], Fit[Path]] = _export
     save: Callable[[Path, str, Run], Fit[Path]] = _save
     page: Callable[[Run], Fit[Path]] = _page
     reopened: Callable[[Path, Collection[Cube]], Fit[Reopened]] = reopened
+    reread: Callable[[Run], Fit[Unmixing]] = reread
     keep_run: Callable[[Run, Pins, Stamp | None, Collection[Path]], Fit[Path]] | None = keep_run
     recent: Callable[[], Fit[tuple[Glance, ...]]] = recent_runs
     keep_strokes: Callable[[Cube, Annotation], Fit[None]] | None = keep_strokes
