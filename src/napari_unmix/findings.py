@@ -175,6 +175,23 @@ class RestartsFound(Frozen):
     abundance_rms_to_chosen: tuple[float, ...]
 
 
+class SupportFound(Frozen):
+    """That a scene supports fewer endmembers than were asked for, and which two are halves of one material.
+
+    ``supported``: how many rise over noise and variability; ``rises``: to what the further ones do, where a material reaches ``needed``.
+    Of the ``halves``: ``apart`` is their angle (radians), ``left`` what one spectrum in their place leaves of their pixels over what is
+    explained, ``between`` the share of these pixels that lie between the two.
+    """
+
+    supported: int
+    rises: tuple[float, ...] = ()
+    needed: float = 0.0
+    halves: tuple[int, int]
+    apart: float
+    left: float
+    between: float
+
+
 class GivenFound(Frozen):
     """How an endmember was given: as number ``place`` and under which name; held, or to begin from; and where it is from ("from the library").
 
@@ -217,6 +234,7 @@ class Findings(Frozen):
     search : numbers that the search for endmembers measured, for the reader
     given : how each endmember was given, the first ones of a fit; None, or nothing, for one that was not
     abundances_moved : root mean square of the abundances less those of least squares on the same endmembers, on some of the pixels
+    support : that the scene supports fewer endmembers; None where it does not seem so
     """
 
     recipe: Annotated[SerializeAsAny[Recipe], BeforeValidator(_read_recipe)] = Learned()
@@ -234,6 +252,7 @@ class Findings(Frozen):
     search: dict[str, float | tuple[float, ...]] = {}
     given: tuple[GivenFound | None, ...] = ()
     abundances_moved: float | None = None
+    support: SupportFound | None = None
 
     @property
     def held(self) -> tuple[int, ...]:

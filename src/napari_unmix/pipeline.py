@@ -13,6 +13,7 @@ from napari_unmix.auxiliary import SideInformation, make_side_information
 from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray
 from napari_unmix.findings import Note, NoteKind
 from napari_unmix.geometry.counting import suggest_endmembers
+from napari_unmix.geometry.halves import more_than_supported, said_of_support
 from napari_unmix.given import Given
 from napari_unmix.identifiability.assess import assess_solution
 from napari_unmix.identifiability.decided import decided
@@ -24,7 +25,7 @@ from napari_unmix.preconditions import FEWEST_ENDMEMBERS, check_size, check_valu
 from napari_unmix.progress import Fit, Progress, forward, looking, meanwhile
 from napari_unmix.rows.inversion import inversion
 from napari_unmix.rows.metrics import rmse
-from napari_unmix.rows.subspace import said_of_noise
+from napari_unmix.rows.subspace import noise_level, said_of_noise
 from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec
 
@@ -56,6 +57,8 @@ def _unmixed(cube: Cube, spec: MethodSpec, annotation: Annotation | None, given:
         solution = yield from meanwhile(lambda: one_material_solution(problem), finding)
     else:
         solution = yield from looking(implementation(spec)(problem), look)
+        counting = Progress("counting what the scene supports", 0, 1, 1.0)
+        solution = yield from meanwhile(lambda: _supported(problem, solution), counting)
     notes = (*_given_notes(given), *_notes(problem, cube, annotation))
     lifted = yield from meanwhile(
         lambda: _lift(problem, solution, notes),
@@ -152,6 +155,24 @@ def _materials(annotation: Annotation, cube: Cube) -> dict[str, IntArray]:
         pixels.setdefault(name, []).append(np.flatnonzero(where == label))
     joined = {name: np.sort(np.concatenate(parts)) for name, parts in pixels.items()}
     return {name: indices for name, indices in joined.items() if indices.size}
+
+
+def _supported(problem: Problem[MethodSpec], solution: Solution) -> Solution:
+    """The same solution; where it has more endmembers than the scene supports and two are halves of one material, with a note."""
+    noise = solution.findings.noise or noise_level(problem.spectra, problem.endmember_count)
+    found = more_than_supported(
+        problem.spectra,
+        solution.endmembers,
+        problem.inversion,
+        noise,
+        lambda: suggested(problem.cube, problem.spectra),
+        np.flatnonzero(problem.held).tolist(),
+    )
+    if found is None:
+        return solution
+    note = Note(NoteKind.DOUBT, *said_of_support(found, problem.names))
+    findings = solution.findings.model_copy(update={"support": found})
+    return replace(solution, findings=findings, notes=(*solution.notes, note))
 
 
 def _lift(problem: Problem[MethodSpec], solution: Solution, notes: tuple[Note, ...]) -> Unmixing:
