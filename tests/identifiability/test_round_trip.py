@@ -17,7 +17,7 @@ from napari_unmix.answer import Unmixing
 from napari_unmix.auxiliary import GENERATORS
 from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.findings import ContrastFound, Findings, MixingFound, MomentsFound, PriorFound, Recipe, RestartsFound
-from napari_unmix.geometry.recipes import MinimumVolume, PlaneArchetypes, SphereArchetypes
+from napari_unmix.geometry.recipes import FacetEdges, MinimumVolume, PlaneArchetypes, SphereArchetypes
 from napari_unmix.identifiability.report import Report
 from napari_unmix.joining import join_cubes
 from napari_unmix.methods.registry import method_specs
@@ -119,6 +119,7 @@ positive = st.floats(1e-6, 1e6)
 recipes: st.SearchStrategy[Recipe] = st.one_of(
     st.builds(PlaneArchetypes, space=st.sampled_from(["affine", "perspective"])),
     st.builds(SphereArchetypes, cone=st.booleans()),
+    st.builds(FacetEdges, space=st.sampled_from(["affine", "perspective"]), weight=positive),
     st.builds(MinimumVolume, space=st.sampled_from(["affine", "perspective"]), hinge=st.booleans(), penalty=positive),
 )
 findings = st.builds(
