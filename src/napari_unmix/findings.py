@@ -30,6 +30,7 @@ class NoteKind(StrEnum):
     SIDE_INFORMATION = "side information"
     PAINTING = "painting"
     GIVEN = "given"
+    BRIGHTNESS = "brightness"
     EDITED = "edited"
 
 
