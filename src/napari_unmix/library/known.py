@@ -18,8 +18,8 @@ from napari_unmix.sentences import UnmixError, shown
 
 # As many endmembers as a spec takes.
 MOST_KNOWN = 30
-# Units differ by 100 (per cent), 10,000 (scaled integers) or more, light and shade within a scene by less than 10: where known spectra are farther
-# from the pixels than that, it is not light. HySU, field spectra against the image, 0.88; Samson, Jasper Ridge, Urban with their references 0.4–1.
+# Units differ by 100 (per cent), 10,000 (scaled integers) or more, light and shade within a scene by less than 10. Eight real scenes beside their own
+# references (Samson, Jasper Ridge, Urban 4 and 6, HySU by image and by field spectra, MUUFL, APEX, DC Mall): 0.43 to 1.02 times as bright.
 _OTHER_UNITS = 10.0
 # The brightness of pixels beside known spectra is measured on about this many.
 _MEASURED_BY = 2_000
@@ -77,7 +77,9 @@ def known_of(
     chosen = library.chosen(rows)
     given = Given.known(chosen.spectra * scale, chosen.names, f"from {library.name}")
     given.check_against(cube)
-    return Known(given, library.repairs)
+    numbered = library.wavelengths is None and library.measured_axis is None and bool(cube.spectral_axis.unit)
+    bare = (f"{library.name} numbers its bands only: taken band by band",) if numbered else ()
+    return Known(given, (*library.repairs, *bare))
 
 
 def _row(library: SpectralLibrary, name: str) -> int:
