@@ -203,7 +203,11 @@ def _brightness_notes(problem: Problem[MethodSpec]) -> tuple[Note, ...]:
     if not problem.spec.own_brightness:
         return ()
     found = ~problem.held
-    some = "as bright as the fifth of the pixels nearest to each (a shaded one as dark as its shade)" if found.any() else ""
+    some = (
+        "as bright as the fifth of the pixels nearest to each (a shaded one as dark as its shade)"
+        if found.any()
+        else ""
+    )
     held = "as bright as given" if problem.held.any() else ""
     whose = f"held ones {held}, the others {some}" if some and held else some or held
     said = f"Brightness: endmembers keep their own, {whose}: abundances estimate areas under uneven light."

@@ -51,8 +51,8 @@ class MethodSpec(BaseModel):
     brightness: Literal["maximum", "own"] = Field(
         "maximum",
         title="Brightness",
-        description="With free illumination, how bright an endmember is where its abundance is one. maximum: its largest value is 1, so abundances are "
-        "composition; own: as bright as it was given, or as the pixels most like it are, so abundances estimate areas under uneven light.",
+        description="With free illumination, how bright an endmember is where its abundance is one. maximum: its largest value is 1, so abundances "
+        "are composition; own: as bright as it was given, or as the pixels most like it are, so abundances estimate areas under uneven light.",
         json_schema_extra={"with": "illumination"},
     )
     seed: int = Field(
@@ -63,6 +63,12 @@ class MethodSpec(BaseModel):
         description="Same seed, same cube, same answer.",
         json_schema_extra={"advanced": True},
     )
+
+    def applies(self, name: str) -> bool:
+        """Whether a setting means anything beside the others: some are about one that may be off."""
+        extra = type(self).model_fields[name].json_schema_extra
+        partner = extra.get("with") if isinstance(extra, dict) else None
+        return partner is None or bool(getattr(self, str(partner)))
 
     @property
     def own_brightness(self) -> bool:

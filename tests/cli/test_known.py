@@ -167,7 +167,9 @@ def test_other_units_are_refused_with_both_medians_and_the_scale_that_helps(caps
     write_table("percent.csv", 100 * TRUE)
     sentence = refused(capsys, "--spectra", "percent.csv")
     assert sentence.startswith(f"The known spectra have a median of {np.median(100 * TRUE):.3g}, the cube's pixels 0.")
-    assert "give --spectra-scale 0.01 (1 takes them as they are), or free the brightness with --illumination" in sentence
+    assert (
+        "give --spectra-scale 0.01 (1 takes them as they are), or free the brightness with --illumination" in sentence
+    )
     unmix("--spectra", "percent.csv", "--spectra-scale", "0.01")
     np.testing.assert_allclose(read_run("run").endmembers, TRUE, rtol=1e-12)
 
@@ -180,19 +182,21 @@ def test_a_scale_that_is_said_is_taken_and_with_free_illumination_none_is_asked_
     np.testing.assert_allclose(read_run("free").abundances, read_run("same").abundances, atol=1e-5)
 
 
-@pytest.mark.parametrize(("times", "word"), [(9.0, "well"), (11.0, "refused"), (1 / 9.0, "well"), (1 / 11.0, "refused")])
+@pytest.mark.parametrize(
+    ("times", "word"), [(9.0, "well"), (11.0, "refused"), (1 / 9.0, "well"), (1 / 11.0, "refused")]
+)
 def test_a_factor_of_ten_is_the_line(times: float, word: str) -> None:
     from napari_unmix.given import Given
     from napari_unmix.library.known import OtherUnits, check_units
 
     cube = Cube(SHARES @ TRUE)
-    try:
-        check_units(Given.known(TRUE / times, NAMES), cube)
-        found = "well"
-    except OtherUnits as error:
-        found = "refused"
-        assert error.scale == pytest.approx(10.0 ** np.sign(np.log10(times)))
-    assert found == word
+    given = Given.known(TRUE / times, NAMES)
+    if word == "well":
+        check_units(given, cube)
+        return
+    with pytest.raises(OtherUnits) as refusal:
+        check_units(given, cube)
+    assert refusal.value.scale == pytest.approx(10.0 ** np.sign(np.log10(times)))
 
 
 # --- what can't be
@@ -234,7 +238,9 @@ def test_names_that_are_not_there_and_too_many_spectra_are_one_sentence(capsys: 
     many = np.abs(np.random.default_rng(2).normal(size=(31, BANDS)))
     write_table("many.csv", many, tuple(f"s{k}" for k in range(31)))
     sentence = refused(capsys, "--spectra", "many.csv")
-    assert sentence == "many has 31 spectra, at most 30 can be endmembers: name those wanted, each with --spectrum NAME."
+    assert (
+        sentence == "many has 31 spectra, at most 30 can be endmembers: name those wanted, each with --spectrum NAME."
+    )
 
 
 @pytest.mark.parametrize(

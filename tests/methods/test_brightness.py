@@ -79,7 +79,8 @@ def test_scaled_endmembers_make_the_same_spectra(seed: int) -> None:
     endmembers, target = generator.uniform(0, 1, (3, 9)), generator.uniform(0.1, 3, (3, 1))
     inverted = Inverted(generator.dirichlet(np.ones(3), 8), generator.uniform(0.1, 2, 8))
     after = as_bright_as(endmembers, inverted, endmembers * target)
-    assert after.illumination is not None and inverted.illumination is not None
+    assert after.illumination is not None
+    assert inverted.illumination is not None
     np.testing.assert_allclose(after.abundances.sum(axis=1), 1, atol=1e-12)
     np.testing.assert_allclose(
         after.illumination[:, None] * (after.abundances @ (endmembers * target)),
@@ -93,14 +94,15 @@ def test_scaled_endmembers_make_the_same_spectra(seed: int) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_held_spectra_keep_their_own_brightness_and_the_others_have_that_of_their_pixels(method: str) -> None:
-    cube, shares = scene(DARK)
+    cube, _ = scene(DARK)
     known = Given.known(DARK[[1]], ["shadow"])
     result = fitted(method, cube, "own", known)
     np.testing.assert_array_equal(result.endmembers[0], DARK[1])
     assert result.inversion == OwnBrightness()
     np.testing.assert_allclose(result.abundances.sum(axis=2), 1, atol=1e-4)
     note = next(str(note) for note in result.notes if note.kind is NoteKind.BRIGHTNESS)
-    assert "held ones as bright as given" in note and note.endswith("abundances estimate areas under uneven light.")
+    assert "held ones as bright as given" in note
+    assert note.endswith("abundances estimate areas under uneven light.")
     if method in ("ivae", "gcl", "sisal", "vca-fcls"):
         lengths = np.linalg.norm(result.endmembers[1:], axis=1)
         true = np.linalg.norm(DARK[match_endmembers(DARK, result.endmembers)[1:]], axis=1)
@@ -139,7 +141,8 @@ def test_the_order_of_known_spectra_orders_the_areas() -> None:
     cube, _ = scene(DARK)
     names = np.array(["a", "b", "c"])
     one, other = (
-        fitted("vca-fcls", cube, "own", Given.known(DARK[rows], names[rows].tolist())) for rows in ([0, 1, 2], [2, 0, 1])
+        fitted("vca-fcls", cube, "own", Given.known(DARK[rows], names[rows].tolist()))
+        for rows in ([0, 1, 2], [2, 0, 1])
     )
     np.testing.assert_allclose(other.abundances, one.abundances[..., [2, 0, 1]], atol=1e-6)
 

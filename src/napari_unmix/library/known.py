@@ -16,6 +16,8 @@ from napari_unmix.library.spectra import SpectralLibrary
 from napari_unmix.rows.simplex import non_negative
 from napari_unmix.sentences import UnmixError, shown
 
+# How a source begins that is a library's: the other sources are pins, painted places and earlier answers.
+FROM = "from "
 # As many endmembers as a spec takes.
 MOST_KNOWN = 30
 # Units differ by 100 (per cent), 10,000 (scaled integers) or more, light and shade within a scene by less than 10. Eight real scenes beside their own
@@ -64,18 +66,18 @@ def known_spectra(
     Raises UnmixError: as of ``library_on``; a name that is not there, or twice; more than ``MOST_KNOWN``; no endmembers of this cube.
     """
     library = library_on(path, cube.wavelengths, cube.shape[2], cube.spectral_axis, cube.fwhm)
-    return known_of(library, cube, names, scale, where=where)
+    rows = [_row(library, name) for name in names] or range(len(library.names))
+    return known_of(library, rows, cube, scale, where=where)
 
 
 def known_of(
-    library: SpectralLibrary, cube: Cube, names: Sequence[str] = (), scale: float = 1.0, *, where: str = "name those wanted"
+    library: SpectralLibrary, rows: Sequence[int], cube: Cube, scale: float = 1.0, *, where: str = "choose fewer"
 ) -> Known:
-    """The spectra of a library that is on the cube's bands already; as of ``known_spectra``."""
-    rows = [_row(library, name) for name in names] or list(range(len(library.names)))
+    """These rows of a library that is on the cube's bands already; as of ``known_spectra``."""
     if len(rows) > MOST_KNOWN:
         raise UnmixError(f"{library.name} has {len(rows):,} spectra, at most {MOST_KNOWN} can be endmembers: {where}.")
-    chosen = library.chosen(rows)
-    given = Given.known(chosen.spectra * scale, chosen.names, f"from {library.name}")
+    chosen = library.chosen(list(rows))
+    given = Given.known(chosen.spectra * scale, chosen.names, f"{FROM}{library.name}")
     given.check_against(cube)
     numbered = library.wavelengths is None and library.measured_axis is None and bool(cube.spectral_axis.unit)
     bare = (f"{library.name} numbers its bands only: taken band by band",) if numbered else ()
@@ -87,7 +89,9 @@ def _row(library: SpectralLibrary, name: str) -> int:
     if len(rows) == 1:
         return rows[0]
     if rows:
-        raise UnmixError(f"{len(rows)} spectra of {library.name} are called {shown(name)}: give each a name of its own.")
+        raise UnmixError(
+            f"{len(rows)} spectra of {library.name} are called {shown(name)}: give each a name of its own."
+        )
     close = get_close_matches(name, library.names, n=1)
     known = ", ".join(library.names[:_LISTED]) + (" …" if len(library.names) > _LISTED else "")
     hint = f"did you mean {close[0]}?" if close else f"it has {known}."
@@ -97,8 +101,9 @@ def _row(library: SpectralLibrary, name: str) -> int:
 def check_units(given: Given, cube: Cube) -> None:
     """Raise OtherUnits where it takes ten times the light, or a tenth, to explain the cube's pixels by these spectra (Q, B)."""
     good = given.spectra[:, cube.good_bands]
-    pixels = cube.pixels()
-    sample = pixels[:: max(1, len(pixels) // _MEASURED_BY)]
+    rows, columns = np.nonzero(cube.valid_pixels)
+    step = max(1, len(rows) // _MEASURED_BY)
+    sample = cube.spectra[rows[::step], columns[::step]][:, cube.good_bands].astype(np.float64)
     times = brightness_beside(sample, np.maximum(good, 0.0))
     if not 1 / _OTHER_UNITS <= times <= _OTHER_UNITS:
         scale = 10.0 ** round(float(np.log10(times))) if times > 0 else 1.0

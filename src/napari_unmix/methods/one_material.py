@@ -23,7 +23,10 @@ class OneMaterial(Recipe):
 
 
 def one_material_solution(problem: Problem[Spec]) -> Solution:
-    """One endmember: the direction of largest second moment, largest value 1 unless it keeps its own brightness; abundances 1, and each pixel's brightness by least squares."""
+    """One endmember: the direction of largest second moment; abundances 1, and each pixel's brightness by least squares.
+
+    Its largest value is 1, unless it keeps its own brightness.
+    """
     direction = linear_subspace(problem.spectra, 1).basis
     found = problem.held_spectra if problem.held.all() else direction * np.sign(direction.sum())
     endmember = problem.exactly(problem.written(found)) if problem.spec.own_brightness else FreeLight().written(found)

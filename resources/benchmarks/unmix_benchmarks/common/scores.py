@@ -61,7 +61,8 @@ def run_method(
     annotation: Annotation | None = None,
 ) -> Unmixing:
     """One run with the method's defaults: number of endmembers and inversion are all that a scene may set."""
-    spec = spec_class(method)(method=method, endmembers=count, illumination=illumination, seed=seed)
+    asked = {"method": method, "endmembers": count, "illumination": illumination, "seed": seed}
+    spec = spec_class(method).model_validate(asked)
     return drain(unmix(cube, spec, annotation))
 
 
