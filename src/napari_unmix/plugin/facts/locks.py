@@ -66,10 +66,10 @@ def trains_on(session: Session) -> bool:
 def waits_for_training(session: Session) -> bool:
     """Whether the run shown is not what training on would make of it: it was edited, or others are locked than it holds."""
     run = current_run(session)
-    return run is not None and (
-        is_edited(run.unmixing)
-        or set(run.look.locked) - known_in(run).keys() != set(run.unmixing.findings.held) - known_in(run).keys()
-    )
+    if run is None:
+        return False
+    known = known_in(run).keys()
+    return is_edited(run.unmixing) or set(run.look.locked) - known != set(run.unmixing.findings.held) - known
 
 
 def why_not_held(session: Session) -> str:

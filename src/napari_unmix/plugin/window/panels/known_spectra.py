@@ -151,6 +151,8 @@ class KnownPart(QWidget):
     # --- the menu
 
     def _fill_menu(self) -> None:
+        """The libraries that Match knows; the user's list is looked for when this is opened first."""
+        self._controller.know_libraries()
         self._menu.clear()
         for one in self._session.naming.libraries:
             entry = self._menu.addAction(name_of(one.path).replace("&", "&&"))
