@@ -31,6 +31,7 @@ class NoteKind(StrEnum):
     SIDE_INFORMATION = "side information"
     PAINTING = "painting"
     GIVEN = "given"
+    BRIGHTNESS = "brightness"
     EDITED = "edited"
 
 

@@ -59,7 +59,7 @@ def _unmixed(cube: Cube, spec: MethodSpec, annotation: Annotation | None, given:
         solution = yield from looking(implementation(spec)(problem), look)
         counting = Progress("counting what the scene supports", 0, 1, 1.0)
         solution = yield from meanwhile(lambda: _supported(problem, solution), counting)
-    notes = (*_given_notes(given), *_notes(problem, cube, annotation))
+    notes = (*_given_notes(given), *_brightness_notes(problem), *_notes(problem, cube, annotation))
     lifted = yield from meanwhile(
         lambda: _lift(problem, solution, notes),
         Progress("measuring the residual", 0, 1, 1.0),
@@ -113,7 +113,8 @@ def _looked_at(
         raise UnmixError(f"{painted} but {count} endmembers were asked for: ask for at least {led}, or merge strokes.")
     written = None if given is None else given.within(cube.good_bands)
     if written is not None:
-        written = replace(written, spectra=inversion(free_light=spec.illumination).written(written.spectra))
+        shown_as = inversion(free_light=spec.illumination, own_brightness=spec.own_brightness)
+        written = replace(written, spectra=shown_as.written(written.spectra))
     unlabelled = SideInformation(np.zeros(cube.shape[:2], np.int32), ("none",), {}, ())
     problem = Problem(cube, spectra, np.zeros(len(spectra), np.int32), unlabelled, materials, count, spec, written)
     look = QuickLook(problem)
@@ -241,6 +242,22 @@ def _given_notes(given: Given | None) -> tuple[Note, ...]:
     """What is held in the answer."""
     said = "" if given is None else given.said()
     return (Note(NoteKind.GIVEN, said),) if said else ()
+
+
+def _brightness_notes(problem: Problem[MethodSpec]) -> tuple[Note, ...]:
+    """What endmembers that keep their own brightness have it from."""
+    if not problem.spec.own_brightness:
+        return ()
+    found = ~problem.held
+    some = (
+        "as bright as the fifth of the pixels nearest to each (a shaded one as dark as its shade)"
+        if found.any()
+        else ""
+    )
+    held = "as bright as given" if problem.held.any() else ""
+    whose = f"held ones {held}, the others {some}" if some and held else some or held
+    said = f"Brightness: endmembers keep their own, {whose}: abundances estimate areas under uneven light."
+    return (Note(NoteKind.BRIGHTNESS, said),)
 
 
 def _notes(problem: Problem[MethodSpec], cube: Cube, annotation: Annotation | None) -> tuple[Note, ...]:

@@ -69,7 +69,8 @@ def run_method(
     """
     chosen = spec_class(method)
     without = without_variability(chosen) if plain else {}
-    spec = chosen(method=method, endmembers=count, illumination=illumination, seed=seed, **without)
+    asked = {"method": method, "endmembers": count, "illumination": illumination, "seed": seed}
+    spec = chosen.model_validate({**asked, **without})
     return drain(unmix(cube, spec, annotation))
 
 

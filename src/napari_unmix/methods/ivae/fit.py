@@ -63,7 +63,7 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
     still = problem.held if problem.held.any() else None
     refined = yield from meanwhile(lambda: refine_by_regions(*pixels, found, problem.inversion, still), refining)
     order = yield from meanwhile(lambda: problem.order(refined.endmembers), refining, pixels=len(problem.spectra))
-    endmembers = problem.exactly(problem.inversion.written(refined.endmembers[order]))
+    endmembers = problem.exactly(problem.written(refined.endmembers[order]))
     uncertain = np.where(problem.held, 0.0, endmember_error(refined, found)[order])
     # 2. The inference network and α(u), by the ELBO.
     beginning = Progress("training the inference network", 0, 1, _SEARCHED, snapshot=QuickLook(problem, endmembers))
@@ -135,9 +135,9 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
 def _solution(problem: Problem[IvaeSpec], fitted: Fitted, findings: Findings, uncertain: FloatArray) -> Solution:
     """What was fitted, endmembers as written; ``uncertain`` (P,) are their standard errors as shares of the simplex."""
     inverted = Inverted(fitted.abundances(), fitted.brightness())
-    endmembers, inverted = problem.inversion.rewritten(fitted.endmembers(), inverted)
+    endmembers, inverted = problem.rewritten(fitted.endmembers(), inverted)
     return Solution(
-        endmembers=problem.exactly(endmembers),
+        endmembers=endmembers,
         abundances=inverted.abundances,
         abundance_std=fitted.std(uncertain),
         illumination=inverted.illumination,

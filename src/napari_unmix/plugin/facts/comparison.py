@@ -122,7 +122,7 @@ def beside_look(session: Session) -> Look | None:
 def beside_curves(session: Session) -> BesideCurves | None:
     """The curves of the run beside, for the plot; None where there are none, or the run was read on other bands.
 
-    Under free illumination endmembers have a shape alone: where one run has it and the other has not, each is scaled to its partner.
+    Under free illumination endmembers may have a shape alone: where one run's brightness means another thing, each is scaled to its partner.
     """
     both, look, what = compared(session), beside_look(session), shown(session)
     if both is None or look is None or what is None or what.run is None or session.cube is None:
@@ -132,7 +132,7 @@ def beside_curves(session: Session) -> BesideCurves | None:
     if spectra.shape[1] != session.cube.shape[2]:
         return None
     spectra[:, ~session.cube.good_bands] = np.nan
-    scaled = (run.unmixing.illumination is None) != (beside.unmixing.illumination is None)
+    scaled = run.unmixing.inversion != beside.unmixing.inversion
     if scaled:
         for pair in pairs_of(session):
             spectra[pair.its] *= _brightness(spectra[pair.its], run.unmixing.endmembers[pair.mine])

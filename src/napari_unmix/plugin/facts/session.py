@@ -22,6 +22,7 @@ from napari_unmix.plugin.facts.candidates import Naming, Place
 from napari_unmix.plugin.facts.derived import View
 from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.facts.kept import Known
+from napari_unmix.plugin.facts.known_spectra import HeldSpectrum, Offered, same_held
 from napari_unmix.plugin.facts.likeness import Comparing, DifferenceMap, Measured, Pictures
 from napari_unmix.plugin.facts.resting import Waking
 from napari_unmix.plugin.facts.runs import Run, Shown, Training
@@ -56,6 +57,7 @@ class Doing(StrEnum):
     PAGING = "writing the report page"
     REFERENCE = "reading the reference"
     CURVES = "writing"
+    LIBRARY = "reading the library"
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ class Session:
     ``picked`` is the pin that is told from the others, ``hover`` the pixel under the pointer while it is read out, ``averaging`` the pixels across
     of the window that spectra are means of; ``band`` is the one that the slider shows, ``bands_written`` the excluded ones as the user wrote
     them, ``noisy`` those (from 0) that were found to be mostly noise, None where nobody asked; ``spectra_written`` is the file of curves that
-    was written last.
+    was written last; ``held`` are the known spectra that trainings of the cube hold, ``offered`` a library that is open to choose them from.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -166,6 +168,8 @@ class Session:
     annotation: Annotation | None = None
     label: int = 1
     spec: MethodSpec = field(default_factory=preset)
+    held: tuple[HeldSpectrum, ...] = ()
+    offered: Offered | None = None
     suggested: int | None = None
     state: RunState = "idle"
     progress: Progress | None = None
@@ -322,6 +326,8 @@ def out_of_date(session: Session) -> str:
         return "another method since"
     if run.spec != session.spec:
         return "settings changed since"
+    if not same_held(run.held, session.held):
+        return "known spectra changed since"
     painting = _effective(run.annotation, session.spec)
     now = _effective(session.annotation, session.spec)
     if painting is not now and not _same_painting(painting, now):

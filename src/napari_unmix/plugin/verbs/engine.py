@@ -16,17 +16,20 @@ from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Annotation, BoolArray, Cube, Reading
 from napari_unmix.given import Given
 from napari_unmix.identifiability.report import Report
+from napari_unmix.library.spectra import SpectralLibrary
 from napari_unmix.library.stock import Stock
 from napari_unmix.output.run.glance import Glance
 from napari_unmix.plugin.facts.areas import Areas, Asked, measured
 from napari_unmix.plugin.facts.candidates import Answered, LibraryChoice, Question
 from napari_unmix.plugin.facts.edits import Edit
 from napari_unmix.plugin.facts.kept import Known, Pins, Reopened, Stamp
+from napari_unmix.plugin.facts.known_spectra import HeldSpectrum, Offered
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.seen import Sight, seen
 from napari_unmix.plugin.facts.session import Stage, Survey, Unfinished
 from napari_unmix.plugin.verbs import side_by_side
 from napari_unmix.plugin.verbs.bookshelf import ask_libraries, keep_libraries, recall_libraries
+from napari_unmix.plugin.verbs.known_work import held_spectra, library_of
 from napari_unmix.plugin.verbs.spectra_work import noisy_bands_of, write_file
 from napari_unmix.plugin.verbs.store import (
     card_for,
@@ -274,6 +277,10 @@ class Engine:
     match: Callable[[Question, Stock], Fit[Answered]] = ask_libraries
     recall_libraries: Callable[[], Fit[tuple[LibraryChoice, ...]]] = recall_libraries
     keep_libraries: Callable[[tuple[LibraryChoice, ...]], Fit[None]] = keep_libraries
+    library: Callable[[Cube, Path | None, Stock], Fit[SpectralLibrary]] = library_of
+    hold: Callable[[Offered, Sequence[int], float | None, tuple[HeldSpectrum, ...]], Fit[tuple[HeldSpectrum, ...]]] = (
+        held_spectra
+    )
     reference: side_by_side.Reads = side_by_side.reference
     measure: side_by_side.Measures = side_by_side.measure
     overlay: side_by_side.Draws = side_by_side.overlay
