@@ -14,6 +14,9 @@ from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.given import Given
 from napari_unmix.rows.inversion import Inversion
 
+# A stroke with less than this share of its endmember in its median pixel is mostly background.
+BACKGROUND = 1 / 3
+
 
 class NoteKind(StrEnum):
     """What a note is about."""
@@ -205,6 +208,47 @@ class GivenFound(Frozen):
     source: str = ""
 
 
+class StrokeFound(Frozen):
+    """What the search made of the stroke of one painted ``material``.
+
+    ``how``: it "names" the endmember that it has most of, "confirms" it, "anchors" one that was not found without it, or was "refused" to do so and
+    names. ``purity``: the share of its endmember in its median pixel. ``cost``: what the fit that it anchored leaves, as a multiple of what is left
+    without; None where it was not asked to.
+    """
+
+    material: str = ""
+    how: Literal["names", "confirms", "anchors", "refused"]
+    purity: float
+    cost: float | None = None
+
+    @property
+    def background(self) -> bool:
+        """Whether it is mostly something else than its endmember."""
+        return self.how in ("names", "refused") and self.purity < BACKGROUND
+
+    @property
+    def said(self) -> str:
+        """What became of it."""
+        share = f"{100 * self.purity:.0f} %"
+        if self.how == "anchors":
+            return f"anchors an endmember that the search had not found ({share} of the stroke is it)."
+        if self.how == "confirms":
+            return f"confirms the endmember that it names ({share} of the stroke is it)."
+        if self.how == "refused" and self.cost is not None:
+            return f"contradicts the rest of the scene, with it the fit leaves {self.cost:.1f} × as much: it names an endmember and does not move it."
+        if self.background:
+            return f"mostly background: {share} of it is the endmember that it names, which it does not move."
+        return f"names its endmember ({share} of the stroke is it)."
+
+    @property
+    def advice(self) -> str:
+        """What may be done about it, "" where nothing has to."""
+        return "Paint only where the material is pure." if self.how == "refused" or self.background else ""
+
+    def __str__(self) -> str:
+        return f"Stroke “{self.material}”: {self.said}"
+
+
 # The spectra that were given, among the fitted parameters.
 GIVEN = "given"
 
@@ -236,6 +280,7 @@ class Findings(Frozen):
     given : how each endmember was given, the first ones of a fit; None, or nothing, for one that was not
     abundances_moved : root mean square of the abundances less those of least squares on the same endmembers, on some of the pixels
     support : that the scene supports fewer endmembers; None where it does not seem so
+    strokes : what the search made of each painted material
     """
 
     recipe: Annotated[SerializeAsAny[Recipe], BeforeValidator(_read_recipe)] = Learned()
@@ -254,6 +299,7 @@ class Findings(Frozen):
     given: tuple[GivenFound | None, ...] = ()
     abundances_moved: float | None = None
     support: SupportFound | None = None
+    strokes: tuple[StrokeFound, ...] = ()
 
     @property
     def held(self) -> tuple[int, ...]:

@@ -90,7 +90,7 @@ def find_endmembers(
 ) -> Search:
     """Find (P, B) endmembers of (N, B) spectra; yields the loss at every step, NaN where there is none yet.
 
-    ``strokes`` are pixel indices of painted materials: they anchor the first endmembers, in order. Where endmembers (Q, B) are ``given``, as
+    ``strokes`` are pixel indices of painted materials: they lead to the first endmembers, in order. Where endmembers (Q, B) are ``given``, as
     the inversion writes them, they come first, and the strokes after them (``beside``).
     """
     generator = np.random.default_rng(seed)
@@ -104,8 +104,8 @@ def find_endmembers(
     else:
         found = yield from _by_geometry(data, generator)
     if strokes and given is None:
-        varies = data.excess.linear > VARIABILITY
-        found = yield from with_strokes(spectra, found, strokes, noise, inversion, varies=varies)
+        variability = data.excess.linear
+        found = yield from with_strokes(spectra, found, strokes, noise, inversion, variability=variability)
     numbers = {
         **found.numbers,
         "chi_affine": data.excess.affine,

@@ -63,6 +63,7 @@ def fit(problem: Problem[GclSpec]) -> Fit[Solution]:
             noise=found.noise,
             contrast=None if learned is None else learned.found(used=isinstance(recipe, Contrast)),
             search=found.numbers,
+            strokes=found.strokes,
         ),
         model=model,
     )

@@ -122,6 +122,7 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
         endmember_error=tuple(uncertain.tolist()),
         misfit=fitted.misfit(),
         search=found.numbers,
+        strokes=found.strokes,
     )
     said = (*_search_notes(found, refined), *refined.notes, *notes, Note(NoteKind.PRIOR, chosen.note))
     return replace(
@@ -188,11 +189,13 @@ class _Reporter:
 def _started(
     problem: Problem[IvaeSpec], endmembers: FloatArray, inverted: Inverted, vertex_std: FloatArray, found: Found
 ) -> Start:
-    """The linear state, abundances by least squares: painted materials are regions of their own, whose α leans to their vertex."""
+    """The linear state, abundances by least squares: painted materials are regions of their own, whose α leans to their vertex; not where
+    they were found to be mostly background."""
     spec = problem.spec
     regions, count = problem.regions.copy(), int(problem.regions.max(initial=0))
     for material, pixels in enumerate(problem.materials.values()):
         regions[pixels] = count + 1 + material
+    background = {stroke.material for stroke in found.strokes if stroke.background}
     return start_from_least_squares(
         problem.spectra,
         regions,
@@ -203,6 +206,7 @@ def _started(
         seed=spec.seed,
         strokes=range(count + 1, count + 1 + len(problem.materials)),
         led=problem.led,
+        leaning=[name not in background for name in problem.materials],
         painted=problem.side.declared,
         inverted=inverted,
     )
