@@ -89,7 +89,7 @@ def random_setting(
     anchor_std: float = 0.0,
     varied: float = 0.0,
 ) -> Setting:
-    """``size`` endmembers, that vary by ``varied``; ``hidden``: some pixels' u is unknown. Scores are all bands, so that all that mixing adds is in them."""
+    """``size`` endmembers, that vary by ``varied``; ``hidden``: some pixels' u is unknown. Scores are all bands: what mixing adds is in them."""
     generator = np.random.default_rng(seed)
     corners = torch.from_numpy(generator.uniform(size=(size, size + 3 * (mixing != "linear" or varied > 0))))
     law = random_prior(prior, generator, regions, size)

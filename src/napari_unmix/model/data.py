@@ -95,5 +95,5 @@ class State:
 
     def misfit(self, data: Data) -> float:
         """The root of the fit's reduced χ²: rms residual over the noise, and over what the materials vary by where that is known, of all bands."""
-        squares = self.model.squares(self.latents, data.scores) + data.outside
+        squares = (self.model.left(self.latents, data.scores) ** 2).sum(dim=1) + data.outside
         return float((squares.mean() / data.freedom / self.model.variance).sqrt())

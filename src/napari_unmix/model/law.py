@@ -83,13 +83,15 @@ class Model:
         """(N, K) noise-free scores."""
         return self.brightness(latents) * self.mixing.value(self.abundances(latents), self.extras(latents))
 
-    def squares(self, latents: Tensor, scores: Tensor) -> Tensor:
-        """(N,) squared residuals of scores (N, K), σ² in each on average where the law holds: whitened by what the materials vary by."""
-        residual = scores - self.mixed(latents)
+    def seen(self, latents: Tensor, vectors: Tensor) -> Tensor:
+        """(N, M, K) directions in scores, shorter where the materials of a pixel vary along them: what is drawn there has σ² in every one then."""
         if self.variation is None:
-            return (residual**2).sum(dim=1)
-        white = self.variation.whitened(residual[:, None, :], self.amounts(latents), self.variance)
-        return self.variance * white.square().sum(dim=(1, 2))
+            return vectors
+        return math.sqrt(self.variance) * self.variation.whitened(vectors, self.amounts(latents), self.variance)
+
+    def left(self, latents: Tensor, scores: Tensor) -> Tensor:
+        """(N, K) what the law leaves of scores (N, K), as it is ``seen``."""
+        return self.seen(latents, (scores - self.mixed(latents))[:, None])[:, 0]
 
     def slopes(self, latents: Tensor) -> Slopes:
         """Noise-free scores, and how they change with the latents."""
