@@ -78,7 +78,7 @@ def variation_m_step(model: Model, posterior: Posterior, data: Data, rows: Tenso
     """
     if model.variation is None:
         return model
-    amounts, change = model.amounts(posterior.latents), model.amount_slopes(posterior.latents)
+    amounts, change = model.amount_slopes(posterior.latents)
     covariance = posterior.covariance()
     square = amounts.square() + (change * (covariance @ change)).sum(dim=1)  # (n, P) E[b²]
     # 1. E[rrᵀ]: the residual at the mode, and what the latents' spread adds.
