@@ -75,7 +75,7 @@ def variation_of(result: Unmixing) -> Variation | None:
 def patch_side(variation: Variation, residual: FloatArray, amounts: FloatArray, valid: BoolArray, noise: float) -> int:
     """Side in pixels of square patches in which spectra vary together as in the scene: from residuals (N, B) of the ``valid`` pixels (H, W).
 
-    Two pixels of amounts b and c that share their materials' spectra have residuals whose product is Σ_k b_k c_k tr Σ_k. Patches of side S share
+    Two pixels of amounts g and h that share their materials' spectra have residuals whose product is Σ_k g_k h_k tr Σ_k. Patches of side S share
     them with probability 1 − d/S at a distance d: S follows from the first distance at which less than half is shared. One pixel where
     neighbours share nothing, or where nothing varies.
     """

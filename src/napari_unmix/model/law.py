@@ -64,11 +64,11 @@ class Model:
         )
 
     def amounts(self, latents: Tensor) -> Tensor:
-        """(N, P) b = s·a, how much of each material a pixel's spectrum holds."""
+        """(N, P) g = s·a, how much of each material a pixel's spectrum holds."""
         return self.brightness(latents) * self.abundances(latents)
 
     def amount_slopes(self, latents: Tensor) -> Slopes:
-        """Amounts b (N, P), and how they change with the latents (N, D, P)."""
+        """Amounts g (N, P), and how they change with the latents (N, D, P)."""
         abundances = self.abundances(latents)
         amounts, slope = abundances, softmax_slope(abundances, self.basis()).transpose(1, 2)
         if self.light is not None:
