@@ -23,7 +23,7 @@ from napari_unmix.model.variation import Variation
 
 
 class Slopes(NamedTuple):
-    """Noise-free scores ``value`` (N, K) and their ``slope`` (N, D, K) along the latents."""
+    """What N pixels have of K numbers, ``value`` (N, K), noise-free scores mostly, and its ``slope`` (N, D, K) along the latents."""
 
     value: Tensor
     slope: Tensor
@@ -64,16 +64,20 @@ class Model:
         )
 
     def amounts(self, latents: Tensor) -> Tensor:
-        """(N, P) b = s·a, how much of each material a pixel's spectrum holds."""
+        """(N, P) g = s·a, how much of each material a pixel's spectrum holds."""
         return self.brightness(latents) * self.abundances(latents)
 
-    def amount_slopes(self, latents: Tensor) -> Tensor:
-        """(N, D, P) ∂b/∂latents."""
-        abundances, brightness = self.abundances(latents), self.brightness(latents)
-        slope = brightness[:, :, None] * softmax_slope(abundances, self.basis()).transpose(1, 2)
+    def amount_slopes(self, latents: Tensor) -> Slopes:
+        """Amounts g (N, P), and how they change with the latents (N, D, P)."""
+        abundances = self.abundances(latents)
+        amounts, slope = abundances, softmax_slope(abundances, self.basis()).transpose(1, 2)
         if self.light is not None:
-            slope = torch.cat([slope, (brightness * abundances)[:, None, :]], dim=1)
-        return torch.nn.functional.pad(slope, (0, 0, 0, self.mixing.extras))
+            brightness = self.brightness(latents)
+            amounts = brightness * abundances
+            slope = torch.cat([brightness[:, :, None] * slope, amounts[:, None, :]], dim=1)
+        if self.mixing.extras:
+            slope = torch.nn.functional.pad(slope, (0, 0, 0, self.mixing.extras))
+        return Slopes(amounts, slope)
 
     def extras(self, latents: Tensor) -> Tensor:
         """(N, E) the mixing's own latents."""
@@ -157,9 +161,7 @@ def _spectrum(latents: Tensor, scores: Tensor, model: Model) -> Quadratic:
         energy = (residual**2).sum(dim=1) / (2 * model.variance)
         gradient = -torch.einsum("ndk,nk->nd", slope, residual) / model.variance
         return Quadratic(energy, gradient, slope @ slope.transpose(1, 2) / model.variance)
-    return model.variation.quadratic(
-        residual, slope, model.amounts(latents), model.amount_slopes(latents), model.variance
-    )
+    return model.variation.quadratic(residual, slope, *model.amount_slopes(latents), model.variance)
 
 
 def smallest_singular_values(latents: Tensor, model: Model) -> Tensor:

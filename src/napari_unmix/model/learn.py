@@ -32,7 +32,7 @@ def endmembers_m_step(model: Model, posterior: Posterior, data: Data, rows: Tens
     """The posterior mean of M (P, K) under its anchor N(M̂, τ²) given the abundances' second moments: ridge regression.
 
     (Σ_n E[s²aaᵀ]/σ² + T⁻²) M = Σ_n E[sa]ᵀx/σ² + T⁻²M̂. What a nonlinear mixing adds to aM is held. Where spectra vary, the regression is
-    generalised: every pixel counts by its own C⁻¹.
+    generalised: every pixel counts by its own Λ⁻¹.
     """
     abundances, brightness = model.abundances(posterior.latents), model.brightness(posterior.latents)
     amounts = brightness * abundances
@@ -58,7 +58,7 @@ def endmembers_m_step(model: Model, posterior: Posterior, data: Data, rows: Tens
 def _generalised(
     second: Tensor, amounts: Tensor, linear: Tensor, inverse: Tensor, precision: Tensor, anchor: Tensor
 ) -> Tensor:
-    """(P, K) M of (Σ_n E[bbᵀ] ⊗ C⁻¹ + T⁻² ⊗ I) vec M = Σ_n b ⊗ C⁻¹x + T⁻²M̂: ``second`` E[bbᵀ] (N, P, P), ``inverse`` C⁻¹ (N, K, K)."""
+    """(P, K) M of (Σ_n E[ggᵀ] ⊗ Λ⁻¹ + T⁻² ⊗ I) vec M = Σ_n g ⊗ Λ⁻¹x + T⁻²M̂: ``second`` E[ggᵀ] (N, P, P), ``inverse`` Λ⁻¹ (N, K, K)."""
     size, dimension = anchor.shape
     normal = (second.flatten(1).T @ inverse.flatten(1)).reshape(size, size, dimension, dimension)
     normal = normal.transpose(1, 2).reshape(size * dimension, -1) + torch.diag(precision.repeat_interleave(dimension))
@@ -72,15 +72,15 @@ def _generalised(
 def variation_m_step(model: Model, posterior: Posterior, data: Data, rows: Tensor) -> Model:
     """The materials' covariances of higher expected likelihood given the posterior of ``rows``; the model as it is where spectra do not vary.
 
-    One step of Zhou, Hu, Zhou & Lange (2019, doi:10.1080/10618600.2018.1529601), which cannot lower it where the amounts b are certain: with
-    A = Σ_n E[b²] C⁻¹ and B = Σ_n E[b²] C⁻¹E[rrᵀ]C⁻¹ the new Σ solves ΣAΣ = Σ_before B Σ_before. Materials with few pixels keep what they
+    One step of Zhou, Hu, Zhou & Lange (2019, doi:10.1080/10618600.2018.1529601), which cannot lower it where the amounts g are certain: with
+    A = Σ_n E[g²] Λ⁻¹ and B = Σ_n E[g²] Λ⁻¹E[rrᵀ]Λ⁻¹ the new Σ solves ΣAΣ = Σ_before B Σ_before. Materials with few pixels keep what they
     were; no material varies in a direction that it did not vary in before.
     """
     if model.variation is None:
         return model
-    amounts, change = model.amounts(posterior.latents), model.amount_slopes(posterior.latents)
+    amounts, change = model.amount_slopes(posterior.latents)
     covariance = posterior.covariance()
-    square = amounts.square() + (change * (covariance @ change)).sum(dim=1)  # (n, P) E[b²]
+    square = amounts.square() + (change * (covariance @ change)).sum(dim=1)  # (n, P) E[g²]
     # 1. E[rrᵀ]: the residual at the mode, and what the latents' spread adds.
     slope, left = model.slopes(posterior.latents).slope, data.scores[rows] - model.mixed(posterior.latents)
     second = left[:, :, None] * left[:, None, :] + slope.transpose(1, 2) @ covariance @ slope

@@ -1,7 +1,7 @@
-"""Spectra of one material differ from pixel to pixel: x | a, s ~ N(f, C), C = Σ_k b_k² Σ_k + σ²I, b = s·a (the normal compositional model).
+"""Spectra of one material differ from pixel to pixel: x | a, s ~ N(f, Λ), Λ = Σ_k g_k² Σ_k + σ²I, g = s·a (the normal compositional model).
 
-What a material adds grows with the square of its amount, so C depends on the latents and its slopes enter gradient and Hessian. The Hessian
-is Fisher's, J C⁻¹ Jᵀ + ½ tr(C⁻¹ ∂C C⁻¹ ∂C): the expected one, never negative (theory: "Variability as covariance").
+What a material adds grows with the square of its amount, so Λ depends on the latents and its slopes enter gradient and Hessian. The Hessian
+is Fisher's, J Λ⁻¹ Jᵀ + ½ tr(Λ⁻¹ ∂Λ Λ⁻¹ ∂Λ): the expected one, never negative (theory M5).
 """
 
 from __future__ import annotations
@@ -39,25 +39,25 @@ class Variation:
         return factors
 
     def covariance(self, amounts: Tensor, variance: float) -> Tensor:
-        """(N, K, K) C of pixels with ``amounts`` b (N, P) at a noise of σ² ``variance``."""
+        """(N, K, K) Λ of pixels with ``amounts`` g (N, P) at a noise of σ² ``variance``."""
         size = self.covariances.shape[1]
         noise = variance * torch.eye(size, dtype=amounts.dtype, device=amounts.device)
         varied: Tensor = (amounts.square() @ self.covariances.flatten(1)).reshape(-1, size, size)
         return varied + noise
 
     def _root(self, amounts: Tensor, variance: float) -> Tensor:
-        """(N, K, K) Cholesky's lower factor of C."""
+        """(N, K, K) Cholesky's lower factor of Λ."""
         root: Tensor = torch.linalg.cholesky_ex(self.covariance(amounts, variance))[0]
         return root
 
     def energy(self, residual: Tensor, amounts: Tensor, variance: float) -> Tensor:
-        """(N,) ½ rᵀC⁻¹r + ½ log |C|/σ²ᴷ for residuals r (N, K): differentiable in everything."""
+        """(N,) ½ rᵀΛ⁻¹r + ½ log |Λ|/σ²ᴷ for residuals r (N, K): differentiable in everything."""
         factor = self._root(amounts, variance)
         white: Tensor = torch.linalg.solve_triangular(factor, residual[:, :, None], upper=False)
         return 0.5 * white.square().sum(dim=(1, 2)) + _half_log_det(factor, variance)
 
     def whitened(self, vectors: Tensor, amounts: Tensor, variance: float) -> Tensor:
-        """(N, M, K) rows W v of ``vectors`` (N, M, K), WᵀW = C⁻¹: what is drawn from C is standard normal then."""
+        """(N, M, K) rows W v of ``vectors`` (N, M, K), WᵀW = Λ⁻¹: what is drawn from Λ is standard normal then."""
         parts = []
         for some, amount in zip(torch.split(vectors, _CHUNK), torch.split(amounts, _CHUNK), strict=True):
             root = self._root(amount, variance)
@@ -65,13 +65,13 @@ class Variation:
         return torch.cat(parts)
 
     def inverse(self, amounts: Tensor, variance: float) -> Tensor:
-        """(N, K, K) C⁻¹."""
+        """(N, K, K) Λ⁻¹."""
         identity = torch.eye(self.covariances.shape[1]).to(amounts).expand(len(amounts), -1, -1)
         white = self.whitened(identity, amounts, variance)
         return white @ white.transpose(1, 2)
 
     def quadratic(self, residual: Tensor, slope: Tensor, amounts: Tensor, change: Tensor, variance: float) -> Quadratic:
-        """The same energy to second order in the latents, along which f has ``slope`` (N, D, K) and b ``change`` (N, D, P)."""
+        """The same energy to second order in the latents, along which f has ``slope`` (N, D, K) and g ``change`` (N, D, P)."""
         chunks = (torch.split(each, _CHUNK) for each in (residual, slope, amounts, change))
         parts = [self._quadratic(*chunk, variance=variance) for chunk in zip(*chunks, strict=True)]
         return Quadratic(*(torch.cat(part) for part in zip(*parts, strict=True)))
@@ -80,18 +80,18 @@ class Variation:
         self, residual: Tensor, slope: Tensor, amounts: Tensor, change: Tensor, *, variance: float
     ) -> Quadratic:
         count, size, rank = self.factors.shape
-        # 1. Whitened, with C = FFᵀ: the materials' factors, rank by rank, the slopes of f, and the residual.
+        # 1. Whitened, with Λ = FFᵀ: the materials' factors, rank by rank, the slopes of f, and the residual.
         factor = self._root(amounts, variance)
         factors = self.factors.permute(2, 0, 1).reshape(1, rank * count, size).expand(len(residual), -1, -1)
         beside = torch.cat([factors, slope, residual[:, None]], dim=1).transpose(1, 2)
         seen = torch.linalg.solve_triangular(factor, beside, upper=False).transpose(1, 2)
         varied, slope, white = seen[:, : rank * count], seen[:, rank * count : -1], seen[:, -1:]
         energy = 0.5 * white.square().sum(dim=(1, 2)) + _half_log_det(factor, variance)
-        # 2. ∂/∂b_k through C: b_k (tr C⁻¹Σ_k − rᵀC⁻¹Σ_k C⁻¹r).
+        # 2. ∂/∂g_k through Λ: g_k (tr Λ⁻¹Σ_k − rᵀΛ⁻¹Σ_k Λ⁻¹r).
         along = varied.square().sum(dim=2) - (varied @ white.transpose(1, 2))[:, :, 0].square()
         through = amounts * along.reshape(-1, rank, count).sum(dim=1)
         gradient = (change @ through[:, :, None] - slope @ white.transpose(1, 2))[:, :, 0]
-        # 3. ½ tr(C⁻¹ ∂C C⁻¹ ∂C) along b_k and b_l: 2 b_k b_l |L_kᵀC⁻¹L_l|².
+        # 3. ½ tr(Λ⁻¹ ∂Λ Λ⁻¹ ∂Λ) along g_k and g_l: 2 g_k g_l |L_kᵀΛ⁻¹L_l|².
         squares = (varied @ varied.transpose(1, 2)).square_().reshape(-1, rank, count, rank * count).sum(dim=1)
         summed = torch.eye(count, dtype=squares.dtype, device=squares.device).repeat(rank, 1)
         scaled = change * amounts[:, None, :]
@@ -100,5 +100,5 @@ class Variation:
 
 
 def _half_log_det(factor: Tensor, variance: float) -> Tensor:
-    """(N,) ½ log |C|/σ²ᴷ from C's Cholesky ``factor`` (N, K, K)."""
+    """(N,) ½ log |Λ|/σ²ᴷ from Λ's Cholesky ``factor`` (N, K, K)."""
     return (factor.diagonal(dim1=1, dim2=2) / math.sqrt(variance)).log().sum(dim=1)
