@@ -94,6 +94,6 @@ class State:
         return np.asarray(self.model.brightness(self.latents)[:, 0].cpu().numpy())
 
     def misfit(self, data: Data) -> float:
-        """The root of the fit's reduced χ²: rms residual over the noise, of all bands."""
-        squares = ((data.scores - self.model.mixed(self.latents)) ** 2).sum(dim=1) + data.outside
+        """The root of the fit's reduced χ²: rms residual over the noise, and over what the materials vary by where that is known, of all bands."""
+        squares = (self.model.left(self.latents, data.scores) ** 2).sum(dim=1) + data.outside
         return float((squares.mean() / data.freedom / self.model.variance).sqrt())

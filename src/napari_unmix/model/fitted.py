@@ -131,6 +131,11 @@ class LaplaceFitted:
         model = self.state.model
         named = {f"prior.{name}": value for name, value in model.prior.saved().items()}
         named |= {f"mixing.{name}": value for name, value in mixing_parameters(model.mixing).items()}
+        if (
+            model.variation is not None
+        ):  # (P, R, B): spectrum k differs from pixel to pixel by standard normal multiples of these, widest first
+            basis = torch.from_numpy(self.data.subspace.basis).to(model.variation.factors)
+            named["variation.factors"] = model.variation.factors.flip(2).transpose(1, 2) @ basis
         return {
             **{name: value.detach().cpu().numpy().astype(np.float32) for name, value in named.items()},
             "endmembers": self.endmembers().astype(np.float32),

@@ -188,8 +188,9 @@ def reordered(result: Unmixing, order: Sequence[int]) -> Unmixing:
     held = getattr(findings.recipe, "held", None)
     if held is not None:
         changed["recipe"] = findings.recipe.model_copy(update={"held": tuple(rows.index(k) for k in held)})
-    if "endmembers" in model:
-        model["endmembers"] = model["endmembers"][rows]
+    for of_each in ("endmembers", "variation.factors"):
+        if of_each in model:
+            model[of_each] = model[of_each][rows]
     return replace(
         result,
         endmembers=result.endmembers[rows],

@@ -1,0 +1,104 @@
+"""Spectra of one material differ from pixel to pixel: x | a, s ~ N(f, Λ), Λ = Σ_k g_k² Σ_k + σ²I, g = s·a (the normal compositional model).
+
+What a material adds grows with the square of its amount, so Λ depends on the latents and its slopes enter gradient and Hessian. The Hessian
+is Fisher's, J Λ⁻¹ Jᵀ + ½ tr(Λ⁻¹ ∂Λ Λ⁻¹ ∂Λ): the expected one, never negative (theory M5).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from napari_unmix.model.priors.base import Quadratic
+
+# Pixels at once: their matrices stay in the processor's cache.
+_CHUNK = 1_000
+# Eigenvalues under this share of a covariance's largest are rounding.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Variation:
+    """``covariances`` Σ (P, K, K) of each material's spectrum at amount one, in scores, none negative; beyond the scores there is noise alone.
+
+    The fewer directions the covariances have, the faster a fit is.
+    """
+
+    covariances: Tensor
+
+    @cached_property
+    def factors(self) -> Tensor:
+        """(P, K, R) L with Σ_k = L_k L_kᵀ, R the rank of the richest, at least one."""
+        values, vectors = torch.linalg.eigh(self.covariances)
+        rank = max(1, int((values > _ROUNDING * values[:, -1:].clamp_min(1e-300)).sum(dim=1).max()))
+        factors: Tensor = vectors[:, :, -rank:] * values[:, None, -rank:].clamp_min(0.0).sqrt()
+        return factors
+
+    def covariance(self, amounts: Tensor, variance: float) -> Tensor:
+        """(N, K, K) Λ of pixels with ``amounts`` g (N, P) at a noise of σ² ``variance``."""
+        size = self.covariances.shape[1]
+        noise = variance * torch.eye(size, dtype=amounts.dtype, device=amounts.device)
+        varied: Tensor = (amounts.square() @ self.covariances.flatten(1)).reshape(-1, size, size)
+        return varied + noise
+
+    def _root(self, amounts: Tensor, variance: float) -> Tensor:
+        """(N, K, K) Cholesky's lower factor of Λ."""
+        root: Tensor = torch.linalg.cholesky_ex(self.covariance(amounts, variance))[0]
+        return root
+
+    def energy(self, residual: Tensor, amounts: Tensor, variance: float) -> Tensor:
+        """(N,) ½ rᵀΛ⁻¹r + ½ log |Λ|/σ²ᴷ for residuals r (N, K): differentiable in everything."""
+        factor = self._root(amounts, variance)
+        white: Tensor = torch.linalg.solve_triangular(factor, residual[:, :, None], upper=False)
+        return 0.5 * white.square().sum(dim=(1, 2)) + _half_log_det(factor, variance)
+
+    def whitened(self, vectors: Tensor, amounts: Tensor, variance: float) -> Tensor:
+        """(N, M, K) rows W v of ``vectors`` (N, M, K), WᵀW = Λ⁻¹: what is drawn from Λ is standard normal then."""
+        parts = []
+        for some, amount in zip(torch.split(vectors, _CHUNK), torch.split(amounts, _CHUNK), strict=True):
+            root = self._root(amount, variance)
+            parts.append(torch.linalg.solve_triangular(root, some.transpose(1, 2), upper=False).transpose(1, 2))
+        return torch.cat(parts)
+
+    def inverse(self, amounts: Tensor, variance: float) -> Tensor:
+        """(N, K, K) Λ⁻¹."""
+        identity = torch.eye(self.covariances.shape[1]).to(amounts).expand(len(amounts), -1, -1)
+        white = self.whitened(identity, amounts, variance)
+        return white @ white.transpose(1, 2)
+
+    def quadratic(self, residual: Tensor, slope: Tensor, amounts: Tensor, change: Tensor, variance: float) -> Quadratic:
+        """The same energy to second order in the latents, along which f has ``slope`` (N, D, K) and g ``change`` (N, D, P)."""
+        chunks = (torch.split(each, _CHUNK) for each in (residual, slope, amounts, change))
+        parts = [self._quadratic(*chunk, variance=variance) for chunk in zip(*chunks, strict=True)]
+        return Quadratic(*(torch.cat(part) for part in zip(*parts, strict=True)))
+
+    def _quadratic(
+        self, residual: Tensor, slope: Tensor, amounts: Tensor, change: Tensor, *, variance: float
+    ) -> Quadratic:
+        count, size, rank = self.factors.shape
+        # 1. Whitened, with Λ = FFᵀ: the materials' factors, rank by rank, the slopes of f, and the residual.
+        factor = self._root(amounts, variance)
+        factors = self.factors.permute(2, 0, 1).reshape(1, rank * count, size).expand(len(residual), -1, -1)
+        beside = torch.cat([factors, slope, residual[:, None]], dim=1).transpose(1, 2)
+        seen = torch.linalg.solve_triangular(factor, beside, upper=False).transpose(1, 2)
+        varied, slope, white = seen[:, : rank * count], seen[:, rank * count : -1], seen[:, -1:]
+        energy = 0.5 * white.square().sum(dim=(1, 2)) + _half_log_det(factor, variance)
+        # 2. ∂/∂g_k through Λ: g_k (tr Λ⁻¹Σ_k − rᵀΛ⁻¹Σ_k Λ⁻¹r).
+        along = varied.square().sum(dim=2) - (varied @ white.transpose(1, 2))[:, :, 0].square()
+        through = amounts * along.reshape(-1, rank, count).sum(dim=1)
+        gradient = (change @ through[:, :, None] - slope @ white.transpose(1, 2))[:, :, 0]
+        # 3. ½ tr(Λ⁻¹ ∂Λ Λ⁻¹ ∂Λ) along g_k and g_l: 2 g_k g_l |L_kᵀΛ⁻¹L_l|².
+        squares = (varied @ varied.transpose(1, 2)).square_().reshape(-1, rank, count, rank * count).sum(dim=1)
+        summed = torch.eye(count, dtype=squares.dtype, device=squares.device).repeat(rank, 1)
+        scaled = change * amounts[:, None, :]
+        curvature = 2 * scaled @ (squares @ summed) @ scaled.transpose(1, 2)
+        return Quadratic(energy, gradient, slope @ slope.transpose(1, 2) + curvature)
+
+
+def _half_log_det(factor: Tensor, variance: float) -> Tensor:
+    """(N,) ½ log |Λ|/σ²ᴷ from Λ's Cholesky ``factor`` (N, K, K)."""
+    return (factor.diagonal(dim1=1, dim2=2) / math.sqrt(variance)).log().sum(dim=1)
