@@ -17,12 +17,13 @@ from napari_unmix.findings import (
     Learned,
     MixingFound,
     MomentsFound,
+    Note,
     NoteKind,
     PriorFound,
 )
 from napari_unmix.geometry.recipes import Strokes, VertexPicks
 from napari_unmix.geometry.strokes import ANCHORED, CONFIRMED, NAMED
-from napari_unmix.identifiability.decided import decided
+from napari_unmix.identifiability.decided import decided, said_by
 from napari_unmix.methods.registry import method_specs
 from napari_unmix.pipeline import unmix
 from napari_unmix.progress import drain
@@ -136,6 +137,12 @@ def test_what_moved_the_abundances(changed: dict[str, Any], said: str) -> None:
 def test_one_endmember_is_decided_by_nothing(moved: float) -> None:
     assert decided(findings(abundances_moved=moved), 1) is None
     assert decided(findings(abundances_moved=moved), 2) is not None
+
+
+def test_it_is_found_among_the_notes_wherever_it_stands() -> None:
+    other, first = Note(NoteKind.METHOD, "Other."), Note(NoteKind.DECIDED, "Decided by geometry.")
+    assert said_by([first, other]) == said_by([other, first]) == "Decided by geometry."
+    assert said_by([other]) == said_by([]) == ""
 
 
 @pytest.fixture(scope="module")
