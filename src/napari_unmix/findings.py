@@ -175,7 +175,7 @@ class RestartsFound(Frozen):
 
 
 class SupportFound(Frozen):
-    """That a scene supports fewer endmembers than were asked for, and which two are halves of one material.
+    """Two endmembers that are halves of one material, and how many the scene supports: fewer than were asked for, or one was missed.
 
     ``supported``: how many rise over noise and variability; ``rises``: to what the further ones do, where a material reaches ``needed``.
     Of the ``halves``: ``apart`` is their angle (radians), ``left`` what one spectrum in their place leaves of their pixels over what is
@@ -232,7 +232,7 @@ class Findings(Frozen):
     misfit : the root of the fit's reduced χ²
     search : numbers that the search for endmembers measured, for the reader
     given : how each endmember was given, the first ones of a fit; None, or nothing, for one that was not
-    support : that the scene supports fewer endmembers; None where it does not seem so
+    support : which two endmembers are halves of one material, and how many the scene supports; None where no two are
     """
 
     recipe: Annotated[SerializeAsAny[Recipe], BeforeValidator(_read_recipe)] = Learned()

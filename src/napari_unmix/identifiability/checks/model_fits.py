@@ -68,7 +68,7 @@ def check(subject: Subject, refits: Refits) -> Check:
     remedy = (
         ""
         if status == "pass"
-        else "Try one endmember more, or free the illumination; exclude noisy bands (--bands)"
+        else f"{_more(subject)}ree the illumination; exclude noisy bands (--bands)"
         + ("." if stroked else "; strokes of pure material anchor endmembers under variability.")
     )
     return CONDITION.check(
@@ -81,6 +81,12 @@ def check(subject: Subject, refits: Refits) -> Check:
         broken="the model leaves more than noise" if status == "fail" else "",
         measured=f"leaves {shown}× the noise{structure} (good up to {FITS}×)",
     )
+
+
+def _more(subject: Subject) -> str:
+    """One endmember more, unless the scene supports fewer than there are."""
+    support = subject.findings.support
+    return "F" if support is not None and support.supported < subject.count else "Try one endmember more, or f"
 
 
 def _times(value: float) -> str:
