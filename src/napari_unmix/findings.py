@@ -194,7 +194,7 @@ class RestartsFound(Frozen):
 
 
 class SupportFound(Frozen):
-    """That a scene supports fewer endmembers than were asked for, and which two are halves of one material.
+    """Two endmembers that are halves of one material, and how many the scene supports: fewer than were asked for, or one was missed.
 
     ``supported``: how many rise over noise and variability; ``rises``: to what the further ones do, where a material reaches ``needed``.
     Of the ``halves``: ``apart`` is their angle (radians), ``left`` what one spectrum in their place leaves of their pixels over what is
@@ -293,8 +293,8 @@ class Findings(Frozen):
     search : numbers that the search for endmembers measured, for the reader
     given : how each endmember was given, the first ones of a fit; None, or nothing, for one that was not
     abundances_moved : root mean square of the abundances less those of least squares on the same endmembers, on some of the pixels
-    support : that the scene supports fewer endmembers; None where it does not seem so
     strokes : what the search made of each painted material
+    support : which two endmembers are halves of one material, and how many the scene supports; None where no two are
     """
 
     recipe: Annotated[SerializeAsAny[Recipe], BeforeValidator(_read_recipe)] = Learned()

@@ -13,7 +13,7 @@ from napari_unmix.auxiliary import SideInformation, make_side_information
 from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray
 from napari_unmix.findings import Note, NoteKind
 from napari_unmix.geometry.counting import suggest_endmembers
-from napari_unmix.geometry.halves import more_than_supported, said_of_support
+from napari_unmix.geometry.halves import said_of_support, what_is_supported
 from napari_unmix.given import Given
 from napari_unmix.identifiability.assess import assess_solution
 from napari_unmix.identifiability.decided import decided
@@ -159,9 +159,9 @@ def _materials(annotation: Annotation, cube: Cube) -> dict[str, IntArray]:
 
 
 def _supported(problem: Problem[MethodSpec], solution: Solution) -> Solution:
-    """The same solution; where it has more endmembers than the scene supports and two are halves of one material, with a note."""
+    """The same solution; where two of its endmembers are halves of one material, with what the scene supports and a note."""
     noise = solution.findings.noise or noise_level(problem.spectra, problem.endmember_count)
-    found = more_than_supported(
+    found = what_is_supported(
         problem.spectra,
         solution.endmembers,
         problem.inversion,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from napari_unmix.cube import FloatArray
 from napari_unmix.findings import SupportFound
 from napari_unmix.geometry.counting import rising, suggest_endmembers
-from napari_unmix.geometry.halves import Halves, find_halves, more_than_supported, said_of_support
+from napari_unmix.geometry.halves import Halves, find_halves, said_of_support, what_is_supported, why_halves
 from napari_unmix.geometry.search import find_endmembers
 from napari_unmix.progress import drain
 from napari_unmix.rows.inversion import FreeLight, Inversion, SumToOne, inversion
@@ -104,7 +104,7 @@ def test_the_materials_of_a_drawn_scene_are_not_halves(
 
 def alarm(pixels: FloatArray, endmembers: FloatArray, way: Inversion) -> SupportFound | None:
     noise = noise_level(pixels, len(endmembers))
-    return more_than_supported(pixels, endmembers, way, noise, lambda: suggest_endmembers(pixels))
+    return what_is_supported(pixels, endmembers, way, noise, lambda: suggest_endmembers(pixels))
 
 
 @pytest.mark.parametrize("way", [SumToOne(), FreeLight()])
@@ -160,12 +160,12 @@ def test_what_makes_two_endmembers_one_material(left: float, between: float, one
     assert Halves(0, 1, left, between, 0.1).of_one_material is one
 
 
-@pytest.mark.parametrize(("suggested", "said"), [(2, True), (3, True), (4, False), (5, False), (1, False)])
-def test_halves_are_told_where_fewer_rise(suggested: int, said: bool) -> None:
+@pytest.mark.parametrize(("suggested", "said"), [(2, True), (3, True), (4, True), (1, False)])
+def test_halves_are_told_where_more_than_one_rises(suggested: int, said: bool) -> None:
     scene = blind_scene(5, materials=3, pure=True, kind="illumination", decibels=30, size=40)
     split = parted(scene.endmembers, 0, 5.0, np.random.default_rng(0))
     pixels = scene.cube.pixels()
-    found = more_than_supported(pixels, split, FreeLight(), noise_level(pixels, 4), lambda: suggested)
+    found = what_is_supported(pixels, split, FreeLight(), noise_level(pixels, 4), lambda: suggested)
     assert (found is not None) is said
 
 
@@ -175,7 +175,7 @@ def test_how_many_rise_is_not_asked_where_no_two_are_halves() -> None:
     def never() -> int:
         raise AssertionError
 
-    assert more_than_supported(scene.cube.pixels(), scene.endmembers, SumToOne(), 0.01, never) is None
+    assert what_is_supported(scene.cube.pixels(), scene.endmembers, SumToOne(), 0.01, never) is None
 
 
 FOUND = SupportFound(
@@ -188,10 +188,25 @@ def test_the_sentence_names_the_number_the_halves_and_what_to_do() -> None:
     said, advice = said_of_support(FOUND, NAMES)
     assert said == (
         "The scene supports 4 of 6 endmembers (the further ones rise 4.2× and 3.3× over the noise, a material 4.4×): grass and endmember 5, "
-        "8.4° apart, are halves of one material. One spectrum in their place leaves 0.56× what noise and variability explain, and 62 % of "
-        "their pixels lie between the two."
+        "8.4° apart, are halves of one material."
+    )
+    assert why_halves(FOUND) == (
+        "One spectrum in their place leaves 0.56× what noise and variability explain, and 62 % of their pixels lie between the two."
     )
     assert advice == "Ask for 4 endmembers, or merge grass and endmember 5."
+
+
+@pytest.mark.parametrize(("supported", "fewer"), [(5, True), (6, False), (7, False)])
+def test_where_as_many_rise_a_material_is_missed(supported: int, fewer: bool) -> None:
+    said, advice = said_of_support(FOUND.model_copy(update={"supported": supported, "rises": ()}), NAMES)
+    assert (f"The scene supports {supported} of 6" in said) is fewer
+    assert (f"Ask for {supported} endmembers" in advice) is fewer
+    if not fewer:
+        missed = (
+            f"though {supported} rise over noise and variability: a material may have no endmember, or spectra vary."
+        )
+        assert said == f"Grass and endmember 5, 8.4° apart, are halves of one material, {missed}"
+        assert advice == "Merge grass and endmember 5, or paint a stroke of the material that is missing."
 
 
 def test_one_further_rise_and_none_are_said_as_such() -> None:

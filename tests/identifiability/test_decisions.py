@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_unmix.answer import Unmixing
-from napari_unmix.findings import Findings, MixingFound, MomentsFound, PriorFound, Recipe, RestartsFound
+from napari_unmix.findings import Findings, MixingFound, MomentsFound, PriorFound, Recipe, RestartsFound, SupportFound
 from napari_unmix.geometry.beside_recipes import ExtrapolatedBeside
 from napari_unmix.geometry.found import Found
 from napari_unmix.geometry.recipes import FacetEdges, MinimumVolume, PlaneArchetypes, Strokes, VertexPicks
@@ -312,6 +312,17 @@ def test_the_residual_may_be_noise(times: float, word: str) -> None:
     assert check.status == word
     assert check.value == pytest.approx(times, abs=0.06)
     assert (check.broken != "") is (word == "fail")
+
+
+@pytest.mark.parametrize(("supported", "more"), [(None, True), (2, False), (3, True)])
+def test_one_endmember_more_is_no_advice_where_fewer_are_supported(supported: int | None, more: bool) -> None:
+    halves = (
+        None if supported is None else SupportFound(supported=supported, halves=(0, 1), apart=0.1, left=1, between=1)
+    )
+    check = model_fits.check(subject(residual=1.2, support=halves), Refits())
+    assert check.remedy.startswith(
+        "Try one endmember more, or free the illumination;" if more else "Free the illumination;"
+    )
 
 
 @pytest.mark.parametrize(("use", "word"), [("refined", "doubtful"), ("averaged", "doubtful"), ("refused", "pass")])

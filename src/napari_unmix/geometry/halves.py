@@ -1,4 +1,4 @@
-"""Endmembers beyond what a scene supports: which two are halves of one material.
+"""Two endmembers that are halves of one material: more were asked for than a scene supports, or a material was missed.
 
 A search that is asked for more endmembers than rise over the noise splits a material along its own variability. The two halves look much alike,
 most pixels of the material lie between them, and one spectrum in their place leaves no more of these pixels than noise and variability leave of
@@ -52,7 +52,7 @@ class Halves:
         return self.left <= EXPLAINED and self.between >= MOSTLY_BETWEEN
 
 
-def more_than_supported(
+def what_is_supported(
     spectra: FloatArray,
     endmembers: FloatArray,
     inversion: Inversion,
@@ -60,25 +60,18 @@ def more_than_supported(
     suggested: Callable[[], int],
     held: Collection[int] = (),
 ) -> SupportFound | None:
-    """How many of (P, B) endmembers the (N, B) spectra support, where they are fewer and two are halves of one material; else None.
+    """Two of (P, B) endmembers that are halves of one material, and how many the (N, B) spectra support; None where no two are.
 
     ``suggested``, what ``suggest_endmembers`` says of the spectra, is asked only where there are halves. Two endmembers that are ``held``,
     as they were given, are two.
     """
     halves = find_halves(spectra, endmembers, inversion, noise, held)
-    return (
-        None
-        if halves is None
-        else support(rising(spectra, len(endmembers), suggested(), inversion), halves, len(endmembers))
-    )
+    return None if halves is None else support(rising(spectra, len(endmembers), suggested(), inversion), halves)
 
 
-def support(found: Rising, halves: Halves | None, count: int) -> SupportFound | None:
-    """That a scene supports fewer than ``count`` endmembers, two of which are halves of one material; None where either is not so.
-
-    Where nothing rises beside one spectrum there is nothing to unmix, which is said elsewhere.
-    """
-    if halves is None or not 1 < found.number < count:
+def support(found: Rising, halves: Halves | None) -> SupportFound | None:
+    """The halves beside the number that a scene supports; None of no halves, and where nothing rises beside one spectrum, which is said elsewhere."""
+    if halves is None or found.number <= 1:
         return None
     return SupportFound(
         supported=found.number,
@@ -100,13 +93,26 @@ def find_halves(
 
 
 def said_of_support(found: SupportFound, names: Sequence[str]) -> tuple[str, str]:
-    """That the scene supports fewer endmembers than the ``names`` (P,), and which two are one material: a sentence, and what to do."""
+    """Which two of the ``names`` (P,) are one material, and that the scene supports fewer than P, or that another is missed; and what to do."""
     first, second = (names[k] for k in found.halves)
-    said = f"The scene supports {found.supported} of {len(names)} endmembers{said_of_rises(found.rises, found.needed)}"
+    halves = f"{first} and {second}, {np.degrees(found.apart):.1f}° apart, are halves of one material"
+    if found.supported >= len(names):
+        return (
+            f"{halves[0].upper()}{halves[1:]}, though {found.supported} rise over noise and variability: "
+            "a material may have no endmember, or spectra vary.",
+            f"Merge {first} and {second}, or paint a stroke of the material that is missing.",
+        )
     return (
-        f"{said}: {first} and {second}, {np.degrees(found.apart):.1f}° apart, are halves of one material. One spectrum in their place leaves "
-        f"{found.left:.2f}× what noise and variability explain, and {100 * found.between:.0f} % of their pixels lie between the two.",
+        f"The scene supports {found.supported} of {len(names)} endmembers{said_of_rises(found.rises, found.needed)}: {halves}.",
         f"Ask for {found.supported} endmembers, or merge {first} and {second}.",
+    )
+
+
+def why_halves(found: SupportFound) -> str:
+    """What makes the two halves of one material."""
+    return (
+        f"One spectrum in their place leaves {found.left:.2f}× what noise and variability explain, and {100 * found.between:.0f} % of their "
+        "pixels lie between the two."
     )
 
 

@@ -70,7 +70,7 @@ def check(subject: Subject, refits: Refits) -> Check:
     remedy = (
         ""
         if status == "pass"
-        else "Try one endmember more, or free the illumination; exclude noisy bands (--bands)"
+        else f"{_more(subject)}ree the illumination; exclude noisy bands (--bands)"
         + ("." if stroked else "; strokes of pure material anchor endmembers under variability.")
     )
     return CONDITION.check(
@@ -83,6 +83,12 @@ def check(subject: Subject, refits: Refits) -> Check:
         broken=f"the model leaves more than {expected.removeprefix('the ')}" if status == "fail" else "",
         measured=f"leaves {shown}× {expected}{structure} (good up to {FITS}×)",
     )
+
+
+def _more(subject: Subject) -> str:
+    """One endmember more, unless the scene supports fewer than there are."""
+    support = subject.findings.support
+    return "F" if support is not None and support.supported < subject.count else "Try one endmember more, or f"
 
 
 def _times(value: float) -> str:

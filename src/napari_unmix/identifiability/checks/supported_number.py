@@ -1,11 +1,11 @@
-"""A second opinion: are there more endmembers than rise over noise and variability, and two of them halves of one material?"""
+"""A second opinion: do as many endmembers rise over noise and variability as there are, and is none of them half of another's material?"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from napari_unmix.geometry.counting import Rising, rising, suggest_endmembers
-from napari_unmix.geometry.halves import Halves, find_halves, said_of_rises, said_of_support, support
+from napari_unmix.geometry.halves import Halves, find_halves, said_of_rises, said_of_support, support, why_halves
 from napari_unmix.identifiability.again.refits import Refits
 from napari_unmix.identifiability.report import Check, Condition
 from napari_unmix.identifiability.subject import Subject
@@ -23,17 +23,17 @@ CONDITION = Condition(
 
 
 def check(subject: Subject, refits: Refits) -> Check:
-    """Do as many rise as there are, or are two of them one material? Fewer alone is no alarm: the count errs by one on real scenes."""
+    """Do as many rise as there are, and are they as many materials? Fewer alone is no alarm: the count errs by one on real scenes."""
     spectra, count = subject.spectra, subject.count
     rise = rising(spectra, count, suggest_endmembers(spectra), subject.inversion)
-    found = support(rise, _halves(subject), count) if rise.number < count else None
+    found = support(rise, _halves(subject))
     numbers = {"supported": float(rise.number)}
     if found is None:
         return CONDITION.check("pass", rise.number, _said(rise, count), "", numbers, threshold=count)
     sentence, remedy = said_of_support(found, subject.result.names)
     degrees = float(np.degrees(found.apart))
     numbers |= {"halves_degrees": degrees, "halves_left": found.left, "halves_between": found.between}
-    return CONDITION.check("doubtful", rise.number, sentence, remedy, numbers, threshold=count)
+    return CONDITION.check("doubtful", rise.number, f"{sentence} {why_halves(found)}", remedy, numbers, threshold=count)
 
 
 def _halves(subject: Subject) -> Halves | None:
