@@ -12,8 +12,10 @@ from napari_unmix.cube import Cube
 from napari_unmix.geometry.counting import suggest_endmembers
 from napari_unmix.geometry.search import find_endmembers
 from napari_unmix.progress import drain
+from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.inversion import FreeLight, SumToOne
-from napari_unmix.rows.metrics import angle_table
+from napari_unmix.rows.metrics import angle_table, rmse, spectral_angle
+from napari_unmix.rows.simplex import fully_constrained
 from unmix_benchmarks.common.cases import DC1, HYSU, JASPER_RIDGE, SAMSON, SAMSON_ALTERNATIVE, Case, Truth
 from unmix_benchmarks.common.scores import run_method, score
 from unmix_benchmarks.common.strokes import paint_strokes
@@ -49,6 +51,32 @@ def test_the_default_reaches_the_measured_figures(case: Case) -> None:
     error, angle = REACHED[case.name]
     assert found.abundance_rmse <= 1.2 * error
     assert found.angle_degrees <= 1.2 * angle
+
+
+@pytest.mark.slow
+def test_without_a_pure_pixel_facets_stand_where_the_pixels_end() -> None:
+    case = Case("sim2", "sim2/sim2.npz", "", False)
+    cube, truth = case.load(Path(os.environ["NAPARI_UNMIX_DATA"]))
+    found = drain(find_endmembers(cube.pixels(), 6, SumToOne(), strokes=[], seed=0))
+    matched = match_endmembers(found.endmembers, truth.endmembers)
+    assert np.degrees(spectral_angle(found.endmembers[matched], truth.endmembers)).mean() < 0.5
+    assert truth.abundances is not None
+    error = rmse(
+        fully_constrained(cube.pixels(), found.endmembers)[:, matched].reshape(truth.abundances.shape), truth.abundances
+    )
+    oracle = rmse(fully_constrained(cube.pixels(), truth.endmembers).reshape(truth.abundances.shape), truth.abundances)
+    assert error < oracle + 0.005
+    assert max(np.ravel(found.numbers["facet_tails"])) < 3
+
+
+@pytest.mark.slow
+def test_a_signal_too_weak_to_end_the_simplex_leaves_endmembers_at_the_datas_corners() -> None:
+    case = Case("wdc_semi", "wdc_semi/wdc_semi.npz", "", False)
+    cube, truth = case.load(Path(os.environ["NAPARI_UNMIX_DATA"]))
+    found = drain(find_endmembers(cube.pixels(), 6, SumToOne(), strokes=[], seed=0))
+    matched = match_endmembers(found.endmembers, truth.endmembers)
+    assert np.degrees(spectral_angle(found.endmembers[matched], truth.endmembers)).mean() < 4.7
+    assert found.pure
 
 
 def strokes_on(scene: tuple[Cube, Truth], seed: int, *, inside: bool) -> list[np.ndarray]:

@@ -48,7 +48,7 @@ class Found:
 
     @property
     def pure(self) -> bool:
-        """Whether pure pixels back the endmembers; False means extrapolated by minimum volume."""
+        """Whether pure pixels back the endmembers; False means extrapolated beyond the data."""
         return not self.recipe.extrapolated
 
     def linear_to_noise(self, inversion: Inversion) -> bool:
