@@ -160,6 +160,18 @@ def test_a_run_with_known_spectra_is_repeated_to_the_bit_without_its_library(cub
     assert read_run("run-again").abundances.tobytes() == run.abundances.tobytes()
 
 
+def test_compare_takes_some_of_a_library_by_name(capsys: Capture) -> None:
+    unmix("--spectra", "known.csv")
+    capsys.readouterr()
+    words = ["compare", "scene.npz", "run", "--reference", "known.csv"]
+    assert main([*words, "--spectrum", "peak", "--spectrum", "grass"]) == 0
+    said = capsys.readouterr().out
+    assert "peak beside peak, 0.00°" in said
+    assert "soil" not in said.replace("run: ", "")
+    assert main([*words, "--spectrum", "basalt"]) == 2
+    assert "known has no spectrum basalt" in capsys.readouterr().err
+
+
 # --- units
 
 

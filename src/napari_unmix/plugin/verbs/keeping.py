@@ -183,17 +183,17 @@ class KeepVerbs(CubeVerbs):
             self._take(run, found.pins)
 
     def use_run(self, number: int) -> None:
-        """Go back to the bands, settings and painting of a run of the current cube."""
+        """Go back to the bands, settings, known spectra and painting of a run of the current cube."""
         run = next((known for known in runs_of(self.session, self.session.cube) if known.number == number), None)
         if run is None:
             return
         session, cube = self.session, self.session.cube
-        spec, annotation, pins = session.spec, session.annotation, session.pins
+        spec, held, annotation, pins = session.spec, session.held, session.annotation, session.pins
 
         def back() -> None:
             if cube is not None and session.cube is not None and masks_differ(cube, session.cube):
                 self._rebanded(cube)
-            session.spec, session.pins = spec, pins
+            session.spec, session.held, session.pins = spec, held, pins
             self.set_annotation(annotation if annotation is not None else session.annotation)
 
         self._take(run, pins)
@@ -203,7 +203,7 @@ class KeepVerbs(CubeVerbs):
         session = self.session
         if session.cube is not None and masks_differ(session.cube, run.cube):
             self._rebanded(run.cube)
-        session.spec = run.spec
+        session.spec, session.held = run.spec, run.held
         if run.annotation is not None and not same_strokes(run.annotation, session.annotation):
             self.set_annotation(run.annotation)
             known = session.known

@@ -22,6 +22,7 @@ import numpy as np
 from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.findings import Note, NoteKind
 from napari_unmix.plugin.facts.kept import Known, Pins, Reopened, Stamp, Strokes, folder_stem, same_strokes
+from napari_unmix.plugin.facts.known_spectra import held_of
 from napari_unmix.plugin.facts.runs import Run, carried_look
 from napari_unmix.progress import Fit, Progress
 from napari_unmix.sentences import UnmixError, shown
@@ -263,6 +264,7 @@ def _run(stored: StoredRun, cube: Cube, home: Cube, unmixing: Any) -> Run:
         look=look,
         report=stored.report,
         folder=stored.folder,
+        held=held_of(unmixing.given),
     )
 
 
