@@ -150,6 +150,34 @@ def test_a_run_made_with_others_is_out_of_date(session: Session, controller: Con
     assert not out_of_date(session)
 
 
+def test_settings_that_change_meanwhile_stay(session: Session, tools: Any, cube: Cube, library: Path) -> None:
+    runner = tools.HeldRunner()
+    controller = Controller(session, runner, tools.make_engine())
+    controller.add_cube(cube)
+    controller.offer_library(library)
+    runner.jobs[-1].finish()
+    controller.hold_spectra([0, 1])
+    controller.set_option("illumination", True)
+    controller.set_option("endmembers", 4)
+    runner.jobs[-1].finish()
+    assert (held(session), session.spec.illumination, session.spec.endmembers) == (("rock", "soil"), True, 4)
+
+
+def test_what_is_held_of_a_cube_that_was_left_meanwhile_is_given_up(
+    session: Session, tools: Any, cube: Cube, library: Path
+) -> None:
+    runner = tools.HeldRunner()
+    controller = Controller(session, runner, tools.make_engine())
+    controller.add_cube(cube)
+    controller.offer_library(library)
+    runner.jobs[-1].finish()
+    controller.hold_spectra([0, 1])
+    job = runner.jobs[-1]
+    controller.add_cube(tools.make_cube(name="other", seed=5))
+    job.finish()
+    assert held(session) == ()
+
+
 def test_back_to_the_settings_of_a_run_brings_its_spectra_back(
     session: Session, controller: Controller, library: Path
 ) -> None:
