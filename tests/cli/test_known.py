@@ -274,3 +274,14 @@ def test_names_that_are_not_there_and_too_many_spectra_are_one_sentence(capsys: 
 )
 def test_what_is_said_of_nothing_is_refused(capsys: Capture, words: list[str], sentence: str) -> None:
     assert refused(capsys, *words).startswith(sentence)
+
+
+def test_own_brightness_asks_for_units_where_others_are_found_beside(capsys: Capture) -> None:
+    write_table("percent.csv", 100 * TRUE)
+    own = ["--spectra", "percent.csv", "--illumination", "--brightness", "own"]
+    unmix(*own, out="all")  # how bright they are beside each other is known
+    sentence = refused(capsys, *own, "--spectrum", "grass", "--endmembers", "3")
+    assert "give --spectra-scale 0.01" in sentence
+    unmix(*own, "--spectrum", "grass", "--endmembers", "3", "--spectra-scale", "0.01", out="beside")
+    assert read_run("beside").spec.own_brightness
+    assert "areas under uneven light" in capsys.readouterr().out
