@@ -113,3 +113,27 @@ def test_a_stroke_off_the_mark_does_not_drag_its_endmember_along() -> None:
     assert off.max() > 4
     assert angles[off.argmax()] < off.max() / 2
     assert angles.mean() < 2.7
+
+
+NOMINAL = (9.0, 4.0, 1.0)  # m², of HySU's targets of 3, 2 and 1 m
+SQUARE_METRES = 0.49  # of a pixel
+
+
+@pytest.mark.parametrize(("brightness", "most"), [("own", 0.08), ("maximum", 0.24)])
+def test_the_areas_of_known_targets_under_free_illumination(brightness: str, most: float) -> None:
+    from napari_unmix.given import Given
+    from napari_unmix.io import read_cube
+    from napari_unmix.methods.registry import spec_class
+    from napari_unmix.pipeline import unmix
+
+    folder = Path(os.environ["NAPARI_UNMIX_DATA"]) / "hysu"
+    cube, known = read_cube(folder / "hysu.hdr"), np.load(folder / "reference.npz")
+    spec = spec_class("vca-fcls").model_validate({"illumination": True, "brightness": brightness, "endmembers": 6})
+    result = drain(unmix(cube, spec, None, Given.known(known["E"], known["names"].tolist())))
+    errors = [
+        abs(SQUARE_METRES * result.abundances[(known["roi_size"] == size) & (targets > 0)][:, k].sum() / nominal - 1)
+        for k, targets in enumerate(np.moveaxis(known["roi_material"], 2, 0))
+        for size, nominal in enumerate(NOMINAL, start=1)
+    ]
+    assert float(np.mean(errors)) < most
+    assert brightness == "own" or float(np.mean(errors)) > 0.2  # composition is another question

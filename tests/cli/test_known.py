@@ -160,6 +160,18 @@ def test_a_run_with_known_spectra_is_repeated_to_the_bit_without_its_library(cub
     assert read_run("run-again").abundances.tobytes() == run.abundances.tobytes()
 
 
+def test_compare_takes_some_of_a_library_by_name(capsys: Capture) -> None:
+    unmix("--spectra", "known.csv")
+    capsys.readouterr()
+    words = ["compare", "scene.npz", "run", "--reference", "known.csv"]
+    assert main([*words, "--spectrum", "peak", "--spectrum", "grass"]) == 0
+    said = capsys.readouterr().out
+    assert "peak beside peak, 0.00°" in said
+    assert "soil" not in said.replace("run: ", "")
+    assert main([*words, "--spectrum", "basalt"]) == 2
+    assert "known has no spectrum basalt" in capsys.readouterr().err
+
+
 # --- units
 
 
@@ -262,3 +274,14 @@ def test_names_that_are_not_there_and_too_many_spectra_are_one_sentence(capsys: 
 )
 def test_what_is_said_of_nothing_is_refused(capsys: Capture, words: list[str], sentence: str) -> None:
     assert refused(capsys, *words).startswith(sentence)
+
+
+def test_own_brightness_asks_for_units_where_others_are_found_beside(capsys: Capture) -> None:
+    write_table("percent.csv", 100 * TRUE)
+    own = ["--spectra", "percent.csv", "--illumination", "--brightness", "own"]
+    unmix(*own, out="all")  # how bright they are beside each other is known
+    sentence = refused(capsys, *own, "--spectrum", "grass", "--endmembers", "3")
+    assert "give --spectra-scale 0.01" in sentence
+    unmix(*own, "--spectrum", "grass", "--endmembers", "3", "--spectra-scale", "0.01", out="beside")
+    assert read_run("beside").spec.own_brightness
+    assert "areas under uneven light" in capsys.readouterr().out

@@ -78,17 +78,27 @@ def _scale(text: str | None) -> float | None:
     return scale
 
 
-def known_in_units(order: Order, cube: Cube) -> Known | None:
-    """The known spectra of an order, None without. Raises UnmixError where they are in other units than the cube, and that matters."""
+def with_known(arguments: argparse.Namespace, order: Order, cube: Cube) -> tuple[Order, Known | None]:
+    """The order with as many endmembers as its known spectra ask for, and these, on the cube's bands; None without.
+
+    Raises UnmixError where they are no endmembers of the cube, or in other units, and that matters.
+    """
+    known = order.known(cube)
+    if known is None:
+        return order, None
+    known, spec = _enough_endmembers(arguments, known, order.made_spec())
+    if order.spectra_scale is None and _units_matter(spec, known):
+        _check_units(known, cube)
+    return order.model_copy(update={"spec": spec.model_dump(mode="json")}), known
+
+
+def _check_units(known: Known, cube: Cube) -> None:
     from napari_unmix.library.known import OtherUnits, check_units
 
-    known = order.known(cube)
-    if known is not None and order.spectra_scale is None and _units_matter(order.made_spec(), known):
-        try:
-            check_units(known.given, cube)
-        except OtherUnits as error:
-            raise UnmixError(error.said("give --spectra-scale", "free the brightness with --illumination")) from error
-    return known
+    try:
+        check_units(known.given, cube)
+    except OtherUnits as error:
+        raise UnmixError(error.said("give --spectra-scale", "free the brightness with --illumination")) from error
 
 
 def _units_matter(spec: MethodSpec, known: Known) -> bool:
@@ -97,7 +107,7 @@ def _units_matter(spec: MethodSpec, known: Known) -> bool:
     return not spec.illumination or (spec.own_brightness and beside)
 
 
-def enough_endmembers(arguments: argparse.Namespace, known: Known, spec: MethodSpec) -> tuple[Known, MethodSpec]:
+def _enough_endmembers(arguments: argparse.Namespace, known: Known, spec: MethodSpec) -> tuple[Known, MethodSpec]:
     """The spec with as many endmembers as are known, unless more, or auto, were asked for; what is said of that is among the repairs."""
     count, asked = len(known.given), spec.endmembers
     if not hasattr(arguments, _ENDMEMBERS):

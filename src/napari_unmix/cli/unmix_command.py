@@ -14,13 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from napari_unmix.cli.known import (
-    add_known_options,
-    check_known_options,
-    enough_endmembers,
-    known_in_units,
-    known_options,
-)
+from napari_unmix.cli.known import add_known_options, check_known_options, known_options, with_known
 from napari_unmix.cli.parsing import (
     add_annotation_options,
     add_reading_options,
@@ -138,11 +132,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     with naming_options():
         target = check_destination(arguments.out or _new_folder(cube, spec), overwrite=arguments.overwrite)
-    order = _order(arguments, spec, reading, meanings)
-    known = known_in_units(order, cube)
-    if known is not None:
-        known, spec = enough_endmembers(arguments, known, spec)
-        order = order.model_copy(update={"spec": spec.model_dump(mode="json")})
+    order, known = with_known(arguments, _order(arguments, spec, reading, meanings), cube)
     keeper = keeper_of(target, order, cube, annotation, known)
     started_anew(keeper, target)
     return _train(Training(target, order), cube, annotation, keeper, known, as_json=arguments.json)

@@ -66,7 +66,7 @@ def known_spectra(
     Raises UnmixError: as of ``library_on``; a name that is not there, or twice; more than ``MOST_KNOWN``; no endmembers of this cube.
     """
     library = library_on(path, cube.wavelengths, cube.shape[2], cube.spectral_axis, cube.fwhm)
-    rows = [_row(library, name) for name in names] or range(len(library.names))
+    rows = [row_of(library, name) for name in names] or range(len(library.names))
     return known_of(library, rows, cube, scale, where=where)
 
 
@@ -84,7 +84,8 @@ def known_of(
     return Known(given, (*library.repairs, *bare))
 
 
-def _row(library: SpectralLibrary, name: str) -> int:
+def row_of(library: SpectralLibrary, name: str) -> int:
+    """The row of the one spectrum of this name. Raises UnmixError where there is none, or several."""
     rows = [row for row, its in enumerate(library.names) if its == name]
     if len(rows) == 1:
         return rows[0]

@@ -11,7 +11,7 @@ import pytest
 from napari_unmix.cube import Cube
 from napari_unmix.given import Given
 from napari_unmix.library import SpectralLibrary, write_library
-from napari_unmix.plugin.facts.known_spectra import said_of
+from napari_unmix.plugin.facts.known_spectra import held_of, said_of
 from napari_unmix.plugin.facts.locks import all_endmembers, waits_for_training
 from napari_unmix.plugin.facts.session import Session, current_run, out_of_date
 from napari_unmix.plugin.verbs.controller import Controller
@@ -148,6 +148,57 @@ def test_a_run_made_with_others_is_out_of_date(session: Session, controller: Con
     assert out_of_date(session) == "known spectra changed since"
     controller.undo()
     assert not out_of_date(session)
+
+
+def test_settings_that_change_meanwhile_stay(session: Session, tools: Any, cube: Cube, library: Path) -> None:
+    runner = tools.HeldRunner()
+    controller = Controller(session, runner, tools.make_engine())
+    controller.add_cube(cube)
+    controller.offer_library(library)
+    runner.jobs[-1].finish()
+    controller.hold_spectra([0, 1])
+    controller.set_option("illumination", True)
+    controller.set_option("endmembers", 4)
+    runner.jobs[-1].finish()
+    assert (held(session), session.spec.illumination, session.spec.endmembers) == (("rock", "soil"), True, 4)
+
+
+def test_what_is_held_of_a_cube_that_was_left_meanwhile_is_given_up(
+    session: Session, tools: Any, cube: Cube, library: Path
+) -> None:
+    runner = tools.HeldRunner()
+    controller = Controller(session, runner, tools.make_engine())
+    controller.add_cube(cube)
+    controller.offer_library(library)
+    runner.jobs[-1].finish()
+    controller.hold_spectra([0, 1])
+    job = runner.jobs[-1]
+    controller.add_cube(tools.make_cube(name="other", seed=5))
+    job.finish()
+    assert held(session) == ()
+
+
+def test_back_to_the_settings_of_a_run_brings_its_spectra_back(
+    session: Session, controller: Controller, library: Path
+) -> None:
+    hold(controller, library, 0, 1)
+    controller.start()
+    controller.release_spectrum(0)
+    controller.release_spectrum(0)
+    controller.use_run(current_run(session).number)
+    assert held(session) == ("rock", "soil")
+    assert not out_of_date(session)
+    controller.undo()
+    assert held(session) == ()
+
+
+def test_a_run_that_was_read_has_those_of_a_library(cube: Cube) -> None:
+    spectra = np.array([cube.spectra[2, 2], cube.spectra[5, 5], cube.spectra[7, 7]], float)
+    sources = ("from mine", "pin 1", "from mine")
+    given = Given(spectra, np.array([True, True, False]), NAMES, sources)
+    (one,) = held_of(given)
+    assert (one.name, one.source, one.values.tolist()) == ("rock", "from mine", spectra[0].tolist())
+    assert held_of(None) == ()
 
 
 def test_a_locked_endmember_is_held_beside_them_once(

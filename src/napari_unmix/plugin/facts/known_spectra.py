@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_unmix.cube import Cube, FloatArray
 from napari_unmix.given import Given
-from napari_unmix.library.known import OtherUnits
+from napari_unmix.library.known import FROM, OtherUnits
 from napari_unmix.library.spectra import SpectralLibrary
 from napari_unmix.spec import MethodSpec
 
@@ -42,6 +42,14 @@ class Offered:
     cube: Cube
     path: Path | None
     library: SpectralLibrary
+
+
+def held_of(given: Given | None) -> tuple[HeldSpectrum, ...]:
+    """The known spectra among what was given to a run that was read."""
+    if given is None:
+        return ()
+    rows = [k for k in range(len(given)) if given.held[k] and given.sources[k].startswith(FROM)]
+    return tuple(HeldSpectrum(given.names[k], given.sources[k], given.spectra[k]) for k in rows)
 
 
 def given_of(held: Sequence[HeldSpectrum]) -> Given | None:

@@ -73,7 +73,7 @@ class Run:
     look : names, colours and visibility of its endmembers, the user's
     report : what may be claimed; None while it is being checked, or where the check was cancelled
     folder : where it is saved; None where it is not
-    held : the known spectra that it was made with; of a run that was read they are among ``unmixing.given`` alone
+    held : the known spectra that it was made with
     """
 
     number: int

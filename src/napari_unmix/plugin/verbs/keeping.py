@@ -199,17 +199,17 @@ class KeepVerbs(CubeVerbs, RestVerbs):
             self._take(run, found.pins)
 
     def use_run(self, number: int) -> None:
-        """Go back to the bands, settings and painting of a run of the current cube."""
+        """Go back to the bands, settings, known spectra and painting of a run of the current cube."""
         run = next((known for known in runs_of(self.session, self.session.cube) if known.number == number), None)
         if run is None:
             return
         session, cube = self.session, self.session.cube
-        spec, annotation, pins = session.spec, session.annotation, _pins_on(session)
+        spec, held, annotation, pins = session.spec, session.held, session.annotation, _pins_on(session)
 
         def back() -> None:
             if cube is not None and session.cube is not None and masks_differ(cube, session.cube):
                 self._rebanded(cube)
-            session.spec = spec
+            session.spec, session.held = spec, held
             self._put_kept_pins(pins)
             self.set_annotation(annotation if annotation is not None else session.annotation)
 
@@ -220,7 +220,7 @@ class KeepVerbs(CubeVerbs, RestVerbs):
         session = self.session
         if session.cube is not None and masks_differ(session.cube, run.cube):
             self._rebanded(run.cube)
-        session.spec = run.spec
+        session.spec, session.held = run.spec, run.held
         if run.annotation is not None and not same_strokes(run.annotation, session.annotation):
             self.set_annotation(run.annotation)
             known = session.known

@@ -40,7 +40,7 @@ class KnownVerbs(MatchVerbs):
 
     def hold_spectra(self, rows: Sequence[int], scale: str = "") -> None:
         """Hold these spectra of the library that is open in the next trainings, times ``scale``, as it was written."""
-        offered, before, spec = self.session.offered, self.session.held, self.session.spec
+        offered, before = self.session.offered, self.session.held
         if offered is None or not rows:
             return
         times = _number(scale)
@@ -51,7 +51,7 @@ class KnownVerbs(MatchVerbs):
         def made(held: tuple[HeldSpectrum, ...]) -> None:
             if same_image(offered.cube, self.session.cube) and self.session.held is before:
                 self.session.offered = None
-                self._change_held(f"holding {_named(held[len(before) :])}", held, _enough(spec, held))
+                self._change_held(f"holding {_named(held[len(before) :])}", held, _enough(self.session.spec, held))
 
         self._chore(lambda: self._engine.hold(offered, rows, times, before), made, "method", Chore(Doing.LIBRARY))
 

@@ -34,6 +34,7 @@ from napari_unmix.plugin.facts.kept import (
     places_of,
     same_strokes,
 )
+from napari_unmix.plugin.facts.known_spectra import held_of
 from napari_unmix.plugin.facts.resting import awake, rests
 from napari_unmix.plugin.facts.runs import Run, carried_look
 from napari_unmix.progress import Fit, Progress
@@ -290,6 +291,7 @@ def _run(stored: StoredRun, cube: Cube, home: Cube, unmixing: Any) -> Run:
         look=look,
         report=stored.report,
         folder=stored.folder,
+        held=held_of(unmixing.given),
     )
 
 
