@@ -263,4 +263,7 @@ def _anchoring(anchors: int, strokes: int, count: int) -> str:
     said = f"{anchors} painted material{'' if one else 's'} anchor{'s' if one else ''}"
     said += f" {'its' if one else 'their'} endmember{'' if one else 's'}"
     said += "" if anchors == count else "; the others are the purest spectra left"
-    return said + ("." if anchors == strokes else f", of which {strokes - anchors} painted names.")
+    left = strokes - anchors
+    if left:
+        said += f", of which {left} painted one{' names one' if left == 1 else 's name some'}"
+    return said + "."

@@ -31,6 +31,7 @@ from napari_unmix.spec import MethodSpec
 
 if TYPE_CHECKING:
     from napari_unmix.library.reference import Reference
+    from napari_unmix.plugin.facts.judging import Judged
 
 RunState = Literal["idle", "training", "paused", "checking"]
 Step = Literal["cube", "side information", "method", "train", "result"]
@@ -142,8 +143,9 @@ class Session:
 
     ``runs`` are those of the open cubes, the first first; ``run`` is the one of the current cube that is shown, ``beside`` another one that it
     is compared with, ``views`` the further maps that are asked for, ``outlines`` the shapes that are drawn on
-    the cube, ``areas`` the amounts that were measured last; ``training`` is under way, perhaps on another cube than the current one, or
-    where it was stopped on a cube without a run; ``checking`` is the number of the run that is, or was last, checked.
+    the cube, ``areas`` the amounts that were measured last, ``judged`` what a first look told of strokes; ``training`` is under way, perhaps on
+    another cube than the current one, or where it was stopped on a cube without a run; ``checking`` is the number of the run that is, or was
+    last, checked.
     ``label`` is what the brush paints; ``pixel`` and ``pins`` are (row, column); ``chore`` is what is made in the background; ``exported`` is
     the folder that was written last, ``page`` the report page, ``adopted`` the cube that was last made of an open array, ``reread`` the one
     that was last read in another way, ``unfinished`` an interrupted training of the cube; ``undoable`` and ``redoable`` are the acts that would be
@@ -185,6 +187,7 @@ class Session:
     views: tuple[View, ...] = ()
     outlines: tuple[Outline, ...] = ()
     areas: Areas | None = None
+    judged: Judged | None = None
     pixel: tuple[int, int] | None = None
     pins: tuple[tuple[int, int], ...] = ()
     picked: tuple[int, int] | None = None

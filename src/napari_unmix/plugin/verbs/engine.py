@@ -22,6 +22,7 @@ from napari_unmix.output.run.glance import Glance
 from napari_unmix.plugin.facts.areas import Areas, Asked, measured
 from napari_unmix.plugin.facts.candidates import Answered, LibraryChoice, Question
 from napari_unmix.plugin.facts.edits import Edit
+from napari_unmix.plugin.facts.judging import Judged, StrokesAsked
 from napari_unmix.plugin.facts.kept import Known, Pins, Reopened, Stamp
 from napari_unmix.plugin.facts.known_spectra import HeldSpectrum, Offered
 from napari_unmix.plugin.facts.runs import Run
@@ -30,6 +31,7 @@ from napari_unmix.plugin.facts.session import Stage, Survey, Unfinished
 from napari_unmix.plugin.verbs import side_by_side
 from napari_unmix.plugin.verbs.bookshelf import ask_libraries, keep_libraries, recall_libraries
 from napari_unmix.plugin.verbs.known_work import held_spectra, library_of
+from napari_unmix.plugin.verbs.judging import judge
 from napari_unmix.plugin.verbs.spectra_work import noisy_bands_of, write_file
 from napari_unmix.plugin.verbs.store import (
     card_for,
@@ -272,6 +274,7 @@ class Engine:
     noisy: Callable[[Cube], Fit[tuple[int, ...]]] = noisy_bands_of
     keep: Callable[[Path, bytes], Fit[Path]] = write_file
     areas: Callable[[Cube, Asked], Fit[Areas]] = _areas
+    judge: Callable[[StrokesAsked], Fit[Judged]] = judge
     picture: Callable[[Path, Sight], Fit[Path]] = _picture
     warm_up: Callable[[], Fit[None]] = _warm_up
     match: Callable[[Question, Stock], Fit[Answered]] = ask_libraries
