@@ -64,10 +64,6 @@ def test_without_spread_it_is_the_plain_law(mixing: str, setting: Made) -> None:
         vanishing = replace(made.model, variation=Variation(share * made.model.variation.covariances))
         found = law.quadratic(*made.pixels, vanishing)
         apart.append(max(float(((a - b) / (1 + b.abs())).abs().max()) for a, b in zip(found, expected, strict=True)))
-        if share == 0:
-            torch.testing.assert_close(
-                infer.solve(*made.pixels, vanishing).evidence, solved.evidence, rtol=0, atol=2e-3
-            )
     assert apart[2] < 1e-9
     assert apart[1] < 0.1 * apart[0]
 
