@@ -41,9 +41,9 @@ class Variation:
     def covariance(self, amounts: Tensor, variance: float) -> Tensor:
         """(N, K, K) Λ of pixels with ``amounts`` g (N, P) at a noise of σ² ``variance``."""
         size = self.covariances.shape[1]
-        noise = variance * torch.eye(size, dtype=amounts.dtype, device=amounts.device)
-        varied: Tensor = (amounts.square() @ self.covariances.flatten(1)).reshape(-1, size, size)
-        return varied + noise
+        total: Tensor = (amounts.square() @ self.covariances.flatten(1)).reshape(-1, size, size)
+        total.diagonal(dim1=1, dim2=2).add_(variance)
+        return total
 
     def _root(self, amounts: Tensor, variance: float) -> Tensor:
         """(N, K, K) Cholesky's lower factor of Λ."""
@@ -80,23 +80,24 @@ class Variation:
         self, residual: Tensor, slope: Tensor, amounts: Tensor, change: Tensor, *, variance: float
     ) -> Quadratic:
         count, size, rank = self.factors.shape
-        # 1. Whitened, with Λ = FFᵀ: the materials' factors, rank by rank, the slopes of f, and the residual.
+        # 1. Whitened, with Λ = FFᵀ: the materials' factors, rank by rank, the slopes of f, and the residual. Their products are all that is needed.
         factor = self._root(amounts, variance)
         factors = self.factors.permute(2, 0, 1).reshape(1, rank * count, size).expand(len(residual), -1, -1)
         beside = torch.cat([factors, slope, residual[:, None]], dim=1).transpose(1, 2)
-        seen = torch.linalg.solve_triangular(factor, beside, upper=False).transpose(1, 2)
-        varied, slope, white = seen[:, : rank * count], seen[:, rank * count : -1], seen[:, -1:]
-        energy = 0.5 * white.square().sum(dim=(1, 2)) + _half_log_det(factor, variance)
+        seen = torch.linalg.solve_triangular(factor, beside, upper=False)
+        products = seen.transpose(1, 2) @ seen
+        varied, slopes = slice(0, rank * count), slice(rank * count, -1)
+        energy = 0.5 * products[:, -1, -1] + _half_log_det(factor, variance)
         # 2. ∂/∂g_k through Λ: g_k (tr Λ⁻¹Σ_k − rᵀΛ⁻¹Σ_k Λ⁻¹r).
-        along = varied.square().sum(dim=2) - (varied @ white.transpose(1, 2))[:, :, 0].square()
+        along = products.diagonal(dim1=1, dim2=2)[:, varied] - products[:, varied, -1].square()
         through = amounts * along.reshape(-1, rank, count).sum(dim=1)
-        gradient = (change @ through[:, :, None] - slope @ white.transpose(1, 2))[:, :, 0]
+        gradient = (change @ through[:, :, None])[:, :, 0] - products[:, slopes, -1]
         # 3. ½ tr(Λ⁻¹ ∂Λ Λ⁻¹ ∂Λ) along g_k and g_l: 2 g_k g_l |L_kᵀΛ⁻¹L_l|².
-        squares = (varied @ varied.transpose(1, 2)).square_().reshape(-1, rank, count, rank * count).sum(dim=1)
+        squares = products[:, varied, varied].square().reshape(-1, rank, count, rank * count).sum(dim=1)
         summed = torch.eye(count, dtype=squares.dtype, device=squares.device).repeat(rank, 1)
         scaled = change * amounts[:, None, :]
         curvature = 2 * scaled @ (squares @ summed) @ scaled.transpose(1, 2)
-        return Quadratic(energy, gradient, slope @ slope.transpose(1, 2) + curvature)
+        return Quadratic(energy, gradient, products[:, slopes, slopes] + curvature)
 
 
 def _half_log_det(factor: Tensor, variance: float) -> Tensor:
