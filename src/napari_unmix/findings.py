@@ -25,6 +25,7 @@ class NoteKind(StrEnum):
     STROKES = "strokes"
     REGIONS = "regions"
     MIXING = "mixing"
+    VARIABILITY = "variability"
     PRIOR = "prior"
     METHOD = "method"
     SIDE_INFORMATION = "side information"
@@ -165,6 +166,19 @@ class MixingFound(Frozen):
     smallest_slope: float | None = None
 
 
+class VariabilityFound(Frozen):
+    """Whether the materials' spectra were found to vary, by a law that was learned from pairs of neighbouring pixels.
+
+    ``chosen``: "pairs" where that law was kept. ``pairs``: how many it was learned from. ``evidence``: log evidence in nats per pixel with it
+    ("pairs") and with noise alone ("none"). ``spread``: of each endmember, how far one pixel's spectrum is from it, root mean square over its own.
+    """
+
+    chosen: Literal["none", "pairs"]
+    pairs: int
+    evidence: dict[str, float]
+    spread: tuple[float, ...] = ()
+
+
 class RestartsFound(Frozen):
     """The starts that competed: their evidence per pixel, and how far their abundances are from the chosen one's (root mean square)."""
 
@@ -209,7 +223,7 @@ class Findings(Frozen):
     noise : white noise level that the method used; None where it has none
     declared_regions : labels of u up to here were declared by a person
     sources : where u comes from, painted regions first
-    moments, contrast, prior, mixing, restarts : see their classes; None where the method has none
+    moments, contrast, prior, mixing, variability, restarts : see their classes; None where the method has none
     alpha : (R, P) Dirichlet parameters of the declared regions; None where the method fits none
     endmember_error : (P,) standard error of each endmember as a share of the simplex
     misfit : the root of the fit's reduced χ²
@@ -226,6 +240,7 @@ class Findings(Frozen):
     prior: PriorFound | None = None
     alpha: tuple[tuple[float, ...], ...] | None = None
     mixing: MixingFound = MixingFound()
+    variability: VariabilityFound | None = None
     restarts: RestartsFound | None = None
     endmember_error: tuple[float, ...] | None = None
     misfit: float | None = None

@@ -7,11 +7,13 @@ import numpy as np
 from napari_unmix.cube import BoolArray, IntArray
 
 
-def adjacent_pairs(valid: BoolArray) -> IntArray:
-    """(n, 2) the valid pixels of (H, W), numbered in raster order, that share an edge: those of one row first."""
+def adjacent_pairs(valid: BoolArray, acquisitions: IntArray | None = None) -> IntArray:
+    """(n, 2) the valid pixels of (H, W), numbered in raster order, that share an edge, and the acquisition where there are several."""
     numbers = np.full(valid.shape, -1)
     numbers[valid] = np.arange(np.count_nonzero(valid))
-    beside = np.stack([numbers[:, :-1].ravel(), numbers[:, 1:].ravel()], axis=1)
-    below = np.stack([numbers[:-1].ravel(), numbers[1:].ravel()], axis=1)
-    both = np.concatenate([beside, below])
-    return np.asarray(both[(both >= 0).all(axis=1)])
+    taken = np.zeros(valid.shape, dtype=int) if acquisitions is None else acquisitions
+    found = []
+    for first, second in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
+        both = valid[first] & valid[second] & (taken[first] == taken[second])
+        found.append(np.stack([numbers[first][both], numbers[second][both]], axis=1))
+    return np.concatenate(found)
