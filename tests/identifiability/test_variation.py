@@ -74,19 +74,24 @@ def subject(scene: Made, *, knows: bool, light: np.ndarray | None = None) -> Sub
         valid,
         NOISE,
         None,
-        variation=variation_of(result),
+        variation=variation_of(saved, ENDMEMBERS),
     )
 
 
 def test_what_the_fit_found_is_read_in_the_units_that_endmembers_are_shown_in() -> None:
-    told = subject(made(0, 4), knows=True).result
-    assert variation_of(replace(told, model={})) is None
-    brighter = replace(told, endmembers=told.endmembers * np.array([[1.0], [2.0], [0.5]]))
-    first, second = variation_of(told), variation_of(brighter)
-    assert first is not None
-    assert second is not None
-    np.testing.assert_allclose(first.factors, FACTORS, rtol=1e-5, atol=1e-7)
-    np.testing.assert_allclose(second.factors, first.factors * np.array([1, 2, 0.5])[:, None, None], rtol=1e-5)
+    saved = {"endmembers": ENDMEMBERS, SAVED_AS: FACTORS.astype(np.float32)}
+    peaks = np.array([1.0, 2.0, 0.5])
+    for scale in (np.ones(3), peaks):
+        found = variation_of(saved, scale[:, None] * ENDMEMBERS)
+        assert found is not None
+        np.testing.assert_allclose(found.factors, scale[:, None, None] * FACTORS, rtol=1e-5, atol=1e-7)
+
+
+def test_what_is_of_other_endmembers_or_not_there_is_not_read() -> None:
+    saved = {"endmembers": ENDMEMBERS, SAVED_AS: FACTORS}
+    assert variation_of({"endmembers": ENDMEMBERS}, ENDMEMBERS) is None
+    assert variation_of(saved, ENDMEMBERS[:2]) is None
+    assert variation_of(saved | {SAVED_AS: FACTORS[..., 1:]}, ENDMEMBERS) is None
 
 
 @pytest.mark.parametrize("light", [None, np.random.default_rng(5).uniform(0.5, 1.5, SIDE * SIDE)])

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from napari_unmix.cube import FloatArray
+from napari_unmix.journal.trees import like, plain
 from napari_unmix.model.compare import choose_prior
 from napari_unmix.model.data import Data, State, projected
 from napari_unmix.model.fitted import LaplaceFitted, finish
@@ -119,10 +120,10 @@ def test_nine_intervals_in_ten_hold_the_truth_and_the_fit_leaves_what_the_law_sa
 
 def test_white_noise_knows_neither(scene: Scene, fitted: LaplaceFitted) -> None:
     """The same scene without the law: what varies is misfit, and the evidence is far behind."""
-    plain = scene.fitted(varied=False)
-    assert plain.misfit() > 1.5
-    assert fitted.evidence() > plain.evidence() + 5
-    assert scene.rmse(fitted.abundances()) < 0.7 * scene.rmse(plain.abundances())
+    white = scene.fitted(varied=False)
+    assert white.misfit() > 1.5
+    assert fitted.evidence() > white.evidence() + 5
+    assert scene.rmse(fitted.abundances()) < 0.7 * scene.rmse(white.abundances())
 
 
 def test_an_endmembers_error_counts_less_where_the_law_expects_one(scene: Scene, fitted: LaplaceFitted) -> None:
@@ -175,6 +176,15 @@ def test_free_light_knows_the_law_as_well(scene: Scene) -> None:
         settled = done(settle(state, data, data.everything(), 3))
         errors.append(scene.rmse(done(finish(settled.state, data)).abundances()))
     assert errors[1] < 0.8 * errors[0]
+
+
+def test_a_fit_goes_on_with_the_law_it_had(fitted: LaplaceFitted) -> None:
+    """What the journal keeps of a state, and makes of it again."""
+    state = fitted.state
+    again = like(replace(state, latents=torch.zeros_like(state.latents)), plain(state))
+    assert again.model.variation is not None
+    torch.testing.assert_close(again.model.variation.factors, state.model.variation.factors, rtol=0, atol=0)
+    assert again.misfit(fitted.data) == fitted.misfit()
 
 
 def test_the_law_is_saved_in_spectra_and_the_gaussian_prior_is_not_offered(scene: Scene, fitted: LaplaceFitted) -> None:

@@ -187,7 +187,7 @@ def gather(cube: Cube, result: Unmixing) -> Subject:
         alpha=None if alpha is None or not declared else np.array(alpha),
         contribution=None if contribution is None else contribution.of(valid, cube.good_bands),
         alike=alike,
-        variation=variation_of(result),
+        variation=variation_of(result.model, endmembers),
     )
 
 

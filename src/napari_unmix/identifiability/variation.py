@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from napari_unmix.answer import Unmixing
 from napari_unmix.cube import BoolArray, FloatArray, IntArray
 
 # The name under which a fit saves it.
@@ -61,14 +61,15 @@ class Variation:
         return found
 
 
-def variation_of(result: Unmixing) -> Variation | None:
-    """What the fit found, in the units in which the result shows its endmembers; None where it found none."""
-    factors, fitted = result.model.get(SAVED_AS), result.model.get("endmembers")
-    if factors is None or fitted is None or len(factors) != len(result.endmembers):
+def variation_of(model: Mapping[str, FloatArray], endmembers: FloatArray) -> Variation | None:
+    """What the fit that saved ``model`` found, in the units in which the (P, B) ``endmembers`` are shown; None where it found none of these."""
+    factors, fitted = model.get(SAVED_AS), model.get("endmembers")
+    if factors is None or fitted is None or factors.ndim != 3:
         return None
-    shown = np.linalg.norm(np.nan_to_num(result.endmembers), axis=1)
+    if not factors.shape[::2] == fitted.shape == endmembers.shape:
+        return None
     lengths = np.linalg.norm(fitted, axis=1)
-    scale = np.where(lengths > 0, shown / np.maximum(lengths, 1e-300), 1.0)
+    scale = np.where(lengths > 0, np.linalg.norm(endmembers, axis=1) / np.maximum(lengths, 1e-300), 1.0)
     return Variation(factors.astype(np.float64) * scale[:, None, None])
 
 

@@ -7,6 +7,7 @@ is Fisher's, J Λ⁻¹ Jᵀ + ½ tr(Λ⁻¹ ∂Λ Λ⁻¹ ∂Λ): the expected o
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,8 +16,11 @@ from torch import Tensor
 
 from napari_unmix.model.priors.base import Quadratic
 
-# Pixels at once: their matrices stay in the processor's cache.
-_CHUNK = 1_000
+# Numbers of the pixels' matrices at once, which then stay in the processor's cache (17 scores: a third faster than at four times as many).
+_AT_ONCE = 72_000
+# Of each material so many directions, the widest, count in the Hessian by Λ's own slopes. All 16 take four times as long; where they are equally
+# wide, which is the worst case, spreads are 0.9 % smaller then and the evidence 0.03 nats lower.
+_MOST_DIRECTIONS = 4
 # Eigenvalues under this share of a covariance's largest are rounding.
 _ROUNDING = 1e-9
 
@@ -41,9 +45,14 @@ class Variation:
     def covariance(self, amounts: Tensor, variance: float) -> Tensor:
         """(N, K, K) Λ of pixels with ``amounts`` g (N, P) at a noise of σ² ``variance``."""
         size = self.covariances.shape[1]
-        noise = variance * torch.eye(size, dtype=amounts.dtype, device=amounts.device)
-        varied: Tensor = (amounts.square() @ self.covariances.flatten(1)).reshape(-1, size, size)
-        return varied + noise
+        total: Tensor = (amounts.square() @ self.covariances.flatten(1)).reshape(-1, size, size)
+        total.diagonal(dim1=1, dim2=2).add_(variance)
+        return total
+
+    def _chunks(self, *pixels: Tensor) -> Iterator[tuple[Tensor, ...]]:
+        """The same pixels of every one, some at a time."""
+        count = max(1, _AT_ONCE // self.covariances.shape[1] ** 2)
+        return zip(*(torch.split(each, count) for each in pixels), strict=True)
 
     def _root(self, amounts: Tensor, variance: float) -> Tensor:
         """(N, K, K) Cholesky's lower factor of Λ."""
@@ -59,7 +68,7 @@ class Variation:
     def whitened(self, vectors: Tensor, amounts: Tensor, variance: float) -> Tensor:
         """(N, M, K) rows W v of ``vectors`` (N, M, K), WᵀW = Λ⁻¹: what is drawn from Λ is standard normal then."""
         parts = []
-        for some, amount in zip(torch.split(vectors, _CHUNK), torch.split(amounts, _CHUNK), strict=True):
+        for some, amount in self._chunks(vectors, amounts):
             root = self._root(amount, variance)
             parts.append(torch.linalg.solve_triangular(root, some.transpose(1, 2), upper=False).transpose(1, 2))
         return torch.cat(parts)
@@ -72,31 +81,35 @@ class Variation:
 
     def quadratic(self, residual: Tensor, slope: Tensor, amounts: Tensor, change: Tensor, variance: float) -> Quadratic:
         """The same energy to second order in the latents, along which f has ``slope`` (N, D, K) and g ``change`` (N, D, P)."""
-        chunks = (torch.split(each, _CHUNK) for each in (residual, slope, amounts, change))
-        parts = [self._quadratic(*chunk, variance=variance) for chunk in zip(*chunks, strict=True)]
+        chunks = self._chunks(residual, slope, amounts, change)
+        parts = [self._quadratic(*chunk, variance=variance) for chunk in chunks]
         return Quadratic(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
     def _quadratic(
         self, residual: Tensor, slope: Tensor, amounts: Tensor, change: Tensor, *, variance: float
     ) -> Quadratic:
-        count, size, rank = self.factors.shape
-        # 1. Whitened, with Λ = FFᵀ: the materials' factors, rank by rank, the slopes of f, and the residual.
+        widest = self.factors[:, :, -_MOST_DIRECTIONS:]
+        count, size, rank = widest.shape
+        # 1. What whitens: Λ⁻¹ = WᵀW; the slopes of f and the residual seen through it.
         factor = self._root(amounts, variance)
-        factors = self.factors.permute(2, 0, 1).reshape(1, rank * count, size).expand(len(residual), -1, -1)
-        beside = torch.cat([factors, slope, residual[:, None]], dim=1).transpose(1, 2)
-        seen = torch.linalg.solve_triangular(factor, beside, upper=False).transpose(1, 2)
-        varied, slope, white = seen[:, : rank * count], seen[:, rank * count : -1], seen[:, -1:]
-        energy = 0.5 * white.square().sum(dim=(1, 2)) + _half_log_det(factor, variance)
+        identity = torch.eye(size, dtype=amounts.dtype, device=amounts.device).expand_as(factor)
+        whitening = torch.linalg.solve_triangular(factor, identity, upper=False)
+        seen = torch.cat([slope, residual[:, None]], dim=1) @ whitening.transpose(1, 2)
+        white, seen = seen[:, -1], seen[:, :-1]
+        energy = 0.5 * white.square().sum(dim=1) + _half_log_det(factor, variance)
         # 2. ∂/∂g_k through Λ: g_k (tr Λ⁻¹Σ_k − rᵀΛ⁻¹Σ_k Λ⁻¹r).
-        along = varied.square().sum(dim=2) - (varied @ white.transpose(1, 2))[:, :, 0].square()
-        through = amounts * along.reshape(-1, rank, count).sum(dim=1)
-        gradient = (change @ through[:, :, None] - slope @ white.transpose(1, 2))[:, :, 0]
-        # 3. ½ tr(Λ⁻¹ ∂Λ Λ⁻¹ ∂Λ) along g_k and g_l: 2 g_k g_l |L_kᵀΛ⁻¹L_l|².
-        squares = (varied @ varied.transpose(1, 2)).square_().reshape(-1, rank, count, rank * count).sum(dim=1)
+        force = (white[:, None] @ whitening)[:, 0]
+        pulled = (force @ self.covariances.permute(1, 0, 2).flatten(1)).reshape(-1, count, size) @ force[:, :, None]
+        inverse = whitening.transpose(1, 2) @ whitening
+        through = amounts * (inverse.flatten(1) @ self.covariances.flatten(1).T - pulled[:, :, 0])
+        gradient = (change @ through[:, :, None] - seen @ white[:, :, None])[:, :, 0]
+        # 3. ½ tr(Λ⁻¹ ∂Λ Λ⁻¹ ∂Λ) along g_k and g_l: 2 g_k g_l |L_kᵀΛ⁻¹L_l|², rank by rank.
+        varied = (whitening.reshape(-1, size) @ widest.permute(1, 2, 0).flatten(1)).reshape(-1, size, rank * count)
+        squares = (varied.transpose(1, 2) @ varied).square_().reshape(-1, rank, count, rank * count).sum(dim=1)
         summed = torch.eye(count, dtype=squares.dtype, device=squares.device).repeat(rank, 1)
         scaled = change * amounts[:, None, :]
         curvature = 2 * scaled @ (squares @ summed) @ scaled.transpose(1, 2)
-        return Quadratic(energy, gradient, slope @ slope.transpose(1, 2) + curvature)
+        return Quadratic(energy, gradient, seen @ seen.transpose(1, 2) + curvature)
 
 
 def _half_log_det(factor: Tensor, variance: float) -> Tensor:
