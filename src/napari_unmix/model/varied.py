@@ -22,7 +22,9 @@ from napari_unmix.rows.simplex import scaled
 # Where linear mixing leaves no more than this times the noise, there is nothing to explain.
 NOTHING_LEFT = 1.02
 # The law is learned from at most so many pairs, in so many rounds; fewer pairs than the fewest say nothing.
-_MOST_PAIRS, FEWEST_PAIRS, _ROUNDS = 4_000, 200, 3
+_MOST_PAIRS, FEWEST_PAIRS, _ROUNDS = 2_500, 200, 3
+# Steps of the law on single pixels, for one posterior of them.
+_STEPS = 3
 # Rounds of expectation and maximisation after each change.
 _SETTLING = 2
 # Least squares gives exact zeros: starts stand this share inside the simplex.
@@ -139,7 +141,9 @@ def _reach(state: State, held: BoolArray) -> Tensor:
 
 
 def _with_learned_law(state: State, data: Data, rows: Tensor) -> State:
-    """The state whose materials' covariances took a step on single pixels."""
+    """The state whose materials' covariances took some steps on single pixels, whose posterior is made once."""
     posterior = e_step(state.model, state.latents, data, rows)
-    moved = state.with_latents(rows, posterior.latents)
-    return replace(moved, model=variation_m_step(state.model, posterior, data, rows))
+    model = state.model
+    for _ in range(_STEPS):
+        model = variation_m_step(model, posterior, data, rows)
+    return replace(state.with_latents(rows, posterior.latents), model=model)
