@@ -90,7 +90,9 @@ def test_where_spectra_vary_the_law_is_kept_and_halves_the_error_of_the_better_p
     assert all(0.04 < spread < 0.4 for spread in found.spread)
     np.testing.assert_array_equal(result.endmembers, means)
     (said,) = [note.sentence for note in result.notes if note.kind is NoteKind.VARIABILITY]
-    assert said.startswith(f"Spectra of each material vary: learned from {found.pairs:,} pairs of neighbours; evidence ")
+    assert said.startswith(
+        f"Spectra of each material vary: learned from {found.pairs:,} pairs of neighbours; evidence "
+    )
 
 
 @pytest.mark.parametrize("choice", ["auto", "pairs"])
@@ -113,4 +115,6 @@ def test_where_pixels_have_no_neighbours_it_is_said() -> None:
     lonely[::2, ::2] = True
     cube = Cube(scene.cube.spectra, scene.cube.wavelengths, valid_pixels=lonely)
     result = drain(unmix(cube, IvaeSpec(endmembers=3, epochs=1, variability="pairs")))
-    assert f"Variability can't be learned from 0 pairs of neighbours: it takes {FEWEST_PAIRS}." in map(str, result.notes)
+    assert f"Variability can't be learned from 0 pairs of neighbours: it takes {FEWEST_PAIRS}." in map(
+        str, result.notes
+    )

@@ -129,7 +129,7 @@ def _bundle_rows(bundles: Bundles, draw: Draw, seed: int, size: int) -> Iterator
     yield row(KNOWN, "exact law", *_exact(made))
     # 2. Nothing is; the classical estimates are on the endmembers that VCA picks.
     for method, name in (("vca-fcls", "sum-to-one"), ("vca-fcls", "free brightness")):
-        spec = spec_class(method)(method=method, endmembers=len(means), illumination=name == "free brightness")
+        spec = spec_class(method).model_validate({"method": method, "endmembers": len(means), "illumination": name == "free brightness"})
         yield row(BLIND, name, *_scored(made.cube, truth, spec)[:2])
     for method, variability in (("ivae, one spectrum", "none"), ("ivae, spectra vary", "auto")):
         yield row(BLIND, method, *_ivae(made.cube, truth, variability, None))
@@ -210,7 +210,7 @@ def _tilt_rows(seed: int) -> Iterator[Row]:
         scene = blind_scene(seed + 1000 * materials, materials=materials, pure=False, kind="tilt", decibels=30.0)
         truth = Truth(scene.endmembers, scene.abundances)
         for method in ("sisal", "vca-fcls"):
-            spec = spec_class(method)(method=method, endmembers=materials, illumination=True)
+            spec = spec_class(method).model_validate({"method": method, "endmembers": materials, "illumination": True})
             yield Row("tilts, no pure pixels", str(materials), seed, BLIND, method, *_ordered(_scored(scene.cube, truth, spec)))
         for name, variability in (("ivae, one spectrum", "none"), ("ivae, spectra vary", "auto")):
             found = _ivae(scene.cube, truth, variability, None, illumination=True)

@@ -113,12 +113,11 @@ class Subject:
         """(N, B_good) spectra minus what the result makes of them."""
         return np.asarray(self.spectra - mixed(self.abundances, self.endmembers, self.illumination, self.contribution))
 
-    @property
-    def unexplained(self) -> FloatArray:
-        """(N, B_good) residual in units of the noise; where the fit found how spectra vary, that is taken for noise as well."""
+    def unexplained(self, rows: IntArray) -> FloatArray:
+        """(n, B_good) residual of ``rows`` in units of the noise; where the fit found how spectra vary, that is noise as well."""
         if self.variation is None:
-            return np.asarray(self.residual / self.noise)
-        return self.variation.whitened(self.residual, self.amounts, self.noise)
+            return np.asarray(self.residual[rows] / self.noise)
+        return self.variation.whitened(self.residual[rows], self.amounts[rows], self.noise)
 
     def outside_signal(self) -> tuple[FloatArray, FloatArray]:
         """(N, B) what the best subspace of P endmembers leaves of the spectra, and its basis (B, K): affine, or linear where brightness is free."""

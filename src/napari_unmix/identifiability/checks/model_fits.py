@@ -6,7 +6,7 @@ import numpy as np
 
 from napari_unmix.cube import FloatArray
 from napari_unmix.geometry.strokes import ANCHORED, NAMED
-from napari_unmix.identifiability.again.refits import BY_CHANCE, Refits, moments_misfit
+from napari_unmix.identifiability.again.refits import BY_CHANCE, Refits, moments_misfit, some_rows
 from napari_unmix.identifiability.report import Check, Condition, Status
 from napari_unmix.identifiability.subject import Subject
 from napari_unmix.rows.subspace import eigenvalues
@@ -103,8 +103,8 @@ def residual_numbers(subject: Subject) -> tuple[float, float, float]:
     pixels, bands = subject.spectra.shape
     freedom = max(bands - subject.count + 1, 1)
     if subject.variation is not None:
-        left = subject.unexplained
-        return float(np.sqrt((left**2).sum() / pixels / freedom)), float(eigenvalues(left)[0]), subject.noise_edge
+        left = subject.unexplained(some_rows(pixels, np.random.default_rng(0)))
+        return float(np.sqrt((left**2).sum() / len(left) / freedom)), float(eigenvalues(left)[0]), subject.noise_edge
     residual = subject.residual
     chi = float(np.sqrt((residual**2).sum() / pixels / freedom) / subject.noise)
     left = subject.outside_signal()[0]

@@ -50,18 +50,17 @@ def _found(fit: VariationFit) -> VariabilityFound:
         return VariabilityFound(chosen="none", pairs=fit.pairs, evidence=evidence)
     variation, endmembers = fit.state.model.variation, fit.state.model.mixing.endmembers
     assert variation is not None
-    total = variation.covariances.diagonal(dim1=1, dim2=2).sum(dim=1)
+    found = variation.in_bands
+    total = variation.covariances.diagonal(dim1=1, dim2=2).sum(dim=1) if found is None else found.totals()
     spread = (total.sqrt() / endmembers.norm(dim=1)).cpu().numpy()
-    return VariabilityFound(chosen="pairs", pairs=fit.pairs, evidence=evidence, spread=tuple(np.round(spread, 6).tolist()))
+    return VariabilityFound(
+        chosen="pairs", pairs=fit.pairs, evidence=evidence, spread=tuple(np.round(spread, 6).tolist())
+    )
 
 
 def variability_note(fit: VariationFit) -> str:
     """What was found, in one sentence."""
     gain = fit.evidence - fit.plain
     if fit.kept:
-        return (
-            f"Spectra of each material vary: learned from {fit.pairs:,} pairs of neighbours; evidence {gain:.1f} nats per pixel above plain noise."
-        )
-    return (
-        f"Spectra of each material were taken to be one: {fit.pairs:,} pairs of neighbours do not tell that they vary ({gain:+.2f} nats per pixel)."
-    )
+        return f"Spectra of each material vary: learned from {fit.pairs:,} pairs of neighbours; evidence {gain:.1f} nats per pixel above plain noise."
+    return f"Spectra of each material were taken to be one: {fit.pairs:,} pairs of neighbours do not tell that they vary ({gain:+.2f} nats per pixel)."
