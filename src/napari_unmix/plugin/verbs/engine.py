@@ -30,8 +30,8 @@ from napari_unmix.plugin.facts.seen import Sight, seen
 from napari_unmix.plugin.facts.session import Stage, Survey, Unfinished
 from napari_unmix.plugin.verbs import side_by_side
 from napari_unmix.plugin.verbs.bookshelf import ask_libraries, keep_libraries, recall_libraries
-from napari_unmix.plugin.verbs.known_work import held_spectra, library_of
 from napari_unmix.plugin.verbs.judging import judge
+from napari_unmix.plugin.verbs.known_work import held_spectra, library_of
 from napari_unmix.plugin.verbs.spectra_work import noisy_bands_of, write_file
 from napari_unmix.plugin.verbs.store import (
     card_for,
