@@ -11,11 +11,15 @@ from napari_unmix import pipeline
 from napari_unmix.answer import Contribution
 from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.findings import Findings
+from napari_unmix.identifiability.again.refits import Refits
+from napari_unmix.identifiability.checks import supported_number
+from napari_unmix.identifiability.subject import gather
 from napari_unmix.methods.contract import Problem, Solution
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.pipeline import make_problem, unmix
 from napari_unmix.progress import drain
 from napari_unmix.sentences import UnmixError
+from napari_unmix.synthetic import blind_scene
 
 error_of = pipeline._reconstruction_error
 SHAPE = (16, 12)
@@ -161,3 +165,32 @@ def test_what_became_of_the_painting_is_said(small_cube: Cube, annotation: Annot
     said = [note for note in notes if "annotation" in note or "painting" in note]
     assert len(said) == len(words)
     assert all(word in note for word, note in zip(words, said, strict=True))
+
+
+# --- what the scene supports
+
+
+@pytest.mark.parametrize(("asked", "halves"), [(3, False), (4, True)])
+def test_two_halves_of_one_material_are_told_with_what_the_scene_supports(asked: int, halves: bool) -> None:
+    scene = blind_scene(430016, materials=3, pure=True, kind="linear", decibels=25, size=32)
+    result = drain(unmix(scene.cube, spec_class("sisal")(endmembers=asked, seed=0)))
+    said = [note for note in result.notes if "halves of one material" in note.sentence]
+    assert (len(said), result.findings.support is not None) == (halves, halves)
+    if result.findings.support is not None:
+        first, second = (result.names[k] for k in result.findings.support.halves)
+        assert said[0].sentence.startswith("The scene supports 3 of 4 endmembers (the further one rises ")
+        assert said[0].advice == f"Ask for 3 endmembers, or merge {first} and {second}."
+        checked = supported_number.check(gather(scene.cube, result), Refits())
+        assert checked.sentence.startswith(said[0].sentence)
+        assert (checked.status, checked.value, checked.threshold, checked.remedy) == ("doubtful", 3, 4, said[0].advice)
+
+
+def test_as_many_as_rise_pass() -> None:
+    scene = blind_scene(430016, materials=3, pure=True, kind="linear", decibels=25, size=32)
+    for asked, sentence in (
+        (3, "All 3 endmembers rise over noise and variability."),
+        (2, "All 2 endmembers rise over noise and variability, and 3 would."),
+    ):
+        result = drain(unmix(scene.cube, spec_class("vca-fcls")(endmembers=asked, seed=0)))
+        checked = supported_number.check(gather(scene.cube, result), Refits())
+        assert (checked.status, checked.value, checked.sentence, checked.remedy) == ("pass", 3, sentence, "")

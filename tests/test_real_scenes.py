@@ -12,8 +12,10 @@ from napari_unmix.cube import Cube
 from napari_unmix.geometry.counting import suggest_endmembers
 from napari_unmix.geometry.search import find_endmembers
 from napari_unmix.progress import drain
+from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.inversion import FreeLight, SumToOne
-from napari_unmix.rows.metrics import angle_table
+from napari_unmix.rows.metrics import angle_table, rmse, spectral_angle
+from napari_unmix.rows.simplex import fully_constrained
 from unmix_benchmarks.common.cases import DC1, HYSU, JASPER_RIDGE, SAMSON, SAMSON_ALTERNATIVE, Case, Truth
 from unmix_benchmarks.common.scores import run_method, score
 from unmix_benchmarks.common.strokes import paint_strokes
@@ -51,6 +53,32 @@ def test_the_default_reaches_the_measured_figures(case: Case) -> None:
     assert found.angle_degrees <= 1.2 * angle
 
 
+@pytest.mark.slow
+def test_without_a_pure_pixel_facets_stand_where_the_pixels_end() -> None:
+    case = Case("sim2", "sim2/sim2.npz", "", False)
+    cube, truth = case.load(Path(os.environ["NAPARI_UNMIX_DATA"]))
+    found = drain(find_endmembers(cube.pixels(), 6, SumToOne(), strokes=[], seed=0))
+    matched = match_endmembers(found.endmembers, truth.endmembers)
+    assert np.degrees(spectral_angle(found.endmembers[matched], truth.endmembers)).mean() < 0.5
+    assert truth.abundances is not None
+    error = rmse(
+        fully_constrained(cube.pixels(), found.endmembers)[:, matched].reshape(truth.abundances.shape), truth.abundances
+    )
+    oracle = rmse(fully_constrained(cube.pixels(), truth.endmembers).reshape(truth.abundances.shape), truth.abundances)
+    assert error < oracle + 0.005
+    assert max(np.ravel(found.numbers["facet_tails"])) < 3
+
+
+@pytest.mark.slow
+def test_a_signal_too_weak_to_end_the_simplex_leaves_endmembers_at_the_datas_corners() -> None:
+    case = Case("wdc_semi", "wdc_semi/wdc_semi.npz", "", False)
+    cube, truth = case.load(Path(os.environ["NAPARI_UNMIX_DATA"]))
+    found = drain(find_endmembers(cube.pixels(), 6, SumToOne(), strokes=[], seed=0))
+    matched = match_endmembers(found.endmembers, truth.endmembers)
+    assert np.degrees(spectral_angle(found.endmembers[matched], truth.endmembers)).mean() < 4.7
+    assert found.pure
+
+
 def strokes_on(scene: tuple[Cube, Truth], seed: int, *, inside: bool) -> list[np.ndarray]:
     cube, truth = scene
     painted = paint_strokes(truth.shares, seed, 1, 4, inside=True) if inside else paint_strokes(truth.shares, seed)
@@ -85,3 +113,27 @@ def test_a_stroke_off_the_mark_does_not_drag_its_endmember_along() -> None:
     assert off.max() > 4
     assert angles[off.argmax()] < off.max() / 2
     assert angles.mean() < 2.7
+
+
+NOMINAL = (9.0, 4.0, 1.0)  # m², of HySU's targets of 3, 2 and 1 m
+SQUARE_METRES = 0.49  # of a pixel
+
+
+@pytest.mark.parametrize(("brightness", "most"), [("own", 0.08), ("maximum", 0.24)])
+def test_the_areas_of_known_targets_under_free_illumination(brightness: str, most: float) -> None:
+    from napari_unmix.given import Given
+    from napari_unmix.io import read_cube
+    from napari_unmix.methods.registry import spec_class
+    from napari_unmix.pipeline import unmix
+
+    folder = Path(os.environ["NAPARI_UNMIX_DATA"]) / "hysu"
+    cube, known = read_cube(folder / "hysu.hdr"), np.load(folder / "reference.npz")
+    spec = spec_class("vca-fcls").model_validate({"illumination": True, "brightness": brightness, "endmembers": 6})
+    result = drain(unmix(cube, spec, None, Given.known(known["E"], known["names"].tolist())))
+    errors = [
+        abs(SQUARE_METRES * result.abundances[(known["roi_size"] == size) & (targets > 0)][:, k].sum() / nominal - 1)
+        for k, targets in enumerate(np.moveaxis(known["roi_material"], 2, 0))
+        for size, nominal in enumerate(NOMINAL, start=1)
+    ]
+    assert float(np.mean(errors)) < most
+    assert brightness == "own" or float(np.mean(errors)) > 0.2  # composition is another question

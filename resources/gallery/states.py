@@ -56,6 +56,13 @@ class Scene:
         self.viewer.screenshot(str(path), canvas_only=False, flash=False)
         print(path, flush=True)
 
+    def both(self, what: str) -> None:
+        """Save it in the dark theme and in the light one."""
+        self.shot(what)
+        self.viewer.theme = "light"
+        self.shot(f"{what}-light")
+        self.viewer.theme = "dark"
+
     def ready(self) -> None:
         """A cube is open, and looked at."""
         live(lambda: self.session.suggested is not None and self.session.survey is not None, 120)
@@ -152,9 +159,9 @@ def two_cubes(folder: Path) -> None:
         scene.ready()
         scene.shot("no-result-yet")
         scene.train()
-        scene.shot("second-trained")
+        scene.both("second-trained")
     scene.controller.set_cube(scene.session.cubes[0])
-    scene.shot("back")
+    scene.both("back")
     scene.close()
 
 
@@ -166,11 +173,11 @@ def after_the_result(folder: Path) -> None:
     scene.train(endmembers=4)
     scene.controller.compare_with(scene.session.runs[0].number)
     live(lambda: bool(scene.session.measured), 20)
-    scene.shot("compare")
+    scene.both("compare")
     scene.controller.compare_with(None)
     scene.press("Areas…")
     live(lambda: scene.session.areas is not None, 20)
-    scene.shot("areas")
+    scene.both("areas")
     scene.press("Areas…")
     scene.controller.toggle_dominant()
     scene.shot("dominant")
@@ -178,12 +185,10 @@ def after_the_result(folder: Path) -> None:
     scene.controller.lock_endmember(0)
     scene.controller.merge_endmembers([1, 2])
     live(lambda: scene.session.chore is None, 20)
-    scene.shot("edited-and-locked")
+    scene.both("edited-and-locked")
     scene.press("Name from library…")
     live(lambda: False, 12)
-    scene.shot("match")
-    scene.viewer.theme = "light"
-    scene.shot("match-light")
+    scene.both("match")
     scene.close()
 
 
@@ -203,7 +208,7 @@ def painting(folder: Path) -> None:
     scene.controller.start()
     live(lambda: scene.session.state == "idle", 300)
     scene.controller.select_pixel(40, 50)
-    scene.shot("thirty-endmembers")
+    scene.both("thirty-endmembers")
     scene.close()
 
 

@@ -5,7 +5,7 @@
 Needs a display (``xvfb-run -s "-screen 0 1600x1200x24"`` where there is none). Prints memory after each tenth, against the tenth cycle, by
 which everything has been imported and every picture made once; then the turns of the event loop that took longer than 50 ms, by the clock
 and by this thread's processor time, and what ran in the latter; then what is left of ours after the docks were closed.
-With ``--fakes`` the fits are none.
+With ``--fakes`` the fits are none, and nothing is kept; with ``--held`` their runs are kept in a temporary folder, and hold so many bytes together.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -31,6 +32,7 @@ from qtpy.QtCore import QCoreApplication, QEvent, QPoint, Qt, QThreadPool, QTime
 from qtpy.QtTest import QTest
 
 import napari_unmix
+from napari_unmix.plugin.facts.resting import rests
 from napari_unmix.plugin.facts.session import Session
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.verbs.engine import Engine
@@ -101,9 +103,11 @@ class Turns:
 class Cycles:
     """The window, and a user who trains, cancels, and trains."""
 
-    def __init__(self, fakes: Fakes | None, method: str) -> None:
+    def __init__(self, fakes: Fakes | None, method: str, held: int | None = None) -> None:
         self._fakes = fakes
         engine = Engine() if fakes is None else fakes.engine()
+        if fakes is not None and held is not None:
+            engine = replace(engine, keep_run=fakes.keep)
         manager = PluginManager.instance()
         manager.discover()
         if "napari-unmix" not in manager:
@@ -112,6 +116,8 @@ class Cycles:
         self.viewer.window.resize(*WINDOW)
         self.workspace: Workspace = workspace_of(self.viewer)
         self.controller, self.session = self.workspace.controller, self.workspace.session
+        if held is not None:
+            self.controller.most_held_bytes = held
         for data, options, _ in cube_layers(scene(1, SIZE)):
             self.viewer.add_image(data, **options)
         self.controller.choose_method(method)
@@ -198,11 +204,11 @@ def memory() -> float:
     return float(psutil.Process().memory_info().rss / 2**20)
 
 
-def run(cycles: int, clicks: int, method: str, *, fakes: bool) -> None:
+def run(cycles: int, clicks: int, method: str, *, fakes: bool, held: int | None = None) -> None:
     """All cycles, and the table."""
     with tempfile.TemporaryDirectory() as folder:
         instead = Fakes(Random(0), Path(folder), 0.005, ("good",)) if fakes else None
-        window, start, during = Cycles(instead, method), time.monotonic(), 0
+        window, start, during = Cycles(instead, method, held), time.monotonic(), 0
         window.until(lambda: window.session.chore is None and not ThreadJob._alive)
         first, turns = 0.0, None
         for number in range(1, cycles + 1):
@@ -226,6 +232,8 @@ def run(cycles: int, clicks: int, method: str, *, fakes: bool) -> None:
             print(f"the longest that one call of ours was seen in one: {1000 * turns.ours:.0f} ms")
             for where, count in turns.seen.most_common(12):
                 print(f"{count:6d} × {where}")
+        resting = sum(rests(known.unmixing) for known in window.session.runs)
+        print(f"{len(window.session.runs)} runs, of which {resting} rest")
         print("left after the docks were closed:", window.end())
         sys.stdout.flush()
         os._exit(0)  # software OpenGL may crash where a viewer is closed; this is no part of what is measured
@@ -238,8 +246,9 @@ def main() -> None:
     parser.add_argument("--clicks", type=int, default=1000)
     parser.add_argument("--method", default="ivae")
     parser.add_argument("--fakes", action="store_true")
+    parser.add_argument("--held", type=int, help="bytes that the runs may hold, of fakes that are kept")
     options = parser.parse_args()
-    run(options.cycles, options.clicks, options.method, fakes=options.fakes)
+    run(options.cycles, options.clicks, options.method, fakes=options.fakes, held=options.held)
 
 
 if __name__ == "__main__":

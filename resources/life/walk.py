@@ -11,6 +11,7 @@ import weakref
 from collections import Counter
 from collections.abc import Callable
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,6 +26,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_unmix.cube import Cube, Meaning
 from napari_unmix.plugin.facts.images import same_image
+from napari_unmix.plugin.facts.resting import rests
 from napari_unmix.plugin.facts.session import Session, current_report, runs_of, shown
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.verbs.runners import ThreadJob
@@ -100,7 +102,8 @@ class Walk:
         """Plugins > Unmix, or Spectra where it is there."""
         for name, kind in (("unmix", UnmixDock), ("spectra", SpectraDock)):
             if name not in self.docks:
-                workspace_of(self.viewer, self.fakes.engine())
+                engine = replace(self.fakes.engine(), keep_run=self.fakes.keep)
+                workspace_of(self.viewer, engine).controller.most_held_bytes = 0  # what is not looked at rests
                 self.docks[name] = kind(self.viewer)
                 return
 
@@ -142,9 +145,10 @@ class Walk:
         if session.annotation is not None:
             hold(session.cube is not None, "a painting without a cube")
             hold(session.annotation.labels.shape == session.cube.shape[:2], "a painting of another size")
-            hold(link._annotation in self.viewer.layers, "a painting without its layer")
+            hold(link.painting.layer in self.viewer.layers, "a painting without its layer")
             hold(
-                np.array_equal(link._annotation.data, session.annotation.labels), "the painting differs from its layer"
+                np.array_equal(link.painting.layer.data, session.annotation.labels),
+                "the painting differs from its layer",
             )
         for layer in link.maps._layers.values():
             hold(layer in self.viewer.layers, "a map that is no layer")
@@ -171,6 +175,8 @@ class Walk:
             hold(any(same_image(run.home, cube) for cube in session.cubes), "a run of which nothing is open")
         hold(session.run is None or session.run in runs_of(session, session.cube), "a run of another cube is shown")
         hold(len({run.number for run in session.runs}) == len(session.runs), "two runs of one number")
+        looked_at = [run for run in (session.run, session.beside) if run is not None]
+        hold(not any(rests(run.unmixing) for run in looked_at), "a run that is looked at rests")
         training = session.training
         hold(
             training is None or any(same_image(training.cube, cube) for cube in session.cubes),

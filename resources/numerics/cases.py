@@ -262,7 +262,7 @@ def variants() -> dict[str, tuple[str, dict[str, Any]]]:
         "ivae, ppnm": ("ivae", {**short, "mixing": "ppnm"}),
         "ivae, post-nonlinear": ("ivae", {**short, "mixing": "post-nonlinear"}),
         "ivae, residual": ("ivae", {**short, "mixing": "residual"}),
-        "ivae, variability": ("ivae", {**short, "variability": True}),
+        "ivae, variability": ("ivae", {**short, "variability": "latent"}),
         "ivae, logistic-normal": ("ivae", {**short, "prior": "logistic-normal"}),
         "ivae, blocks": ("ivae", {**short, "auxiliary": "blocks", "prior": "dirichlet"}),
     }

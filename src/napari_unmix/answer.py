@@ -44,7 +44,8 @@ class Unmixing:
 
     Attributes
     ----------
-    endmembers : (P, B) float64, in the cube's units (largest value 1 with free illumination); NaN in excluded bands
+    endmembers : (P, B) float64, in the cube's units (largest value 1 with free illumination, unless they keep their own brightness); NaN in
+        excluded bands
     abundances : (H, W, P) float32, non-negative, summing to one; NaN in invalid pixels
     abundance_std : (H, W, P) float32, posterior standard deviation, or None where the method has none
     illumination : (H, W) float32, the per-pixel scale, or None where abundances sum to one on the spectra as given
@@ -78,7 +79,7 @@ class Unmixing:
     @property
     def inversion(self) -> Inversion:
         """How abundances follow from spectra."""
-        return inversion(free_light=self.illumination is not None)
+        return inversion(free_light=self.illumination is not None, own_brightness=self.spec.own_brightness)
 
     @property
     def given(self) -> Given | None:

@@ -14,6 +14,9 @@ from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.given import Given
 from napari_unmix.rows.inversion import Inversion
 
+# A stroke with less than this share of its endmember in its median pixel is mostly background.
+BACKGROUND = 1 / 3
+
 
 class NoteKind(StrEnum):
     """What a note is about."""
@@ -26,11 +29,13 @@ class NoteKind(StrEnum):
     STROKES = "strokes"
     REGIONS = "regions"
     MIXING = "mixing"
+    VARIABILITY = "variability"
     PRIOR = "prior"
     METHOD = "method"
     SIDE_INFORMATION = "side information"
     PAINTING = "painting"
     GIVEN = "given"
+    BRIGHTNESS = "brightness"
     EDITED = "edited"
 
 
@@ -166,6 +171,19 @@ class MixingFound(Frozen):
     smallest_slope: float | None = None
 
 
+class VariabilityFound(Frozen):
+    """Whether the materials' spectra were found to vary, by a law that was learned from pairs of neighbouring pixels.
+
+    ``chosen``: "pairs" where that law was kept. ``pairs``: how many it was learned from. ``evidence``: log evidence in nats per pixel with it
+    ("pairs") and with noise alone ("none"). ``spread``: of each endmember, how far one pixel's spectrum is from it, root mean square over its own.
+    """
+
+    chosen: Literal["none", "pairs"]
+    pairs: int
+    evidence: dict[str, float]
+    spread: tuple[float, ...] = ()
+
+
 class RestartsFound(Frozen):
     """The starts that competed: their evidence per pixel, and how far their abundances are from the chosen one's (root mean square)."""
 
@@ -173,6 +191,23 @@ class RestartsFound(Frozen):
     evidence: tuple[float, ...]
     chosen: str
     abundance_rms_to_chosen: tuple[float, ...]
+
+
+class SupportFound(Frozen):
+    """Two endmembers that are halves of one material, and how many the scene supports: fewer than were asked for, or one was missed.
+
+    ``supported``: how many rise over noise and variability; ``rises``: to what the further ones do, where a material reaches ``needed``.
+    Of the ``halves``: ``apart`` is their angle (radians), ``left`` what one spectrum in their place leaves of their pixels over what is
+    explained, ``between`` the share of these pixels that lie between the two.
+    """
+
+    supported: int
+    rises: tuple[float, ...] = ()
+    needed: float = 0.0
+    halves: tuple[int, int]
+    apart: float
+    left: float
+    between: float
 
 
 class GivenFound(Frozen):
@@ -185,6 +220,47 @@ class GivenFound(Frozen):
     name: str
     held: bool
     source: str = ""
+
+
+class StrokeFound(Frozen):
+    """What the search made of the stroke of one painted ``material``.
+
+    ``how``: it "names" the endmember that it has most of, "confirms" it, "anchors" one that was not found without it, or was "refused" to do so and
+    names. ``purity``: the share of its endmember in its median pixel. ``cost``: what the fit that it anchored leaves, as a multiple of what is left
+    without; None where it was not asked to.
+    """
+
+    material: str = ""
+    how: Literal["names", "confirms", "anchors", "refused"]
+    purity: float
+    cost: float | None = None
+
+    @property
+    def background(self) -> bool:
+        """Whether it is mostly something else than its endmember."""
+        return self.how in ("names", "refused") and self.purity < BACKGROUND
+
+    @property
+    def said(self) -> str:
+        """What became of it."""
+        share = f"{100 * self.purity:.0f} %"
+        if self.how == "anchors":
+            return f"anchors an endmember that the search had not found ({share} of the stroke is it)."
+        if self.how == "confirms":
+            return f"confirms the endmember that it names ({share} of the stroke is it)."
+        if self.how == "refused" and self.cost is not None:
+            return f"contradicts the rest of the scene, with it the fit leaves {self.cost:.1f} × as much: it names an endmember and does not move it."
+        if self.background:
+            return f"mostly background: {share} of it is the endmember that it names, which it does not move."
+        return f"names its endmember ({share} of the stroke is it)."
+
+    @property
+    def advice(self) -> str:
+        """What may be done about it, "" where nothing has to."""
+        return "Paint only where the material is pure." if self.how == "refused" or self.background else ""
+
+    def __str__(self) -> str:
+        return f"Stroke “{self.material}”: {self.said}"
 
 
 # The spectra that were given, among the fitted parameters.
@@ -210,13 +286,15 @@ class Findings(Frozen):
     noise : white noise level that the method used; None where it has none
     declared_regions : labels of u up to here were declared by a person
     sources : where u comes from, painted regions first
-    moments, contrast, prior, mixing, restarts : see their classes; None where the method has none
+    moments, contrast, prior, mixing, variability, restarts : see their classes; None where the method has none
     alpha : (R, P) Dirichlet parameters of the declared regions; None where the method fits none
     endmember_error : (P,) standard error of each endmember as a share of the simplex
     misfit : the root of the fit's reduced χ²
     search : numbers that the search for endmembers measured, for the reader
     given : how each endmember was given, the first ones of a fit; None, or nothing, for one that was not
     abundances_moved : root mean square of the abundances less those of least squares on the same endmembers, on some of the pixels
+    strokes : what the search made of each painted material
+    support : which two endmembers are halves of one material, and how many the scene supports; None where no two are
     """
 
     recipe: Annotated[SerializeAsAny[Recipe], BeforeValidator(_read_recipe)] = Learned()
@@ -228,12 +306,15 @@ class Findings(Frozen):
     prior: PriorFound | None = None
     alpha: tuple[tuple[float, ...], ...] | None = None
     mixing: MixingFound = MixingFound()
+    variability: VariabilityFound | None = None
     restarts: RestartsFound | None = None
     endmember_error: tuple[float, ...] | None = None
     misfit: float | None = None
     search: dict[str, float | tuple[float, ...]] = {}
     given: tuple[GivenFound | None, ...] = ()
     abundances_moved: float | None = None
+    support: SupportFound | None = None
+    strokes: tuple[StrokeFound, ...] = ()
 
     @property
     def held(self) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from napari_unmix.auxiliary import SideInformation, make_side_information
 from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray
 from napari_unmix.findings import Note, NoteKind
 from napari_unmix.geometry.counting import suggest_endmembers
+from napari_unmix.geometry.halves import said_of_support, what_is_supported
 from napari_unmix.given import Given
 from napari_unmix.identifiability.assess import assess_solution
 from napari_unmix.identifiability.decided import decided
@@ -24,7 +25,7 @@ from napari_unmix.preconditions import FEWEST_ENDMEMBERS, check_size, check_valu
 from napari_unmix.progress import Fit, Progress, forward, looking, meanwhile
 from napari_unmix.rows.inversion import inversion
 from napari_unmix.rows.metrics import rmse
-from napari_unmix.rows.subspace import said_of_noise
+from napari_unmix.rows.subspace import noise_level, said_of_noise
 from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec
 
@@ -56,7 +57,9 @@ def _unmixed(cube: Cube, spec: MethodSpec, annotation: Annotation | None, given:
         solution = yield from meanwhile(lambda: one_material_solution(problem), finding)
     else:
         solution = yield from looking(implementation(spec)(problem), look)
-    notes = (*_given_notes(given), *_notes(problem, cube, annotation))
+        counting = Progress("counting what the scene supports", 0, 1, 1.0)
+        solution = yield from meanwhile(lambda: _supported(problem, solution), counting)
+    notes = (*_given_notes(given), *_brightness_notes(problem), *_notes(problem, cube, annotation))
     lifted = yield from meanwhile(
         lambda: _lift(problem, solution, notes),
         Progress("measuring the residual", 0, 1, 1.0),
@@ -110,7 +113,8 @@ def _looked_at(
         raise UnmixError(f"{painted} but {count} endmembers were asked for: ask for at least {led}, or merge strokes.")
     written = None if given is None else given.within(cube.good_bands)
     if written is not None:
-        written = replace(written, spectra=inversion(free_light=spec.illumination).written(written.spectra))
+        shown_as = inversion(free_light=spec.illumination, own_brightness=spec.own_brightness)
+        written = replace(written, spectra=shown_as.written(written.spectra))
     unlabelled = SideInformation(np.zeros(cube.shape[:2], np.int32), ("none",), {}, ())
     problem = Problem(cube, spectra, np.zeros(len(spectra), np.int32), unlabelled, materials, count, spec, written)
     look = QuickLook(problem)
@@ -152,6 +156,24 @@ def _materials(annotation: Annotation, cube: Cube) -> dict[str, IntArray]:
         pixels.setdefault(name, []).append(np.flatnonzero(where == label))
     joined = {name: np.sort(np.concatenate(parts)) for name, parts in pixels.items()}
     return {name: indices for name, indices in joined.items() if indices.size}
+
+
+def _supported(problem: Problem[MethodSpec], solution: Solution) -> Solution:
+    """The same solution; where two of its endmembers are halves of one material, with what the scene supports and a note."""
+    noise = solution.findings.noise or noise_level(problem.spectra, problem.endmember_count)
+    found = what_is_supported(
+        problem.spectra,
+        solution.endmembers,
+        problem.inversion,
+        noise,
+        lambda: suggested(problem.cube, problem.spectra),
+        np.flatnonzero(problem.held).tolist(),
+    )
+    if found is None:
+        return solution
+    note = Note(NoteKind.DOUBT, *said_of_support(found, problem.names))
+    findings = solution.findings.model_copy(update={"support": found})
+    return replace(solution, findings=findings, notes=(*solution.notes, note))
 
 
 def _lift(problem: Problem[MethodSpec], solution: Solution, notes: tuple[Note, ...]) -> Unmixing:
@@ -220,6 +242,22 @@ def _given_notes(given: Given | None) -> tuple[Note, ...]:
     """What is held in the answer."""
     said = "" if given is None else given.said()
     return (Note(NoteKind.GIVEN, said),) if said else ()
+
+
+def _brightness_notes(problem: Problem[MethodSpec]) -> tuple[Note, ...]:
+    """What endmembers that keep their own brightness have it from."""
+    if not problem.spec.own_brightness:
+        return ()
+    found = ~problem.held
+    some = (
+        "as bright as the fifth of the pixels nearest to each (a shaded one as dark as its shade)"
+        if found.any()
+        else ""
+    )
+    held = "as bright as given" if problem.held.any() else ""
+    whose = f"held ones {held}, the others {some}" if some and held else some or held
+    said = f"Brightness: endmembers keep their own, {whose}: abundances estimate areas under uneven light."
+    return (Note(NoteKind.BRIGHTNESS, said),)
 
 
 def _notes(problem: Problem[MethodSpec], cube: Cube, annotation: Annotation | None) -> tuple[Note, ...]:

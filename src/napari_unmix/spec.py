@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 # Options that methods which train share; each has a preset of its own.
 Epochs = Annotated[
@@ -48,6 +48,13 @@ class MethodSpec(BaseModel):
         title="Illumination",
         description="Free the brightness of every pixel (shade, slope): abundances become shade-tolerant composition instead of area fractions.",
     )
+    brightness: Literal["maximum", "own"] = Field(
+        "maximum",
+        title="Brightness",
+        description="With free illumination, how bright an endmember is where its abundance is one. maximum: its largest value is 1, so abundances "
+        "are composition; own: as bright as it was given, or as the pixels most like it are, so abundances estimate areas under uneven light.",
+        json_schema_extra={"with": "illumination"},
+    )
     seed: int = Field(
         0,
         ge=0,
@@ -57,10 +64,29 @@ class MethodSpec(BaseModel):
         json_schema_extra={"advanced": True},
     )
 
+    def applies(self, name: str) -> bool:
+        """Whether a setting means anything beside the others: some are about one that may be off."""
+        extra = type(self).model_fields[name].json_schema_extra
+        partner = extra.get("with") if isinstance(extra, dict) else None
+        return partner is None or bool(getattr(self, str(partner)))
+
+    @property
+    def own_brightness(self) -> bool:
+        """Whether brightness is free, and endmembers keep their own."""
+        return self.illumination and self.brightness == "own"
+
     @property
     def side_information(self) -> str:
         """Where u comes from on unpainted pixels, as ``auxiliary.names`` writes it; "none" where a method reads no such u."""
         return "none"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _brightness_of_free_light(cls, values: Any) -> Any:
+        """Without free illumination the spectra say how bright endmembers are: there is nothing to choose."""
+        if not isinstance(values, dict) or values.get("illumination", cls.model_fields["illumination"].default):
+            return values
+        return {name: value for name, value in values.items() if name != "brightness"}
 
     @field_validator("endmembers")
     @classmethod

@@ -119,7 +119,7 @@ def table_rows(page: str) -> list[list[str]]:
 
 def symbols(text: str) -> set[str]:
     """Single letters, Latin or Greek, with the tilde that some carry: what mathematics in running text is made of."""
-    text = re.sub(r"Theorems? [AB](?: and [AB])?|[Aa] (?=[a-z]{2})|`[^`]*`", " ", text)
+    text = re.sub(r"Theorems? [A-D](?: and [A-D])?|[Aa] (?=[a-z]{2})|`[^`]*`", " ", text)
     return set(re.findall(r"(?<![^\W_\d])(?<!['’])([A-Za-zα-ωΑ-Ω]\u0303?)(?![^\W_\d'’])", text))
 
 

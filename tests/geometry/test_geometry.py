@@ -215,9 +215,12 @@ def test_strokes_on_a_linear_scene_name_the_corners_and_do_not_move_them(painted
 
 
 @pytest.mark.slow
-def test_a_stroke_that_no_corner_leads_anchors_an_endmember_itself(painted: Scene) -> None:
+def test_a_stroke_that_no_corner_leads_moves_none_on_a_linear_scene(painted: Scene) -> None:
     middle = np.argsort(painted.abundances.reshape(-1, 4).max(axis=1))[:40]
-    assert search(painted, strokes=[middle]).route == "strokes"
+    free, named = search(painted), search(painted, strokes=[middle])
+    assert named.route == free.route
+    assert degrees(named.endmembers, free.endmembers).max() < 1e-4
+    assert named.strokes[0].how == "names"
 
 
 def test_neighbours_that_are_alike_count_less() -> None:

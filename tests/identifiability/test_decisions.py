@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from napari_unmix.answer import Unmixing
-from napari_unmix.findings import Findings, MixingFound, MomentsFound, PriorFound, Recipe, RestartsFound
+from napari_unmix.findings import Findings, MixingFound, MomentsFound, PriorFound, Recipe, RestartsFound, SupportFound
+from napari_unmix.geometry.beside_recipes import ExtrapolatedBeside
 from napari_unmix.geometry.found import Found
-from napari_unmix.geometry.recipes import MinimumVolume, PlaneArchetypes, Strokes, VertexPicks
+from napari_unmix.geometry.recipes import FacetEdges, MinimumVolume, PlaneArchetypes, Strokes, VertexPicks
 from napari_unmix.identifiability.again.refits import (
     Refits,
     Twin,
@@ -313,6 +314,17 @@ def test_the_residual_may_be_noise(times: float, word: str) -> None:
     assert (check.broken != "") is (word == "fail")
 
 
+@pytest.mark.parametrize(("supported", "more"), [(None, True), (2, False), (3, True)])
+def test_one_endmember_more_is_no_advice_where_fewer_are_supported(supported: int | None, more: bool) -> None:
+    halves = (
+        None if supported is None else SupportFound(supported=supported, halves=(0, 1), apart=0.1, left=1, between=1)
+    )
+    check = model_fits.check(subject(residual=1.2, support=halves), Refits())
+    assert check.remedy.startswith(
+        "Try one endmember more, or free the illumination;" if more else "Free the illumination;"
+    )
+
+
 @pytest.mark.parametrize(("use", "word"), [("refined", "doubtful"), ("averaged", "doubtful"), ("refused", "pass")])
 def test_moments_that_follow_no_dirichlet_count_where_the_endmembers_rest_on_them(use: str, word: str) -> None:
     seen = subject(moments=MomentsFound(use=use, relative_error=0.1, misfit=9.0))  # type: ignore[arg-type]
@@ -391,6 +403,41 @@ def test_one_impure_endmember_is_enough_to_doubt_the_geometry() -> None:
     seen = replace(subject(), abundances=shares)
     check = geometry.check(seen, Refits())
     assert (check.status, geometry.backs(seen, Refits()), "tree" in check.sentence) == ("doubtful", False, True)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "told"),
+    [
+        (FacetEdges(space="affine"), True),
+        (FacetEdges(space="perspective"), True),
+        (MinimumVolume(space="affine", hinge=True), True),
+        (ExtrapolatedBeside(by="edges", space="affine"), True),
+        (PlaneArchetypes(space="affine"), False),
+        (VertexPicks(), False),
+    ],
+    ids=lambda value: value.kind if isinstance(value, Recipe) else "",
+)
+def test_pixels_beyond_the_faces_are_told_of_where_endmembers_are_extrapolated(recipe: Recipe, told: bool) -> None:
+    check = geometry.check(subject(recipe=recipe), Refits())
+    assert ("than noise explains (at most" in check.sentence) is told
+    assert ("facet_tail" in check.numbers) is told
+
+
+@pytest.mark.parametrize(("inside", "word"), [(0.0, "than noise explains (at most"), (0.1, "Where there is no tree")])
+def test_a_face_that_stands_too_far_in_is_named_by_the_material_it_lacks(inside: float, word: str) -> None:
+    seen = subject(recipe=FacetEdges(space="affine"))
+    # The face without "tree" is that of the other two: both move towards it.
+    moved = ENDMEMBERS + inside * (ENDMEMBERS[2] - ENDMEMBERS)
+    check = geometry.check(replace(seen, endmembers=moved), Refits())
+    assert word in check.sentence
+    assert (check.numbers["facet_tail"] > geometry.EXPLAINED) is (inside > 0)
+
+
+@pytest.mark.parametrize(
+    ("errors", "word"), [(3.0, "at most 3.0 standard errors"), (3.1, "3.1 standard errors, up to 3 is chance")]
+)
+def test_three_standard_errors_are_chance(errors: float, word: str) -> None:
+    assert word in geometry._beyond(subject(), np.array([-1.0, errors, 0.5]))
 
 
 def test_the_most_basic_limit_is_told_first() -> None:

@@ -15,7 +15,14 @@ from pydantic import ValidationError
 from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Annotation, Cube
 from napari_unmix.findings import Findings, MixingFound, MomentsFound, Redraw, RestartsFound
-from napari_unmix.geometry.recipes import Corners, MinimumVolume, PlaneArchetypes, SphereArchetypes, VertexPicks
+from napari_unmix.geometry.recipes import (
+    Corners,
+    FacetEdges,
+    MinimumVolume,
+    PlaneArchetypes,
+    SphereArchetypes,
+    VertexPicks,
+)
 from napari_unmix.identifiability.again.refits import Refits
 from napari_unmix.identifiability.again.stages import refit
 from napari_unmix.identifiability.again.twins import simulated_moments
@@ -417,6 +424,8 @@ def test_simulated_moments_are_those_of_the_fit(refits: Refits) -> None:
     "recipe",
     [
         PlaneArchetypes(space="affine"),
+        FacetEdges(space="affine"),
+        FacetEdges(space="perspective"),
         MinimumVolume(space="affine"),
         MinimumVolume(space="affine", hinge=True),
         PlaneArchetypes(space="perspective"),

@@ -16,8 +16,17 @@ from hypothesis import strategies as st
 from napari_unmix.answer import Unmixing
 from napari_unmix.auxiliary import GENERATORS
 from napari_unmix.cube import Annotation, Cube, Meaning
-from napari_unmix.findings import ContrastFound, Findings, MixingFound, MomentsFound, PriorFound, Recipe, RestartsFound
-from napari_unmix.geometry.recipes import MinimumVolume, PlaneArchetypes, SphereArchetypes
+from napari_unmix.findings import (
+    ContrastFound,
+    Findings,
+    MixingFound,
+    MomentsFound,
+    PriorFound,
+    Recipe,
+    RestartsFound,
+    VariabilityFound,
+)
+from napari_unmix.geometry.recipes import FacetEdges, MinimumVolume, PlaneArchetypes, SphereArchetypes
 from napari_unmix.identifiability.report import Report
 from napari_unmix.joining import join_cubes
 from napari_unmix.methods.registry import method_specs
@@ -75,7 +84,7 @@ CASES: dict[str, tuple[Callable[[], Subject], str, dict[str, object]]] = {
         f"ivae, {mixing}": (blind("fan", pure=True), "ivae", {"mixing": mixing})
         for mixing in ("fan", "bilinear", "ppnm", "post-nonlinear", "residual")
     },
-    "ivae, variability": (blind("tilt", pure=True), "ivae", {"variability": True}),
+    "ivae, variability": (blind("tilt", pure=True), "ivae", {"variability": "latent"}),
     "ivae, fan, regions": (regions, "ivae", {"mixing": "fan"}),
     **{
         f"ivae, u by {source}": (blind(), "ivae", {"auxiliary": source})
@@ -119,6 +128,7 @@ positive = st.floats(1e-6, 1e6)
 recipes: st.SearchStrategy[Recipe] = st.one_of(
     st.builds(PlaneArchetypes, space=st.sampled_from(["affine", "perspective"])),
     st.builds(SphereArchetypes, cone=st.booleans()),
+    st.builds(FacetEdges, space=st.sampled_from(["affine", "perspective"]), weight=positive),
     st.builds(MinimumVolume, space=st.sampled_from(["affine", "perspective"]), hinge=st.booleans(), penalty=positive),
 )
 findings = st.builds(
@@ -145,6 +155,14 @@ findings = st.builds(
     alpha=st.none() | st.lists(st.lists(positive, min_size=2, max_size=2).map(tuple), max_size=3).map(tuple),
     mixing=st.builds(
         MixingFound, kept=st.text(max_size=9), variability=st.booleans(), smallest_slope=st.none() | number
+    ),
+    variability=st.none()
+    | st.builds(
+        VariabilityFound,
+        chosen=st.sampled_from(["none", "pairs"]),
+        pairs=st.integers(0, 9),
+        evidence=st.fixed_dictionaries({"none": number, "pairs": number}),
+        spread=st.tuples(positive, positive),
     ),
     restarts=st.none()
     | st.builds(

@@ -21,6 +21,7 @@ SAID = {
     "injective mixing": (0.00085, None, "noise alone moves a pixel's shares by 0.085 % at most (good below 10 %)"),
     "stable": (2.43, None, "moves by 2.4° without a part of the data (good below 1°)"),
     "side information": (0.02, None, "2 % of shuffled regions do as well (good up to 5 %)"),
+    "number of endmembers": (4.0, 6.0, "4 rise over noise and variability, and there are 6"),
     "geometry": (0.931, None, "the purest of every material hold 93 % of it or more (good above 95 %)"),
 }
 

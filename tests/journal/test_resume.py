@@ -21,7 +21,7 @@ from napari_unmix.spec import MethodSpec
 
 OTHERS = [
     ("ivae", {"illumination": True, "prior": "auto"}),
-    ("ivae", {"mixing": "fan", "variability": True}),
+    ("ivae", {"mixing": "fan", "variability": "latent"}),
     ("ivae", {"mixing": "residual"}),
     ("gcl", {"illumination": True}),
     ("vae", {"illumination": True}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -21,6 +21,7 @@ from napari_unmix.model.mixing.variability import VariableMixing
 from napari_unmix.model.priors.base import RegionPrior
 from napari_unmix.model.priors.dirichlet import RegionDirichlet
 from napari_unmix.model.priors.logistic_normal import RegionLogisticNormal
+from napari_unmix.model.variation import Variation
 from napari_unmix.rows.subspace import Subspace
 
 
@@ -68,6 +69,12 @@ def random_mixing(name: str, corners: Tensor, generator: np.random.Generator) ->
     return VariableMixing(LinearMixing(corners), directions)
 
 
+def random_variation(generator: np.random.Generator, size: int, bands: int, spread: float, rank: int = 2) -> Variation:
+    """Every material's spectrum varies in directions of its own, by ``spread`` in each, the first the most."""
+    roots = generator.normal(size=(size, bands, rank)) * spread * np.linspace(1.5, 0.5, size)[:, None, None]
+    return Variation(torch.from_numpy(roots @ roots.transpose(0, 2, 1)))
+
+
 def random_setting(
     seed: int,
     size: int,
@@ -80,10 +87,11 @@ def random_setting(
     noise: float = 0.03,
     hidden: bool = True,
     anchor_std: float = 0.0,
+    varied: float = 0.0,
 ) -> Setting:
-    """``size`` endmembers; ``hidden``: some pixels' u is unknown. Whatever the mixing adds is in the scores' coordinates, which are all bands."""
+    """``size`` endmembers, that vary by ``varied``; ``hidden``: some pixels' u is unknown. Scores are all bands: what mixing adds is in them."""
     generator = np.random.default_rng(seed)
-    corners = torch.from_numpy(generator.uniform(size=(size, size + 3 * (mixing != "linear"))))
+    corners = torch.from_numpy(generator.uniform(size=(size, size + 3 * (mixing != "linear" or varied > 0))))
     law = random_prior(prior, generator, regions, size)
     labels = torch.from_numpy(generator.integers(0 if hidden else 1, regions + 1, pixels))
     light = Light(torch.from_numpy(generator.uniform(4, 12, regions + 1)), 1.2) if lit else None
@@ -92,6 +100,11 @@ def random_setting(
     bands = corners.shape[1]
     scores = model.mixed(truth) + noise * torch.from_numpy(generator.normal(size=(pixels, bands)))
     latents = torch.from_numpy(generator.normal(size=(pixels, model.dimension)) * 0.7)
+    if varied:
+        model = replace(model, variation=random_variation(generator, size, bands, varied))
+        spread = model.variation.covariance(model.amounts(truth), noise**2)
+        drawn = torch.from_numpy(generator.normal(size=(pixels, bands, 1)))
+        scores = model.mixed(truth) + (torch.linalg.cholesky(spread) @ drawn)[:, :, 0]
     data = Data(
         subspace=Subspace(np.zeros(bands), np.eye(bands)),
         scores=scores,

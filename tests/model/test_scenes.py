@@ -89,7 +89,7 @@ def test_a_network_does_not_replace_linear_mixing_that_explains_as_much() -> Non
 def test_variability_beats_fixed_endmembers_where_spectra_vary() -> None:
     cube, endmembers, abundances, annotation = scene("variability", 1)
     fixed = drain(unmix(cube, IvaeSpec(endmembers=3, epochs=2), annotation))
-    varied = drain(unmix(cube, IvaeSpec(endmembers=3, epochs=2, variability=True), annotation))
+    varied = drain(unmix(cube, IvaeSpec(endmembers=3, epochs=2, variability="latent"), annotation))
     assert error_of(varied, endmembers, abundances)[0] < error_of(fixed, endmembers, abundances)[0]
     assert varied.reconstruction_rmse < fixed.reconstruction_rmse
     assert any("no theorem" in note for note in said(varied))
@@ -102,7 +102,7 @@ def test_two_endmembers_and_little_data_give_finite_answers(kind: str, illuminat
     generator = np.random.default_rng(0)
     abundances = generator.dirichlet([1.0, 1.0], (9, 9))
     cube = Cube(abundances @ generator.uniform(0.1, 0.9, (2, 15)) + 0.01 * generator.normal(size=(9, 9, 15)))
-    spec = IvaeSpec(endmembers=2, mixing=kind, illumination=illumination, variability=True, epochs=1)  # type: ignore[arg-type]
+    spec = IvaeSpec(endmembers=2, mixing=kind, illumination=illumination, variability="latent", epochs=1)  # type: ignore[arg-type]
     result = drain(unmix(cube, spec))
     assert np.isfinite(result.abundances).all()
     assert result.abundance_std is not None
@@ -133,7 +133,12 @@ def test_a_nonlinear_fit_can_be_cancelled_at_every_stage(kind: str) -> None:
 def unmixed(mixing: str, kind: Kind, *, variability: bool = False) -> tuple[np.ndarray, Unmixing]:
     made = blind_scene(3, materials=3, pure=True, kind=kind, decibels=40, size=24)
     spec = spec_class("ivae")(
-        endmembers=3, mixing=mixing, variability=variability, illumination=made.scaled, epochs=2, batch=256
+        endmembers=3,
+        mixing=mixing,
+        variability="latent" if variability else "none",
+        illumination=made.scaled,
+        epochs=2,
+        batch=256,
     )
     return made.cube.spectra, drain(unmix(made.cube, spec))
 

@@ -191,3 +191,14 @@ def test_pixels_of_known_u_are_learned_from_first() -> None:
     more = learned_from(data, 150)
     assert len(more) == 150
     assert set(range(60, 180)) < set(more)
+
+
+@pytest.mark.parametrize(("leaning", "leans"), [((), True), ((True, True), True), ((False, True), False)])
+def test_a_stroke_of_background_does_not_lean(leaning: tuple[bool, ...], leans: bool) -> None:
+    log_abundances = torch.log(torch.full((40, 3), 1 / 3, dtype=torch.float64))
+    regions = torch.cat([torch.full((30,), 1), torch.full((5,), 2), torch.full((5,), 3)])
+    prior = first_dirichlet(log_abundances, regions, strokes=(2, 3), leaning=leaning)
+    means = (prior.alpha / prior.alpha.sum(dim=1, keepdim=True)).numpy()
+    assert bool(means[1, 0] > 0.4) is leans
+    assert means[2, 1] > 0.4
+    np.testing.assert_array_equal(prior.log_weights.exp().numpy(), [1, 0, 0])  # it is a stroke all the same

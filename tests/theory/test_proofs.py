@@ -372,3 +372,230 @@ def test_one_flat_prior_is_preserved_by_maps_that_are_no_permutation() -> None:
         assert kstest(column, beta(1, 2).cdf).pvalue > 1e-3
     assert kstest(moved[:, 1] / (moved[:, 1] + moved[:, 0]), "uniform").pvalue > 1e-3
     assert np.abs(np.sort(moved, axis=1) - np.sort(abundances, axis=1)).max() > 0.2
+
+
+# --- variability with a law
+
+
+def laws(generator: np.random.Generator, count: int, bands: int, rank: int | None = None) -> Array:
+    """(P, B, B) positive semidefinite covariances."""
+    roots = generator.normal(size=(count, bands, rank or bands))
+    return np.asarray(0.01 * roots @ roots.transpose(0, 2, 1))
+
+
+def law_at(abundances: Array, covariances: Array, noise: float) -> Array:
+    """(N, B, B) C(a) = Σ a_k² Σ_k + σ²I."""
+    return np.asarray(np.einsum("nk,kij->nij", abundances**2, covariances) + noise**2 * np.eye(covariances.shape[1]))
+
+
+def squares(abundances: Array) -> Array:
+    """(N, P + 1) a_k² and the constant."""
+    return np.column_stack([abundances**2, np.ones(len(abundances))])
+
+
+def drawn(
+    generator: np.random.Generator, abundances: Array, endmembers: Array, covariances: Array, noise: float
+) -> Array:
+    """(N, B) spectra whose materials are drawn anew in every pixel."""
+    roots = np.linalg.cholesky(covariances + 1e-12 * np.eye(covariances.shape[1]))
+    varied = endmembers + np.einsum("kij,nkj->nki", roots, generator.normal(size=(len(abundances), *endmembers.shape)))
+    mixed = np.einsum("nk,nki->ni", abundances, varied)
+    return np.asarray(mixed + noise * generator.normal(size=mixed.shape))
+
+
+def test_step_10_differences_hold_the_law_and_cross_moments_the_composition() -> None:
+    generator = np.random.default_rng(20)
+    endmembers, covariances, noise, size = generator.uniform(size=(3, 4)), laws(generator, 3, 4), 0.05, 100_000
+    abundances = generator.dirichlet([1.0, 2.0, 0.7], size)
+    first, second = (drawn(generator, abundances, endmembers, covariances, noise) for _ in range(2))
+    difference = first - second
+    np.testing.assert_allclose(
+        difference.T @ difference / size, 2 * law_at(abundances, covariances, noise).mean(axis=0), atol=4e-3
+    )
+    shared = endmembers.T @ (abundances.T @ abundances / size) @ endmembers
+    np.testing.assert_allclose(first.T @ second / size, shared, atol=4e-3)
+    assert np.abs(first.T @ first / size - shared).max() > 0.01  # a single pixel's second moments hold all three
+
+
+def test_step_11_differences_identify_the_law_exactly_where_the_squares_are_independent() -> None:
+    generator = np.random.default_rng(21)
+    covariances, noise = laws(generator, 3, 5) + 0.01 * np.eye(5), 0.1
+    planted = np.concatenate([covariances.reshape(3, -1), noise**2 * np.eye(5).reshape(1, -1)])
+    for compositions, rank in (
+        (generator.dirichlet(np.ones(3), 4), 4),  # P + 1 of them
+        (generator.dirichlet(np.ones(3), 3), 3),
+        (np.eye(3), 3),  # pure pixels alone
+        (np.repeat(generator.dirichlet(np.ones(3), 1), 9, axis=0), 1),
+    ):
+        design = squares(compositions)
+        assert np.linalg.matrix_rank(design) == rank
+        moments = law_at(compositions, covariances, noise).reshape(len(compositions), -1)
+        found = np.linalg.lstsq(design, moments, rcond=None)[0]
+        assert np.allclose(found, planted) == (rank == 4)
+        # What is not identified is another law with the same moments.
+        beyond = np.linalg.svd(design)[2][rank:]
+        for direction in beyond:
+            other = covariances + 0.005 * direction[:3, None, None] * np.eye(5)
+            level = np.sqrt(noise**2 + 0.005 * direction[3])
+            assert np.linalg.eigvalsh(other).min() > 0
+            np.testing.assert_allclose(law_at(compositions, other, level), law_at(compositions, covariances, noise))
+    # Of known noise, pure pixels give every Σ_k.
+    assert np.linalg.matrix_rank(np.eye(3) ** 2) == 3
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_step_11_squares_and_the_constant_are_independent_on_a_small_ball(size: int) -> None:
+    generator = np.random.default_rng(size)
+    near = np.full(size, 1 / size) + 0.1 / size * centred(generator.uniform(-1, 1, (600, size)).T).T
+    values = np.linalg.svd(squares(near) / np.linalg.norm(squares(near), axis=0), compute_uv=False)
+    assert values[-1] > 1e-6
+
+
+def test_step_11_a_singular_law_shows_its_noise() -> None:
+    generator = np.random.default_rng(22)
+    low = law_at(generator.dirichlet(np.ones(3), 1), laws(generator, 3, 9, rank=2), 0.1)[0]  # rank 6 of 9
+    np.testing.assert_allclose(np.linalg.eigvalsh(low)[0], 0.01)
+    full = laws(generator, 3, 9) + 0.01 * np.eye(9)
+    assert np.linalg.eigvalsh(law_at(np.eye(3)[:1], full, 0.1)[0])[0] > 0.0199
+
+
+def test_step_12_of_correlated_draws_only_the_independent_part_is_seen() -> None:
+    generator = np.random.default_rng(23)
+    size, share = 100_000, 0.6
+    abundances, covariances = generator.dirichlet(np.ones(2), size), laws(generator, 2, 3)
+    endmembers, none = generator.uniform(size=(2, 3)), np.zeros((2, 3))
+    common = drawn(generator, abundances, endmembers, share * covariances, 0.0)
+    first, second = (common + drawn(generator, abundances, none, (1 - share) * covariances, 0.0) for _ in range(2))
+    difference = first - second
+    whole = 2 * law_at(abundances, covariances, 0.0).mean(axis=0)
+    np.testing.assert_allclose(difference.T @ difference / size, (1 - share) * whole, atol=8e-4)
+    # Off the endmembers' span a pixel's own residual has all of it.
+    off = np.linalg.svd(endmembers[:1] - endmembers[1:])[2][1]
+    np.testing.assert_allclose(np.var(first @ off), off @ whole @ off / 2, rtol=0.02)
+
+
+def test_step_13_an_edge_bends_the_law_down_with_a_free_constant_and_up_without() -> None:
+    share = np.linspace(0, 1, 20_001)
+    abundances = np.column_stack([share, 1 - share])
+    added = 1 - (abundances**2).sum(axis=1)  # times cGᵀG
+    free = np.linalg.lstsq(squares(abundances), added, rcond=None)[0]
+    np.testing.assert_allclose(free, [-1, -1, 1], atol=1e-9)
+    known = np.linalg.lstsq(abundances**2, added, rcond=None)[0]
+    np.testing.assert_allclose(known, 3 / 7, rtol=1e-3)
+
+
+def test_step_13_moments_across_an_edge() -> None:
+    generator = np.random.default_rng(24)
+    endmembers, covariances, size = generator.uniform(size=(3, 4)), laws(generator, 3, 4), 100_000
+    one, other = np.array([[0.7, 0.2, 0.1]]), np.array([[0.3, 0.3, 0.4]])
+    first = drawn(generator, np.repeat(one, size, axis=0), endmembers, covariances, 0.02)
+    second = drawn(generator, np.repeat(other, size, axis=0), endmembers, covariances, 0.02)
+    step = (one - other) @ endmembers
+    expected = step.T @ step + law_at(one, covariances, 0.02)[0] + law_at(other, covariances, 0.02)[0]
+    difference = first - second
+    np.testing.assert_allclose(difference.T @ difference / size, expected, atol=4e-3)
+
+
+def test_step_14_subtracting_the_fitted_change_takes_all_of_the_span() -> None:
+    generator = np.random.default_rng(25)
+    endmembers = generator.uniform(size=(3, 6))
+    edges = endmembers[1:] - endmembers[:1]
+    pairs = [
+        drawn(generator, generator.dirichlet(np.ones(3), 50), endmembers, laws(generator, 3, 6), 0.1) for _ in "ab"
+    ]
+    fitted = [(spectra - endmembers[0]) @ np.linalg.pinv(edges) for spectra in pairs]
+    left = pairs[0] - pairs[1] - (fitted[0] - fitted[1]) @ edges
+    np.testing.assert_allclose(left @ edges.T, 0, atol=1e-12)
+    # Within the span a change of composition does what variability does.
+    inside = edges.T @ laws(generator, 1, 2)[0] @ edges
+    change = np.linalg.pinv(edges.T) @ inside @ np.linalg.pinv(edges)
+    np.testing.assert_allclose(edges.T @ change @ edges, inside)
+    assert np.linalg.eigvalsh(change).min() > 0
+
+
+def gaussian_function(at: Array, means: Array, covariances: Array) -> Array:
+    """(N,) E[exp(i z·x)] of N(means, covariances) at a complex z (B,)."""
+    return np.exp(1j * means @ at - 0.5 * np.einsum("i,nij,j->n", at, covariances, at))
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.3])
+def test_step_15_pairs_show_the_law_of_what_they_share(shared: float) -> None:
+    # x and x′ given a: at (z, iz) with z = y/(1 + i) the quadratic forms of any C(a) cancel.
+    generator = np.random.default_rng(26)
+    size, endmembers = 40, generator.uniform(size=(3, 4))
+    points, weights = generator.dirichlet(np.ones(3), size), generator.dirichlet(np.ones(size))
+    spread = law_at(points, laws(generator, 3, 4), 0.2) * generator.uniform(0.5, 2, (size, 1, 1))  # any function of a
+    means, common = points @ endmembers, shared * spread
+    for y in 2 * generator.normal(size=(6, 4)):
+        pair = np.zeros(size, dtype=complex)
+        for sign in (0.5, -0.5):  # cosh(½ y·d)
+            both = np.concatenate([0.5 * y - 1j * sign * y, 0.5 * y + 1j * sign * y])
+            joint = np.block([[spread, common], [common, spread]])
+            pair += 0.5 * gaussian_function(both, np.hstack([means, means]), joint)
+        content = gaussian_function(y.astype(complex), means, common)
+        np.testing.assert_allclose(weights @ pair, weights @ content, rtol=1e-9)
+        single = weights @ gaussian_function(y.astype(complex), means, spread)
+        assert abs(single - weights @ content) > 1e-3  # a single pixel's does not
+
+
+def test_step_15_against_sampling_with_the_law_of_variability() -> None:
+    generator = np.random.default_rng(27)
+    endmembers, covariances, size = generator.uniform(size=(2, 3)), laws(generator, 2, 3), 150_000
+    abundances = generator.dirichlet([1.5, 0.8], size)
+    first, second = (drawn(generator, abundances, endmembers, covariances, 0.1) for _ in range(2))
+    mean, difference = (first + second) / 2, first - second
+    y, off = np.array([1.5, -2.0, 1.0]), np.array([0.4, 0.3, -1.0])
+    found = np.mean(np.exp(1j * mean @ y) * np.cosh(difference @ y / 2))
+    assert abs(found - np.mean(np.exp(1j * abundances @ endmembers @ y))) < 8e-3
+    weighted = np.mean((difference @ off) * np.exp(1j * mean @ y) * np.sinh(difference @ y / 2))
+    law = law_at(abundances, covariances, 0.1) @ y @ off
+    assert abs(weighted - np.mean(law * np.exp(1j * abundances @ endmembers @ y))) < 8e-3
+
+
+def roots_off(y: Array, covariances: Array, off: Array) -> Array:
+    """y + Σ ζ_k n_k with ζ_k the roots of step 16."""
+    at = y.astype(complex)
+    for covariance, direction in zip(covariances, off, strict=True):
+        form = [direction @ covariance @ direction, 2 * direction @ covariance @ y, y @ covariance @ y]
+        at = at + np.roots(form)[0] * direction
+    return at
+
+
+@pytest.mark.parametrize("alike", [False, True])
+def test_step_16_a_known_law_vanishes_at_isotropic_vectors(alike: bool) -> None:
+    generator = np.random.default_rng(28)
+    size, bands, noise = 3, 16, 0.3
+    endmembers, others = generator.uniform(size=(2, size, bands))
+    span = np.vstack([endmembers, others])
+    points = generator.dirichlet(np.ones(size), 30)
+    if alike:
+        covariances = np.array([1.0, 0.4, 2.0])[:, None, None] * laws(generator, 1, bands, rank=8)
+        off = np.linalg.svd(span)[2][2 * size :][:1]
+    else:
+        roots = generator.normal(size=(size, bands, 2))
+        covariances = 0.01 * roots @ roots.transpose(0, 2, 1)
+        kept = [np.vstack([span, *[roots[j].T for j in range(size) if j != k]]) for k in range(size)]
+        off = np.array([np.linalg.svd(rows)[2][len(rows)] for rows in kept])
+    for y in generator.normal(size=(5, bands)):
+        at = roots_off(y, covariances[: len(off)], off)
+        for covariance in covariances:
+            assert abs(at @ covariance @ at) < 1e-10
+        np.testing.assert_allclose(span @ at, span @ y, atol=1e-10)
+        whole = gaussian_function(at, points @ endmembers, law_at(points, covariances, noise))
+        signal = np.exp(1j * points @ endmembers @ y)
+        np.testing.assert_allclose(whole / np.exp(-0.5 * noise**2 * (at @ at)), signal, rtol=1e-8)
+
+
+def test_step_17_light_is_a_gain_of_all_materials_and_single_gains_look_like_composition() -> None:
+    generator = np.random.default_rng(29)
+    abundances, endmembers = generator.dirichlet(np.ones(3), 200), generator.uniform(size=(3, 5))
+    gains, light = generator.uniform(0.5, 2, (200, 1)), generator.uniform(0.5, 2, (200, 1))
+    brighter = np.einsum("nk,nki->ni", abundances, gains[:, :, None] * endmembers)
+    np.testing.assert_allclose(light / gains * brighter, light * (abundances @ endmembers))
+    # Gains of single materials: to first order a change of composition, none at a vertex.
+    deviations, size = np.array([0.01, 0.02, 0.015]), 200_000
+    for share in (np.array([0.5, 0.3, 0.2]), np.eye(3)[1]):
+        amounts = share * (1 + deviations * generator.normal(size=(size, 3)))
+        moved = amounts / amounts.sum(axis=1, keepdims=True)
+        slope = np.diag(share) - np.outer(share, share)
+        np.testing.assert_allclose(np.cov(moved.T), slope @ np.diag(deviations**2) @ slope, atol=3e-7)

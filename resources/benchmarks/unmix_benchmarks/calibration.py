@@ -95,7 +95,7 @@ def conditions(count: int) -> list[str]:
 def run_scene(seed: int, condition: str) -> Row:
     """Unmix one scene with the defaults and assess the result."""
     scene = condition_scene(seed, condition)
-    spec = spec_class("ivae")(method="ivae", endmembers=scene.asked, illumination=scene.scaled, seed=0)
+    spec = spec_class("ivae").model_validate({"endmembers": scene.asked, "illumination": scene.scaled})
     result = drain(unmix(scene.cube, spec, scene.annotation))
     report = drain(assess(scene.cube, result))
     found = (

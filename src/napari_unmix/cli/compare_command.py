@@ -33,6 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reference-suffix", metavar="TEXT", default="", help="take E and A with this suffix, as _alternative"
     )
+    parser.add_argument(
+        "--spectrum",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="one that is compared with of a library, by its name (repeatable; default: all)",
+    )
     add_reading_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
 
@@ -49,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     for one in runs:
         _check_shape(one, cube)
     remedy = "choose with --reference-suffix, or add them"
-    reference = read_reference(arguments.reference, arguments.reference_suffix, cube, remedy)
+    reference = read_reference(arguments.reference, arguments.reference_suffix, cube, remedy, arguments.spectrum)
     rows = [compare(one, cube, reference) for one in runs]
     if arguments.json:
         named = {"cube": cube.name, "reference": arguments.reference, "reference_suffix": arguments.reference_suffix}

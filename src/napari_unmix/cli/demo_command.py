@@ -57,7 +57,7 @@ def run_headless(out: str | None = None, *, overwrite: bool = False) -> Path:
         overwrite=overwrite,
         decorate=lambda unfinished: draw_run(scene.cube, result, report, unfinished),
     )
-    print("\n".join(summary(scene.cube, result, report)))
+    print("\n".join(summary(scene.cube, result, report, scene.cube.repairs)))
     print("Maps, spectra and report: abundances.png, endmembers.png, report.json in")
     return folder
 

@@ -175,7 +175,12 @@ def make_spec(arguments: argparse.Namespace) -> MethodSpec:
                 f"{option_name(name)} is no option of {arguments.method} (it is one of {owners}):"
                 " leave it out, or choose another --method."
             )
-    return chosen(**values)
+    spec = chosen(**values)
+    if "brightness" in values and not spec.illumination:
+        raise UnmixError(
+            "--brightness is about free illumination: add --illumination, or leave it out (without, the spectra say how bright endmembers are)."
+        )
+    return spec
 
 
 @contextlib.contextmanager

@@ -20,11 +20,11 @@ from napari_unmix.reading import reading_of
 from napari_unmix.sentences import UnmixError, shown
 
 if TYPE_CHECKING:
-    from napari_unmix.given import Given
     from napari_unmix.io.annotation import AnnotationReading
     from napari_unmix.journal.checkpoint import Checkpoint
     from napari_unmix.journal.keeper import Keeper
     from napari_unmix.journal.loops import Journal
+    from napari_unmix.library.known import Known
     from napari_unmix.spec import MethodSpec
 
 SECONDS_VARIABLE = "NAPARI_UNMIX_CHECKPOINT_SECONDS"  # between two checkpoints
@@ -33,7 +33,8 @@ SECONDS_VARIABLE = "NAPARI_UNMIX_CHECKPOINT_SECONDS"  # between two checkpoints
 class Order(BaseModel):
     """What a command was asked for, so that it need not be said again: paths are absolute, the reading is as its options are written.
 
-    ``run`` is the folder of a run that is repeated: all but the places of its ``cubes`` stands there.
+    ``run`` is the folder of a run that is repeated: all but the places of its ``cubes`` stands there. ``spectra`` is the library of known
+    spectra, ``spectrum`` the names that were wanted of it, ``spectra_scale`` what they are times, None where nobody said.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
@@ -49,6 +50,9 @@ class Order(BaseModel):
     named: bool
     overwrite: bool = False
     run: Path | None = None
+    spectra: Path | None = None
+    spectrum: tuple[str, ...] = ()
+    spectra_scale: float | None = None
 
     def made_spec(self) -> MethodSpec:
         """The spec."""
@@ -73,13 +77,21 @@ class Order(BaseModel):
         paths, paintings = [[str(path) for path in of] for of in (self.cubes, self.annotation)]
         return load(paths, paintings, self.meanings, reading_of(self.reading), self.painted_reading())
 
-    def given(self) -> Given | None:
-        """The endmembers that were given to a run that is repeated."""
-        if self.run is None:
-            return None
-        from napari_unmix.output.run import read_run
+    def known(self, cube: Cube) -> Known | None:
+        """The endmembers that are held: of a library on the cube's bands, or those that were given to a run that is repeated."""
+        from napari_unmix.library.known import Known, known_spectra
 
-        return read_run(self.run).given
+        if self.run is not None:
+            from napari_unmix.output.run import read_run
+
+            before = read_run(self.run).given
+            return None if before is None else Known(before)
+        if self.spectra is None:
+            return None
+        scale = 1.0 if self.spectra_scale is None else self.spectra_scale
+        return known_spectra(
+            self.spectra, cube, self.spectrum, scale, where="name those wanted, each with --spectrum NAME"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,15 +102,17 @@ class Training:
     order: Order
     checkpoint: Checkpoint | None = None
 
-    def check(self, cube: Cube, annotation: Annotation | None) -> None:
+    def check(self, cube: Cube, annotation: Annotation | None, known: Known | None = None) -> None:
         """Raise UnmixError where the files are not what they were, or other programs would give other last digits."""
         from napari_unmix.journal.checkpoint import task_of
         from napari_unmix.journal.circumstances import check_same
 
         assert self.checkpoint is not None
         check_same(self.checkpoint.circumstances)
-        before, now = self.checkpoint.task, task_of(cube, self.order.made_spec(), annotation, self.order.given())
-        names = {"cube": self.order.cubes, "annotation": self.order.annotation}
+        given = None if known is None else known.given
+        before, now = self.checkpoint.task, task_of(cube, self.order.made_spec(), annotation, given)
+        library = () if self.order.spectra is None else (self.order.spectra,)
+        names = {"cube": self.order.cubes, "annotation": self.order.annotation, "given": library}
         for what, paths in names.items():
             if getattr(before, what) != getattr(now, what):
                 files = " and ".join(shown(path.name) for path in paths) or "the painting"
@@ -179,7 +193,9 @@ def refuse_others(arguments: argparse.Namespace, *taken: str, by: str = "") -> N
         )
 
 
-def keeper_of(target: Path, order: Order, cube: Cube, annotation: Annotation | None) -> Keeper:
+def keeper_of(
+    target: Path, order: Order, cube: Cube, annotation: Annotation | None, known: Known | None = None
+) -> Keeper:
     """Who keeps the checkpoints of a training for the run at ``target``; says on stderr what it can't."""
     from napari_unmix.journal.checkpoint import task_of
     from napari_unmix.journal.keeper import Keeper
@@ -191,9 +207,10 @@ def keeper_of(target: Path, order: Order, cube: Cube, annotation: Annotation | N
         if not sys.stderr.isatty():  # there is a bar
             _say(f"a checkpoint is kept; where this is interrupted, {way_on(target)}.")
 
+    given = None if known is None else known.given
     return Keeper(
         lambda: checkpoint_of(target),
-        lambda: task_of(cube, order.made_spec(), annotation, order.given()),
+        lambda: task_of(cube, order.made_spec(), annotation, given),
         order.model_dump_json,
         failed=failed,
         first=first,

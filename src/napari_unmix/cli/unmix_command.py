@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from napari_unmix.cli.known import add_known_options, check_known_options, known_options, with_known
 from napari_unmix.cli.parsing import (
     add_annotation_options,
     add_reading_options,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from napari_unmix.io.annotation import AnnotationReading
     from napari_unmix.journal.keeper import Keeper
     from napari_unmix.journal.loops import Journal
+    from napari_unmix.library.known import Known
     from napari_unmix.progress import Fit
     from napari_unmix.spec import MethodSpec
 
@@ -94,6 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="go on with the interrupted training of this run, to the same bits; needs nothing else",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
+    add_known_options(parser)
     add_reading_options(parser)
     add_spec_options(parser)
 
@@ -119,6 +122,7 @@ def run(arguments: argparse.Namespace) -> int:
         first = f"--material {arguments.material[0]}" if arguments.material else f"--ignore {arguments.ignore[0]}"
         raise UnmixError(f"{first} names a painted label: give the painting with --annotation FILE.")
     check_overwrite(arguments)
+    check_known_options(arguments)
     _check_counts(len(arguments.cubes), len(arguments.annotation), spec.side_information)
     if arguments.out is not None:
         with naming_options():
@@ -128,10 +132,10 @@ def run(arguments: argparse.Namespace) -> int:
     )
     with naming_options():
         target = check_destination(arguments.out or _new_folder(cube, spec), overwrite=arguments.overwrite)
-    order = _order(arguments, spec, reading, meanings)
-    keeper = keeper_of(target, order, cube, annotation)
+    order, known = with_known(arguments, _order(arguments, spec, reading, meanings), cube)
+    keeper = keeper_of(target, order, cube, annotation, known)
     started_anew(keeper, target)
-    return _train(Training(target, order), cube, annotation, keeper, as_json=arguments.json)
+    return _train(Training(target, order), cube, annotation, keeper, known, as_json=arguments.json)
 
 
 def _resume(arguments: argparse.Namespace) -> int:
@@ -146,9 +150,10 @@ def _resume(arguments: argparse.Namespace) -> int:
     with naming_options():
         check_destination(before.target, overwrite=before.order.overwrite)
     cube, annotation = before.order.load()
-    before.check(cube, annotation)
-    keeper = keeper_of(before.target, before.order, cube, annotation)
-    return _train(before, cube, annotation, keeper, as_json=arguments.json)
+    known = before.order.known(cube)
+    before.check(cube, annotation, known)
+    keeper = keeper_of(before.target, before.order, cube, annotation, known)
+    return _train(before, cube, annotation, keeper, known, as_json=arguments.json)
 
 
 def _repeat(arguments: argparse.Namespace) -> int:
@@ -168,21 +173,26 @@ def _repeat(arguments: argparse.Namespace) -> int:
     cube, annotation = order.load()
     with naming_options():
         target = check_destination(arguments.out or _new_folder(cube, order.made_spec()), overwrite=arguments.overwrite)
-    keeper = keeper_of(target, order, cube, annotation)
+    known = order.known(cube)
+    keeper = keeper_of(target, order, cube, annotation, known)
     started_anew(keeper, target)
-    return _train(Training(target, order), cube, annotation, keeper, as_json=arguments.json)
+    return _train(Training(target, order), cube, annotation, keeper, known, as_json=arguments.json)
 
 
-def _train(asked: Training, cube: Cube, annotation: Annotation | None, keeper: Keeper, *, as_json: bool) -> int:
+def _train(
+    asked: Training, cube: Cube, annotation: Annotation | None, keeper: Keeper, known: Known | None, *, as_json: bool
+) -> int:
     """Train, from the checkpoint where there is one, judge, write, and say what came of it."""
     with said_how_to_go_on(keeper, asked.target):
-        result, report = fit(cube, asked.order.made_spec(), annotation, journal_of(keeper, asked), asked.order.given())
+        given = None if known is None else known.given
+        result, report = fit(cube, asked.order.made_spec(), annotation, journal_of(keeper, asked), given)
         with naming_options():
             folder = _write(asked, cube, result, report, annotation)
+    repairs = (*_repairs(cube, annotation), *(() if known is None else known.repairs))
     if as_json:
-        print(_as_json(cube, result, report, folder, annotation))
+        print(_as_json(result, report, folder, repairs))
     else:
-        print("\n".join([*summary(cube, result, report, annotation), f"Written to {folder}"]))
+        print("\n".join([*summary(cube, result, report, repairs), f"Written to {folder}"]))
     return 0
 
 
@@ -200,6 +210,7 @@ def _order(arguments: argparse.Namespace, spec: MethodSpec, reading: Reading, me
         spec=spec.model_dump(mode="json"),
         named=arguments.out is not None,
         overwrite=arguments.overwrite,
+        **known_options(arguments),
     )
 
 
@@ -336,8 +347,8 @@ def fit(
     return result, run_shown(kept(assess(cube, result)))
 
 
-def summary(cube: Cube, result: Unmixing, report: Report, annotation: Annotation | None = None) -> list[str]:
-    """Lines for people."""
+def summary(cube: Cube, result: Unmixing, report: Report, repairs: Sequence[str] = ()) -> list[str]:
+    """Lines for people; ``repairs`` are what was assumed when files were read."""
     from napari_unmix.output.run import mean_abundances
 
     height, width, bands = cube.shape
@@ -345,7 +356,7 @@ def summary(cube: Cube, result: Unmixing, report: Report, annotation: Annotation
     lines = [
         f"{cube.name}: {height}×{width}×{bands}, {type(result.spec).title}, {count} endmember{'' if count == 1 else 's'}, {result.seconds:.1f} s",
         f"Reconstruction error {result.reconstruction_rmse:.3g} (root mean square)",
-        "Mean abundances:",
+        f"Mean abundances ({result.inversion.meaning}):" if result.illumination is not None else "Mean abundances:",
         *(
             f"  {name:<{width_of_names}}  {100 * share:5.1f} %"
             for name, share in zip(result.names, mean_abundances(result.abundances), strict=True)
@@ -354,7 +365,7 @@ def summary(cube: Cube, result: Unmixing, report: Report, annotation: Annotation
         f"  {report.summary}",
     ]
     lines += [f"  {check.sentence} {check.remedy}".rstrip() for check in report.checks if check.remedy]
-    return lines + [f"Note: {note}" for note in (*_repairs(cube, annotation), *result.notes)]
+    return lines + [f"Note: {note}" for note in (*repairs, *result.notes)]
 
 
 def _repairs(cube: Cube, annotation: Annotation | None) -> tuple[str, ...]:
@@ -362,7 +373,7 @@ def _repairs(cube: Cube, annotation: Annotation | None) -> tuple[str, ...]:
     return (*cube.repairs, *(() if annotation is None else annotation.repairs))
 
 
-def _as_json(cube: Cube, result: Unmixing, report: Report, folder: Path, annotation: Annotation | None) -> str:
+def _as_json(result: Unmixing, report: Report, folder: Path, repairs: Sequence[str]) -> str:
     from napari_unmix.identifiability.decided import said_by
     from napari_unmix.output.run import json_text, mean_abundances
 
@@ -379,7 +390,7 @@ def _as_json(cube: Cube, result: Unmixing, report: Report, folder: Path, annotat
         "summary": report.summary,
         "decided": said_by(result.notes),
         "notes": [str(note) for note in result.notes],
-        "repairs": _repairs(cube, annotation),
+        "repairs": repairs,
     }
     return json_text(values, ascii_only=True)
 

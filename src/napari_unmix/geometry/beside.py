@@ -3,7 +3,8 @@
 1. Coordinates by the same rule as without (``search``): the sphere where spectra vary more than noise, else the simplex or the cone.
 2. The start: what is given, then the means of painted materials, then, one after another, the pixels that are explained worst.
 3. Archetypes from there; a held one is never moved, so the others are found with it as a corner.
-4. In simplex coordinates: where pixels lie outside the hull beyond what noise explains, noise-calibrated minimum volume with the held corners fixed.
+4. In simplex coordinates: where pixels lie outside the hull beyond what noise explains, noise-calibrated minimum volume with the held corners fixed,
+   its facets then moved to where the pixels end.
 5. Where abundances sum to one, brightness of those that are not held: amounts sum to one with those of the held; or by the pixels most alike.
 
 Where all are held and no more are asked for, nothing is searched.
@@ -22,15 +23,14 @@ from napari_unmix.findings import Note, NoteKind
 from napari_unmix.geometry import archetypes as arch
 from napari_unmix.geometry.beside_recipes import Beside, ExtrapolatedBeside
 from napari_unmix.geometry.coordinates import Coordinates, Sphere
+from napari_unmix.geometry.facets import COLLAPSED, Facets, settled, too_low
 from napari_unmix.geometry.found import NO_EXCESS, NO_LOSS, VARIABILITY, Found, Search
 from napari_unmix.geometry.picks import unit_length
 from napari_unmix.geometry.recipes import Plane, in_plane
 from napari_unmix.geometry.seen import lifted, unseen
-from napari_unmix.geometry.volume import at_two_weights, hinge_volume
+from napari_unmix.geometry.volume import VOLUME_WEIGHT, minimum_volume
 from napari_unmix.given import Given
-from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.inversion import Inversion
-from napari_unmix.rows.metrics import spectral_angle
 from napari_unmix.rows.simplex import fully_constrained, non_negative
 from napari_unmix.rows.subspace import Excess, linear_subspace
 
@@ -62,7 +62,6 @@ class Beginning:
     given : Q endmembers (Q, B) as the inversion writes them
     strokes : pixel indices of painted materials that are not among the given; they lead the endmembers after these
     outside : (P, B) endmembers, whether affine -> squared distance of the pixels to their hull, and what noise explains
-    by_hinge : degrees (P,) between two minimum volumes -> whether that is left to the criterion that does not ask for the noise
     """
 
     spectra: FloatArray
@@ -74,7 +73,6 @@ class Beginning:
     given: Given
     strokes: list[IntArray]
     outside: Callable[[FloatArray, bool], tuple[float, float]]
-    by_hinge: Callable[[FloatArray], bool]
 
     @property
     def held(self) -> BoolArray:
@@ -177,28 +175,28 @@ def _in_simplex(beginning: Beginning) -> Search:
 
 
 def _extrapolated(beginning: Beginning, plane: Coordinates, vertices: FloatArray, found: Found) -> Search:
-    """Minimum volume at two weights, averaged where they agree; the held corners stay."""
+    """Minimum volume, its facets then moved to where the pixels end; the held corners stay."""
     scores, noise, held = plane.scores[plane.kept], plane.noise[plane.kept], beginning.held
     given = plane.vertices(beginning.given.spectra)
     from_given = np.vstack([given, vertices[len(given) :]])
     centre = vertices.mean(axis=0)
     starts = [np.where(held[:, None], vertices, centre + (vertices - centre) * growth) for growth in (1.0, 1.15, 1.4)]
-    full, half = yield from unseen(at_two_weights(scores, noise, [from_given, *starts], held))
-    first, second = plane.to_spectra(full), plane.to_spectra(half)
-    order = match_endmembers(first, second)
-    apart = np.degrees(spectral_angle(first[order], second))
-    hinge = beginning.by_hinge(apart)
+    volume = minimum_volume(scores, noise, [from_given, *starts], VOLUME_WEIGHT, held=held)
+    smallest = yield from unseen(volume)
     yield NO_LOSS
-    corners = hinge_volume(scores, len(vertices), begun=vertices, held=held) if hinge else 0.5 * (full[order] + half)
+    if too_low(smallest, noise):
+        return replace(found, notes=(*found.notes, Note(NoteKind.DOUBT, COLLAPSED)))
+    corners = yield from settled(scores, noise, smallest, held)
     corners = _in_order(corners, vertices)
     if not within_reach(corners, vertices):
         return replace(found, notes=(*found.notes, Note(NoteKind.DOUBT, OUT_OF_REACH)))
-    impure = "No pure pixels: endmembers that are not held are extrapolated beyond the data by minimum volume."
+    impure = "No pure pixels: endmembers that are not held are extrapolated beyond the data, to where the faces of the pixels' simplex meet."
     note = Note(NoteKind.NO_PURE_PIXELS, impure, "Paint three or more regions, or a stroke, to confirm.")
-    recipe = ExtrapolatedBeside(
-        by="hinge" if hinge else "minimum volume", space=beginning.space, held=beginning.held_numbers
-    )
-    return replace(found, endmembers=plane.to_spectra(corners), recipe=recipe, notes=(*found.notes, note))
+    recipe = ExtrapolatedBeside(by="edges", space=beginning.space, held=beginning.held_numbers)
+    tails = tuple(Facets.of(corners, scores, noise).tails().tolist())
+    numbers = {**found.numbers, "facet_tails": tails}
+    endmembers = plane.to_spectra(corners)
+    return replace(found, endmembers=endmembers, recipe=recipe, notes=(*found.notes, note), numbers=numbers)
 
 
 def within_reach(corners: FloatArray, reference: FloatArray) -> bool:

@@ -11,9 +11,10 @@ from napari_unmix.cube import BoolArray, FloatArray
 from napari_unmix.findings import Redraw
 from napari_unmix.geometry.archetypes import IN_PLANE, ON_SPHERE, fit_archetypes
 from napari_unmix.geometry.coordinates import Sphere
+from napari_unmix.geometry.facets import settled
 from napari_unmix.geometry.picks import vertex_spectra
 from napari_unmix.geometry.recipes import Corners, Plane, in_plane
-from napari_unmix.geometry.volume import at_two_weights, hinge_volume
+from napari_unmix.geometry.volume import VOLUME_WEIGHT, at_two_weights, hinge_volume, minimum_volume
 from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.simplex import fully_constrained
 from napari_unmix.rows.subspace import Excess
@@ -22,12 +23,16 @@ _SWEEPS = 30  # from the result's own corners an optimum is near
 
 
 class _Beside(Corners):
-    """``held`` are the numbers of the endmembers that stay as they were given; ``by`` is what found the others, in the coordinates ``space``."""
+    """``held`` are the numbers of the endmembers that stay as they were given; ``by`` is what found the others, in the coordinates ``space``.
 
-    by: Literal["nothing", "picks", "archetypes", "minimum volume", "hinge"]
+    "minimum volume" is that of runs of earlier versions: the average of two weights.
+    """
+
+    by: Literal["nothing", "picks", "archetypes", "minimum volume", "hinge", "edges"]
     space: Literal["affine", "perspective", "sphere"]
     held: tuple[int, ...] = ()
     penalty: float = 30.0
+    weight: float = VOLUME_WEIGHT
 
     @property
     def route(self) -> str:
@@ -70,6 +75,9 @@ class _Beside(Corners):
         if self.by == "hinge":
             yield
             return plane.to_spectra(hinge_volume(scores, count, self.penalty, begun=corners, held=held))
+        if self.by == "edges":
+            smallest = yield from minimum_volume(scores, noise, [corners], self.weight, held=held)
+            return plane.to_spectra((yield from settled(scores, noise, smallest, held)))
         full, half = yield from at_two_weights(scores, noise, [corners], held)
         return plane.to_spectra(0.5 * (full + half))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from napari_unmix.cube import FloatArray
-from napari_unmix.findings import Note
+from napari_unmix.findings import Note, StrokeFound
 from napari_unmix.geometry.recipes import Corners
 from napari_unmix.geometry.seen import NO_LOSS as NO_LOSS
 from napari_unmix.rows.inversion import Inversion
@@ -30,6 +30,7 @@ class Found:
     excess : residual to the subspaces over the noise
     notes : for the user, each from a measured number
     numbers : what was measured
+    strokes : what the search made of each painted material, in their order
     """
 
     endmembers: FloatArray
@@ -38,6 +39,7 @@ class Found:
     excess: Excess
     notes: tuple[Note, ...] = ()
     numbers: dict[str, float | tuple[float, ...]] = field(default_factory=dict)
+    strokes: tuple[StrokeFound, ...] = ()
 
     @property
     def route(self) -> str:
@@ -46,7 +48,7 @@ class Found:
 
     @property
     def pure(self) -> bool:
-        """Whether pure pixels back the endmembers; False means extrapolated by minimum volume."""
+        """Whether pure pixels back the endmembers; False means extrapolated beyond the data."""
         return not self.recipe.extrapolated
 
     def linear_to_noise(self, inversion: Inversion) -> bool:

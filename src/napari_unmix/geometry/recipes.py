@@ -11,9 +11,10 @@ from napari_unmix.cube import FloatArray
 from napari_unmix.findings import Recipe, Redraw
 from napari_unmix.geometry.archetypes import IN_PLANE, ON_SPHERE, fit_archetypes
 from napari_unmix.geometry.coordinates import Coordinates, Sphere, affine_coordinates, perspective_coordinates
+from napari_unmix.geometry.facets import settled
 from napari_unmix.geometry.picks import vertex_spectra
 from napari_unmix.geometry.supported import supported_picks
-from napari_unmix.geometry.volume import at_two_weights, hinge_volume
+from napari_unmix.geometry.volume import VOLUME_WEIGHT, at_two_weights, hinge_volume, minimum_volume
 from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.simplex import fully_constrained
 from napari_unmix.rows.subspace import Excess
@@ -134,7 +135,7 @@ class SupportedPicks(Corners):
 
 
 class MinimumVolume(_InPlane):
-    """The smallest simplex around the data: noise-calibrated at two weights and averaged, or by SISAL's hinge at ``penalty``."""
+    """The smallest simplex around the data: by SISAL's hinge at ``penalty``, or, in runs of earlier versions, noise-calibrated at two weights."""
 
     extrapolated: ClassVar[bool | None] = True
 
@@ -150,6 +151,22 @@ class MinimumVolume(_InPlane):
         scores, noise = plane.scores[plane.kept], plane.noise[plane.kept]
         full, half = yield from at_two_weights(scores, noise, [plane.vertices(start)])
         return plane.to_spectra(0.5 * (full + half))
+
+
+class FacetEdges(_InPlane):
+    """The smallest simplex by its likelihood, at ``weight`` of the volume, its facets then moved to where the pixels end."""
+
+    extrapolated: ClassVar[bool | None] = True
+
+    kind: Literal["facet edges"] = "facet edges"
+    weight: float = VOLUME_WEIGHT
+
+    def again(self, redraw: Redraw, start: FloatArray) -> Generator[Any, None, FloatArray]:
+        plane = in_plane(self.space, redraw.spectra, len(start), redraw.noise)
+        scores, noise = plane.scores[plane.kept], plane.noise[plane.kept]
+        smallest = yield from minimum_volume(scores, noise, [plane.vertices(start)], self.weight)
+        vertices = yield from settled(scores, noise, smallest)
+        return _in_order(plane.to_spectra(vertices), start)
 
 
 class Strokes(Corners):

@@ -4,7 +4,8 @@
 2. Real variability (χ_lin > 1.25): robust archetypes on the sphere; the exact cone where both disagree much. Up to χ_lin = 2, 3 as well, and the one
    that leaves less.
 3. Otherwise archetypes in affine coordinates (sum-to-one and χ_aff ≤ 1.04) or perspective coordinates (all else).
-4. Pixels outside the archetypes' hull beyond what noise explains: no pure pixels, so noise-calibrated minimum volume instead.
+4. Pixels outside the archetypes' hull beyond what noise explains: no pure pixels, so noise-calibrated minimum volume instead, whose facets are then
+   moved to where the pixels end.
 5. Some variability (1.04 < χ_lin ≤ 2), and a material that rises over the noise has no endmember: the picks that keep rare materials instead of 2–4.
 6. Painted materials name, confirm or anchor what was found (``strokes``).
 """
@@ -22,10 +23,11 @@ from napari_unmix.geometry import archetypes as arch
 from napari_unmix.geometry.beside import Beginning, find_beside
 from napari_unmix.geometry.bilinear import bilinear_residual
 from napari_unmix.geometry.coordinates import Coordinates, Sphere
+from napari_unmix.geometry.facets import COLLAPSED, Facets, settled, too_low, uncertain_degrees
 from napari_unmix.geometry.found import NO_EXCESS, NO_LOSS, VARIABILITY, Found, Search
 from napari_unmix.geometry.picks import largest_volume, simplex_volume, starting_picks, unit_length
 from napari_unmix.geometry.recipes import (
-    MinimumVolume,
+    FacetEdges,
     Plane,
     PlaneArchetypes,
     SphereArchetypes,
@@ -35,7 +37,7 @@ from napari_unmix.geometry.recipes import (
 from napari_unmix.geometry.seen import lifted, unseen
 from napari_unmix.geometry.strokes import with_strokes
 from napari_unmix.geometry.supported import missed_materials, off_cone
-from napari_unmix.geometry.volume import at_two_weights, hinge_volume
+from napari_unmix.geometry.volume import VOLUME_WEIGHT, minimum_volume
 from napari_unmix.given import Given
 from napari_unmix.progress import meanwhile
 from napari_unmix.rows.alignment import match_endmembers
@@ -50,8 +52,8 @@ AFFINE = 1.04
 WEAK_SIGNAL = 12.0
 # Brightness from sums and from the pixels most alike differ by more than this factor where intimate mixing breaks the sums.
 _CONTRADICTED = 1.5
-# Where noise-calibrated minimum volume is not trusted: signal in noise variances, degrees between its two weights.
-_WEAK, _APART = 15.0, 8.0
+# An extrapolated endmember is told of where the edges of its facets leave it more uncertain than this (degrees).
+_UNCERTAIN = 5.0
 _IMPURE = Note(
     NoteKind.DOUBT,
     "Spectra vary more than noise: these are the purest spectra found, not necessarily pure ones.",
@@ -88,7 +90,7 @@ def find_endmembers(
 ) -> Search:
     """Find (P, B) endmembers of (N, B) spectra; yields the loss at every step, NaN where there is none yet.
 
-    ``strokes`` are pixel indices of painted materials: they anchor the first endmembers, in order. Where endmembers (Q, B) are ``given``, as
+    ``strokes`` are pixel indices of painted materials: they lead to the first endmembers, in order. Where endmembers (Q, B) are ``given``, as
     the inversion writes them, they come first, and the strokes after them (``beside``).
     """
     generator = np.random.default_rng(seed)
@@ -102,8 +104,8 @@ def find_endmembers(
     else:
         found = yield from _by_geometry(data, generator)
     if strokes and given is None:
-        varies = data.excess.linear > VARIABILITY
-        found = yield from with_strokes(spectra, found, strokes, noise, inversion, varies=varies)
+        variability = data.excess.linear
+        found = yield from with_strokes(spectra, found, strokes, noise, inversion, variability=variability)
     numbers = {
         **found.numbers,
         "chi_affine": data.excess.affine,
@@ -127,7 +129,6 @@ def _beginning(data: _Data, given: Given, strokes: list[IntArray]) -> Beginning:
         given,
         strokes,
         outside=lambda endmembers, affine: _outside(data, endmembers, affine),
-        by_hinge=lambda apart: by_hinge(data.weakest, apart),
     )
 
 
@@ -287,7 +288,7 @@ def _in_simplex(data: _Data, generator: np.random.Generator) -> Search:
             bilinear = "Mixing looks bilinear (multiple scattering): endmembers stay on pure pixels, abundances are approximate."
             found = replace(found, notes=(Note(NoteKind.DOUBT, bilinear),), numbers={**numbers, "bilinear": 1.0})
         else:
-            found = yield from _extrapolated(data, plane, optima[0].archetypes, space, numbers)
+            found = yield from _extrapolated(data, plane, optima[0].archetypes, found)
     yield optima[0].loss
     if not data.inversion.free_light and not affine:
         found = replace(found, endmembers=_sum_to_one_brightness(data.spectra, found.endmembers, found.pure))
@@ -326,45 +327,38 @@ def _looks_bilinear(data: _Data, endmembers: FloatArray, outside: float) -> bool
     return bool(left < 0.4 * outside)
 
 
-def _extrapolated(
-    data: _Data,
-    plane: Coordinates,
-    vertices: FloatArray,
-    space: Plane,
-    numbers: dict[str, float | tuple[float, ...]],
-) -> Search:
-    """Minimum volume at two weights, averaged where they agree.
-
-    The more materials, the more pixels lie on some facet, whose noise would push it out: the weight of the volume grows with P. Where the
-    signal is weak, or the two differ much, the criterion that does not ask for the noise does better (40 scenes, 3 and 5 materials, 20 and 30 dB).
-    """
+def _extrapolated(data: _Data, plane: Coordinates, corners: FloatArray, found: Found) -> Search:
+    """Minimum volume at the weight of its likelihood, its facets then moved and turned to where the pixels end (``facets``)."""
     scores, noise = plane.scores[plane.kept], plane.noise[plane.kept]
-    count = len(vertices)
-    centre = vertices.mean(axis=0)
-    corners = scores[largest_volume(scores, simplex_volume(scores, count))]
-    starts = [centre + (vertices - centre) * growth for growth in (1.0, 1.15, 1.4)] + [corners]
-    full, half = yield from lifted(at_two_weights(scores, noise, starts), plane.to_spectra)
-    first, second = plane.to_spectra(full), plane.to_spectra(half)
-    order = match_endmembers(first, second)
-    apart = np.degrees(spectral_angle(first[order], second))
-    hinge = by_hinge(data.weakest, apart)
+    centre = corners.mean(axis=0)
+    largest = scores[largest_volume(scores, simplex_volume(scores, data.count))]
+    starts = [centre + (corners - centre) * growth for growth in (1.0, 1.15, 1.4)] + [largest]
+    smallest = yield from lifted(minimum_volume(scores, noise, starts, VOLUME_WEIGHT), plane.to_spectra)
     yield NO_LOSS
-    averaged: FloatArray = 0.5 * (full[order] + half)
-    if hinge:
-        averaged = yield from meanwhile(partial(hinge_volume, scores, count), NO_LOSS, pixels=len(scores))
-    impure = "No pure pixels: endmembers are extrapolated beyond the data by minimum volume."
+    if too_low(smallest, noise):
+        return replace(found, notes=(*found.notes, Note(NoteKind.DOUBT, COLLAPSED)))
+    vertices = yield from settled(scores, noise, smallest)
+    return _beyond_the_data(plane, vertices, found)
+
+
+def _beyond_the_data(plane: Coordinates, vertices: FloatArray, found: Found) -> Found:
+    """Endmembers at vertices (P, P−1) that no pixels back, and how far they can be trusted."""
+    facets = Facets.of(vertices, plane.scores[plane.kept], plane.noise[plane.kept])
+    endmembers = plane.to_spectra(vertices)
+    uncertain = uncertain_degrees(endmembers, facets)
+    impure = (
+        "No pure pixels: endmembers are extrapolated beyond the data, to where the faces of the pixels' simplex meet."
+    )
     notes = [Note(NoteKind.NO_PURE_PIXELS, impure, "Paint three or more regions, or a stroke, to confirm.")]
-    if apart.max() > 5:
-        uncertain = f"Endmember {_numbers(apart > 5)}: the extrapolation is uncertain by about {apart.max():.0f}°."
-        notes.append(Note(NoteKind.DOUBT, uncertain))
-    recipe = MinimumVolume(space=space, hinge=hinge)
-    measured = {**numbers, "volume_weights_degrees": tuple(apart.tolist())}
-    return Found(plane.to_spectra(averaged), recipe, 0.0, NO_EXCESS, tuple(notes), measured)
-
-
-def by_hinge(weakest: float, apart: FloatArray) -> bool:
-    """Whether minimum volume is left to the criterion that does not ask for the noise: signal in noise variances, degrees (P,)."""
-    return bool(weakest < _WEAK or apart.max() > _APART)
+    if uncertain.max() > _UNCERTAIN:
+        which = _numbers(uncertain > _UNCERTAIN)
+        told = f"Endmember {which}: the extrapolation is uncertain by about {uncertain.max():.0f}°."
+        notes.append(Note(NoteKind.DOUBT, told))
+    measured = {"facet_tails": tuple(facets.tails().tolist()), "extrapolation_degrees": tuple(uncertain.tolist())}
+    recipe = FacetEdges(space="affine" if plane.affine else "perspective", weight=VOLUME_WEIGHT)
+    return replace(
+        found, endmembers=endmembers, recipe=recipe, notes=(*found.notes, *notes), numbers={**found.numbers, **measured}
+    )
 
 
 def _sum_to_one_brightness(spectra: FloatArray, endmembers: FloatArray, pure: bool) -> FloatArray:

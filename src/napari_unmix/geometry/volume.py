@@ -22,6 +22,8 @@ from napari_unmix.journal.trees import Tree, like, named, numbers, plain
 from napari_unmix.progress import meanwhile
 from napari_unmix.wanted import still_wanted
 
+# At this weight the objective is the likelihood of pixels that are spread evenly over the simplex, each with its noise.
+VOLUME_WEIGHT = 1.0
 # The hinge of SISAL: how far it is smoothed, and how far the start is inflated.
 _SMOOTH, _INFLATED = 0.005, 1.3
 
@@ -30,7 +32,7 @@ def minimum_volume(
     scores: FloatArray,
     noise: FloatArray | float,
     starts: list[FloatArray],
-    weight: float = 1.0,
+    weight: float = VOLUME_WEIGHT,
     iterations: int = 200,
     *,
     held: BoolArray | None = None,
@@ -92,7 +94,7 @@ def _descended(
 
 
 def volume_weights(count: int) -> tuple[float, float]:
-    """The two weights of the volume for P = ``count`` endmembers, whose results are averaged."""
+    """The two weights of the volume for P = ``count`` endmembers, whose results earlier versions averaged."""
     return 0.5 * (count - 1), 0.25 * (count - 1)
 
 

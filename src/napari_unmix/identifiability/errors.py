@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from napari_unmix.answer import mixed
-from napari_unmix.cube import FloatArray
+from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.identifiability.again.refits import (
     BY_CHANCE,
     Refits,
@@ -17,10 +17,12 @@ from napari_unmix.identifiability.again.refits import (
     some_rows,
 )
 from napari_unmix.identifiability.subject import Subject
+from napari_unmix.identifiability.variation import Variation
 from napari_unmix.regions.acceptance import POORLY_DETERMINED
 
 # The result's own error, as a share of what the regions' estimates would change: half, where the moments follow a Dirichlet; most, where they do not.
 _SHARED, _RESULTS_SHARE = 0.5, 0.85
+_AT_ONCE = 5_000
 
 
 def twin_degrees(subject: Subject, refits: Refits) -> float:
@@ -80,19 +82,49 @@ def noise_rmse(subject: Subject) -> float:
 
 
 def _unconstrained(subject: Subject, rows: np.ndarray) -> tuple[FloatArray, FloatArray]:
-    """(n, P−1) least-squares abundances but the last one, and their noise covariance."""
+    """(n, P−1) least-squares abundances but the last one, and their noise covariance; generalised where spectra vary."""
     endmembers, spectra = subject.endmembers, subject.spectra[rows]
+    if subject.variation is not None:
+        return _generalised(subject, subject.variation, rows)
     if not subject.inversion.free_light:
         edges = endmembers[:-1] - endmembers[-1]
         inverse = np.linalg.pinv(edges)
         return (spectra - endmembers[-1]) @ inverse, subject.noise_in_plane**2 * inverse.T @ inverse
     inverse = np.linalg.pinv(endmembers)
-    light = np.maximum(subject.illumination[rows], 0.05 * float(np.median(subject.illumination)) + 1e-12)
-    mean = subject.abundances[rows].mean(axis=0)
+    light, mean = _light(subject, rows), subject.abundances[rows].mean(axis=0)
     # a = g / Σg, so da = (I − a 1ᵀ) dg / s.
     slope = np.eye(subject.count) - np.outer(mean, np.ones(subject.count))
     noise = subject.noise_in_plane**2 * float(np.mean(1 / light**2)) * slope @ inverse.T @ inverse @ slope.T
     return (spectra / light[:, None]) @ inverse[:, :-1], noise[:-1, :-1]
+
+
+def _light(subject: Subject, rows: IntArray) -> FloatArray:
+    """(n,) illumination, that of the darkest raised to a twentieth of the median."""
+    least = 0.05 * float(np.median(subject.illumination)) + 1e-12
+    return np.asarray(np.maximum(subject.illumination[rows], least))
+
+
+def _generalised(subject: Subject, variation: Variation, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+    """The same by generalised least squares with each pixel's own covariance, and the mean over the pixels of what they leave uncertain."""
+    free, endmembers, light = subject.inversion.free_light, subject.endmembers, _light(subject, rows)
+    basis = np.linalg.qr(np.vstack([endmembers, variation.span]).T)[0]
+    origin = np.zeros_like(endmembers[-1]) if free else endmembers[-1]
+    sides = (endmembers if free else endmembers[:-1] - origin) @ basis
+    scores = (subject.spectra[rows] / light[:, None] - origin) @ basis
+    estimates, total = [], np.zeros((len(sides), len(sides)))
+    for some in np.array_split(np.arange(len(rows)), max(1, len(rows) // _AT_ONCE)):
+        abundances = subject.abundances[rows[some]]
+        noise = (subject.noise_in_plane / light[some]) ** 2
+        each = variation.covariances(abundances, basis.T) + noise[:, None, None] * np.eye(basis.shape[1])
+        weighed = np.linalg.solve(each, np.broadcast_to(sides.T, (len(some), *sides.T.shape)))
+        covariance = np.linalg.inv(sides @ weighed)
+        estimates.append((scores[some, None] @ weighed @ covariance)[:, 0])
+        if free:  # a = g / Σg, so da = (I − a 1ᵀ) dg
+            slope = np.eye(len(sides)) - abundances[:, :, None]
+            covariance = slope @ covariance @ slope.transpose(0, 2, 1)
+        total += covariance.sum(axis=0)
+    kept = subject.count - 1
+    return np.vstack(estimates)[:, :kept], total[:kept, :kept] / len(rows)
 
 
 def _beyond(total: FloatArray, noise: FloatArray) -> FloatArray:

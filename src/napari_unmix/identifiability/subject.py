@@ -11,6 +11,7 @@ from napari_unmix.answer import Contribution, Unmixing, mixed
 from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION
 from napari_unmix.cube import BoolArray, Cube, FloatArray, IntArray
 from napari_unmix.findings import Findings, Recipe
+from napari_unmix.identifiability.variation import Variation, variation_of
 from napari_unmix.rows.inversion import Inversion
 from napari_unmix.rows.noise import AlikeNoise, alike_noise
 from napari_unmix.rows.repeats import counted_once
@@ -39,6 +40,7 @@ class Subject:
     alpha : (R, P) the declared regions' Dirichlet parameters, or None where the method fits none
     contribution : (N, K) scores and (K, B_good) basis of what the fit adds to s·aM, or None
     alike : the noise's likeness in neighbouring bands, or None where it is white
+    variation : how the materials' spectra vary from pixel to pixel, or None where the fit found none
     """
 
     result: Unmixing
@@ -52,6 +54,7 @@ class Subject:
     alpha: FloatArray | None
     contribution: Contribution | None = None
     alike: AlikeNoise | None = None
+    variation: Variation | None = None
 
     @property
     def findings(self) -> Findings:
@@ -96,6 +99,11 @@ class Subject:
         return self.findings.mixing.kept == "linear"
 
     @property
+    def amounts(self) -> FloatArray:
+        """(N, P) s·a."""
+        return np.asarray(self.illumination[:, None] * self.abundances)
+
+    @property
     def clean(self) -> FloatArray:
         """(N, B_good) s·aM: what linear mixing makes of the result."""
         return mixed(self.abundances, self.endmembers, self.illumination)
@@ -104,6 +112,12 @@ class Subject:
     def residual(self) -> FloatArray:
         """(N, B_good) spectra minus what the result makes of them."""
         return np.asarray(self.spectra - mixed(self.abundances, self.endmembers, self.illumination, self.contribution))
+
+    def unexplained(self, rows: IntArray) -> FloatArray:
+        """(n, B_good) residual of ``rows`` in units of the noise; where the fit found how spectra vary, that is noise as well."""
+        if self.variation is None:
+            return np.asarray(self.residual[rows] / self.noise)
+        return self.variation.whitened(self.residual[rows], self.amounts[rows], self.noise)
 
     def outside_signal(self) -> tuple[FloatArray, FloatArray]:
         """(N, B) what the best subspace of P endmembers leaves of the spectra, and its basis (B, K): affine, or linear where brightness is free."""
@@ -172,6 +186,7 @@ def gather(cube: Cube, result: Unmixing) -> Subject:
         alpha=None if alpha is None or not declared else np.array(alpha),
         contribution=None if contribution is None else contribution.of(valid, cube.good_bands),
         alike=alike,
+        variation=variation_of(result.model, endmembers),
     )
 
 

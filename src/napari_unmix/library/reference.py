@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from napari_unmix.io.arrays.numpy_files import members_of
 from napari_unmix.io.boundary import existing, explained
 from napari_unmix.io.budget import check_budget, readable_shape
 from napari_unmix.library.databases import library_on
+from napari_unmix.library.known import row_of
 from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.metrics import angle_table, mean_correlation, rmse
 from napari_unmix.sentences import UnmixError, listed, shown
@@ -38,17 +40,22 @@ class Reference:
     title: str = ""
 
 
-def read_reference(path: str | Path, suffix: str, cube: Cube, remedy: str = "add them") -> Reference:
+def read_reference(
+    path: str | Path, suffix: str, cube: Cube, remedy: str = "add them", names: Sequence[str] = ()
+) -> Reference:
     """Read what there is of E and A, or the spectra of a library on the cube's bands, checked against the cube.
 
-    ``suffix`` is that of the arrays' names, as in E_alternative; ``remedy`` is what to do where there are no such arrays.
+    ``suffix`` is that of the arrays' names, as in E_alternative; ``remedy`` is what to do where there are no such arrays; ``names`` are those that
+    are wanted of a library, all without.
     Raises UnmixError: no such file, unknown content, or of another size than the cube.
     """
     file = Path(path)
     with explained(file):
         file = existing(file, "reference")
         if file.is_dir() or (file.suffix.lower() != ".npz" and first_bytes(file, len(_ARCHIVE)) != _ARCHIVE):
-            return _library_reference(file, cube)
+            return _library_reference(file, cube, names)
+        if names:
+            raise UnmixError(f"{file.name} has arrays, of which no spectrum is chosen by name: leave --spectrum out.")
         stored = _read_arrays(file, {"E" + suffix, "A" + suffix}, remedy)
     endmembers, abundances = stored.get("E" + suffix), stored.get("A" + suffix)
     height, width, bands = cube.shape
@@ -72,9 +79,11 @@ def read_reference(path: str | Path, suffix: str, cube: Cube, remedy: str = "add
     return Reference(endmembers, abundances, counts.pop(), title=file.name)
 
 
-def _library_reference(path: Path, cube: Cube) -> Reference:
-    """The library's spectra that cover half of the cube's good bands or more; of these, the bands that all have are compared."""
+def _library_reference(path: Path, cube: Cube, names: Sequence[str]) -> Reference:
+    """The library's spectra, or those of these names, that cover half of the cube's good bands or more; the bands that all have are compared."""
     library = library_on(path, cube.wavelengths, cube.shape[2], cube.spectral_axis)
+    if names:
+        library = library.chosen([row_of(library, name) for name in names])
     covering = np.isfinite(library.spectra[:, cube.good_bands]).mean(axis=1) >= _COVERING
     notes = library.repairs
     if not covering.all():

@@ -67,6 +67,10 @@ class Stock:
             ready = _keep(self._ready, where, OnBands(library, reference), _ON_BANDS)
         return ready
 
+    def library(self, path: Path | None, bands: Bands) -> Fit[SpectralLibrary]:
+        """A library on a cube's bands, with nothing made ready to be compared with. Raises as ``on_bands``."""
+        return (yield from self._on(path, _stamp(path), bands))
+
     def _on(self, path: Path | None, stamp: object, bands: Bands) -> Fit[SpectralLibrary]:
         library = _known(self._resampled, (stamp, bands.key))
         if library is None:

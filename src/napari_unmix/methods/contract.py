@@ -14,12 +14,14 @@ from napari_unmix.answer import Contribution
 from napari_unmix.auxiliary import SideInformation
 from napari_unmix.cube import BoolArray, Cube, FloatArray, IntArray
 from napari_unmix.findings import Findings, Note
+from napari_unmix.geometry.archetypes import brightness_of_closest
 from napari_unmix.geometry.beside_recipes import placed
-from napari_unmix.geometry.picks import vertex_components
+from napari_unmix.geometry.picks import unit_length, vertex_components
 from napari_unmix.given import Given
 from napari_unmix.progress import Fit, Preview
-from napari_unmix.rows.inversion import Inversion, inversion
+from napari_unmix.rows.inversion import Inversion, Inverted, as_bright_as, inversion
 from napari_unmix.rows.quick import grid_side, quick_abundances, quick_pixels
+from napari_unmix.rows.simplex import fully_constrained
 from napari_unmix.rows.subspace import noise_level
 from napari_unmix.spec import MethodSpec
 
@@ -60,8 +62,27 @@ class Problem(Generic[Spec]):
 
     @property
     def inversion(self) -> Inversion:
-        """How abundances follow from spectra."""
+        """How abundances follow from spectra while endmembers are searched; what is in the answer is as ``written`` writes it."""
         return inversion(free_light=self.spec.illumination)
+
+    def written(self, endmembers: FloatArray) -> FloatArray:
+        """(P, B_good) as they are shown and saved: as the inversion writes them, or as bright as the pixels most like them are.
+
+        What is held is as bright as it was given, which ``exactly`` sees to.
+        """
+        if not self.spec.own_brightness:
+            return self.inversion.written(endmembers)
+        unit, lengths = unit_length(self.spectra[:: max(1, len(self.spectra) // _ORDERED_BY)])
+        directions, _ = unit_length(np.maximum(endmembers, 0.0))
+        return brightness_of_closest(unit, lengths, directions, fully_constrained(unit, directions))
+
+    def rewritten(self, endmembers: FloatArray, inverted: Inverted) -> tuple[FloatArray, Inverted]:
+        """Endmembers (P, B_good) in the answer's order as ``written``, and what pixels have of these; what is held is as it was given."""
+        if not self.spec.own_brightness:
+            endmembers, inverted = self.inversion.rewritten(endmembers, inverted)
+            return self.exactly(endmembers), inverted
+        written = self.exactly(self.written(endmembers))
+        return written, as_bright_as(endmembers, inverted, written)
 
     @property
     def declared(self) -> IntArray:
@@ -125,7 +146,7 @@ class Problem(Generic[Spec]):
         """
         first = len(self._given_names) + len(self.painted) if anchored is None else anchored
         sample = self.spectra[:: max(1, len(self.spectra) // _ORDERED_BY)]
-        share = self.inversion.invert(sample, self.inversion.written(endmembers)).abundances.mean(axis=0)
+        share = self.inversion.invert(sample, self.written(endmembers)).abundances.mean(axis=0)
         return np.concatenate([np.arange(first), first + np.argsort(-share[first:], kind="stable")])
 
     def preview(self, endmembers: FloatArray, abundances: FloatArray) -> Preview:
@@ -154,7 +175,7 @@ class Problem(Generic[Spec]):
 class Solution:
     """What a method returns, on the problem's own pixels and bands; see ``Unmixing`` for the meaning of each part.
 
-    Endmembers (P, B_good) are in the order of ``Problem.order`` and as ``Inversion.written``; ``contribution``: scores (N, K), basis (K, B_good).
+    Endmembers (P, B_good) are in the order of ``Problem.order`` and as ``Problem.written``; ``contribution``: scores (N, K), basis (K, B_good).
     """
 
     endmembers: FloatArray
@@ -195,7 +216,7 @@ class QuickLook:
     def __call__(self) -> Preview:
         problem = self._problem
         if self._side is None:
-            endmembers = problem.inversion.written(self._endmembers())
+            endmembers = problem.written(self._endmembers())
             self._ordered = endmembers[self._order(endmembers)]
             self._side = grid_side(len(problem.spectra), problem.endmember_count)
         elif self._made is not None:

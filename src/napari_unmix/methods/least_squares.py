@@ -22,7 +22,7 @@ def least_squares(
     problem: Problem[Spec], endmembers: FloatArray, recipe: Recipe, done: float, notes: tuple[Note, ...] = ()
 ) -> Fit[Solution]:
     """FCLS, or NNLS normalised with free illumination, on (P, B) endmembers that ``recipe`` found in the share ``done`` of the run."""
-    endmembers = problem.inversion.written(endmembers)
+    endmembers = problem.written(endmembers)
     ordering = Progress("finding abundances", 0, 1, done, snapshot=QuickLook(problem, endmembers))
     order = yield from meanwhile(partial(problem.order, endmembers), ordering, pixels=len(problem.spectra))
     endmembers = problem.exactly(endmembers[order])

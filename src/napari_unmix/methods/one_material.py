@@ -23,11 +23,13 @@ class OneMaterial(Recipe):
 
 
 def one_material_solution(problem: Problem[Spec]) -> Solution:
-    """One endmember: the direction of largest second moment, largest value 1; abundances 1, and each pixel's brightness by least squares."""
+    """One endmember: the direction of largest second moment; abundances 1, and each pixel's brightness by least squares.
+
+    Its largest value is 1, unless it keeps its own brightness.
+    """
     direction = linear_subspace(problem.spectra, 1).basis
-    endmember = FreeLight().written(
-        problem.held_spectra if problem.held.all() else direction * np.sign(direction.sum())
-    )
+    found = problem.held_spectra if problem.held.all() else direction * np.sign(direction.sum())
+    endmember = problem.exactly(problem.written(found)) if problem.spec.own_brightness else FreeLight().written(found)
     brightness = problem.spectra @ endmember[0] / (endmember[0] @ endmember[0])
     what = one_material(problem.spectra)
     note = Note(

@@ -50,9 +50,11 @@ def choose_prior(
         # The learned pixels were solved once more for their moments: the Dirichlet's abundances are read where they came to lie.
         sharper = replace(best, state=best.state.with_latents(other.rows, other.latents))
         best = other.fitted if compare(evidence) == "logistic-normal" else sharper
-    # 2. The Gaussian, in closed form.
+    # 2. The Gaussian, in closed form: where spectra are linear mixtures that sum to one, with the same white noise in all.
     fitted: Fitted = best
-    if choice == "auto" and best.state.model.light is None and isinstance(best.state.model.mixing, LinearMixing):
+    model = best.state.model
+    closed_form = model.light is None and model.variation is None and isinstance(model.mixing, LinearMixing)
+    if choice == "auto" and closed_form:
         steps = gaussian_steps(spectra, best.endmembers(), regions, best.state.model.variance**0.5)
         gaussian = yield from without_loss(steps, best.state)
         if gaussian is not None:

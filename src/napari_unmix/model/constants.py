@@ -69,13 +69,14 @@ class SceneConstants:
         for batch in torch.split(rows, _BATCH):
             posterior = e_step(model, state.latents, data, batch)
             latents.append(posterior.latents)
-            mixed, slope = model.slopes(posterior.latents)
+            slope = model.seen(posterior.latents, model.slopes(posterior.latents).slope)
             along = self._slopes(model, posterior.latents)  # (T, n, K)
+            along = model.seen(posterior.latents, along.transpose(0, 1)).transpose(0, 1)
             cross = torch.einsum("ndk,tnk->ndt", slope, along) / model.variance
-            flat = along.flatten(1)
+            flat, left = along.flatten(1), model.left(posterior.latents, data.scores[batch])
             eliminated = torch.einsum("nds,ndt->st", cross, torch.linalg.solve(posterior.hessian, cross))
             normal = normal + flat @ flat.T / model.variance - eliminated
-            gradient = gradient - flat @ (data.scores[batch] - mixed).flatten() / model.variance
+            gradient = gradient - flat @ left.flatten() / model.variance
         # 2. The step of what is free, none of the scene's own numbers further than the longest.
         end = self.own + self.brightness
         free = len(self.values) if self.endmembers_move else end

@@ -93,7 +93,16 @@ class State:
             return None
         return np.asarray(self.model.brightness(self.latents)[:, 0].cpu().numpy())
 
+    def _outside(self, data: Data) -> Tensor:
+        """(N,) squared norm of what lies beyond the scores, σ² in every direction where the law holds."""
+        variation = self.model.variation
+        if variation is None or variation.in_bands is None:
+            return data.outside
+        beyond = variation.in_bands.beyond(torch.from_numpy(data.subspace.basis).to(data.scores))
+        varied = self.model.amounts(self.latents).square() @ beyond
+        return data.outside * self.model.variance / (self.model.variance + varied)
+
     def misfit(self, data: Data) -> float:
-        """The root of the fit's reduced χ²: rms residual over the noise, of all bands."""
-        squares = ((data.scores - self.model.mixed(self.latents)) ** 2).sum(dim=1) + data.outside
+        """The root of the fit's reduced χ²: rms residual over the noise, and over what the materials vary by where that is known, of all bands."""
+        squares = (self.model.left(self.latents, data.scores) ** 2).sum(dim=1) + self._outside(data)
         return float((squares.mean() / data.freedom / self.model.variance).sqrt())

@@ -1,5 +1,7 @@
 """The generative law p(x, latents | u): a|u by a region prior, s by the light, e standard normal, x = s·f(a, e) + ε, ε ~ N(0, σ²I).
 
+Where the materials' spectra vary, ε is wider by what they vary by (``variation``).
+
 A pixel's latents are z (P − 1), then log s where the illumination is free, then e. With white noise the projection on a basis that holds all
 that f gives is sufficient, so data are K scores (theory M1–M5, "Coordinates, inference, noise").
 """
@@ -17,10 +19,11 @@ from napari_unmix.model.light import Light
 from napari_unmix.model.logratio import basis_of, softmax_slope
 from napari_unmix.model.mixing.base import Mixing
 from napari_unmix.model.priors.base import Quadratic, RegionPrior
+from napari_unmix.model.variation import Variation
 
 
 class Slopes(NamedTuple):
-    """Noise-free scores ``value`` (N, K) and their ``slope`` (N, D, K) along the latents."""
+    """What N pixels have of K numbers, ``value`` (N, K), noise-free scores mostly, and its ``slope`` (N, D, K) along the latents."""
 
     value: Tensor
     slope: Tensor
@@ -28,12 +31,13 @@ class Slopes(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """The region prior, the mixing function in scores, the noise variance σ², and the light where it is free."""
+    """The region prior, the mixing function in scores, the noise variance σ², the light where it is free, and how spectra vary where they do."""
 
     prior: RegionPrior
     mixing: Mixing
     variance: float
     light: Light | None = None
+    variation: Variation | None = None
 
     @property
     def size(self) -> int:
@@ -59,6 +63,22 @@ class Model:
             latents[:, self.size : self.size + 1].exp() if self.light is not None else torch.ones_like(latents[:, :1])
         )
 
+    def amounts(self, latents: Tensor) -> Tensor:
+        """(N, P) g = s·a, how much of each material a pixel's spectrum holds."""
+        return self.brightness(latents) * self.abundances(latents)
+
+    def amount_slopes(self, latents: Tensor) -> Slopes:
+        """Amounts g (N, P), and how they change with the latents (N, D, P)."""
+        abundances = self.abundances(latents)
+        amounts, slope = abundances, softmax_slope(abundances, self.basis()).transpose(1, 2)
+        if self.light is not None:
+            brightness = self.brightness(latents)
+            amounts = brightness * abundances
+            slope = torch.cat([brightness[:, :, None] * slope, amounts[:, None, :]], dim=1)
+        if self.mixing.extras:
+            slope = torch.nn.functional.pad(slope, (0, 0, 0, self.mixing.extras))
+        return Slopes(amounts, slope)
+
     def extras(self, latents: Tensor) -> Tensor:
         """(N, E) the mixing's own latents."""
         return latents[:, self.size + (self.light is not None) :]
@@ -66,6 +86,16 @@ class Model:
     def mixed(self, latents: Tensor) -> Tensor:
         """(N, K) noise-free scores."""
         return self.brightness(latents) * self.mixing.value(self.abundances(latents), self.extras(latents))
+
+    def seen(self, latents: Tensor, vectors: Tensor) -> Tensor:
+        """(N, M, K) directions in scores, shorter where the materials of a pixel vary along them: what is drawn there has σ² in every one then."""
+        if self.variation is None:
+            return vectors
+        return math.sqrt(self.variance) * self.variation.whitened(vectors, self.amounts(latents), self.variance)
+
+    def left(self, latents: Tensor, scores: Tensor) -> Tensor:
+        """(N, K) what the law leaves of scores (N, K), as it is ``seen``."""
+        return self.seen(latents, (scores - self.mixed(latents))[:, None])[:, 0]
 
     def slopes(self, latents: Tensor) -> Slopes:
         """Noise-free scores, and how they change with the latents."""
@@ -87,7 +117,10 @@ def energy(latents: Tensor, scores: Tensor, regions: Tensor, model: Model) -> Te
         value = value + model.light.energy(latents[:, model.size].exp() / model.light.mean, regions)
     extras = model.extras(latents)
     value = value + 0.5 * (extras**2).sum(dim=1) + 0.5 * math.log(2 * math.pi) * extras.shape[1]
-    return value + ((scores - model.mixed(latents)) ** 2).sum(dim=1) / (2 * model.variance)
+    residual = scores - model.mixed(latents)
+    if model.variation is None:
+        return value + (residual**2).sum(dim=1) / (2 * model.variance)
+    return value + model.variation.energy(residual, model.amounts(latents), model.variance)
 
 
 def quadratic(latents: Tensor, scores: Tensor, regions: Tensor, model: Model) -> Quadratic:
@@ -112,15 +145,23 @@ def quadratic(latents: Tensor, scores: Tensor, regions: Tensor, model: Model) ->
         gradient[:, after:] = extras
         hessian.diagonal(dim1=1, dim2=2)[:, after:] = 1.0
     # 4. The spectrum.
-    mixed, slope = model.slopes(latents)
-    residual = scores - mixed
-    energy = energy + (residual**2).sum(dim=1) / (2 * model.variance)
-    gradient = gradient - torch.einsum("ndk,nk->nd", slope, residual) / model.variance
-    hessian = hessian + slope @ slope.transpose(1, 2) / model.variance
+    spectrum = _spectrum(latents, scores, model)
+    energy, gradient, hessian = energy + spectrum.energy, gradient + spectrum.gradient, hessian + spectrum.hessian
     # 5. A ridge against rounding.
     ridge = 1e-9 * (1 + hessian.diagonal(dim1=1, dim2=2).mean(dim=1))
     identity = torch.eye(hessian.shape[1], dtype=hessian.dtype, device=hessian.device)
     return Quadratic(energy, gradient, hessian + ridge[:, None, None] * identity)
+
+
+def _spectrum(latents: Tensor, scores: Tensor, model: Model) -> Quadratic:
+    """−log p(x | latents) up to the noise's constant, to second order: Gauss–Newton's Hessian, or Fisher's where spectra vary."""
+    mixed, slope = model.slopes(latents)
+    residual = scores - mixed
+    if model.variation is None:
+        energy = (residual**2).sum(dim=1) / (2 * model.variance)
+        gradient = -torch.einsum("ndk,nk->nd", slope, residual) / model.variance
+        return Quadratic(energy, gradient, slope @ slope.transpose(1, 2) / model.variance)
+    return model.variation.quadratic(residual, slope, *model.amount_slopes(latents), model.variance)
 
 
 def smallest_singular_values(latents: Tensor, model: Model) -> Tensor:

@@ -43,18 +43,25 @@ def abundance_std(posterior: Posterior, model: Model, endmember_error: Tensor | 
 def endmember_covariance(posterior: Posterior, model: Model, endmember_error: Tensor, covariance: Tensor) -> Tensor:
     """(N, D, D) what errors δM of the endmembers add to the latents' covariance.
 
-    The mode moves by H⁻¹ J (s aδM)/σ² to first order. With δm_k = β_k Σ_j ξ_j (m_j − m̄), ξ standard normal, the spectrum's error has the
-    covariance w C, C = Σ_j (m_j − m̄)ᵀ(m_j − m̄), w = s² Σ_k a_k² β_k².
+    The mode moves by H⁻¹ J (s aδM)/σ² to first order, directions as the law has them ``seen``. With δm_k = β_k Σ_j ξ_j (m_j − m̄), ξ standard
+    normal, the spectrum's error has the covariance w Σ_j (m_j − m̄)ᵀ(m_j − m̄), w = s² Σ_k a_k² β_k².
     """
     amounts = model.brightness(posterior.latents) * model.abundances(posterior.latents)
     weight = (amounts**2) @ endmember_error**2 / model.variance**2
     centred = model.mixing.endmembers - model.mixing.endmembers.mean(dim=0)
     parts = []
     for rows in torch.split(torch.arange(len(weight), device=weight.device), _CHUNK):
-        slope = model.slopes(posterior.latents[rows])[1]
-        reach = covariance[rows] @ (slope @ centred.T)  # (n, D, P)
+        reach = covariance[rows] @ _along(centred, posterior.latents[rows], model)  # (n, D, P)
         parts.append(weight[rows, None, None] * (reach @ reach.transpose(1, 2)))
     return torch.cat(parts)
+
+
+def _along(vectors: Tensor, latents: Tensor, model: Model) -> Tensor:
+    """(n, D, M) products of f's slopes with ``vectors`` (M, K), as the law has them seen."""
+    slope = model.slopes(latents).slope
+    if model.variation is None:
+        return slope @ vectors.T
+    return model.seen(latents, slope) @ model.seen(latents, vectors.expand(len(slope), -1, -1)).transpose(1, 2)
 
 
 # Standard error of endmembers that no region speaks about, as a share of the simplex: a floor, and a multiple of the noise over the simplex's

@@ -53,20 +53,21 @@ def start_from_least_squares(
     seed: int,
     strokes: Sequence[int] = (),
     led: Sequence[int] = (),
+    leaning: Sequence[bool] = (),
     painted: int = 0,
     inverted: Inverted | None = None,
 ) -> Start:
     """From (N, B) spectra with u (N,) and endmembers (P, B) held within their standard errors (P,), at a noise of σ ``noise``.
 
-    ``strokes`` are the regions of u that are strokes of materials, of endmembers 0, 1, … or those that ``led`` names; the first ``painted``
-    regions were painted. ``inverted`` are the abundances by least squares where somebody made them already.
+    ``strokes`` are the regions of u that are strokes of materials, of endmembers 0, 1, … or those that ``led`` names, and ``leaning`` those whose α
+    leans to it; the first ``painted`` regions were painted. ``inverted`` are the abundances by least squares where somebody made them already.
     """
     device, size = best_device(), len(endmembers)
     # 1. Abundances and brightness by least squares, a little inside the simplex; α(u) follows from them.
     abundances, light = inverted or inversion.invert(spectra, endmembers)
     log_abundances = torch.from_numpy((1 - _INSIDE) * abundances + _INSIDE / size).log().to(device)
     labels = torch.from_numpy(regions.astype(np.int64)).to(device)
-    prior = first_dirichlet(log_abundances, labels, strokes, led)
+    prior = first_dirichlet(log_abundances, labels, strokes, led, leaning)
     # 2. Scores on the endmembers' own span.
     subspace = endmember_span(endmembers, affine=not inversion.free_light)
     scores, outside = projected(spectra, subspace, device)
@@ -94,12 +95,16 @@ def endmember_span(endmembers: FloatArray, *, affine: bool) -> Subspace:
 
 
 def first_dirichlet(
-    log_abundances: Tensor, regions: Tensor, strokes: Sequence[int] = (), led: Sequence[int] = ()
+    log_abundances: Tensor,
+    regions: Tensor,
+    strokes: Sequence[int] = (),
+    led: Sequence[int] = (),
+    leaning: Sequence[bool] = (),
 ) -> RegionDirichlet:
     """α(u) fitted to log a (N, P) of least squares; where no u is known, one region for all.
 
-    ``strokes`` are the regions that are material strokes, of materials 0, 1, … or those that ``led`` names: their α leans to that vertex, and
-    no unknown pixel is theirs.
+    ``strokes`` are the regions that are material strokes, of materials 0, 1, … or those that ``led`` names: their α leans to that vertex, where
+    they are among the ``leaning`` (without, all are), and no unknown pixel is theirs.
     """
     count, size = max(1, int(regions.max())), log_abundances.shape[1]
     known = regions > 0 if bool((regions > 0).any()) else torch.ones_like(regions, dtype=torch.bool)
@@ -107,10 +112,12 @@ def first_dirichlet(
     counts = counts.clamp_min(1e-9)
     centre = log_abundances.new_full((count, size), math.log(TYPICAL_ALPHA))
     strength, open_to_unknown = centre.new_ones(count, 1), torch.ones_like(counts)
-    for material, region in zip(led or range(len(strokes)), strokes, strict=True):
-        centre[region - 1] = math.log(_LEAN_OTHER)
-        centre[region - 1, material] = math.log(_LEAN_OWN)
-        strength[region - 1] = _LEAN_PIXELS
+    every = leaning or [True] * len(strokes)
+    for material, region, leans in zip(led or range(len(strokes)), strokes, every, strict=True):
+        if leans:
+            centre[region - 1] = math.log(_LEAN_OTHER)
+            centre[region - 1, material] = math.log(_LEAN_OWN)
+            strength[region - 1] = _LEAN_PIXELS
         open_to_unknown[region - 1] = 0.0
     if not bool(((counts > 1e-6) & (open_to_unknown > 0)).any()):
         open_to_unknown = torch.ones_like(counts)

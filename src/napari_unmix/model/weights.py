@@ -42,7 +42,7 @@ def with_trained_weights(state: State, data: Data, rows: Tensor, seed: int) -> S
         noise = torch.randn(len(batch), root.shape[1], 1, generator=generator, dtype=root.dtype).to(root)
         drawn = posterior.latents[batch] + (root[batch] @ noise)[:, :, 0]
         trial = replace(state.model, mixing=_with_weights(state.model.mixing, residual, weights))
-        left = data.scores[rows[batch]] - trial.mixed(drawn)
+        left = trial.left(drawn, data.scores[rows[batch]])
         held = sum(_WEIGHT_PRECISION * (weight**2).sum() for weight in weights[2:]) / len(rows)
         loss = (left**2).sum(dim=1).mean() / (2 * state.model.variance) + 0.5 * held
         optimiser.zero_grad()

@@ -1,4 +1,8 @@
-"""The two ways from spectra to abundances: they sum to one on the spectra as given, or on spectra whose brightness is free."""
+"""The ways from spectra to abundances: they sum to one on the spectra as given, or on spectra whose brightness is free.
+
+With free brightness it is a convention how bright an endmember is where its abundance is one, and abundances follow from it: with the largest
+value 1 they are composition, with the brightness that endmembers have under one light they estimate areas.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +38,7 @@ class SumToOne:
     """x = aM: abundances sum to one on the spectra as given, so they are area fractions."""
 
     free_light: ClassVar[bool] = False
+    meaning: ClassVar[str] = "area fractions"
 
     def invert(self, spectra: FloatArray, endmembers: FloatArray) -> Inverted:
         """Exact constrained least squares of (N, B) spectra on (P, B) endmembers (FCLS, Heinz & Chang 2001)."""
@@ -65,6 +70,7 @@ class FreeLight:
     """x = s·aM: every pixel has a brightness s of its own, so abundances are composition, tolerant of shade."""
 
     free_light: ClassVar[bool] = True
+    meaning: ClassVar[str] = "composition, each endmember's largest value 1"
 
     def invert(self, spectra: FloatArray, endmembers: FloatArray) -> Inverted:
         """Non-negative least squares, divided by its sum, which is the illumination."""
@@ -100,9 +106,35 @@ class FreeLight:
         return count
 
 
+@dataclass(frozen=True)
+class OwnBrightness(FreeLight):
+    """x = s·aM with endmembers M as bright as they are under one light: abundances are area fractions, as far as M's brightness is right."""
+
+    meaning: ClassVar[str] = "areas under uneven light, each endmember as bright as it is"
+
+    def written(self, endmembers: FloatArray) -> FloatArray:
+        """(P, B) as they are shown and saved: non-negative."""
+        return np.maximum(endmembers, 0.0)
+
+    def rewritten(self, endmembers: FloatArray, inverted: Inverted) -> tuple[FloatArray, Inverted]:
+        """Endmembers (P, B) and what is left for the pixels: nothing changes."""
+        return endmembers, inverted
+
+
 Inversion = SumToOne | FreeLight
 
 
-def inversion(*, free_light: bool) -> Inversion:
-    """The inversion of a spec's ``illumination``."""
-    return FreeLight() if free_light else SumToOne()
+def inversion(*, free_light: bool, own_brightness: bool = False) -> Inversion:
+    """The inversion of a spec's ``illumination`` and ``brightness``."""
+    if not free_light:
+        return SumToOne()
+    return OwnBrightness() if own_brightness else FreeLight()
+
+
+def as_bright_as(endmembers: FloatArray, inverted: Inverted, target: FloatArray) -> Inverted:
+    """What pixels have of (P, B) endmembers where these are scaled to the lengths of ``target`` (P, B): the same amounts of light."""
+    assert inverted.illumination is not None
+    lengths, wanted = (np.linalg.norm(spectra, axis=1) for spectra in (endmembers, target))
+    amounts = inverted.abundances * (lengths / np.maximum(wanted, 1e-300))
+    total = amounts.sum(axis=1)
+    return Inverted(amounts / np.maximum(total, 1e-300)[:, None], inverted.illumination * total)

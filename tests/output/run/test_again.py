@@ -74,8 +74,9 @@ def test_the_folder_holds_the_painting_the_bands_the_pixels_and_what_the_user_sa
 ) -> None:
     result = drain(unmix(small_cube, SPEC, painting()))
     card = Card(
-        "of the shore", datetime(2026, 11, 30, 20, 41), ("#aa0000", "#00bb00", "#0000cc"), frozenset({1}), ((3, 4),)
-    )
+        "of the shore", datetime(2026, 11, 30, 20, 41), ("#aa0000", "#00bb00", "#0000cc"), frozenset({1}), ((3, 4), (0, 1)),
+        pin_names={(0, 1): "shore, wet"},
+    )  # fmt: skip
     stored = read_run(write_run(tmp_path / "run", small_cube, result, None, annotation=painting(), card=card))
     assert stored.annotation is not None
     np.testing.assert_array_equal(stored.annotation.labels, painting().labels)

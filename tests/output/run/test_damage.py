@@ -58,7 +58,12 @@ def changed(folder: Path, *where: Any, to: Any, file: str = "run.json") -> None:
 
 def test_the_run_itself_is_whole(run: Path) -> None:
     whole(run)
-    assert {path.name for path in run.iterdir()} == OURS - {"abundances.png", "endmembers.png", "report.html"}
+    assert {path.name for path in run.iterdir()} == OURS - {
+        "abundances.png",
+        "endmembers.png",
+        "report.html",
+        "pins.csv",
+    }
 
 
 @pytest.mark.parametrize(
@@ -74,7 +79,8 @@ def test_the_run_itself_is_whole(run: Path) -> None:
         (["findings", "noise"], -1.0), (["findings", "noise"], "NaN"), (["findings", "declared_regions"], 77),
         (["findings", "endmember_error"], [1.0]), (["versions"], ["0.1"]), (["seed"], None), (["card"], 5), (["card", "title"], 5),
         (["card", "title"], "x" * 201), (["card", "colours"], ["#ff0000"]), (["card", "colours"], ["red", "blue"]), (["card", "hidden"], [2]),
-        (["card", "pins"], [[16, 0]]), (["card", "pins"], [[0]]), (["card", "pins"], [[-1, 0]]), (["timings", "ended"], "tomorrow"),
+        (["card", "pins"], [[16, 0]]), (["card", "pins"], [[0]]), (["card", "pins"], [[-1, 0]]), (["card", "pin_names"], [[0, 0, "water"]]),
+        (["timings", "ended"], "tomorrow"),
         (["timings", "ended"], "9999-12-31T23:59:59-23:00"), (["cube", "excluded_bands"], [25]), (["cube", "excluded_bands"], [0]),
         (["cube", "parts"], [{"source": 5, "reading": {}}]), (["annotation", "sha256"], "0" * 64),
     ],
@@ -286,7 +292,8 @@ def test_a_model_that_is_none_is_damage(run: Path, content: bytes) -> None:
 
 
 READ = sorted(
-    OURS - {"abundances.png", "endmembers.png", "report.html", "endmembers.hdr", "endmembers.sli", "again.py"}
+    OURS
+    - {"abundances.png", "endmembers.png", "report.html", "pins.csv", "endmembers.hdr", "endmembers.sli", "again.py"}
 )
 
 

@@ -21,6 +21,8 @@ from napari_unmix.cli.report_command import page_of_run
 from napari_unmix.cube import Annotation, AxisKind, Cube, Meaning, Reading, SpectralAxis
 from napari_unmix.findings import Note, NoteKind
 from napari_unmix.identifiability.report import Report
+from napari_unmix.identifiability.subject import gather
+from napari_unmix.identifiability.variation import SAVED_AS
 from napari_unmix.library import read_library
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.output.page.contents import page_of
@@ -293,6 +295,17 @@ def test_what_bends_the_mixing_is_saved_with_the_model(small_cube: Cube, tmp_pat
     assert model["contribution.basis"].dtype == np.float64
     straight = replace(result, contribution=None)
     assert set(read_run(write_run(tmp_path / "straight", small_cube, straight, REPORT)).model()) == {"weights"}
+
+
+def test_how_materials_vary_is_saved_and_judged_again(small_cube: Cube, tmp_path: Path) -> None:
+    bands = int(small_cube.good_bands.sum())
+    factors = np.random.default_rng(0).normal(size=(2, 3, bands)).astype(np.float32)
+    plain = result_of(small_cube)
+    saved = {SAVED_AS: factors, "endmembers": plain.endmembers[:, small_cube.good_bands].astype(np.float32)}
+    folder = write_run(tmp_path / "run", small_cube, replace(plain, model=saved), REPORT)
+    found = gather(small_cube, read_run(folder).unmixing(small_cube)).variation
+    assert found is not None
+    np.testing.assert_allclose(found.factors, factors, rtol=1e-6)
 
 
 def test_annotations_are_named_by_label_and_kind(small_cube: Cube, tmp_path: Path) -> None:

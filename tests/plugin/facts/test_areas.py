@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -163,6 +164,43 @@ def test_the_table_for_other_programs_reads_back() -> None:
     assert float(rows[0]["share_std_independent_pixels"]) == pytest.approx(0.1 / np.sqrt(23), rel=1e-4)
     without = Areas(areas.asked, areas.zones, Ground(why_not="no map"))
     assert next(iter(csv.DictReader(io.StringIO(facts.table_csv(without, ("a", "b"))))))["area_m2"] == ""
+
+
+def test_of_composition_no_area_is_claimed_in_table_or_sentence() -> None:
+    areas, fractions = (
+        drain(measured(asked(composition=composition), Ground(2, 2, 4.0))) for composition in (True, False)
+    )
+    assert facts.no_areas(fractions) == ""
+    assert "choose the brightness “own” in step 3" in facts.no_areas(areas)
+    rows = list(csv.DictReader(io.StringIO(facts.table_csv(areas, ("a", "b")))))
+    assert {(row["area_pixels"], row["area_m2"]) for row in rows} == {("", "")}
+    assert float(rows[0]["share"]) == pytest.approx((11 + 12 * 0.25) / 23, rel=1e-5)
+    assert not areas.asked.same_as(fractions.asked)
+
+
+@pytest.mark.parametrize(
+    ("light", "brightness", "composition"), [(False, "maximum", False), (True, "maximum", True), (True, "own", False)]
+)
+def test_whether_shares_are_composition(
+    light: bool, brightness: str, composition: bool, session: Any, tools: Any
+) -> None:
+    from napari_unmix.methods.registry import spec_class
+    from napari_unmix.plugin.facts.asking import asked_now
+    from napari_unmix.plugin.verbs.controller import Controller
+    from napari_unmix.plugin.verbs.runners import run_inline
+
+    def fit(cube: Any, spec: Any, annotation: Any) -> Any:
+        yield from ()
+        made = tools.make_unmixing(cube, spec)
+        return replace(made, illumination=np.ones(cube.shape[:2], np.float32) if light else None)
+
+    controller = Controller(session, run_inline, tools.make_engine(unmix=fit))
+    controller.add_cube(tools.make_cube())
+    session.spec = spec_class("vca-fcls").model_validate({"illumination": light, "brightness": brightness})
+    controller.start()
+    found = asked_now(session)
+    assert found is not None
+    assert found.composition is composition
 
 
 def test_what_was_asked_is_told_by_identity() -> None:

@@ -70,7 +70,8 @@ def test_nothing_is_told_of_runs_that_were_not_measured_or_changed_since(
     side_by_side(session, run, beside, Pair(0, 0, 1.0))
     session.comparing = Comparing("difference")
     assert wanted_overlay(session) is not None
-    session.run = replace(run, unmixing=replace(run.unmixing, seconds=1.0))  # it was edited
+    edited = replace(run.unmixing, endmembers=run.unmixing.endmembers.copy())
+    session.run = replace(run, unmixing=edited)
     assert beside_look(session) is None
     assert wanted_overlay(session) is None
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Annotation, Cube, Meaning
-from napari_unmix.findings import GIVEN, Findings, GivenFound, NoteKind
+from napari_unmix.findings import GIVEN, Findings, GivenFound, NoteKind, SupportFound
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.plugin.facts.edits import (
     deleted,
@@ -274,3 +274,13 @@ def test_painted_places_by_name() -> None:
     painted = Annotation(labels, {2: Meaning("material", "rock"), 3: Meaning("ignore")})
     assert names_of_regions(painted) == {1: "region 1", 2: "rock"}
     assert names_of_regions(None) == {}
+
+
+def test_halves_follow_their_endmembers_and_are_forgotten_where_they_are_merged() -> None:
+    result, look, cube = answer()
+    halves = SupportFound(supported=3, halves=(0, 2), apart=0.1, left=1.0, between=0.6)
+    known = replace(result, findings=result.findings.model_copy(update={"support": halves}))
+    after = moved(known, look, 0, 1).unmixing.findings.support
+    assert after is not None
+    assert after.halves == (1, 2)
+    assert merged(known, look, cube, (0, 2)).unmixing.findings.support is None

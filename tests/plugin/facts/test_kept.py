@@ -89,7 +89,7 @@ def test_a_stamp_says_what_stands_on_the_disk(run: Run) -> None:
         assert not stamp.says(changed, ((1, 2),))
         assert stamp.same_answer(changed)
     assert not stamp.says(run, ())
-    edited = replace(run, unmixing=replace(run.unmixing))
+    edited = replace(run, unmixing=replace(run.unmixing, endmembers=run.unmixing.endmembers.copy()))
     assert not stamp.same_answer(edited)
     assert not stamp.says(edited, ((1, 2),))
 

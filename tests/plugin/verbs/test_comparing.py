@@ -30,7 +30,7 @@ class Asked:
 
     def measure(self, shown: Unmixing, runs: Any, reference: Any) -> Fit[tuple[Measured, ...]]:
         """The runs' numbers are noted."""
-        self.measured.append(tuple(number for number, _ in runs))
+        self.measured.append(tuple(asked.run.number for asked in runs))
         return (yield from side_by_side.measure(shown, runs, reference))
 
     def overlay(self, kind: str, *what: Any) -> Fit[Any]:

@@ -232,6 +232,55 @@ def tomorrow(tools: Any) -> Callable[[], tuple[Session, Controller]]:
     return start
 
 
+def test_what_pins_are_called_goes_back_and_forth_with_a_run(
+    controller: Controller, session: Session, cube: Cube
+) -> None:
+    controller.add_cube(cube)
+    controller.start()
+    for place, name in (((4, 5), "reed"), ((1, 2), "")):
+        controller.select_pixel(*place)
+        controller.pin()
+        controller.name_pin(place, name)
+    controller.close()
+    stored = saved(session)
+    assert (stored.card.pins, stored.card.pin_names) == (((4, 5), (1, 2)), {(4, 5): "reed"})
+    controller.unpin(0)
+    controller.use_run(1)
+    assert session.pins == ((1, 2),)  # pins are the cube's, a run's settings leave them
+    controller.undo()
+    controller.undo()
+    assert (session.pins, session.pin_names) == (((4, 5), (1, 2)), {(4, 5): "reed"})
+    controller.name_pin((4, 5), "")
+    controller.close()
+    assert saved(session).card.pin_names == {}
+
+
+def test_an_exported_run_has_the_spectra_of_the_pins_by_name_and_place(
+    session: Session, tools: Any, cube: Cube, tmp_path: Path
+) -> None:
+    from napari_unmix.library import read_library
+
+    controller = Controller(session, run_inline, keeping(tools))
+    controller.add_cube(cube)
+    controller.start()
+    controller.export(tmp_path)
+    assert session.exported is not None
+    assert not (session.exported / "pins.csv").exists()
+    for place, name in (((4, 5), "reed"), ((1, 2), "")):
+        controller.select_pixel(*place)
+        controller.pin()
+        controller.name_pin(place, name)
+    controller.export(tmp_path)
+    lines = (session.exported / "pins.csv").read_text().splitlines()
+    assert lines[0] == 'wavelength_nm,"reed (row 4, column 5)","pin 2 (row 1, column 2)"'
+    table = np.array([[float(cell) for cell in line.split(",")] for line in lines[1:]])
+    np.testing.assert_array_equal(table[:, 0], cube.wavelengths)
+    np.testing.assert_array_equal(table[:, 1], np.where(cube.good_bands, cube.spectra[4, 5], np.nan))
+    np.testing.assert_array_equal(table[:, 2], np.where(cube.good_bands, cube.spectra[1, 2], np.nan))
+    assert read_run(session.exported).card.pin_names == {(4, 5): "reed"}
+    assert read_library(session.exported / "pins.csv").names[0] == "reed (row 4, column 5)"
+
+
 def test_a_run_of_an_open_cube_opens_by_its_hash(
     controller: Controller, session: Session, cube: Cube, tomorrow: Callable[[], tuple[Session, Controller]]
 ) -> None:
@@ -241,6 +290,7 @@ def test_a_run_of_an_open_cube_opens_by_its_hash(
     controller.start()
     controller.select_pixel(4, 5)
     controller.pin()
+    controller.name_pin((4, 5), "reed")
     controller.rename_endmember(2, "rock")
     stored = saved(session)
     again, verbs = tomorrow()
@@ -262,7 +312,7 @@ def test_a_run_of_an_open_cube_opens_by_its_hash(
         session.run.report,
     )
     assert again.run.unmixing.abundances.tobytes() == session.run.unmixing.abundances.tobytes()
-    assert (again.spec.seed, again.pins) == (3, ((4, 5),))
+    assert (again.spec.seed, again.pins, again.pin_names) == (3, ((4, 5),), {(4, 5): "reed"})
     assert again.annotation is not None
     np.testing.assert_array_equal(again.annotation.labels, labels())
     before = (stored.folder / "run.json").stat().st_mtime_ns

@@ -183,7 +183,7 @@ def test_an_export_is_of_the_run_that_is_shown(session: Session, cube: Cube, too
 
     written: list[tuple[str, ...]] = []
 
-    def export(parent: Any, run: Any) -> Any:
+    def export(parent: Any, run: Any, pins: Any) -> Any:
         yield Progress("writing the result", 0, 1, 0.0)
         written.append(run.named.names)
         return parent

@@ -57,8 +57,7 @@ def test_open_cubes_are_joined_and_their_acquisitions_chosen(window: Any) -> Non
     assert window.button("Acquisitions × blocks")
     window.widget.panels[1]._more.click()
     assert any("The textbook case" in text and "between tiles" in text for text in window.texts())
-    tick(window, "acquisition")
-    tick(window, "blocks")
+    tick(window, "acquisition", "blocks")
     assert window.session.spec.auxiliary == "auto"
 
 

@@ -270,6 +270,7 @@ def test_the_list_of_runs_by_keys(desk: Any, scene_file: Path) -> None:
     runs = part(desk)
     assert runs._others.isVisible()
     assert runs._others.accessibleName() == "Runs of this cube"
+    runs._list.aboutToShow.emit()
     lines = runs._list.actions()
     assert len(lines) == 2
     assert [action.isChecked() for action in lines] == [True, False]
@@ -285,6 +286,24 @@ def test_the_list_of_runs_by_keys(desk: Any, scene_file: Path) -> None:
     desk.qtbot.keyClicks(runs._name, "x")
     desk.qtbot.keyClick(runs._name, _key("Key_Escape"))
     assert (runs._name.text(), desk.session.run.title) == (first.title, first.title)
+
+
+def test_a_run_that_rests_says_that_it_is_read_and_then_its_maps_are_seen(desk: Any, scene_file: Path) -> None:
+    first = trained(desk, scene_file, strokes=False)
+    desk.controller.most_held_bytes = 0
+    desk.controller.set_option("seed", 5)
+    desk.press("Train")
+    desk.wait_for(lambda: len(desk.session.runs) == 2 and desk.session.runs[1].report is not None)
+    desk.wait_for(lambda: not desk.session.runs[0].unmixing.abundances.size)  # it is kept, and holds nothing
+    desk.settle()
+    desk.controller.show_run(first.number)
+    assert part(desk)._kept.text() == f"reading {first.title} …"
+    assert desk.session.run.number != first.number
+    desk.wait_for(lambda: desk.session.run.number == first.number)
+    desk.settle()
+    assert part(desk)._kept.text() == "kept"
+    for index, layer in enumerate(desk.maps()):
+        np.testing.assert_array_equal(layer.data, np.nan_to_num(first.unmixing.abundances[:, :, index]))
 
 
 def test_strokes_that_were_not_trained_come_back_and_can_be_thrown_away(

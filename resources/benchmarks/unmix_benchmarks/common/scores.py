@@ -69,12 +69,12 @@ def run_method(
     """
     chosen = spec_class(method)
     without = without_variability(chosen) if plain else {}
-    asked = {"method": method, "endmembers": count, "illumination": illumination, "seed": seed, **without}
-    spec = chosen.model_validate(asked)
+    asked = {"method": method, "endmembers": count, "illumination": illumination, "seed": seed}
+    spec = chosen.model_validate({**asked, **without})
     return drain(unmix(cube, spec, annotation))
 
 
-def without_variability(spec: type[MethodSpec]) -> dict[str, str]:
+def without_variability(spec: type[MethodSpec]) -> dict[str, Any]:
     """The option that leaves a method's law of variability out; none where it has no such choice."""
     field = spec.model_fields.get("variability")
     return {"variability": "none"} if field is not None and "none" in get_args(field.annotation) else {}

@@ -11,6 +11,7 @@ from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.identifiability.again.refits import Refits, Steps, Twin, abundance_change, some_rows
 from napari_unmix.identifiability.again.search import found_again, repeatable
 from napari_unmix.identifiability.subject import Subject
+from napari_unmix.identifiability.variation import Variation, patch_side
 from napari_unmix.regions.moments import MomentFit, RegionMoments, fit_region_moments
 
 TWINS = 3
@@ -42,9 +43,14 @@ def simulate_twins(subject: Subject, refits: Refits, generator: np.random.Genera
 
 
 def _simulated(subject: Subject, rows: IntArray, generator: np.random.Generator) -> FloatArray:
-    """Spectra of the fitted abundances with fresh noise; where spectra vary more than white noise, with residuals drawn from other pixels."""
+    """Spectra of the fitted abundances with fresh noise, and materials that vary as the fit found them to.
+
+    Where it did not look and spectra vary more than white noise, residuals are drawn from other pixels.
+    """
     clean = mixed(subject.abundances[rows], subject.endmembers, subject.illumination[rows])
     fresh = subject.noise_in_plane * generator.normal(size=clean.shape)
+    if subject.variation is not None:
+        return np.asarray(clean + fresh + _varied(subject, subject.variation, rows, generator))
     residual = subject.spectra[rows] - clean
     freedom = max(clean.shape[1] - subject.count + 1, 1)
     if subject.alike is None and np.mean((residual**2).sum(axis=1)) <= (_NOISE_ONLY * subject.noise) ** 2 * freedom:
@@ -53,6 +59,14 @@ def _simulated(subject: Subject, rows: IntArray, generator: np.random.Generator)
     drawn = residual[generator.permutation(len(rows))]
     # Residuals lack what the fit has taken up within the endmembers' span.
     return np.asarray(clean + drawn + (fresh - drawn) @ basis @ basis.T)
+
+
+def _varied(subject: Subject, variation: Variation, rows: IntArray, generator: np.random.Generator) -> FloatArray:
+    """(n, B) what the materials vary by, drawn in patches as large as those in which the scene's residuals are alike."""
+    side = patch_side(variation, subject.residual, subject.amounts, subject.valid, subject.noise)
+    squares = np.argwhere(subject.valid)[rows] // side
+    patches = np.unique(squares, axis=0, return_inverse=True)[1].ravel()
+    return variation.drawn(subject.amounts[rows], patches, generator)
 
 
 def _moments_moved(moments: RegionMoments, fit: MomentFit, generator: np.random.Generator) -> FloatArray:

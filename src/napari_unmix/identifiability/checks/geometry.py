@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from napari_unmix.cube import FloatArray
+from napari_unmix.geometry.facets import Facets, too_low
+from napari_unmix.geometry.recipes import Corners, Plane, in_plane
 from napari_unmix.identifiability.again.refits import Refits, degrees_from
 from napari_unmix.identifiability.report import Check, Condition, Status
 from napari_unmix.identifiability.subject import Subject
 
 PURE, AGREES = 0.95, 3.0
+# Pixels beyond a face of the simplex are told of above this many standard errors.
+EXPLAINED = 3.0
 CONDITION = Condition(
     "geometry",
     "informs",
@@ -38,9 +42,14 @@ def check(subject: Subject, refits: Refits) -> Check:
     )
     if not pure:
         sentence += _scattered(subject, lacking)
+    tails = facet_tails(subject)
+    if tails is not None:
+        sentence += _beyond(subject, tails)
     if apart is not None:
         sentence += f" A new search by geometry alone {'agrees' if agrees else 'disagrees'} ({apart:.1f}° on average)."
     numbers = {"purest": lowest, "least_lacking": float(lacking.min()), "search_degrees": apart}
+    if tails is not None:
+        numbers["facet_tail"] = float(tails.max())
     remedy = "" if status == "pass" else f"Paint regions, or a stroke of pure {name}, to confirm it."
     measured = (
         f"there are some, but a new search without regions differs by {apart:.1f}° (good up to {AGREES:.0f}°)"
@@ -57,6 +66,27 @@ def _scattered(subject: Subject, lacking: FloatArray) -> str:
     if bare.size:
         return f" No pixels lack {subject.named(bare)}: minimum volume is not determined there either."
     return " Pixels that lack each material exist, as minimum volume needs."
+
+
+def _beyond(subject: Subject, tails: FloatArray) -> str:
+    worst, errors = int(tails.argmax()), float(tails.max())
+    if errors <= EXPLAINED:
+        return f" No more pixels lie outside the simplex of the endmembers than noise explains (at most {max(errors, 0):.1f} standard errors)."
+    return (
+        f" Where there is no {subject.named([worst])}, more pixels lie outside the simplex of the other endmembers than noise explains "
+        f"({errors:.1f} standard errors, up to {EXPLAINED:.0f} is chance): these stand too far in, or vary."
+    )
+
+
+def facet_tails(subject: Subject) -> FloatArray | None:
+    """(P,) pixels beyond each face of the simplex, in standard errors over what noise explains; None where endmembers were not extrapolated."""
+    recipe = subject.recipe
+    if not isinstance(recipe, Corners) or not recipe.extrapolated or recipe.route not in ("affine", "perspective"):
+        return None
+    space: Plane = "affine" if recipe.route == "affine" else "perspective"
+    plane = in_plane(space, subject.spectra, subject.count, subject.noise_in_plane)
+    vertices, noise = plane.vertices(subject.endmembers), plane.noise[plane.kept]
+    return None if too_low(vertices, noise) else Facets.of(vertices, plane.scores[plane.kept], noise).tails()
 
 
 def backs(subject: Subject, refits: Refits) -> bool:

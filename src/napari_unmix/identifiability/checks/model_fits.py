@@ -1,11 +1,12 @@
-"""Check 6: residual over noise (χ), the strongest direction outside the signal subspace, and the regions' moments against the prior."""
+"""Check 6: residual over noise and what materials vary by (χ), the strongest direction that is not signal, the regions' moments against the prior."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from napari_unmix.cube import FloatArray
 from napari_unmix.geometry.strokes import ANCHORED, NAMED
-from napari_unmix.identifiability.again.refits import BY_CHANCE, Refits, moments_misfit
+from napari_unmix.identifiability.again.refits import BY_CHANCE, Refits, moments_misfit, some_rows
 from napari_unmix.identifiability.report import Check, Condition, Status
 from napari_unmix.identifiability.subject import Subject
 from napari_unmix.rows.subspace import eigenvalues
@@ -30,7 +31,8 @@ def check(subject: Subject, refits: Refits) -> Check:
     status: Status = "pass" if chi <= FITS else "doubtful" if chi <= MISFITS else "fail"
     # A value that rounds to the threshold is shown to one digit more, so that the number and its mark agree.
     shown = f"{chi:.3f}" if FITS < chi < FITS + 0.005 else f"{chi:.2f}"
-    sentence = f"The residual is {shown}× the noise (up to {FITS} is noise)."
+    expected = "the noise" if subject.variation is None else "the noise and the materials' variability"
+    sentence = f"The residual is {shown}× {expected} (up to {FITS} is noise)."
     if subject.alike is not None:
         sentence += f" The noise is alike in neighbouring bands (correlation {subject.alike.correlation:.1f})."
     if leading > edge and subject.linear:
@@ -68,7 +70,7 @@ def check(subject: Subject, refits: Refits) -> Check:
     remedy = (
         ""
         if status == "pass"
-        else "Try one endmember more, or free the illumination; exclude noisy bands (--bands)"
+        else f"{_more(subject)}ree the illumination; exclude noisy bands (--bands)"
         + ("." if stroked else "; strokes of pure material anchor endmembers under variability.")
     )
     return CONDITION.check(
@@ -78,9 +80,15 @@ def check(subject: Subject, refits: Refits) -> Check:
         remedy,
         numbers,
         limit="the residual is more than noise, so regions do not settle the endmembers",
-        broken="the model leaves more than noise" if status == "fail" else "",
-        measured=f"leaves {shown}× the noise{structure} (good up to {FITS}×)",
+        broken=f"the model leaves more than {expected.removeprefix('the ')}" if status == "fail" else "",
+        measured=f"leaves {shown}× {expected}{structure} (good up to {FITS}×)",
     )
+
+
+def _more(subject: Subject) -> str:
+    """One endmember more, unless the scene supports fewer than there are."""
+    support = subject.findings.support
+    return "F" if support is not None and support.supported < subject.count else "Try one endmember more, or f"
 
 
 def _times(value: float) -> str:
@@ -88,10 +96,16 @@ def _times(value: float) -> str:
 
 
 def residual_numbers(subject: Subject) -> tuple[float, float, float]:
-    """χ of the fit, the largest eigenvalue outside the data's own signal subspace (noise variances), and what noise alone may reach."""
+    """χ of the fit, the largest eigenvalue of what is not signal (noise variances), and what noise alone may reach.
+
+    Signal is the data's own subspace of P endmembers; where the fit found how spectra vary, what it explains.
+    """
     pixels, bands = subject.spectra.shape
-    residual = subject.residual
     freedom = max(bands - subject.count + 1, 1)
+    if subject.variation is not None:
+        left = subject.unexplained(some_rows(pixels, np.random.default_rng(0)))
+        return float(np.sqrt((left**2).sum() / len(left) / freedom)), float(eigenvalues(left)[0]), subject.noise_edge
+    residual = subject.residual
     chi = float(np.sqrt((residual**2).sum() / pixels / freedom) / subject.noise)
     left = subject.outside_signal()[0]
     leading = float(eigenvalues(left)[0] / subject.noise**2)
@@ -114,8 +128,16 @@ def strongest_product(subject: Subject) -> tuple[tuple[int, int], float]:
             shares = shares - design @ (projector @ shares)
             direction = subject.endmembers[first] * subject.endmembers[second]
             direction = direction - basis @ (basis.T @ direction)
-            scale = subject.noise_in_plane * float(np.linalg.norm(shares) * np.linalg.norm(direction))
+            scale = _by_chance(subject, shares, direction)
             value = abs(float(shares @ left @ direction)) / max(scale, 1e-300)
             if value > most:
                 best, most = (first, second), value
     return best, most
+
+
+def _by_chance(subject: Subject, shares: FloatArray, direction: FloatArray) -> float:
+    """Standard deviation of Σ_n shares_n x_n·direction by noise, and by what the materials vary by where the fit found that."""
+    if subject.variation is None:
+        return subject.noise_in_plane * float(np.linalg.norm(shares) * np.linalg.norm(direction))
+    varied = subject.variation.variances(direction, subject.amounts)
+    return float(np.sqrt(shares**2 @ (varied + (subject.noise_in_plane * np.linalg.norm(direction)) ** 2)))

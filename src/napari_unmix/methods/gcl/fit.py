@@ -47,7 +47,7 @@ def fit(problem: Problem[GclSpec]) -> Fit[Solution]:
     endmembers, recipe, notes = _judged(problem, found, learned, reason)
     ordering = Progress("finding abundances", 0, 1, _LEARNED)
     order = yield from meanwhile(partial(problem.order, endmembers), ordering, pixels=len(problem.spectra))
-    endmembers = problem.exactly(endmembers[order])
+    endmembers = problem.exactly(problem.written(endmembers[order]))
     # 3. Least squares.
     inverted = yield from inverted_in_parts(problem, endmembers, _LEARNED)
     model = {"endmembers": endmembers.astype(np.float32)}
@@ -63,6 +63,7 @@ def fit(problem: Problem[GclSpec]) -> Fit[Solution]:
             noise=found.noise,
             contrast=None if learned is None else learned.found(used=isinstance(recipe, Contrast)),
             search=found.numbers,
+            strokes=found.strokes,
         ),
         model=model,
     )
@@ -115,7 +116,7 @@ def _learn(problem: Problem[GclSpec], found: Found) -> Fit[LinearGcl | None]:
             return step[0], look
 
         learned = yield from staged("telling the regions apart", training, share, halfway=40, show=show)
-        endmembers = problem.exactly(inversion.written(learned.endmembers))
+        endmembers = inversion.written(problem.exactly(inversion.written(learned.endmembers)))
     return learned
 
 

@@ -26,6 +26,7 @@ from napari_unmix.geometry.found import Found
 from napari_unmix.geometry.picks import unit_length
 from napari_unmix.methods.contract import Problem, QuickLook, Solution
 from napari_unmix.methods.ivae.spec import IvaeSpec
+from napari_unmix.methods.ivae.variability import learned_variability
 from napari_unmix.methods.searched import searched
 from napari_unmix.model.compare import choose_prior
 from napari_unmix.model.data import Data, State
@@ -46,7 +47,7 @@ from napari_unmix.rows.simplex import fully_constrained
 T = TypeVar("T")
 
 # Shares of the progress bar.
-_SEARCHED, _TRAINED, _REFINED, _BENT = 0.35, 0.55, 0.75, 0.9
+_SEARCHED, _TRAINED, _REFINED, _BENT, _VARIED = 0.35, 0.5, 0.65, 0.75, 0.9
 
 
 @steps_on_one_thread
@@ -63,7 +64,7 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
     still = problem.held if problem.held.any() else None
     refined = yield from meanwhile(lambda: refine_by_regions(*pixels, found, problem.inversion, still), refining)
     order = yield from meanwhile(lambda: problem.order(refined.endmembers), refining, pixels=len(problem.spectra))
-    endmembers = problem.exactly(problem.inversion.written(refined.endmembers[order]))
+    endmembers = problem.exactly(problem.written(refined.endmembers[order]))
     uncertain = np.where(problem.held, 0.0, endmember_error(refined, found)[order])
     # 2. The inference network and α(u), by the ELBO.
     beginning = Progress("training the inference network", 0, 1, _SEARCHED, snapshot=QuickLook(problem, endmembers))
@@ -91,13 +92,13 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
     report.look(state)
     # 4. Another mixing, where it is asked for.
     data, notes, mixing = start.data, [*dropped_notes(trained.last)], MixingFound()
-    if spec.mixing != "linear" or spec.variability:
+    if spec.mixing != "linear" or spec.variability == "latent":
         asked = fit_mixing(
             data,
             state,
             problem.spectra,
             spec.mixing,
-            variability=spec.variability,
+            variability=spec.variability == "latent",
             endmember_error=uncertain,
             purest=None if problem.held.any() else _shown(problem, endmembers, found),
             seed=spec.seed,
@@ -106,10 +107,14 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
         notes += _mixing_notes(spec, mixed.kept, mixed.evidence - mixed.linear)
         mixing = _mixing_found(spec, mixed)
         data, state = report.data, report.state = mixed.data, mixed.state
-    # 5. The region prior, by evidence.
+    # 5. How far the materials' spectra vary, where they do.
+    varying = learned_variability(problem, data, state)
+    varied = yield from report.steps("learning how spectra vary", numbered(varying), (_BENT, _VARIED))
+    data, state = report.data, report.state = varied.data, varied.state
+    # 6. The region prior, by evidence.
     competing = choose_prior(data, state, problem.spectra, problem.regions, choice=spec.prior)
-    chosen = yield from report.steps("comparing region priors", numbered(competing), (_BENT, 1.0))
-    # 6. How it was found, and what it is.
+    chosen = yield from report.steps("comparing region priors", numbered(competing), (_VARIED, 1.0))
+    # 7. How it was found, and what it is.
     fitted = chosen.fitted
     findings = Findings(
         recipe=found.recipe,
@@ -118,12 +123,14 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
         prior=PriorFound(chosen=chosen.prior, evidence=dict(chosen.evidence)),
         alpha=tuple(map(tuple, fitted.concentrations()[: problem.side.declared].tolist())) or None,
         mixing=mixing.model_copy(update={"smallest_slope": fitted.smallest_jacobian()}),
+        variability=varied.found,
         restarts=restarts,
         endmember_error=tuple(uncertain.tolist()),
         misfit=fitted.misfit(),
         search=found.numbers,
+        strokes=found.strokes,
     )
-    said = (*_search_notes(found, refined), *refined.notes, *notes, Note(NoteKind.PRIOR, chosen.note))
+    said = (*_search_notes(found, refined), *refined.notes, *notes, *varied.notes, Note(NoteKind.PRIOR, chosen.note))
     return replace(
         _solution(problem, fitted, findings, uncertain),
         notes=said,
@@ -135,9 +142,9 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
 def _solution(problem: Problem[IvaeSpec], fitted: Fitted, findings: Findings, uncertain: FloatArray) -> Solution:
     """What was fitted, endmembers as written; ``uncertain`` (P,) are their standard errors as shares of the simplex."""
     inverted = Inverted(fitted.abundances(), fitted.brightness())
-    endmembers, inverted = problem.inversion.rewritten(fitted.endmembers(), inverted)
+    endmembers, inverted = problem.rewritten(fitted.endmembers(), inverted)
     return Solution(
-        endmembers=problem.exactly(endmembers),
+        endmembers=endmembers,
         abundances=inverted.abundances,
         abundance_std=fitted.std(uncertain),
         illumination=inverted.illumination,
@@ -188,11 +195,13 @@ class _Reporter:
 def _started(
     problem: Problem[IvaeSpec], endmembers: FloatArray, inverted: Inverted, vertex_std: FloatArray, found: Found
 ) -> Start:
-    """The linear state, abundances by least squares: painted materials are regions of their own, whose α leans to their vertex."""
+    """The linear state, abundances by least squares: painted materials are regions of their own, whose α leans to their vertex; not where
+    they were found to be mostly background."""
     spec = problem.spec
     regions, count = problem.regions.copy(), int(problem.regions.max(initial=0))
     for material, pixels in enumerate(problem.materials.values()):
         regions[pixels] = count + 1 + material
+    background = {stroke.material for stroke in found.strokes if stroke.background}
     return start_from_least_squares(
         problem.spectra,
         regions,
@@ -203,16 +212,18 @@ def _started(
         seed=spec.seed,
         strokes=range(count + 1, count + 1 + len(problem.materials)),
         led=problem.led,
+        leaning=[name not in background for name in problem.materials],
         painted=problem.side.declared,
         inverted=inverted,
     )
 
 
 def _mixing_found(spec: IvaeSpec, mixed: MixingFit) -> MixingFound:
-    fitted = f"{spec.mixing} with variability" if spec.variability else spec.mixing
+    latent = spec.variability == "latent"
+    fitted = f"{spec.mixing} with variability" if latent else spec.mixing
     return MixingFound(
         kept=spec.mixing if mixed.kept else "linear",
-        variability=spec.variability and mixed.kept,
+        variability=latent and mixed.kept,
         evidence={"linear": mixed.linear, fitted: mixed.evidence},
     )
 
@@ -235,14 +246,14 @@ def _shown(problem: Problem[IvaeSpec], endmembers: FloatArray, found: Found) -> 
 
 def _mixing_notes(spec: IvaeSpec, kept: bool, gain: float) -> list[Note]:
     name = "linear mixing with endmember variability" if spec.mixing == "linear" else f"{spec.mixing} mixing"
-    if spec.variability and spec.mixing != "linear":
+    if spec.variability == "latent" and spec.mixing != "linear":
         name += " with endmember variability"
     if not kept:
         against = f"Mixing: the evidence is not for {name} ({gain:+.2f} nats per pixel), so linear mixing was kept."
         return [Note(NoteKind.MIXING, against)]
     said = f"Mixing: {name}, whose evidence is {abs(gain):.2f} nats per pixel {'above' if gain > 0 else 'below'} linear mixing's"
     notes = [Note(NoteKind.MIXING, said + ("." if gain > 0 else ": the spectra do not ask for it."))]
-    if spec.variability:
+    if spec.variability == "latent":
         varies = "Endmembers vary from pixel to pixel: no theorem covers that, the endmembers shown are the mean ones."
         notes.append(Note(NoteKind.DOUBT, varies))
     return notes

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from napari_unmix.auxiliary.names import GENERATOR_NAMES, Auxiliary
 from napari_unmix.spec import Batch, Epochs, LearningRate, MethodSpec
+
+
+def _read_variability(value: Any) -> Any:
+    """Runs before version 0.2 had a switch: on was what is "latent" now."""
+    return ("latent" if value else "none") if isinstance(value, bool) else value
 
 
 class IvaeSpec(MethodSpec):
@@ -39,10 +44,12 @@ class IvaeSpec(MethodSpec):
         description="Law of the abundances in a region. auto: chosen by evidence.",
         json_schema_extra={"advanced": True},
     )
-    variability: bool = Field(
-        False,
+    variability: Annotated[Literal["auto", "none", "pairs", "latent"], BeforeValidator(_read_variability)] = Field(
+        "auto",
         title="Endmember variability",
-        description="Let every pixel's endmembers vary a little around the scene's. What is identified is then less: see the card.",
+        description="How the spectra of one material vary from pixel to pixel. pairs: by a covariance that pairs of neighbouring pixels tell; "
+        "auto: the same, where linear mixing leaves more than noise; each is kept where the evidence is for it. none: not at all. "
+        "latent: along two directions that are fitted in every pixel; what is identified is then less, see the card.",
         json_schema_extra={"advanced": True},
     )
     epochs: Epochs = 12

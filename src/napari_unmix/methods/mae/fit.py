@@ -95,7 +95,7 @@ def _probe(problem: Problem[MaeSpec], embedding: FloatArray, restored: FloatArra
     inversion, count = problem.inversion, problem.endmember_count
     sample = _sampled(len(embedding))
     picked = vertex_components(restored, count, np.random.default_rng(problem.spec.seed), problem.held_spectra)
-    endmembers = problem.exactly(inversion.written(problem.beside_held(restored[picked])))
+    endmembers = problem.exactly(problem.written(problem.beside_held(restored[picked])))
     targets = inversion.invert(problem.spectra[sample], endmembers).abundances
     centre, spread = embedding.mean(axis=0), np.maximum(embedding.std(axis=0), 1e-12)
     features = np.column_stack([np.ones(len(embedding)), (embedding - centre) / spread])

@@ -72,8 +72,7 @@ def fit(problem: Problem[VaeSpec]) -> Fit[Solution]:
         parts.append(model.posterior(rows))
         yield Progress("finding abundances", number + 1, len(chunks), 0.9 + 0.1 * (number + 1) / len(chunks))
     abundances, std, brightness = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    endmembers, inverted = problem.inversion.rewritten(model.endmembers(), Inverted(abundances, brightness))
-    endmembers = problem.exactly(endmembers)
+    endmembers, inverted = problem.rewritten(model.endmembers(), Inverted(abundances, brightness))
     caveat = "The VAE uses no side information: its endmembers and abundances are not identifiable, other seeds may give others."
     return Solution(
         endmembers=endmembers,

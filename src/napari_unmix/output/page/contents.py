@@ -12,6 +12,7 @@ from napari_unmix.io.place.ground import ground_of
 from napari_unmix.output.composite import composite, composite_name
 from napari_unmix.output.drawing import GREY, ByteArray, Curves, opaque, shaded
 from napari_unmix.output.palette import endmember_colours
+from napari_unmix.rows.inversion import FreeLight, Inversion, inversion
 from napari_unmix.spec import MethodSpec
 
 
@@ -61,9 +62,14 @@ class Page:
         return np.asarray(np.isfinite(self.abundances).all(axis=2))
 
     @property
+    def inversion(self) -> Inversion:
+        """How abundances follow from spectra, and what they mean."""
+        return inversion(free_light=self.illumination is not None, own_brightness=self.spec.own_brightness)
+
+    @property
     def curves(self) -> Curves:
         """The endmembers' spectra, with the names of both axes."""
-        units = "in the cube's units" if self.illumination is None else "maximum 1"
+        units = "maximum 1" if self.inversion == FreeLight() else "in the cube's units"
         return Curves(self.axis, self.endmembers, self.axis_name, f"spectrum ({units})", self.palette)
 
 

@@ -109,7 +109,7 @@ def _settings(spec: MethodSpec) -> list[tuple[str, str]]:
     rest = [
         (fields[name].title or titled(name.replace("_", " ")), _plain(value))
         for name, value in spec.model_dump(mode="json").items()
-        if name != "method"
+        if name != "method" and spec.applies(name)
     ]
     return [("Method", spec.title), *rest]
 

@@ -9,6 +9,7 @@ side_information.npy      (H, W) int32, the auxiliary variable u that was used, 
 annotation.npy            (H, W) int32, what was painted; what its labels mean stands in run.json
 valid_pixels.npy          (H, W) bool, the pixels that took part
 endmembers.csv            one row per band (``nan`` in excluded ones), first its place: ``wavelength_nm``, ``wavenumber_cm-1``, ``band`` …
+pins.csv                  the measured spectra of pins, where the window's export wrote the run and there were any
 endmembers.sli, .hdr      the same as an ENVI spectral library
 report.json               the identifiability report; run.json says so where the run was written before it was checked
 report.html               the same as a page, where ``napari-unmix report`` wrote it
@@ -28,6 +29,7 @@ from napari_unmix.output.run.place import OURS, DestinationTaken, check_destinat
 from napari_unmix.output.run.plain import json_text, write_json
 from napari_unmix.output.run.read import read_origin, read_run
 from napari_unmix.output.run.schema import FORMAT
+from napari_unmix.output.run.table import write_pins
 from napari_unmix.output.run.write import mean_abundances, rewrite_card, write_run
 
 __all__ = [
@@ -48,5 +50,6 @@ __all__ = [
     "read_run",
     "rewrite_card",
     "write_json",
+    "write_pins",
     "write_run",
 ]

@@ -22,6 +22,7 @@ class Card:
     colours : one ("#rrggbb") for each endmember, or none at all
     hidden : the endmembers whose maps the user hid
     pins : (row, column) of the kept pixels
+    pin_names : (row, column) -> name, of those of them that have one
     locked : the endmembers that the next training holds -> where their spectrum is from
     """
 
@@ -31,6 +32,7 @@ class Card:
     hidden: frozenset[int] = frozenset()
     pins: tuple[tuple[int, int], ...] = ()
     locked: Mapping[int, str] = field(default_factory=dict)
+    pin_names: Mapping[tuple[int, int], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "title", shown(self.title, LONGEST_TITLE))
@@ -42,6 +44,7 @@ class Card:
             "colours": list(self.colours),
             "hidden": sorted(self.hidden),
             "pins": [list(pin) for pin in self.pins],
+            "pin_names": [[*pin, shown(name, LONGEST_TITLE)] for pin, name in self.pin_names.items()],
             "locked": [[index, shown(source, LONGEST_TITLE)] for index, source in sorted(self.locked.items())],
         }
 
@@ -63,7 +66,12 @@ def card_of(said: RunJson) -> Card:
         raise ValueError(f"run.json locks an endmember that is none of its {count}")
     if any(row >= height or column >= width for row, column in card.pins):
         raise ValueError(f"run.json has pins outside {height}×{width} pixels")
-    made = Card(card.title, None, tuple(card.colours), frozenset(card.hidden), tuple(card.pins), dict(card.locked))
+    if any((row, column) not in card.pins for row, column, _ in card.pin_names):
+        raise ValueError("run.json names a pin that is none of its pins")
+    names = {(row, column): name for row, column, name in card.pin_names}
+    made = Card(
+        card.title, None, tuple(card.colours), frozenset(card.hidden), tuple(card.pins), dict(card.locked), names
+    )
     return replace(made, ended=_moment(said.timings.ended))
 
 

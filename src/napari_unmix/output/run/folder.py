@@ -90,17 +90,22 @@ class Run:
 
     def unmixing(self, cube: Cube) -> Unmixing:
         """The result as it was, on its cube: its judge finds all that it read then. Raises UnmixError where its findings are damaged."""
+        result = self.answer()
+        return replace(result, reconstruction_error=_error_image(cube, result))
+
+    def answer(self) -> Unmixing:
+        """The result as far as it needs no cube: its error image is NaN. Raises UnmixError where its findings are damaged."""
         from napari_unmix.methods.contract import implementation
 
         implementation(self.spec)  # the recipes of a method are known once its code is
         model = self.model()
         scores, basis = model.pop(SAVED_SCORES, None), model.pop(SAVED_BASIS, None)
-        result = Unmixing(
+        return Unmixing(
             endmembers=self.endmembers,
             abundances=self.abundances,
             abundance_std=self.abundance_std,
             illumination=self.illumination,
-            reconstruction_error=np.full(cube.shape[:2], np.nan, np.float32),
+            reconstruction_error=np.full(self.abundances.shape[:2], np.nan, np.float32),
             names=self.names,
             spec=self.spec,
             notes=self.notes,
@@ -111,7 +116,6 @@ class Run:
             seconds=float(self.meta["timings"]["unmix_seconds"]),
             contribution=None if scores is None or basis is None else Contribution(scores, basis),
         )
-        return replace(result, reconstruction_error=_error_image(cube, result))
 
     def repeated(self, places: Sequence[Path] = ()) -> tuple[Cube, Annotation | None]:
         """What to unmix with ``spec`` to have the run again, to the bit: its cube, from ``places`` or from where it was, and its painting.

@@ -24,6 +24,7 @@ Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9a-f]{6}$")]
 LONGEST_TITLE = 200  # letters
 MOST_PINS = 10_000
+_Title = Annotated[str, StringConstraints(max_length=LONGEST_TITLE)]
 
 
 class _Strict(BaseModel):
@@ -85,11 +86,12 @@ class _Note(_Strict):
 
 
 class _Card(_Strict):
-    title: Annotated[str, Field(max_length=LONGEST_TITLE)] = ""
+    title: _Title = ""
     colours: list[Colour] = []
     hidden: list[Count] = []
-    locked: list[tuple[Count, Annotated[str, Field(max_length=LONGEST_TITLE)]]] = []
+    locked: list[tuple[Count, _Title]] = []
     pins: Annotated[list[tuple[Count, Count]], Field(max_length=MOST_PINS)] = []
+    pin_names: Annotated[list[tuple[Count, Count, _Title]], Field(max_length=MOST_PINS)] = []
 
 
 class RunJson(_Strict):

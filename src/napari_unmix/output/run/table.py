@@ -1,9 +1,10 @@
-"""``endmembers.csv``: a row for every band, first its place."""
+"""``endmembers.csv`` and ``pins.csv``: a row for every band, first its place."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,18 +16,33 @@ from napari_unmix.files.opened import read_regular
 _LONGEST_NUMBER = 32  # letters of a float64
 _LARGEST = 3.5e38  # of float32, which spectra are
 _FURTHEST = 1e12  # place on an axis, in any unit
+Place = tuple[int, int]
 _POSITIVE = ("wavelength", "wavenumber", "energy", "frequency")
 
 
 def write_table(path: Path, cube: Cube, result: Unmixing) -> None:
     """The endmembers, NaN in excluded bands, each number as the shortest text that reads back as it was."""
-    names = list(result.names)
+    _write_columns(path, cube, list(result.names), result.endmembers)
+
+
+def write_pins(path: Path, cube: Cube, pins: Mapping[Place, str]) -> None:
+    """``pins.csv``: the measured spectra of pins, (row, column) from 0 -> name, as ``write_table``; a pin without a name has its number."""
+    names = [
+        f"{name or f'pin {number}'} (row {row}, column {column})"
+        for number, ((row, column), name) in enumerate(pins.items(), start=1)
+    ]
+    spectra = np.array([cube.spectra[place] for place in pins])
+    _write_columns(path, cube, names, np.where(cube.good_bands, spectra, np.nan))
+
+
+def _write_columns(path: Path, cube: Cube, names: list[str], spectra: FloatArray) -> None:
+    """A row for each band of spectra (P, B), first its place."""
     bare_return = any("\r" in name for name in names)  # which Python's writer leaves bare, and its reader refuses
     with path.open("x", newline="", encoding="utf-8", errors="replace") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         quoted = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
         (quoted if bare_return else writer).writerow([cube.spectral_axis.column, *names])
-        for place, values in zip(cube.axis, result.endmembers.T, strict=True):
+        for place, values in zip(cube.axis, spectra.T, strict=True):
             writer.writerow([repr(float(value)).removesuffix(".0") for value in (place, *values)])
 
 

@@ -65,12 +65,16 @@ class ZoneAmounts:
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """What amounts are asked of: abundances (H, W, P), their standard deviations or None, the painting, the shapes."""
+    """What amounts are asked of: abundances (H, W, P), their standard deviations or None, the painting, the shapes.
+
+    ``composition``: abundances are those of endmembers with largest value 1, so they are shares of no area.
+    """
 
     abundances: FloatArray
     spread: FloatArray | None
     annotation: Annotation | None
     outlines: tuple[Outline, ...]
+    composition: bool = False
 
     def same_as(self, other: Asked | None) -> bool:
         """Whether the answer would be the same; names of regions and shapes are part of it."""
@@ -81,6 +85,7 @@ class Asked:
                 (self.spread, other.spread),
                 (self.annotation, other.annotation),
                 (self.outlines, other.outlines),
+                (self.composition, other.composition),
             )
         )
 
@@ -178,6 +183,16 @@ def area_unit(areas: Areas) -> str:
     return next((unit for unit in reversed(SQUARE_METRES) if whole >= 10 * SQUARE_METRES[unit]), "m²")
 
 
+def no_areas(areas: Areas) -> str:
+    """Why shares are shares of no area, and what helps, in one sentence; "" where they are."""
+    if not areas.asked.composition:
+        return ""
+    return (
+        "Shares are composition (each endmember's largest value is 1), so no areas of endmembers are given: "
+        "choose the brightness “own” in step 3 and train to estimate them."
+    )
+
+
 def area_of(pixels: float, areas: Areas) -> float:
     """So many pixels in the unit of all areas."""
     unit = area_unit(areas)
@@ -196,7 +211,7 @@ def number_text(value: float) -> str:
 
 
 def table_csv(areas: Areas, names: Sequence[str]) -> str:
-    """The table for other programs: a line per zone and endmember; areas in m², empty where they are not known."""
+    """The table for other programs: a line per zone and endmember; areas in m², empty where they are not known, or shares are of none."""
     stream = io.StringIO()
     csv.writer(stream, lineterminator="\n").writerows(_lines(areas, names))
     return stream.getvalue()
@@ -209,9 +224,10 @@ def _lines(areas: Areas, names: Sequence[str]) -> Iterator[list[str]]:
     for zone in areas.zones:
         for name, amount in zip(names, zone.amounts, strict=True):
             pixels = amount.share * zone.pixels if zone.pixels else 0.0
-            ground = "" if areas.ground.why_not else f"{pixels * areas.ground.area:.6g}"
+            ground = "" if areas.ground.why_not or areas.asked.composition else f"{pixels * areas.ground.area:.6g}"
+            covered_pixels = "" if areas.asked.composition else f"{pixels:.6g}"
             numbers = [
                 "" if value is None or np.isnan(value) else f"{value:.6g}"
                 for value in (amount.share, amount.error, amount.common)
             ]
-            yield [zone.name, zone.kind, str(zone.pixels), name, *numbers, f"{pixels:.6g}", ground]
+            yield [zone.name, zone.kind, str(zone.pixels), name, *numbers, covered_pixels, ground]

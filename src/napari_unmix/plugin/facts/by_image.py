@@ -41,6 +41,10 @@ class ByImage(Generic[T]):
         self._items = [item for item in self._items if not same_image(item[0], cube)]
         return value
 
+    def values(self) -> list[T]:
+        """All values."""
+        return [value for _, value in self._items]
+
     def keep_only(self, cubes: Iterable[Cube]) -> None:
         """Forget the other images."""
         kept = tuple(cubes)

@@ -11,6 +11,7 @@ from napari_unmix.cube import FloatArray
 from napari_unmix.output.palette import endmember_colours
 from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.facts.likeness import FEWEST_BANDS, DifferenceMap, Measured, Pair, common_bands
+from napari_unmix.plugin.facts.resting import same_answer
 from napari_unmix.plugin.facts.runs import Look, Run
 from napari_unmix.plugin.facts.session import Session, current_run, runs_of, shown
 
@@ -26,6 +27,20 @@ class BesideCurves:
     names: tuple[str, ...]
     title: str
     scaled: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class AskedRun:
+    """A run that is to be measured, the same one whether it rests or not."""
+
+    run: Run
+
+    def __eq__(self, other: object) -> bool:
+        same = isinstance(other, AskedRun) and self.run.number == other.run.number
+        return same and isinstance(other, AskedRun) and same_answer(self.run.unmixing, other.run.unmixing)
+
+    def __hash__(self) -> int:
+        return hash(self.run.number)
 
 
 def compared(session: Session) -> tuple[Run, Run] | None:
@@ -47,7 +62,10 @@ def measured_of(session: Session, run: Run | None) -> Measured | None:
     now = current_run(session)
     if run is None or now is None:
         return None
-    return next((m for m in session.measured if m.result is run.unmixing and m.against is now.unmixing), None)
+    return next(
+        (m for m in session.measured if same_answer(m.result, run.unmixing) and same_answer(m.against, now.unmixing)),
+        None,
+    )
 
 
 def pairs_of(session: Session) -> tuple[Pair, ...]:
@@ -63,7 +81,7 @@ def wanted_measures(session: Session) -> tuple[Any, ...] | None:
     if run is None or (both is None and session.reference is None and not session.comparing.table):
         return None
     runs = runs_of(session, session.cube) if session.comparing.table else both or (run,)
-    return run.unmixing, tuple((one.number, one.unmixing) for one in runs), session.reference
+    return run.unmixing, tuple(map(AskedRun, runs)), session.reference
 
 
 def wanted_overlay(session: Session) -> tuple[Any, ...] | None:
@@ -104,7 +122,7 @@ def beside_look(session: Session) -> Look | None:
 def beside_curves(session: Session) -> BesideCurves | None:
     """The curves of the run beside, for the plot; None where there are none, or the run was read on other bands.
 
-    Under free illumination endmembers have a shape alone: where one run has it and the other has not, each is scaled to its partner.
+    Under free illumination endmembers may have a shape alone: where one run's brightness means another thing, each is scaled to its partner.
     """
     both, look, what = compared(session), beside_look(session), shown(session)
     if both is None or look is None or what is None or what.run is None or session.cube is None:
@@ -114,7 +132,7 @@ def beside_curves(session: Session) -> BesideCurves | None:
     if spectra.shape[1] != session.cube.shape[2]:
         return None
     spectra[:, ~session.cube.good_bands] = np.nan
-    scaled = (run.unmixing.illumination is None) != (beside.unmixing.illumination is None)
+    scaled = run.unmixing.inversion != beside.unmixing.inversion
     if scaled:
         for pair in pairs_of(session):
             spectra[pair.its] *= _brightness(spectra[pair.its], run.unmixing.endmembers[pair.mine])

@@ -11,8 +11,8 @@ from typing import Literal
 
 import numpy as np
 
-from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube, FloatArray, SpectralAxis
+from napari_unmix.plugin.facts.asking import composition_of
 from napari_unmix.plugin.facts.colours import annotation_row_colours, pin_colours
 from napari_unmix.plugin.facts.comparison import beside_curves
 from napari_unmix.plugin.facts.endmember_spread import endmember_spread
@@ -21,7 +21,6 @@ from napari_unmix.plugin.facts.pixel_view import PixelView, contributions, pixel
 from napari_unmix.plugin.facts.region_means import region_means
 from napari_unmix.plugin.facts.session import Session, Theme, shown
 from napari_unmix.plugin.facts.shapes import Shape, shape_title, shaped
-from napari_unmix.progress import Preview
 
 Kind = Literal["measured", "reconstruction", "residual", "endmember", "pin", "region", "part", "beside"]
 
@@ -128,7 +127,7 @@ def drawing(session: Session, wishes: Wishes) -> Drawing:
     made = Drawing(cube.spectral_axis, curves, shape_title(cube, wishes.shape), view=view)
     if not curves:
         return replace(made, hint=_hint(session, wishes.view))
-    scaled = any(curve.kind == "endmember" for curve in curves) and _free_light(session)
+    scaled = any(curve.kind == "endmember" for curve in curves) and composition_of(session)
     if wishes.shape is Shape.MEASURED and scaled:
         if wishes.view is View.ENDMEMBERS:
             return replace(made, left="Scaled to maximum 1")
@@ -257,16 +256,6 @@ def parts_of_pixel(session: Session, cube: Cube, view: PixelView | None) -> tupl
         curves.append(Curve("part", "beyond linear mixing", session.theme.muted, base + beyond, base=base, number=-1))
     measured = Curve("measured", "measured", session.theme.text, view.measured)
     return (*curves, measured, _reconstruction(session.theme, view.reconstruction))
-
-
-def _free_light(session: Session) -> bool:
-    what = shown(session)
-    if what is None:
-        return False
-    content: Preview | Unmixing = what.content
-    if isinstance(content, Unmixing):
-        return content.illumination is not None
-    return session.training is not None and bool(getattr(session.training.spec, "illumination", False))
 
 
 def _hint(session: Session, view: View) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_unmix.output.composite import COMPOSITES
 from napari_unmix.plugin.facts.derived import View
 from napari_unmix.plugin.facts.kept import Known
+from napari_unmix.plugin.facts.known_spectra import HeldSpectrum, Offered
 from napari_unmix.plugin.facts.likeness import Comparing
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.session import Session, Survey, Unfinished, preset
@@ -25,6 +26,8 @@ class Desk:
     spec: MethodSpec = field(default_factory=preset)
     composite: str = COMPOSITES[0]
     survey: Survey | None = None
+    held: tuple[HeldSpectrum, ...] = ()
+    offered: Offered | None = None
     suggested: int | None = None
     label: int = 1
     pixel: tuple[int, int] | None = None

@@ -182,11 +182,15 @@ def reordered(result: Unmixing, order: Sequence[int]) -> Unmixing:
     if findings.given:
         known = [*findings.given, *([None] * (len(rows) - len(findings.given)))]
         changed["given"] = tuple(known[k] for k in rows)
+    if findings.support is not None:
+        places = sorted(rows.index(k) for k in findings.support.halves)
+        changed["support"] = findings.support.model_copy(update={"halves": tuple(places)})
     held = getattr(findings.recipe, "held", None)
     if held is not None:
         changed["recipe"] = findings.recipe.model_copy(update={"held": tuple(rows.index(k) for k in held)})
-    if "endmembers" in model:
-        model["endmembers"] = model["endmembers"][rows]
+    for of_each in ("endmembers", "variation.factors", "variation.rest"):
+        if of_each in model:
+            model[of_each] = model[of_each][rows]
     return replace(
         result,
         endmembers=result.endmembers[rows],
@@ -239,6 +243,7 @@ def _edit(result: Unmixing, look: Look, cube: Cube, said: str, how: str) -> Edit
             "search": {},
             "given": (),
             "abundances_moved": None,
+            "support": None,
         }
     )
     edited = replace(result, names=look.names, notes=(*result.notes, note), findings=findings, model={})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import numpy as np
 
 from napari_unmix.cube import Annotation, Cube
 from napari_unmix.output.run.glance import Glance
+from napari_unmix.plugin.facts.resting import at_rest, same_answer
 from napari_unmix.plugin.facts.runs import Run
 
-Pins = tuple[tuple[int, int], ...]
+Place = tuple[int, int]
+Pins = tuple[tuple[Place, str], ...]  # (row, column) and name, "" for none
 VERDICT_MARKS = {"identified": "✓", "partly": "◐", "not identified": "!", "": "○"}
 VERDICT_WORDS = {
     "identified": "identified",
@@ -20,6 +23,21 @@ VERDICT_WORDS = {
     "not identified": "not identified",
     "": "not checked",
 }
+
+
+def pins_of(places: Sequence[Place], names: Mapping[Place, str]) -> Pins:
+    """Pins with what they are called."""
+    return tuple((place, names.get(place, "")) for place in places)
+
+
+def places_of(pins: Pins) -> tuple[Place, ...]:
+    """Where they are."""
+    return tuple(place for place, _ in pins)
+
+
+def names_of(pins: Pins) -> dict[Place, str]:
+    """What they are called, those that have a name."""
+    return {place: name for place, name in pins if name}
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +72,18 @@ class Stamp:
     run: Run
     pins: Pins
 
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "run", replace(self.run, unmixing=at_rest(self.run.unmixing))
+        )  # what is there needs no memory
+
+    def can_be_read_again(self, run: Run) -> bool:
+        """Whether a run's maps are on the disk as they are."""
+        return run.folder is not None and self.same_answer(run)
+
     def same_answer(self, run: Run) -> bool:
         """Whether the maps on the disk are the run's."""
-        return self.run.unmixing is run.unmixing
+        return same_answer(self.run.unmixing, run.unmixing)
 
     def says(self, run: Run, pins: Pins) -> bool:
         """Whether all on the disk is as it is now."""

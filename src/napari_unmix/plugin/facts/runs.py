@@ -14,6 +14,7 @@ from napari_unmix.cube import Annotation, Cube, FloatArray
 from napari_unmix.identifiability.report import Report
 from napari_unmix.output.palette import endmember_colours
 from napari_unmix.plugin.facts.images import same_image
+from napari_unmix.plugin.facts.known_spectra import HeldSpectrum
 from napari_unmix.plugin.facts.naming import default_names, distinct, is_default_name
 from napari_unmix.progress import Preview
 from napari_unmix.rows.metrics import angle_table
@@ -72,6 +73,7 @@ class Run:
     look : names, colours and visibility of its endmembers, the user's
     report : what may be claimed; None while it is being checked, or where the check was cancelled
     folder : where it is saved; None where it is not
+    held : the known spectra that it was made with
     """
 
     number: int
@@ -85,6 +87,7 @@ class Run:
     look: Look
     report: Report | None = None
     folder: Path | None = None
+    held: tuple[HeldSpectrum, ...] = ()
 
     @property
     def named(self) -> Unmixing:
@@ -107,6 +110,7 @@ class Training:
     known: Look | None
     preview: Preview | None = None
     look: Look | None = None
+    held: tuple[HeldSpectrum, ...] = ()
 
     def previewed(self, preview: Preview, names: Sequence[str] = ()) -> Training:
         """With a new preview, matched to the run before and to the preview before."""

@@ -22,13 +22,16 @@ from napari_unmix.plugin.facts.candidates import Naming, Place
 from napari_unmix.plugin.facts.derived import View
 from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.facts.kept import Known
+from napari_unmix.plugin.facts.known_spectra import HeldSpectrum, Offered, same_held
 from napari_unmix.plugin.facts.likeness import Comparing, DifferenceMap, Measured, Pictures
+from napari_unmix.plugin.facts.resting import Waking
 from napari_unmix.plugin.facts.runs import Run, Shown, Training
 from napari_unmix.progress import Preview, Progress
 from napari_unmix.spec import MethodSpec
 
 if TYPE_CHECKING:
     from napari_unmix.library.reference import Reference
+    from napari_unmix.plugin.facts.judging import Judged
 
 RunState = Literal["idle", "training", "paused", "checking"]
 Step = Literal["cube", "side information", "method", "train", "result"]
@@ -55,6 +58,7 @@ class Doing(StrEnum):
     PAGING = "writing the report page"
     REFERENCE = "reading the reference"
     CURVES = "writing"
+    LIBRARY = "reading the library"
 
 
 @dataclass(frozen=True)
@@ -139,18 +143,20 @@ class Session:
 
     ``runs`` are those of the open cubes, the first first; ``run`` is the one of the current cube that is shown, ``beside`` another one that it
     is compared with, ``views`` the further maps that are asked for, ``outlines`` the shapes that are drawn on
-    the cube, ``areas`` the amounts that were measured last; ``training`` is under way, perhaps on another cube than the current one, or
-    where it was stopped on a cube without a run; ``checking`` is the number of the run that is, or was last, checked.
+    the cube, ``areas`` the amounts that were measured last, ``judged`` what a first look told of strokes; ``training`` is under way, perhaps on
+    another cube than the current one, or where it was stopped on a cube without a run; ``checking`` is the number of the run that is, or was
+    last, checked.
     ``label`` is what the brush paints; ``pixel`` and ``pins`` are (row, column); ``chore`` is what is made in the background; ``exported`` is
     the folder that was written last, ``page`` the report page, ``adopted`` the cube that was last made of an open array, ``reread`` the one
     that was last read in another way, ``unfinished`` an interrupted training of the cube; ``undoable`` and ``redoable`` are the acts that would be
-    undone and done again, "" for none. ``recent`` are the runs on the disk, ``keeping`` the numbers of those that are being written, ``known`` is
-    what the disk knows of the cube; ``naming`` is how far the naming by spectral libraries is, ``pin_names`` what pins are called;
-    ``comparing`` is how the two runs are looked at, ``measured`` what was found, ``overlay`` what the canvas shows of it.
+    undone and done again, "" for none. ``recent`` are the runs on the disk, ``keeping`` the numbers of those that are being written,
+    ``waking`` is the one whose maps are being read again, ``known`` is what the disk knows of the cube; ``naming`` is how far the naming by
+    spectral libraries is, ``pin_names`` what pins are called; ``comparing`` is how the two runs are looked at, ``measured`` what was found,
+    ``overlay`` what the canvas shows of it.
     ``picked`` is the pin that is told from the others, ``hover`` the pixel under the pointer while it is read out, ``averaging`` the pixels across
     of the window that spectra are means of; ``band`` is the one that the slider shows, ``bands_written`` the excluded ones as the user wrote
     them, ``noisy`` those (from 0) that were found to be mostly noise, None where nobody asked; ``spectra_written`` is the file of curves that
-    was written last.
+    was written last; ``held`` are the known spectra that trainings of the cube hold, ``offered`` a library that is open to choose them from.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -164,6 +170,8 @@ class Session:
     annotation: Annotation | None = None
     label: int = 1
     spec: MethodSpec = field(default_factory=preset)
+    held: tuple[HeldSpectrum, ...] = ()
+    offered: Offered | None = None
     suggested: int | None = None
     state: RunState = "idle"
     progress: Progress | None = None
@@ -179,6 +187,7 @@ class Session:
     views: tuple[View, ...] = ()
     outlines: tuple[Outline, ...] = ()
     areas: Areas | None = None
+    judged: Judged | None = None
     pixel: tuple[int, int] | None = None
     pins: tuple[tuple[int, int], ...] = ()
     picked: tuple[int, int] | None = None
@@ -191,6 +200,7 @@ class Session:
     unfinished: Unfinished | None = None
     recent: tuple[Glance, ...] = ()
     keeping: frozenset[int] = frozenset()
+    waking: Waking | None = None
     known: Known | None = None
     trouble: Trouble | None = None
     chore: Chore | None = None
@@ -319,6 +329,8 @@ def out_of_date(session: Session) -> str:
         return "another method since"
     if run.spec != session.spec:
         return "settings changed since"
+    if not same_held(run.held, session.held):
+        return "known spectra changed since"
     painting = _effective(run.annotation, session.spec)
     now = _effective(session.annotation, session.spec)
     if painting is not now and not _same_painting(painting, now):

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from napari_unmix.plugin.facts.comparison import compared, pairs_of, wanted_measures, wanted_overlay
 from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.facts.likeness import DifferenceMap, Measured, Pictures, View
+from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.session import Chore, Doing, Session, runs_of
-from napari_unmix.plugin.verbs.base import Verbs
 from napari_unmix.plugin.verbs.engine import Engine
 from napari_unmix.plugin.verbs.jobs import Runner
 from napari_unmix.plugin.verbs.latest import Latest
+from napari_unmix.plugin.verbs.resting import RestVerbs
 
 if TYPE_CHECKING:
     from napari_unmix.cube import Cube
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 FOLLOWED = ("cube", "run", "runs", "beside", "comparing", "reference", "training", "state", "measured")
 
 
-class CompareVerbs(Verbs):
+class CompareVerbs(RestVerbs):
     """Verbs on two runs side by side."""
 
     def __init__(self, session: Session, runner: Runner, engine: Engine | None = None) -> None:
@@ -41,9 +42,15 @@ class CompareVerbs(Verbs):
         """Put this run of the current cube beside the one that is shown; None ends the comparison."""
         session = self.session
         runs = runs_of(session, session.cube)
-        session.beside = next((run for run in runs if run.number == number), None)
-        if session.beside is None:
+        run = next((run for run in runs if run.number == number), None)
+        if run is None:
+            session.beside = None
             self._compare(view="one", paced=False, other=False)
+        else:
+            self._when_whole(run, self._put_beside, beside=True)
+
+    def _put_beside(self, run: Run) -> None:
+        self.session.beside = run
 
     def swap_compared(self) -> None:
         """Show the run beside, and put the one that was shown beside it; the material stays the same."""

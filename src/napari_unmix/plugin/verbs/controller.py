@@ -6,13 +6,13 @@ from napari_unmix.plugin.facts.session import Theme
 from napari_unmix.plugin.verbs.comparing import CompareVerbs
 from napari_unmix.plugin.verbs.editing import EditVerbs
 from napari_unmix.plugin.verbs.keeping import KeepVerbs
+from napari_unmix.plugin.verbs.known_spectra import KnownVerbs
 from napari_unmix.plugin.verbs.maps import MapVerbs
-from napari_unmix.plugin.verbs.matching import MatchVerbs
 from napari_unmix.plugin.verbs.reading_out import ReadOutVerbs
 from napari_unmix.plugin.verbs.writing import WriteVerbs
 
 
-class Controller(KeepVerbs, MatchVerbs, MapVerbs, EditVerbs, ReadOutVerbs, WriteVerbs, CompareVerbs):
+class Controller(KeepVerbs, KnownVerbs, MapVerbs, EditVerbs, ReadOutVerbs, WriteVerbs, CompareVerbs):
     """All verbs on a session."""
 
     def set_theme(self, theme: Theme) -> None:

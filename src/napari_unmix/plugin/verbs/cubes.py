@@ -94,7 +94,9 @@ class CubeVerbs(TrainVerbs, MethodVerbs):
         for run in runs_of(session, before):
             self._put_run(replace(run, home=after))
         desk = self.left_of(before).desk
-        self._desks.put(after, replace(desk, survey=None, suggested=None, pixel=None, pins=(), unfinished=None))
+        held = desk.held if np.array_equal(before.axis, after.axis) else ()  # else they are on other bands
+        fresh = replace(desk, survey=None, suggested=None, pixel=None, pins=(), unfinished=None)
+        self._desks.put(after, replace(fresh, held=held, offered=None))
         if same_image(before, session.cube):
             if session.training is not None and same_image(session.training.cube, before):
                 self.cancel()

@@ -14,6 +14,7 @@ from napari_unmix.plugin.facts.edits import Edit
 from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.facts.locks import all_endmembers, names_of_regions, why_not_train_on
 from napari_unmix.plugin.facts.region_means import region_means
+from napari_unmix.plugin.facts.resting import at_rest, same_answer
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.session import (
     Chore,
@@ -131,9 +132,9 @@ class EditVerbs(TrainVerbs):
 
         def done(edit: Edit) -> None:
             now = self._kept(run.number)
-            if now is not None and now.unmixing is run.unmixing:  # else something newer was made of it since
+            if now is not None and same_answer(now.unmixing, run.unmixing):  # else something newer was made of it since
                 self._settle("result")
-                self._put_edit(now, edit, checked=checked)
+                self._put_edit(replace(now, unmixing=run.unmixing), edit, checked=checked)
 
         self._chore(lambda: self._engine.edit(lambda: make(run), str(chore)), done, "result", chore)
 
@@ -147,7 +148,7 @@ class EditVerbs(TrainVerbs):
 
         def put(version: Run, before: Unmixing) -> None:
             now = self._kept(run.number)
-            if now is not None and now.unmixing is before:
+            if now is not None and same_answer(now.unmixing, before):
                 self._put_run(replace(now, unmixing=version.unmixing, look=version.look, report=version.report))
 
         self._put_run(edited)
@@ -164,11 +165,11 @@ class EditVerbs(TrainVerbs):
             return
         before = run.look.locked
         after = {k: known for k, known in before.items() if k != index} | ({index: source} if locked else {})
-        name, number, unmixing = run.look.names[index], run.number, run.unmixing
+        name, number, answer = run.look.names[index], run.number, at_rest(run.unmixing)
 
         def lock(locks: dict[int, str]) -> None:
             now = self._kept(number)
-            if now is not None and now.unmixing is unmixing:
+            if now is not None and same_answer(now.unmixing, answer):
                 self._put_run(replace(now, look=replace(now.look, locked=locks)))
 
         lock(after)

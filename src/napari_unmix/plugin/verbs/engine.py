@@ -16,19 +16,33 @@ from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Annotation, BoolArray, Cube, Reading
 from napari_unmix.given import Given
 from napari_unmix.identifiability.report import Report
+from napari_unmix.library.spectra import SpectralLibrary
 from napari_unmix.library.stock import Stock
 from napari_unmix.output.run.glance import Glance
 from napari_unmix.plugin.facts.areas import Areas, Asked, measured
 from napari_unmix.plugin.facts.candidates import Answered, LibraryChoice, Question
 from napari_unmix.plugin.facts.edits import Edit
+from napari_unmix.plugin.facts.judging import Judged, StrokesAsked
 from napari_unmix.plugin.facts.kept import Known, Pins, Reopened, Stamp
+from napari_unmix.plugin.facts.known_spectra import HeldSpectrum, Offered
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.seen import Sight, seen
 from napari_unmix.plugin.facts.session import Stage, Survey, Unfinished
 from napari_unmix.plugin.verbs import side_by_side
 from napari_unmix.plugin.verbs.bookshelf import ask_libraries, keep_libraries, recall_libraries
+from napari_unmix.plugin.verbs.judging import judge
+from napari_unmix.plugin.verbs.known_work import held_spectra, library_of
 from napari_unmix.plugin.verbs.spectra_work import noisy_bands_of, write_file
-from napari_unmix.plugin.verbs.store import forget_strokes, keep_run, keep_strokes, known_of, recent_runs, reopened
+from napari_unmix.plugin.verbs.store import (
+    card_for,
+    forget_strokes,
+    keep_run,
+    keep_strokes,
+    known_of,
+    recent_runs,
+    reopened,
+    reread,
+)
 from napari_unmix.progress import Fit, Progress, meanwhile
 from napari_unmix.reading import exactly
 from napari_unmix.sentences import UnmixError
@@ -127,23 +141,26 @@ def _sample() -> Generator[Progress, None, Scene]:
     return sample_scene()
 
 
-def _export(parent: Path, run: Run) -> Fit[Path]:
-    """Write the run's folder with its pictures, whole or not at all, as a new folder in ``parent``."""
+def _export(parent: Path, run: Run, pins: Pins = ()) -> Fit[Path]:
+    """Write the run's folder with its pictures and the spectra of the pins, whole or not at all, as a new folder in ``parent``."""
     name = re.sub(r"[^\w.-]+", "_", run.cube.name).strip("._") or "cube"
     yield Progress("writing the result", 0, 1, 0.0)
     from napari_unmix.output.pictures import draw_run
-    from napari_unmix.output.run import Card, free_folder, write_run
+    from napari_unmix.output.run import free_folder, write_pins, write_run
 
     cube, result, report = run.cube, run.named, run.report
     assert report is not None
 
     def draw(folder: Path) -> None:
         draw_run(cube, result, report, folder, run.look.colours)
+        if pins:
+            write_pins(folder / "pins.csv", cube, dict(pins))
 
     try:
         target = free_folder(parent, f"{name}-{run.spec.method}")
-        card = Card(run.title, run.made, run.look.colours, run.look.hidden, locked=run.look.locked)
-        return write_run(target, cube, result, report, annotation=run.annotation, card=card, decorate=draw)
+        return write_run(
+            target, cube, result, report, annotation=run.annotation, card=card_for(run, pins), decorate=draw
+        )
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise UnmixError(f"{parent} cannot be written ({reason}): choose another folder.") from error
@@ -243,10 +260,11 @@ class Engine:
     copy: Callable[[Any, str], Fit[Cube]] = _copy
     join: Callable[[Sequence[Cube]], Fit[Cube]] = _join
     sample: Callable[[], Fit[Scene]] = _sample
-    export: Callable[[Path, Run], Fit[Path]] = _export
+    export: Callable[[Path, Run, Pins], Fit[Path]] = _export
     save: Callable[[Path, str, Run], Fit[Path]] = _save
     page: Callable[[Run], Fit[Path]] = _page
     reopened: Callable[[Path, Collection[Cube]], Fit[Reopened]] = reopened
+    reread: Callable[[Run], Fit[Unmixing]] = reread
     keep_run: Callable[[Run, Pins, Stamp | None, Collection[Path]], Fit[Path]] | None = keep_run
     recent: Callable[[], Fit[tuple[Glance, ...]]] = recent_runs
     keep_strokes: Callable[[Cube, Annotation], Fit[None]] | None = keep_strokes
@@ -256,11 +274,16 @@ class Engine:
     noisy: Callable[[Cube], Fit[tuple[int, ...]]] = noisy_bands_of
     keep: Callable[[Path, bytes], Fit[Path]] = write_file
     areas: Callable[[Cube, Asked], Fit[Areas]] = _areas
+    judge: Callable[[StrokesAsked], Fit[Judged]] = judge
     picture: Callable[[Path, Sight], Fit[Path]] = _picture
     warm_up: Callable[[], Fit[None]] = _warm_up
     match: Callable[[Question, Stock], Fit[Answered]] = ask_libraries
     recall_libraries: Callable[[], Fit[tuple[LibraryChoice, ...]]] = recall_libraries
     keep_libraries: Callable[[tuple[LibraryChoice, ...]], Fit[None]] = keep_libraries
+    library: Callable[[Cube, Path | None, Stock], Fit[SpectralLibrary]] = library_of
+    hold: Callable[[Offered, Sequence[int], float | None, tuple[HeldSpectrum, ...]], Fit[tuple[HeldSpectrum, ...]]] = (
+        held_spectra
+    )
     reference: side_by_side.Reads = side_by_side.reference
     measure: side_by_side.Measures = side_by_side.measure
     overlay: side_by_side.Draws = side_by_side.overlay

@@ -13,18 +13,29 @@ from napari_unmix.cube import Annotation, Cube, IntArray, Meaning, Reading
 from napari_unmix.plugin.facts.by_image import ByImage
 from napari_unmix.plugin.facts.desk import Desk
 from napari_unmix.plugin.facts.images import same_image
-from napari_unmix.plugin.facts.kept import Known, Pins, Reopened, Stamp, masks_differ, same_strokes
+from napari_unmix.plugin.facts.kept import (
+    Known,
+    Pins,
+    Reopened,
+    Stamp,
+    masks_differ,
+    names_of,
+    pins_of,
+    places_of,
+    same_strokes,
+)
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.session import Chore, Doing, Session, runs_of
 from napari_unmix.plugin.verbs.cubes import CubeVerbs
 from napari_unmix.plugin.verbs.engine import Engine
 from napari_unmix.plugin.verbs.jobs import Handlers, Runner
+from napari_unmix.plugin.verbs.resting import RestVerbs
 from napari_unmix.progress import Fit
 
 RUN_FILE = "run.json"
 
 
-class KeepVerbs(CubeVerbs):
+class KeepVerbs(CubeVerbs, RestVerbs):
     """Verbs on what is kept. Nothing here is cancelled when the docks close: what was begun comes to its end."""
 
     def __init__(self, session: Session, runner: Runner, engine: Engine | None = None) -> None:
@@ -45,12 +56,13 @@ class KeepVerbs(CubeVerbs):
 
     def _put_run(self, run: Run) -> None:
         if run.folder is not None and run.number not in self._stamps:  # left by a dock that is closed, which kept it
-            self._stamps[run.number] = Stamp(run, self._desks.get(run.home, Desk()).pins)
+            self._stamps[run.number] = Stamp(run, _pins_on(self._desks.get(run.home, Desk())))
         super()._put_run(run)
         self._keep_next()
 
     def set_cube(self, cube: Cube | None) -> None:
         """Work on this cube; the pins of the one before are kept with its run."""
+        self.session.waking = None
         super().set_cube(cube)
         self._keep_next()
 
@@ -76,9 +88,9 @@ class KeepVerbs(CubeVerbs):
         """Pins are the cube's: the run that is shown takes them along."""
         here = same_image(run.home, self.session.cube)
         desk = Desk() if here else self._desks.get(run.home, Desk())
-        shown, pins = (self.session.run, self.session.pins) if here else (desk.run, desk.pins)
-        if shown is not None and shown.number == run.number:
-            return pins
+        owner = self.session if here else desk
+        if owner.run is not None and owner.run.number == run.number:
+            return _pins_on(owner)
         stamp = self._stamps.get(run.number)
         return () if stamp is None else stamp.pins
 
@@ -100,6 +112,7 @@ class KeepVerbs(CubeVerbs):
                 self.list_recent()
             if run.annotation is not None:
                 self._forget_strokes(run.home, run.annotation)
+            self._rest()
 
         def failed(error: Exception) -> None:
             self._stamps[number] = Stamp(run, pins)  # not tried again before it changes
@@ -129,6 +142,11 @@ class KeepVerbs(CubeVerbs):
         )
         self._background(make, handlers)
 
+    def _is_saved(self, run: Run) -> bool:
+        """Whether it can be read again as it is; one that could not be kept, or is being written, holds its maps."""
+        stamp, busy = self._stamps.get(run.number), run.number in self.session.keeping
+        return not busy and run.number not in self._told and stamp is not None and stamp.can_be_read_again(run)
+
     # --- and open again
 
     def list_recent(self) -> None:
@@ -152,9 +170,7 @@ class KeepVerbs(CubeVerbs):
         known = next((run for run in self.session.runs if run.folder == place), None)
         if known is not None and (among is None or same_image(known.home, among)):
             self.set_cube(self._open_cube(known.home))
-            if known is not self.session.run:
-                self.session.exported = self.session.page = None
-                self.session.run = known
+            self._when_whole(known, self._show)
             return
         cubes = self.session.cubes if among is None else (among,)
         chore = Chore(Doing.OPENING, place.name)
@@ -176,24 +192,25 @@ class KeepVerbs(CubeVerbs):
         fresh = session.annotation is None or not session.annotation.labels.any()
         takes = open_already is None or fresh
         if takes:
-            session.pins = found.pins
-        self._stamps[run.number] = Stamp(run, session.pins)
+            self._put_kept_pins(found.pins)
+        self._stamps[run.number] = Stamp(run, _pins_on(session))
         self._keep(run)
         if takes:
             self._take(run, found.pins)
 
     def use_run(self, number: int) -> None:
-        """Go back to the bands, settings and painting of a run of the current cube."""
+        """Go back to the bands, settings, known spectra and painting of a run of the current cube."""
         run = next((known for known in runs_of(self.session, self.session.cube) if known.number == number), None)
         if run is None:
             return
         session, cube = self.session, self.session.cube
-        spec, annotation, pins = session.spec, session.annotation, session.pins
+        spec, held, annotation, pins = session.spec, session.held, session.annotation, _pins_on(session)
 
         def back() -> None:
             if cube is not None and session.cube is not None and masks_differ(cube, session.cube):
                 self._rebanded(cube)
-            session.spec, session.pins = spec, pins
+            session.spec, session.held = spec, held
+            self._put_kept_pins(pins)
             self.set_annotation(annotation if annotation is not None else session.annotation)
 
         self._take(run, pins)
@@ -203,13 +220,21 @@ class KeepVerbs(CubeVerbs):
         session = self.session
         if session.cube is not None and masks_differ(session.cube, run.cube):
             self._rebanded(run.cube)
-        session.spec = run.spec
+        session.spec, session.held = run.spec, run.held
         if run.annotation is not None and not same_strokes(run.annotation, session.annotation):
             self.set_annotation(run.annotation)
             known = session.known
             if known is not None and known.strokes is not None:  # of a painting of before, which is not the run's
                 session.known = replace(known, strokes=replace(known.strokes, back=False))
-        session.pins = pins
+        self._put_kept_pins(pins)
+
+    def _put_kept_pins(self, pins: Pins) -> None:
+        session, places = self.session, places_of(pins)
+        gone = {
+            place: name for place, name in session.pin_names.items() if place not in places
+        }  # an undo brings them back
+        session.pin_names = gone | names_of(pins)
+        session.pins = places
 
     # --- strokes survive a crash
 
@@ -305,3 +330,8 @@ class KeepVerbs(CubeVerbs):
         self._asked.keep_only(self.session.cubes)
         numbers = {run.number for run in self.session.runs}
         self._stamps = {number: stamp for number, stamp in self._stamps.items() if number in numbers}
+
+
+def _pins_on(owner: Session | Desk) -> Pins:
+    """The pins of the cube that is worked on, or of a desk."""
+    return pins_of(owner.pins, owner.pin_names)

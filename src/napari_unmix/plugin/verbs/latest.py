@@ -27,6 +27,8 @@ class Latest:
     ) -> None:
         """Have ``make(*wanted)`` done, once; None wants nothing."""
         self._wanted = wanted
+        if wanted == self._begun:
+            self._begun = wanted  # the same, of runs that hold their maps no longer
         if wanted is None or self._busy or wanted == self._begun:
             if wanted is None and not self._busy:
                 self._begun = None

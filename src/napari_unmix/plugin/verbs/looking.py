@@ -7,9 +7,10 @@ from dataclasses import replace
 from napari_unmix.plugin.facts.runs import Look, Run
 from napari_unmix.plugin.facts.session import runs_of, shown
 from napari_unmix.plugin.verbs.painting import PaintVerbs
+from napari_unmix.plugin.verbs.resting import RestVerbs
 
 
-class LookVerbs(PaintVerbs):
+class LookVerbs(PaintVerbs, RestVerbs):
     """Verbs on what is shown."""
 
     def select_pixel(self, row: int, column: int) -> None:
@@ -23,9 +24,8 @@ class LookVerbs(PaintVerbs):
     def show_run(self, number: int) -> None:
         """Show this run of the current cube, in place of the one before."""
         run = self._run_of(number)
-        if run is not None and run is not self.session.run:
-            self.session.exported = self.session.page = None
-            self.session.run = run
+        if run is not None:
+            self._when_whole(run, self._show)
 
     def rename_run(self, number: int, title: str) -> None:
         """Call a run something else."""
@@ -59,9 +59,12 @@ class LookVerbs(PaintVerbs):
         others = [kept for kept in runs_of(session, session.cube) if kept.number != number]
         if session.beside is not None and session.beside.number == number:
             session.beside = None
-        if session.run is not None and session.run.number == number:
-            session.run = others[-1] if others else None
+        was_shown = session.run is not None and session.run.number == number
+        if was_shown:
+            session.run = None
         session.runs = tuple(kept for kept in session.runs if kept.number != number)
+        if was_shown and others:
+            self._when_whole(others[-1], self._show)
 
     def _run_of(self, number: int) -> Run | None:
         return next((run for run in runs_of(self.session, self.session.cube) if run.number == number), None)

@@ -107,14 +107,20 @@ class MatchVerbs(EditVerbs, CubeVerbs, LookVerbs):
 
     # --- libraries
 
-    def _recall(self) -> None:
+    def know_libraries(self) -> None:
+        """Look for the user's list of libraries, once a session."""
+        if not self._recalled:
+            self._recall(ask=False)
+
+    def _recall(self, *, ask: bool = True) -> None:
         """The user's list, once a session, and then the question."""
         self._recalled = True
 
         def recalled(choices: Sequence[LibraryChoice]) -> None:
             added = [one for one in self.session.naming.libraries if one.path not in {known.path for known in choices}]
             self._naming(libraries=(*choices, *added), doing="")
-            self.match()
+            if ask:
+                self.match()
 
         self._naming(doing="looking for your libraries")
         handlers = Handlers(done=recalled, failed=lambda _: recalled((LibraryChoice(None),)))

@@ -8,12 +8,21 @@ from dataclasses import replace
 import numpy as np
 
 from napari_unmix.cube import Annotation, IntArray, Meaning
+from napari_unmix.plugin.facts.judging import Judged, judged_now, question_now
+from napari_unmix.plugin.facts.session import Session
+from napari_unmix.plugin.verbs.engine import Engine
+from napari_unmix.plugin.verbs.jobs import Runner
+from napari_unmix.plugin.verbs.latest import Latest
 from napari_unmix.plugin.verbs.undoing import UndoVerbs
 from napari_unmix.sentences import UnmixError
 
 
 class PaintVerbs(UndoVerbs):
     """Verbs on the painting."""
+
+    def __init__(self, session: Session, runner: Runner, engine: Engine | None = None) -> None:
+        super().__init__(session, runner, engine)
+        self._judging = Latest(self._chores)
 
     def set_annotation(self, annotation: Annotation | None) -> None:
         """Take a painting with its meanings."""
@@ -67,3 +76,20 @@ class PaintVerbs(UndoVerbs):
         annotation = self.session.annotation
         if annotation is not None and meanings:
             self.session.annotation = replace(annotation, meanings={**annotation.meanings, **meanings})
+
+    # --- what is painted
+
+    def judge_strokes(self) -> None:
+        """Have a first look at the strokes of materials in the background; where that is known, nothing is done."""
+        question = question_now(self.session)
+        if question is None:
+            self.session.judged = None  # it would hold the maps of a cube that is closed
+        wanted = None if question is None or judged_now(self.session) is not None else (question,)
+        self._judging.ask(wanted, self._engine.judge, self._judged, self._not_judged)
+
+    def _judged(self, judged: Judged) -> None:
+        if judged.question == question_now(self.session):
+            self.session.judged = judged
+
+    def _not_judged(self, error: Exception) -> None:
+        self.session.trouble = self._trouble_of("side information", error)

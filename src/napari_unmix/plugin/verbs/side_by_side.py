@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube
+from napari_unmix.plugin.facts.comparison import AskedRun
 from napari_unmix.plugin.facts.likeness import (
     DifferenceMap,
     Measured,
@@ -18,14 +19,16 @@ from napari_unmix.plugin.facts.likeness import (
     subtracted,
     with_maps,
 )
+from napari_unmix.plugin.facts.resting import at_rest, same_answer
+from napari_unmix.plugin.verbs.store import read_back
 from napari_unmix.progress import Fit, Progress
+from napari_unmix.sentences import UnmixError
 
 if TYPE_CHECKING:
     from napari_unmix.library.reference import Reference
 
-Numbered = tuple[int, Unmixing]
 Reads = Callable[[Path, Cube], "Fit[Reference]"]
-Measures = Callable[[Unmixing, "Sequence[Numbered]", "Reference | None"], "Fit[tuple[Measured, ...]]"]
+Measures = Callable[[Unmixing, "Sequence[AskedRun]", "Reference | None"], "Fit[tuple[Measured, ...]]"]
 Draws = Callable[..., "Fit[DifferenceMap | Pictures]"]
 NO_ARRAYS = "save them as E (P, B) and A (H, W, P) with numpy.savez, or give a spectral library"
 
@@ -38,15 +41,24 @@ def reference(path: Path, cube: Cube) -> Fit[Reference]:
     return read_reference(path, "", cube, NO_ARRAYS)
 
 
-def measure(shown: Unmixing, runs: Sequence[Numbered], reference: Reference | None) -> Fit[tuple[Measured, ...]]:
-    """Hold each of the runs against the one that is shown, which may be among them, and against the reference."""
+def measure(shown: Unmixing, runs: Sequence[AskedRun], reference: Reference | None) -> Fit[tuple[Measured, ...]]:
+    """Hold each of the runs against the one that is shown, which may be among them, and against the reference.
+
+    One that rests is read for as long as it takes; what was measured holds no maps.
+    """
     found = []
-    for done, (number, result) in enumerate(runs):
+    for done, asked in enumerate(runs):
         yield Progress("comparing runs", done, len(runs), done / len(runs))
-        one = Measured(number, result, shown, result.reconstruction_rmse)
-        if result is not shown:
+        run = asked.run
+        one = Measured(run.number, at_rest(run.unmixing), at_rest(shown), run.unmixing.reconstruction_rmse)
+        try:
+            result = read_back(run)
+        except UnmixError as error:
+            found.append(replace(one, notes=(f"{run.title} can't be compared: {error}",)))
+            continue
+        if not same_answer(result, shown):
             one = replace(one, pairs=tuple((yield from _pairs(shown, result))))
-        found.append(one if reference is None else _beside(one, reference))
+        found.append(one if reference is None else _beside(one, result, reference))
     return tuple(found)
 
 
@@ -59,12 +71,11 @@ def _pairs(shown: Unmixing, other: Unmixing) -> Fit[list[Any]]:
     return pairs
 
 
-def _beside(measured: Measured, reference: Reference) -> Measured:
-    """With what a reference says, as far as it fits the run."""
+def _beside(measured: Measured, result: Unmixing, reference: Reference) -> Measured:
+    """With what a reference says of the result, as far as it fits the run."""
     from napari_unmix.io.budget import readable_shape
     from napari_unmix.library.reference import held_against
 
-    result = measured.result
     known = {"spectra": reference.endmembers, "maps": reference.abundances}
     own = {"spectra": result.endmembers.shape[1:], "maps": result.abundances.shape[:2]}
     wrong = [

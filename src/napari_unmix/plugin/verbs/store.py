@@ -19,20 +19,43 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.findings import Note, NoteKind
-from napari_unmix.plugin.facts.kept import Known, Pins, Reopened, Stamp, Strokes, folder_stem, same_strokes
+from napari_unmix.plugin.facts.kept import (
+    Known,
+    Pins,
+    Reopened,
+    Stamp,
+    Strokes,
+    folder_stem,
+    names_of,
+    pins_of,
+    places_of,
+    same_strokes,
+)
+from napari_unmix.plugin.facts.known_spectra import held_of
+from napari_unmix.plugin.facts.resting import awake, rests
 from napari_unmix.plugin.facts.runs import Run, carried_look
 from napari_unmix.progress import Fit, Progress
 from napari_unmix.sentences import UnmixError, shown
 
 if TYPE_CHECKING:
+    from napari_unmix.output.run import Card
     from napari_unmix.output.run import Run as StoredRun
     from napari_unmix.output.run.glance import Glance
 
 MOST_RUNS, MOST_BYTES, MOST_PAINTINGS = 30, 4 << 30, 30
 _LONGEST_PAINTING = 1 << 32  # bytes
 _SUFFIX, _FORMAT = ".painting", "napari-unmix painting 1"
+
+
+def card_for(run: Run, pins: Pins) -> Card:
+    """What the user says of a run, and of the pins beside it."""
+    from napari_unmix.output.run import Card
+
+    look = run.look
+    return Card(run.title, run.made, look.colours, look.hidden, places_of(pins), look.locked, names_of(pins))
 
 
 def user_store() -> Store:
@@ -62,9 +85,12 @@ class Store:
 
         Raises UnmixError where it can't be written.
         """
-        from napari_unmix.output.run import Card, rewrite_card
+        from napari_unmix.output.run import rewrite_card
 
-        card = Card(run.title, run.made, run.look.colours, run.look.hidden, pins, run.look.locked)
+        card = card_for(run, pins)
+        if run.folder is not None and rests(run.unmixing):  # its maps are there and nowhere else
+            rewrite_card(run.folder, run.cube, run.named, run.report, card)
+            return run.folder
         if run.folder is not None and before is not None and before.same_answer(run):
             with contextlib.suppress(UnmixError, OSError):  # it is gone, of an older version, or may not be written
                 rewrite_card(run.folder, run.cube, run.named, run.report, card)
@@ -79,7 +105,7 @@ class Store:
         self._make_room({folder, *opened})
         return folder
 
-    def _write(self, run: Run, card: Any) -> Path:
+    def _write(self, run: Run, card: Card) -> Path:
         from napari_unmix.output.run import DestinationTaken, free_folder, write_run
 
         painted = run.annotation is not None and run.annotation.labels.any()
@@ -240,7 +266,9 @@ def reopened(folder: Path, cubes: Collection[Cube]) -> Fit[Reopened]:
     unmixing = stored.unmixing(cube)
     if stored.lacks:
         unmixing = replace(unmixing, notes=(*unmixing.notes, Note(NoteKind.PAINTING, stored.lacks)))
-    return Reopened(_run(stored, cube, cube if home is None else home, unmixing), stored.card.pins)
+    return Reopened(
+        _run(stored, cube, cube if home is None else home, unmixing), pins_of(stored.card.pins, stored.card.pin_names)
+    )
 
 
 def _run(stored: StoredRun, cube: Cube, home: Cube, unmixing: Any) -> Run:
@@ -263,10 +291,30 @@ def _run(stored: StoredRun, cube: Cube, home: Cube, unmixing: Any) -> Run:
         look=look,
         report=stored.report,
         folder=stored.folder,
+        held=held_of(unmixing.given),
     )
 
 
+def read_back(run: Run) -> Unmixing:
+    """The result of a run that rests, whole; of one that does not, as it is. Raises UnmixError where its folder has it no longer."""
+    if not rests(run.unmixing):
+        return run.unmixing
+    assert run.folder is not None  # what is on no disk never rests
+    from napari_unmix.output.run import read_run
+
+    stored = read_run(run.folder)
+    if not np.array_equal(stored.endmembers, run.unmixing.endmembers, equal_nan=True):
+        raise UnmixError(f"{shown(run.folder, 120)} holds another result by now: open it from there.")
+    return awake(run.unmixing, stored.answer())
+
+
 # --- as the engine has them
+
+
+def reread(run: Run) -> Fit[Unmixing]:
+    """Read a run that rests from its folder again."""
+    yield Progress(f"reading {run.title}", 0, 1, 0.0)
+    return read_back(run)
 
 
 def keep_run(run: Run, pins: Pins, before: Stamp | None, opened: Collection[Path]) -> Fit[Path]:

@@ -45,7 +45,7 @@ class TrainVerbs(PaintVerbs):
         annotation = painted if painted is not None and painted.labels.any() else None
         session.trouble = session.unfinished = None
         known, before = _known(session), _left_off(session)
-        made = Training(self._next_number(), cube, spec, painted, known)
+        made = Training(self._next_number(), cube, spec, painted, known, held=session.held)
         session.training = (
             made if before is None else replace(made, preview=before.preview, look=before.look)
         )  # its maps stay until there are newer ones
@@ -86,6 +86,7 @@ class TrainVerbs(PaintVerbs):
             home=training.cube,
             unmixing=unmixing,
             look=_look_of(unmixing, training),
+            held=training.held,
         )
         self._keep(run)
         session.training = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from napari_unmix.plugin.facts.kept import pins_of
 from napari_unmix.plugin.facts.session import Chore, Doing
 from napari_unmix.plugin.verbs.base import Verbs
 from napari_unmix.progress import Fit
@@ -14,8 +15,9 @@ class WriteVerbs(Verbs):
     """Verbs that write the run that is shown."""
 
     def export(self, parent: str | Path) -> None:
-        """Write the run with its report and pictures to a new folder in ``parent``; nothing is ever replaced."""
-        self._write(lambda *what: self._engine.export(Path(parent), *what), self._exported, Doing.WRITING)
+        """Write the run with its report, pictures and pins to a new folder in ``parent``; nothing is ever replaced."""
+        pins = pins_of(self.session.pins, self.session.pin_names)
+        self._write(lambda run: self._engine.export(Path(parent), run, pins), self._exported, Doing.WRITING)
 
     def save_as(self, path: str | Path, form: str) -> None:
         """Write the maps and endmembers of the run, checked or not, in a format (a key of ``output.export.EXPORTS``)."""

@@ -9,10 +9,9 @@ from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QDockWidget, QFrame, QLayout, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
-from napari_unmix.identifiability.report import Report
 from napari_unmix.plugin.facts.candidates import Naming
 from napari_unmix.plugin.facts.guiding import done_with
-from napari_unmix.plugin.facts.session import current_report
+from napari_unmix.plugin.facts.session import current_report, shown
 from napari_unmix.plugin.window.guides import Guides
 from napari_unmix.plugin.window.panels.cube import CubePanel
 from napari_unmix.plugin.window.panels.match import MatchPanel
@@ -104,10 +103,7 @@ class UnmixDock(_Dock):
             panel(session, controller) for panel in (CubePanel, SidePanel, MethodPanel, TrainPanel, ResultPanel)
         ]
         self._steps = steps = QWidget()
-        self._told: tuple[tuple[str, ...], Report | None] = (
-            (),
-            None,
-        )  # which steps were folded, and whose verdict is told
+        self._told: tuple[object, ...] = ()  # by which the steps' heights change
         self._settling = QTimer(self)
         self._settling.setSingleShot(True)
         self._settling.setInterval(0)
@@ -160,7 +156,7 @@ class UnmixDock(_Dock):
         done = done_with(session)
         for panel in self.panels:
             panel.guide(panel.name in done)
-        told = done, current_report(session)
+        told = done, current_report(session), session.state, shown(session) is not None
         if told != self._told:
             self._told = told
             self._settling.start()

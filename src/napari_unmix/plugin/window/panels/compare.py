@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from napari_unmix.plugin.facts.comparison import comparable, compared, remarks
+from napari_unmix.plugin.facts.resting import waking_text
 from napari_unmix.plugin.facts.run_table import as_csv
 from napari_unmix.plugin.facts.session import Doing, current_run, doing
 from napari_unmix.plugin.window.panels.compare_table import FigureGrid, PairList, RunTable, copy_text
@@ -43,7 +44,17 @@ class ComparePart(QWidget):
         for item in (self._views, self._pairs, self._figures, self._notes, self._buttons):
             outer.addWidget(item)
         step.listen(
-            self.refresh, "cube", "runs", "run", "beside", "measured", "reference", "comparing", "chore", "state"
+            self.refresh,
+            "cube",
+            "runs",
+            "run",
+            "beside",
+            "measured",
+            "reference",
+            "comparing",
+            "chore",
+            "state",
+            "waking",
         )
         self.refresh()
 
@@ -109,7 +120,8 @@ class ComparePart(QWidget):
             self._offered = offered
             self._beside.clear()
             self._beside.addItems([words for words, _ in offered])
-        number = None if both is None else both[1].number
+        waking = session.waking
+        number = waking.number if waking is not None and waking.beside else None if both is None else both[1].number
         self._beside.setCurrentIndex([known for _, known in offered].index(number))
         self._beside.setEnabled(bool(others))
         reference = session.reference
@@ -129,6 +141,8 @@ class ComparePart(QWidget):
         session = self._session
         if reading:
             return f"{session.chore} …"
+        if read_again := waking_text(session.waking, beside=True):
+            return read_again
         if compared(session) is not None and not session.measured:
             return "comparing …"
         notes = remarks(session)

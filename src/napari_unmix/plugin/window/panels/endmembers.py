@@ -102,6 +102,11 @@ class _Rows(QScrollArea):
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """The rows have changed."""
         if event is not None and event.type() == QEvent.Type.LayoutRequest:
+            content = self.widget()
+            layout = None if content is None else content.layout()
+            few = layout is None or layout.count() <= MOST_ROWS  # they stand whole: a bar would only hide their eyes
+            policy = Qt.ScrollBarPolicy
+            self.setVerticalScrollBarPolicy(policy.ScrollBarAlwaysOff if few else policy.ScrollBarAsNeeded)
             self.updateGeometry()
         return bool(super().eventFilter(watched, event))
 

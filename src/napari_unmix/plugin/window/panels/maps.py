@@ -17,7 +17,16 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_unmix.plugin.facts.areas import Amount, Areas, ZoneAmounts, area_of, area_unit, number_text, table_csv
+from napari_unmix.plugin.facts.areas import (
+    Amount,
+    Areas,
+    ZoneAmounts,
+    area_of,
+    area_unit,
+    no_areas,
+    number_text,
+    table_csv,
+)
 from napari_unmix.plugin.facts.asking import areas_now
 from napari_unmix.plugin.facts.pixel_view import share_text
 from napari_unmix.plugin.facts.session import shown
@@ -122,7 +131,8 @@ class AreasPart(QWidget):
             if item is not None:
                 item.setExpanded(item.text(0) in unfolded)
         spread = areas.zones[0].amounts[0].error is not None
-        say(self._says, "\n".join(line for line in (areas.ground.why_not, PLUS_MINUS if spread else WITHOUT) if line))
+        said = (no_areas(areas), areas.ground.why_not, PLUS_MINUS if spread else WITHOUT)
+        say(self._says, "\n".join(line for line in said if line))
         self._fit()
 
     def _unfolded(self) -> set[str]:
@@ -179,7 +189,7 @@ def _zone_item(zone: ZoneAmounts, areas: Areas, names: tuple[str, ...], colours:
         for column in (1, 2):
             child.setTextAlignment(column, RIGHT)
         child.setToolTip(1, _share_tip(name, amount))
-        child.setToolTip(2, f"The mean share of {name} times the {pixels} of {zone.name}.")
+        child.setToolTip(2, no_areas(areas) or f"The mean share of {name} times the {pixels} of {zone.name}.")
         item.addChild(child)
     return item
 
@@ -187,7 +197,8 @@ def _zone_item(zone: ZoneAmounts, areas: Areas, names: tuple[str, ...], colours:
 def _texts(amount: Amount, zone: ZoneAmounts, areas: Areas) -> list[str]:
     if not zone.pixels:
         return ["–", "–"]
-    return [share_text(amount.share, amount.error), number_text(area_of(amount.share * zone.pixels, areas))]
+    share = share_text(amount.share, amount.error)
+    return [share, "–" if areas.asked.composition else number_text(area_of(amount.share * zone.pixels, areas))]
 
 
 def _share_tip(name: str, amount: Amount) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
@@ -46,6 +45,7 @@ from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.libraries import LibrariesButton
 from napari_unmix.plugin.window.panels.match_plot import PairLegend, PairPlot
 from napari_unmix.plugin.window.panels.match_tables import CandidateTable, ProposalTable, table_of
+from napari_unmix.plugin.window.panels.panel import Panel
 from napari_unmix.plugin.window.panels.step import button, row, say, set_property, text
 
 SIGNS = {"pass": "✓", "doubtful": "?", "fail": "–", "": ""}
@@ -58,12 +58,11 @@ SMALLEST = (260, 170)
 NARROW = 480  # pixels: up to there the plot goes below the table
 
 
-class MatchPanel(QWidget):
+class MatchPanel(Panel):
     """Shows the session; its only own state is the row, the view and the words that are looked for."""
 
     def __init__(self, session: Session, controller: Controller) -> None:
-        super().__init__()
-        self.session, self.controller = session, controller
+        super().__init__(session, controller)
         self._subjects: tuple[Subject, ...] = ()
         self.candidates, self.proposals = CandidateTable(self), ProposalTable(self)
         self.table = table_of(self.candidates, "Candidates", 1)
@@ -71,11 +70,10 @@ class MatchPanel(QWidget):
         self._make_controls()
         self._calm = _Calm(self, [self._subject, self._within, self._view])
         self._lay_out()
-        self._listeners: list[tuple[Any, Callable[..., None]]] = []
-        self._listen(
+        self.listen(
             self.refresh, "cube", "run", "training", "pins", "pin_names", "averaging", "naming", "state", "chore"
         )
-        self._listen(self._new_theme, "theme")
+        self.listen(self._new_theme, "theme")
         self._new_theme()
 
     # --- making
@@ -173,18 +171,6 @@ class MatchPanel(QWidget):
             view.selectionModel().currentRowChanged.connect(lambda *_: self._selected())
         self.proposals.changed.append(self._enable)
 
-    def _listen(self, slot: Callable[..., None], *names: str) -> None:
-        for name in names:
-            signal = getattr(self.session.events, name)
-            signal.connect(slot)
-            self._listeners.append((signal, slot))
-
-    def disconnect_all(self) -> None:
-        """Stop listening; the dock is going."""
-        for signal, slot in self._listeners:
-            signal.disconnect(slot, missing_ok=True)
-        self._listeners = []
-
     def showEvent(self, event: QShowEvent | None) -> None:
         """It is there: what was not asked meanwhile is asked now."""
         super().showEvent(event)
@@ -192,7 +178,7 @@ class MatchPanel(QWidget):
 
     def seen(self, forward: bool) -> None:
         """Its tab came forward."""
-        if forward and self._listeners:
+        if forward and self.listens:
             self.refresh()
 
     def is_seen(self) -> bool:
@@ -242,7 +228,7 @@ class MatchPanel(QWidget):
             QTimer.singleShot(0, self._ask)
 
     def _ask(self) -> None:
-        if self._listeners and self.is_seen() and to_be_asked(self.session):
+        if self.listens and self.is_seen() and to_be_asked(self.session):
             self.controller.match()
 
     def _show_subjects(self, subject: Subject | None) -> None:

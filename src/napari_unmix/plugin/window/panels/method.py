@@ -13,6 +13,7 @@ from napari_unmix.plugin.facts.form import FormField, form_fields
 from napari_unmix.plugin.facts.session import Doing, Session, doing
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.controls import control
+from napari_unmix.plugin.window.panels.known_spectra import KnownPart
 from napari_unmix.plugin.window.panels.step import Step, button, say, text, wrapped
 from napari_unmix.spec import MethodSpec
 
@@ -66,6 +67,7 @@ class MethodPanel(Step):
         self._line = QHBoxLayout()
         self.body.addWidget(self._method)
         self.body.addWidget(wrapped(QLabel("Endmembers"), self._endmembers, self._suggest))
+        self.body.addWidget(KnownPart(self))
         self.body.addLayout(self._line)
         self.body.addWidget(self._note)
         self.listen(self.refresh, "cube", "spec", "suggested", "chore")
@@ -120,6 +122,7 @@ class MethodForm(QWidget):
         self._controller = controller
         self.controls = {field.name: control(field) for field in fields}
         simple, expert = _form_layout(self), _form_layout(self.advanced)
+        self._row_of = {field.name: expert if field.advanced else simple for field in fields}
         for field in fields:
             made, layout = self.controls[field.name], expert if field.advanced else simple
             made.changed.connect(partial(self._set, field.name))
@@ -133,6 +136,7 @@ class MethodForm(QWidget):
         for name, made in self.controls.items():
             if made.value != getattr(spec, name):
                 made.value = getattr(spec, name)
+            self._row_of[name].setRowVisible(made.native, spec.applies(name))
 
     def _set(self, name: str, value: object) -> None:
         """Tell the user's change; what the spec says already was no change of theirs."""

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QApplication, QHBoxLayout, QLabel, QMenu, QToolButton
 from napari_unmix.output.run.recipe import SAME_BITS, as_command, as_python, parts_of
 from napari_unmix.plugin.facts.edits import is_edited
 from napari_unmix.plugin.facts.kept import VERDICT_WORDS, counted, run_line, run_mark, shown_place
+from napari_unmix.plugin.facts.resting import waking_text
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.session import Session, current_run, runs_of
 from napari_unmix.plugin.window.panels.recent import RecentMenu, listed_runs
@@ -34,6 +35,10 @@ class RunsPart(QWidget):
         self._others = _tool("", "Runs of this cube", "The kept runs of this cube: choose the one to show.")
         self._more = _tool("⋯", "What to do with this run", "Rename, copy, find, repeat or forget this run.")
         self._list = QMenu(self)
+        self._list.aboutToShow.connect(
+            self._list_runs
+        )  # not before: of many runs it takes long, and most are never looked for
+        self._choice = QActionGroup(self._list)
         self._others.setMenu(self._list)
         self._recent = RecentMenu(self, self._controller, "Open another")
         self._more.setMenu(self._actions())
@@ -42,7 +47,7 @@ class RunsPart(QWidget):
         layout.setSpacing(6)
         for widget, stretch in ((self._mark, 0), (self._name, 1), (self._kept, 0), (self._others, 0), (self._more, 0)):
             layout.addWidget(widget, stretch)
-        step.listen(self.refresh, "cube", "runs", "run", "keeping", "recent", "known")
+        step.listen(self.refresh, "cube", "runs", "run", "keeping", "waking", "recent", "known")
         self.refresh()
 
     def refresh(self, *_: Any) -> None:
@@ -59,25 +64,25 @@ class RunsPart(QWidget):
         state, place = kept_state(session, run)
         self._kept.setText(state)
         self._kept.setToolTip(place)
-        self._list_runs(runs_of(session, session.cube), run)
+        count = len(runs_of(session, session.cube))
+        self._others.setVisible(count > 1)
+        self._others.setText(f"{count} runs ▾")
         self._recent.show_runs(listed_runs(session), with_cube=False)
         for action, ready in self._need_folder.items():
             action.setEnabled(run.folder is not None)
             action.setToolTip(ready if run.folder is not None else NOT_KEPT)
 
-    def _list_runs(self, runs: tuple[Run, ...], shown: Run) -> None:
-        self._others.setVisible(len(runs) > 1)
-        self._others.setText(f"{len(runs)} runs ▾")
+    def _list_runs(self) -> None:
+        session, now = self._session, datetime.now()
+        shown = current_run(session)
         self._list.clear()
-        chosen = QActionGroup(self._list)
-        now = datetime.now()
-        for known in reversed(runs):
+        for known in reversed(runs_of(session, session.cube)):
             action = self._list.addAction(
                 run_line(known, now).replace("&", "&&"), partial(self._controller.show_run, known.number)
             )
             action.setCheckable(True)
-            action.setChecked(known.number == shown.number)
-            chosen.addAction(action)
+            action.setChecked(shown is not None and known.number == shown.number)
+            self._choice.addAction(action)
 
     def _actions(self) -> QMenu:
         menu = QMenu(self)
@@ -156,6 +161,8 @@ def described(run: Run) -> str:
 
 def kept_state(session: Session, run: Run) -> tuple[str, str]:
     """Whether a run is on the disk, in a word, and where."""
+    if reading := waking_text(session.waking, beside=False):
+        return reading, "Its maps are on the disk alone, and are being read; this run is shown until they are there."
     if run.number in session.keeping:
         return "keeping …", "This run is being written to the disk."
     if run.folder is None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QComboBox,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
     QProgressBar,
@@ -16,12 +15,14 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt import QElidingLabel
 
 from napari_unmix.cube import Meaning
 from napari_unmix.output.palette import rgb
 from napari_unmix.plugin.facts.alike import alike_regions, alike_text
 from napari_unmix.plugin.facts.colours import annotation_row_colours, painted_labels
 from napari_unmix.plugin.facts.guiding import Painted, gauge, painted, painting_advice
+from napari_unmix.plugin.facts.judging import judged_now, stroke_said
 from napari_unmix.plugin.facts.session import Session, endmember_count, recommended_regions
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.bar import set_value
@@ -30,6 +31,7 @@ from napari_unmix.plugin.window.panels.step import Step, button, more_button, ro
 from napari_unmix.plugin.window.panels.strokes import StrokesPart
 
 FEW_ROWS = 4
+AGAIN_MS = 150  # after a stroke, which others may follow
 KINDS = ("region", "material", "ignore")
 
 
@@ -76,7 +78,12 @@ class SidePanel(Step):
         self._source_row = row(self._unpainted, self._source, stretch=1)
         self.body.addWidget(self._source_row)
         self.body.addWidget(self._status)
-        self.listen(self.refresh, "cube", "annotation", "label", "spec", "suggested", "run", "training", "theme")
+        self._again = QTimer(self)
+        self._again.setSingleShot(True)
+        self._again.setInterval(AGAIN_MS)
+        self._again.timeout.connect(controller.judge_strokes)
+        facts = ("cube", "annotation", "label", "spec", "suggested", "run", "training", "judged", "theme")
+        self.listen(self.refresh, *facts)
         self.refresh()
 
     def refresh(self, *_: Any) -> None:
@@ -91,6 +98,8 @@ class SidePanel(Step):
         self._show_source(much)
         say(self._sentence, self._advice(much, count, wanted))
         self._compare(counts)
+        if judged_now(session) is None:
+            self._again.start()
         if not counts:
             self.set_mark("empty")
         else:
@@ -152,6 +161,7 @@ class SidePanel(Step):
             self._by_label[label].show_fact(
                 meaning, count, colours.get(label, "#999999"), label == self.session.label, self.session.theme.text
             )
+            self._by_label[label].show_verdict(*stroke_said(self.session, label))
 
         self._fold_rows(list(counts))
 
@@ -169,7 +179,7 @@ class SidePanel(Step):
 
 
 class LabelRow(QWidget):
-    """One painted label: its colour, its name, its meaning, its size."""
+    """One painted label: its colour, its name, its meaning, its size; and below, of a material, what is known of its stroke."""
 
     def __init__(self, label: int, controller: Controller) -> None:
         super().__init__()
@@ -198,13 +208,18 @@ class LabelRow(QWidget):
         self._name.setMinimumWidth(50)
         self._kind.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self._kind.setFixedWidth(106)
-        layout = QHBoxLayout(self)
+        self._verdict = QElidingLabel()
+        self._verdict.setObjectName("note")
+        self._verdict.setContentsMargins(30, 0, 0, 0)  # under the name
+        self._verdict.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._verdict.setVisible(False)
+        line = row(self._swatch, self._name, self._kind, self._count, stretch=1)
+        line.layout().setSpacing(4)
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self._swatch)
-        layout.addWidget(self._name, 1)
-        layout.addWidget(self._kind)
-        layout.addWidget(self._count)
+        layout.setSpacing(0)
+        layout.addWidget(line)
+        layout.addWidget(self._verdict)
 
     def show_fact(self, meaning: Meaning, count: int, colour: str, selected: bool, text_colour: str) -> None:
         """Show what the session says of this label."""
@@ -219,6 +234,13 @@ class LabelRow(QWidget):
             self._name.setText(meaning.name)
         self._kind.setCurrentIndex(KINDS.index(meaning.kind))
         self._count.setText(str(count))
+
+    def show_verdict(self, line: str, full: str) -> None:
+        """Tell what is known of the stroke, in a line that is cut where there is no room, and in full under the pointer."""
+        self._verdict.setText(line)
+        self._verdict.setToolTip(full)
+        self._verdict.setAccessibleName(full)
+        self._verdict.setVisible(bool(line))
 
     def _named(self) -> None:
         self._say(name=self._name.text().strip())

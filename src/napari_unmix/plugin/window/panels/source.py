@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeGuard
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QAction, QKeyEvent, QMouseEvent
@@ -68,24 +68,39 @@ class SourceButton(QPushButton):
 
 
 class _Menu(QMenu):
-    """It stays open while sources are ticked to be combined."""
+    """It stays open while sources are ticked to be combined, taken in or out."""
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        """A source is ticked on release. Qt's own closes the menu at times, where the dock behind it was laid out anew by the tick before."""
+        source = self._source_at(event)
+        if source is None:
+            super().mousePressEvent(event)
+        else:
+            self.setActiveAction(source)
 
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
         """A click on a source ticks it."""
-        if not self._tick():
+        source = self._source_at(event)
+        if source is None:
             super().mouseReleaseEvent(event)
+        else:
+            source.trigger()
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """So does the space bar."""
-        if event is None or event.key() != Qt.Key.Key_Space or not self._tick():
+        source = self.activeAction()
+        if event is None or event.key() != Qt.Key.Key_Space or not _is_source(source):
             super().keyPressEvent(event)
+        else:
+            source.trigger()
 
-    def _tick(self) -> bool:
-        action: Any = self.activeAction()
-        if action is None or not action.isEnabled() or action.data() not in GENERATOR_NAMES:
-            return False
-        action.trigger()
-        return True
+    def _source_at(self, event: QMouseEvent | None) -> QAction | None:
+        action = None if event is None else self.actionAt(event.position().toPoint())
+        return action if _is_source(action) else None
+
+
+def _is_source(action: QAction | None) -> TypeGuard[QAction]:
+    return action is not None and action.isEnabled() and action.data() in GENERATOR_NAMES
 
 
 def title(name: str) -> str:

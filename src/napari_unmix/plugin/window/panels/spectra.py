@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from napari_unmix.plugin.facts.pixel_view import SIZES, PixelView
 from napari_unmix.plugin.facts.session import Doing, Session, doing, shown
 from napari_unmix.plugin.facts.shapes import SHAPE_TIPS, Shape, band_text, place_text
 from napari_unmix.plugin.verbs.controller import Controller
+from napari_unmix.plugin.window.panels.panel import Panel
 from napari_unmix.plugin.window.panels.pins import pin_menu
 from napari_unmix.plugin.window.panels.step import button, say
 from napari_unmix.plugin.window.panels.taking import Taking
@@ -37,12 +37,11 @@ MOST_ACROSS, LIST_ACROSS = 140, 200  # pixels of a choice, and of its list
 UNDONE = ("removing a pin", "removing all pins")
 
 
-class SpectraPanel(QWidget):
+class SpectraPanel(Panel):
     """Shows the session; its only own state is what the user wants to see, and whether a drag chooses bands."""
 
     def __init__(self, session: Session, controller: Controller) -> None:
-        super().__init__()
-        self.session, self.controller = session, controller
+        super().__init__(session, controller)
         self.plot, self.bars, self._legend = SpectrumPlot(), AbundanceBars(), Legend()
         self._taking = Taking(session, controller, self.plot)
         self._heading, self._place, self._note = QLabel(), QLabel(), QLabel()
@@ -50,13 +49,12 @@ class SpectraPanel(QWidget):
         self._lay_out()
         self._tell()
         self._way: tuple[Any, ...] = ()  # in which way the cube is looked at, for which the ranges are fixed
-        self._listeners: list[tuple[Any, Callable[..., None]]] = []
-        self._listen(self.refresh, "pixel", "hover", "cube", "survey", "pins", "picked", "averaging", "training", "run")
-        self._listen(self.refresh, "pin_names", "measured")
-        self._listen(self._repainted, "annotation")
-        self._listen(self._show_band, "band")
-        self._listen(self._show_note, "chore", "spectra_written", "undoable")
-        self._listen(self._new_theme, "theme")
+        self.listen(self.refresh, "pixel", "hover", "cube", "survey", "pins", "picked", "averaging", "training", "run")
+        self.listen(self.refresh, "pin_names", "measured")
+        self.listen(self._repainted, "annotation")
+        self.listen(self._show_band, "band")
+        self.listen(self._show_note, "chore", "spectra_written", "undoable")
+        self.listen(self._new_theme, "theme")
         self._new_theme()
         self._show_note()
 
@@ -150,18 +148,6 @@ class SpectraPanel(QWidget):
         plot.left_excluding = lambda: self._exclude.setChecked(False)
         self._legend.picked = self._pin_clicked
         self._legend.asked_menu = self._pin_menu
-
-    def _listen(self, slot: Callable[..., None], *names: str) -> None:
-        for name in names:
-            signal = getattr(self.session.events, name)
-            signal.connect(slot)
-            self._listeners.append((signal, slot))
-
-    def disconnect_all(self) -> None:
-        """Stop listening; the dock is going."""
-        for signal, slot in self._listeners:
-            signal.disconnect(slot, missing_ok=True)
-        self._listeners = []
 
     # --- showing the session
 

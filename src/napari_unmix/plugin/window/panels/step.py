@@ -26,6 +26,7 @@ from napari_unmix.plugin.facts.session import Session
 from napari_unmix.plugin.facts.session import Step as StepName
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.flow import FlowLayout
+from napari_unmix.plugin.window.panels.panel import Panel
 from napari_unmix.plugin.window.panels.reveal import Reveal, edited
 
 Mark = Literal["empty", "half", "done", "trouble"]
@@ -38,7 +39,7 @@ MARKS: dict[Mark, tuple[str, str]] = {
 COPIES = "Copy what happened, to be sent: versions, settings, sizes and calls; no data and no names of files."
 
 
-class Step(QWidget):
+class Step(Panel):
     """Base of the panels. ``body`` takes the content; a subclass implements ``refresh``."""
 
     name: StepName
@@ -46,9 +47,7 @@ class Step(QWidget):
     number: int
 
     def __init__(self, session: Session, controller: Controller) -> None:
-        super().__init__()
-        self.session = session
-        self.controller = controller
+        super().__init__(session, controller)
         self._header = QToolButton()
         self._header.setText(f"{self.number}  {self.title}")
         self._header.setObjectName("stepHeader")
@@ -85,21 +84,7 @@ class Step(QWidget):
         for item in (self.title_bar, self._waits, self._trouble, report, self._content):
             outer.addWidget(item)
         self.reveal = Reveal(self)
-        self._listeners: list[tuple[Any, Callable[..., None]]] = []
         self.listen(self._show_trouble, "trouble")
-
-    def listen(self, slot: Callable[..., None], *names: str) -> None:
-        """Call a method whenever one of these facts changes."""
-        for name in names:
-            signal = getattr(self.session.events, name)
-            signal.connect(slot)
-            self._listeners.append((signal, slot))
-
-    def disconnect_all(self) -> None:
-        """Stop listening; the dock is going."""
-        for signal, slot in self._listeners:
-            signal.disconnect(slot, missing_ok=True)
-        self._listeners = []
 
     def set_mark(self, mark: Mark) -> None:
         """Empty circle, half, or tick; an error of this step wins."""

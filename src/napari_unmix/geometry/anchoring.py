@@ -1,0 +1,152 @@
+"""Strokes that anchor what the search did not find, as long as the rest of the scene agrees.
+
+An anchor that is wrong takes an endmember away from a material that is there, and the fit leaves more of the scene; or the fit turns to something
+else than was painted. So the anchored fit is held against the search's own and against the strokes: where it leaves too much, or an endmember does
+not lead the stroke that anchors it, the stroke without which it would leave least no longer anchors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from napari_unmix.cube import FloatArray, IntArray
+from napari_unmix.geometry import archetypes as arch
+from napari_unmix.geometry.coordinates import Sphere
+from napari_unmix.geometry.seen import Losses, lifted, unseen
+from napari_unmix.geometry.supported import off_cone
+from napari_unmix.rows.inversion import Inversion
+from napari_unmix.rows.simplex import fully_constrained
+
+# A stroke's mean, against all the evidence of its material (theory §3: λ).
+ANCHORING = 0.3
+# Each anchor may raise the mean squared angle to the endmembers' cone by this factor: good ones cost 1.04 to 1.14 each, bad ones 1.16 and more
+# (strokings 0 to 5 of urban4, urban6 and muufl90).
+COSTS = 1.15
+# An endmember that a stroke anchors has this share of the stroke, or something else was painted.
+LED = 1 / 3
+# So many of the strokes may be left out: the more endmembers are free, the better they make up for an anchor that is wrong, and cost tells nothing.
+LEFT_OUT = 1 / 5
+# Anchors are tried on this many pixels and the painted ones.
+TRIED_ON = 2_000
+_SWEEPS = 60
+
+
+@dataclass(frozen=True, eq=False)
+class Tried:
+    """Which strokes may anchor, and of each that was tried what the last fit with it leaves, as a multiple of what is left without anchors."""
+
+    anchors: tuple[int, ...]
+    costs: dict[int, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Anchored:
+    """Endmembers (P, B), those of the strokes first, and of each stroke the share that its own has of its core, and how many of its pixels count."""
+
+    endmembers: FloatArray
+    purities: tuple[float, ...]
+    believed: tuple[float, ...]
+
+
+def accepted(cost: float, purities: Sequence[float]) -> bool:
+    """Whether strokes anchor at this cost, each with this share of the endmember that it anchors; see ``COSTS`` and ``LED``."""
+    return bool(purities and cost <= COSTS ** len(purities) and min(purities) >= LED)
+
+
+def try_anchors(spectra: FloatArray, endmembers: FloatArray, strokes: list[IntArray]) -> Losses[Tried]:
+    """Which of the strokes, indices into (N, B) spectra, may anchor, held against the search's ``endmembers`` (P, B): all, nearly all, or none.
+
+    Those are left out one after another without which least is left. Yields the loss at every sweep.
+    """
+    pixels, places = _sampled(len(spectra), strokes)
+    sphere = Sphere.of(spectra[pixels], len(endmembers))
+    # The same kind of fit from the search's endmembers: what anchors cost, and not what the coordinates do.
+    start = sphere.place(endmembers)
+    free = yield from unseen(arch.fit_archetypes(sphere.scores, start, sphere.weights, arch.ON_SPHERE, sweeps=_SWEEPS))
+    before = _left(spectra[pixels], free.archetypes @ sphere.subspace.basis)
+    cores = [place[arch.stroke_mean(sphere.scores[place])[1]] for place in places]
+
+    def trial(anchors: Sequence[int]) -> Losses[_Trial]:
+        fit = yield from unseen(_fit(sphere, [cores[k] for k in anchors], len(endmembers)))
+        cost = _left(spectra[pixels], fit.archetypes @ sphere.subspace.basis) / max(before, 1e-300)
+        return _Trial(tuple(anchors), cost, _purities(fit, [places[k] for k in anchors]))
+
+    last = yield from trial(range(len(strokes)))
+    costs = dict.fromkeys(last.anchors, last.cost)
+    while not accepted(last.cost, last.purities):
+        if len(strokes) - len(last.anchors) + 1 > LEFT_OUT * len(strokes):
+            return Tried((), costs)
+        without = []
+        for k in last.anchors:
+            without.append((yield from trial([other for other in last.anchors if other != k])))
+        last = min(without, key=lambda one: one.cost)
+        costs |= dict.fromkeys(last.anchors, last.cost)
+    return Tried(last.anchors, costs)
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """A fit that these strokes anchored: what it leaves, over what is left without anchors, and the share of its own endmember in each."""
+
+    anchors: tuple[int, ...]
+    cost: float
+    purities: tuple[float, ...]
+
+
+def _purities(fit: arch.Archetypes, strokes: list[IntArray]) -> tuple[float, ...]:
+    """The share that the first endmembers, one after another, have of the median pixel of their strokes."""
+    return tuple(float(np.median(fit.abundances[stroke, k])) for k, stroke in enumerate(strokes))
+
+
+def _sampled(count: int, strokes: list[IntArray]) -> tuple[IntArray, list[IntArray]]:
+    """Indices of the pixels on which anchors are tried, ascending, evenly spread and all painted ones; and the strokes among them."""
+    spread = np.unique(np.linspace(0, count - 1, min(count, TRIED_ON)).astype(int))
+    pixels = np.union1d(spread, np.concatenate(strokes))
+    return pixels, [np.searchsorted(pixels, stroke) for stroke in strokes]
+
+
+def _left(spectra: FloatArray, endmembers: FloatArray) -> float:
+    """Mean squared angle (sine) of the spectra to the cone of the endmembers as they are written: non-negative."""
+    return float((off_cone(spectra, np.maximum(endmembers, 0.0)) ** 2).mean())
+
+
+def anchored_by_strokes(
+    spectra: FloatArray, count: int, strokes: list[IntArray], inversion: Inversion
+) -> Generator[float, None, Anchored]:
+    """``count`` endmembers of which the strokes anchor the first, and the others are the purest spectra left."""
+    sphere = Sphere.of(spectra, count)
+    look = partial(sphere.seen, inversion=inversion)
+    cores = [stroke[arch.stroke_mean(sphere.scores[stroke])[1]] for stroke in strokes]
+    fit = yield from lifted(_fit(sphere, cores, count), look)
+    # Pixels that the first fit contradicts were painted by mistake.
+    kept = []
+    for k, core in enumerate(cores):
+        share = fit.abundances[core, k]
+        believed = core[share >= 0.5 * np.median(share)]
+        kept.append(believed if len(believed) >= arch.FEWEST_BACKERS else core)
+    fit = yield from lifted(_fit(sphere, kept, count), look)
+    endmembers: FloatArray = fit.archetypes @ sphere.subspace.basis
+    if not inversion.free_light:
+        endmembers = sphere.with_brightness(endmembers, fit.abundances)
+    return Anchored(endmembers, _purities(fit, strokes), tuple(float(len(pixels)) for pixels in kept))
+
+
+def _fit(sphere: Sphere, cores: list[IntArray], count: int) -> Generator[float, None, arch.Archetypes]:
+    """Archetypes of which the mean of each core anchors one, in order."""
+    scores, weights = sphere.scores, sphere.weights
+    means = np.array([scores[core].mean(axis=0) for core in cores])
+    start = means
+    few = max(arch.FEWEST_BACKERS, len(scores) // 500)
+    while len(start) < count:
+        # A free endmember starts at the worst-explained pixel and its likes.
+        residual = weights * ((scores - fully_constrained(scores, start) @ start) ** 2).sum(axis=1)
+        worst = np.argpartition(-residual, few)[:few]
+        seed = worst[residual[worst].argmax()]
+        alike = worst[np.argsort(((scores[worst] - scores[seed]) ** 2).sum(axis=1))[: arch.FEWEST_BACKERS]]
+        start = np.vstack([start, scores[alike].mean(axis=0)])
+    anchors = arch.Strokes(means, ANCHORING)
+    return (yield from arch.fit_archetypes(scores, start, weights, arch.ON_SPHERE, strokes=anchors, sweeps=_SWEEPS))

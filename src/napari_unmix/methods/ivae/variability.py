@@ -1,0 +1,66 @@
+"""The stage of the iVAE that learns how far the spectra of one material vary, and what it says of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_unmix.auxiliary.neighbours import adjacent_pairs
+from napari_unmix.findings import Note, NoteKind, VariabilityFound
+from napari_unmix.methods.contract import Problem
+from napari_unmix.methods.ivae.spec import IvaeSpec
+from napari_unmix.model.data import Data, State
+from napari_unmix.model.mixing.base import LinearMixing
+from napari_unmix.model.settle import Steps
+from napari_unmix.model.varied import FEWEST_PAIRS, VariationFit, fit_variation, may_vary
+
+
+@dataclass(frozen=True, eq=False)
+class Varied:
+    """The state to go on from, with its data; what was found, None where nothing was looked for; and notes."""
+
+    data: Data
+    state: State
+    found: VariabilityFound | None = None
+    notes: tuple[Note, ...] = ()
+
+
+def learned_variability(problem: Problem[IvaeSpec], data: Data, state: State) -> Steps[Varied]:
+    """Learn the law where it is asked for, or where linear mixing leaves more than noise; else everything stays as it is, to the bit."""
+    choice = problem.spec.variability
+    if choice not in ("auto", "pairs") or (choice == "auto" and problem.spec.mixing != "linear"):
+        return Varied(data, state)
+    if not isinstance(state.model.mixing, LinearMixing):
+        said = "Variability from pairs of neighbours is learned for linear mixing alone: the mixing that was kept has none."
+        return Varied(data, state, notes=(Note(NoteKind.VARIABILITY, said),))
+    pairs = adjacent_pairs(problem.cube.valid_pixels, problem.cube.acquisitions)
+    if choice == "auto" and not may_vary(state.misfit(data), len(pairs)):
+        return Varied(data, state)
+    if len(pairs) < FEWEST_PAIRS:
+        said = f"Variability can't be learned from {len(pairs)} pairs of neighbours: it takes {FEWEST_PAIRS}."
+        return Varied(data, state, notes=(Note(NoteKind.VARIABILITY, said),))
+    fit = yield from fit_variation(data, state, problem.spectra, pairs, problem.held)
+    return Varied(fit.data, fit.state, _found(fit), (Note(NoteKind.VARIABILITY, variability_note(fit)),))
+
+
+def _found(fit: VariationFit) -> VariabilityFound:
+    evidence = {"none": fit.plain, "pairs": fit.evidence}
+    if not fit.kept:
+        return VariabilityFound(chosen="none", pairs=fit.pairs, evidence=evidence)
+    variation, endmembers = fit.state.model.variation, fit.state.model.mixing.endmembers
+    assert variation is not None
+    found = variation.in_bands
+    total = variation.covariances.diagonal(dim1=1, dim2=2).sum(dim=1) if found is None else found.totals()
+    spread = (total.sqrt() / endmembers.norm(dim=1)).cpu().numpy()
+    return VariabilityFound(
+        chosen="pairs", pairs=fit.pairs, evidence=evidence, spread=tuple(np.round(spread, 6).tolist())
+    )
+
+
+def variability_note(fit: VariationFit) -> str:
+    """What was found, in one sentence."""
+    gain = fit.evidence - fit.plain
+    if fit.kept:
+        return f"Spectra of each material vary: learned from {fit.pairs:,} pairs of neighbours; evidence {gain:.1f} nats per pixel above plain noise."
+    return f"Spectra of each material were taken to be one: {fit.pairs:,} pairs of neighbours do not tell that they vary ({gain:+.2f} nats per pixel)."

@@ -1,0 +1,149 @@
+"""From a linear fit to one whose materials' spectra vary: the law learned from pairs of neighbours, and kept where the evidence is for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_unmix.cube import BoolArray, FloatArray, IntArray
+from napari_unmix.model.data import Data, State
+from napari_unmix.model.infer import e_step
+from napari_unmix.model.learn import variation_m_step, with_moved_endmembers
+from napari_unmix.model.mixing.base import LinearMixing
+from napari_unmix.model.nonlinear import WORTH
+from napari_unmix.model.pairs import alike_pairs, covariances_from_pairs, paired, telling_subspace
+from napari_unmix.model.settle import Steps, kept_if_better, settle
+from napari_unmix.model.variation import InBands, Variation
+from napari_unmix.rows.simplex import scaled
+
+# Where linear mixing leaves no more than this times the noise, there is nothing to explain.
+NOTHING_LEFT = 1.02
+# The law is learned from at most so many pairs, in so many rounds; fewer pairs than the fewest say nothing.
+_MOST_PAIRS, FEWEST_PAIRS, _ROUNDS = 2_500, 200, 3
+# Steps of the law on single pixels, for one posterior of them.
+_STEPS = 3
+# Rounds of expectation and maximisation after each change.
+_SETTLING = 2
+# Least squares gives exact zeros: starts stand this share inside the simplex.
+_INSIDE = 0.02
+# Pixels under this share of the median brightness are too dark to be brought to even light.
+_DARK = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class VariationFit:
+    """The state that was kept, with its data, how many pairs were read, and evidence per pixel, of noise alone and with the law."""
+
+    data: Data
+    state: State
+    kept: bool
+    pairs: int
+    plain: float
+    evidence: float
+
+
+def may_vary(misfit: float, pairs: int) -> bool:
+    """Whether a law of variability is looked for: linear mixing leaves more than noise, and there are pairs to learn it from."""
+    return misfit > NOTHING_LEFT and pairs >= FEWEST_PAIRS
+
+
+def law_is_kept(plain: float, evidence: float) -> bool:
+    """Whether a law of this ``evidence`` (nats per pixel) is kept against ``plain`` noise's, on the same scores."""
+    return evidence >= plain + WORTH
+
+
+def fit_variation(
+    data: Data, state: State, spectra: FloatArray, pairs: IntArray, held: BoolArray
+) -> Steps[VariationFit]:
+    """Learn how the materials of a settled linear fit of (N, B) ``spectra`` vary, from ``pairs`` (n, 2) of neighbours; ``held`` (P,) ones stay.
+
+    Where abundances sum to one, the first are those of free brightness: what varies has bent them less (decision 0017).
+    """
+    some = _some(pairs)
+    rows = torch.from_numpy(np.unique(some)).to(state.latents.device)
+    endmembers = data.spectra(state.model.mixing.endmembers)
+    # 1. The law from pairs, and the posterior under it, in turn: changes of composition are taken off from the second round on.
+    at = _begun(state, spectra, endmembers)
+    for number in range(_ROUNDS):
+        learned = _learned(data, at, spectra, endmembers, some, subtract=number > 0)
+        settled = yield from settle(learned.state, learned.data, rows, _SETTLING)
+        at = settled.state
+    # 2. Steps on single pixels: of the law, and of the endmembers within what they vary by.
+    lifted = replace(learned.data, anchor_std=_reach(at, held))
+    for change in (_with_learned_law, with_moved_endmembers, _with_learned_law):
+        settled = yield from kept_if_better(settled, change(settled.state, lifted, rows), lifted, rows, _SETTLING)
+    # 3. Against noise alone, on the same scores.
+    alone = replace(state.model, mixing=learned.state.model.mixing)
+    plain = yield from settle(State(alone, state.latents), lifted, rows)
+    kept = law_is_kept(plain.evidence, settled.evidence)
+    found = (lifted, settled.state) if kept else (data, state)
+    return VariationFit(*found, kept, learned.pairs, plain.evidence, settled.evidence)
+
+
+def _some(pairs: IntArray) -> IntArray:
+    """At most ``_MOST_PAIRS`` of them, the same ones every time."""
+    if len(pairs) <= _MOST_PAIRS:
+        return pairs
+    return np.asarray(pairs[np.sort(np.random.default_rng(0).choice(len(pairs), _MOST_PAIRS, replace=False))])
+
+
+def _begun(state: State, spectra: FloatArray, endmembers: FloatArray) -> State:
+    """The state whose latents are of abundances with free brightness; as it is where that is free anyway."""
+    if state.model.light is not None:
+        return state
+    abundances = (1 - _INSIDE) * scaled(spectra, endmembers)[0] + _INSIDE / len(endmembers)
+    latents = torch.from_numpy(abundances).log().to(state.latents) @ state.model.basis()
+    return replace(state, latents=latents)
+
+
+@dataclass(frozen=True, eq=False)
+class _Learned:
+    """Data in the scores that tell abundances apart, a state that has the law there, and the pairs that it was learned from."""
+
+    data: Data
+    state: State
+    pairs: int
+
+
+def _learned(
+    data: Data, at: State, spectra: FloatArray, endmembers: FloatArray, pairs: IntArray, *, subtract: bool
+) -> _Learned:
+    """The law by the pairs whose composition is alike where the fit is ``at``; ``subtract``: changes of composition are taken off."""
+    # 1. Even light, in which the noise is a little larger.
+    light, abundances = at.brightness(), at.abundances()
+    even, variance = spectra, at.model.variance
+    if light is not None:
+        bright = light > _DARK * float(np.median(light))
+        pairs = pairs[bright[pairs].all(axis=1)]
+        even, variance = spectra / light[:, None], variance * float(np.mean(light[np.unique(pairs)] ** -2.0))
+    # 2. The covariances, and the scores in which they are told.
+    alike = alike_pairs(abundances, pairs)
+    used = paired(even, abundances, alike, endmembers if subtract else None)
+    covariances = covariances_from_pairs(used, variance, endmembers)
+    subspace = telling_subspace(endmembers, covariances, variance)
+    # 3. The same latents under that law.
+    lifted = data.reprojected(spectra, subspace)
+    mixing = LinearMixing(torch.from_numpy(subspace.scores(endmembers)).to(lifted.scores))
+    inside = torch.from_numpy(subspace.basis @ covariances @ subspace.basis.T).to(lifted.scores)
+    variation = Variation(inside, InBands.of(torch.from_numpy(covariances).to(lifted.scores)))
+    return _Learned(lifted, replace(at, model=replace(at.model, mixing=mixing, variation=variation)), len(alike))
+
+
+def _reach(state: State, held: BoolArray) -> Tensor:
+    """(P,) in scores, how far an endmember may be from where it was found: as far as one pixel of its material from the others."""
+    variation = state.model.variation
+    assert variation is not None
+    spread = variation.covariances.diagonal(dim1=1, dim2=2).mean(dim=1).sqrt()
+    return torch.where(torch.from_numpy(held).to(spread.device), torch.zeros_like(spread), spread)
+
+
+def _with_learned_law(state: State, data: Data, rows: Tensor) -> State:
+    """The state whose materials' covariances took some steps on single pixels, whose posterior is made once."""
+    posterior = e_step(state.model, state.latents, data, rows)
+    model = state.model
+    for _ in range(_STEPS):
+        model = variation_m_step(model, posterior, data, rows)
+    return replace(state.with_latents(rows, posterior.latents), model=model)

@@ -1,0 +1,120 @@
+"""A law of variability from pairs of neighbours: looked for and kept where it should be, and nothing is touched elsewhere."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from napari_unmix.answer import Unmixing
+from napari_unmix.cube import Cube, FloatArray
+from napari_unmix.findings import NoteKind
+from napari_unmix.given import Given
+from napari_unmix.methods.ivae.spec import IvaeSpec
+from napari_unmix.model.nonlinear import WORTH
+from napari_unmix.model.varied import FEWEST_PAIRS, NOTHING_LEFT, law_is_kept, may_vary
+from napari_unmix.pipeline import unmix
+from napari_unmix.progress import drain
+from napari_unmix.rows.metrics import rmse
+from napari_unmix.rows.simplex import fully_constrained, scaled
+from napari_unmix.synthetic import blind_scene, random_materials, smooth_field
+
+# Decisions
+
+
+@pytest.mark.parametrize(
+    ("misfit", "pairs", "looked_for"),
+    [
+        (NOTHING_LEFT, 10_000, False),
+        (NOTHING_LEFT + 1e-6, 10_000, True),
+        (5.0, FEWEST_PAIRS - 1, False),
+        (5.0, FEWEST_PAIRS, True),
+    ],
+)
+def test_a_law_is_looked_for_where_more_than_noise_is_left_and_there_are_pairs(
+    misfit: float, pairs: int, looked_for: bool
+) -> None:
+    assert may_vary(misfit, pairs) == looked_for
+
+
+@pytest.mark.parametrize(("gain", "kept"), [(-1.0, False), (WORTH - 1e-6, False), (WORTH + 1e-6, True), (50.0, True)])
+def test_a_law_is_kept_where_the_evidence_is_for_it(gain: float, kept: bool) -> None:
+    assert law_is_kept(0.0, gain) == kept
+
+
+@pytest.mark.parametrize(("before", "now"), [(True, "latent"), (False, "none"), ("pairs", "pairs")])
+def test_runs_with_a_switch_are_read_as_what_they_were(before: object, now: str) -> None:
+    assert IvaeSpec.model_validate({"method": "ivae", "variability": before}).variability == now
+
+
+# Scenes
+
+
+@cache
+def varying() -> tuple[Cube, FloatArray, FloatArray]:
+    """A cube of three materials whose brightness and slope vary in squares of four pixels, their means (P, B) and abundances (H, W, P)."""
+    generator = np.random.default_rng(5)
+    wavelengths, means, _ = random_materials(3, generator)
+    size, side = 40, 4
+    abundances = np.exp(2.2 * np.stack([smooth_field((size, size), 5.0, generator) for _ in means], axis=-1))
+    abundances /= abundances.sum(axis=-1, keepdims=True)
+    ramp = np.linspace(-1, 1, means.shape[1])
+    spectra = np.zeros((size, size, means.shape[1]))
+    for k, mean in enumerate(means):
+        gain, tilt = (
+            np.kron(generator.normal(size=(size // side, size // side)), np.ones((side, side))) for _ in range(2)
+        )
+        spectra += abundances[..., k : k + 1] * mean * (1 + 0.15 * gain[..., None] + 0.08 * tilt[..., None] * ramp)
+    spectra += 0.002 * generator.normal(size=spectra.shape)
+    return Cube(spectra.astype(np.float32), wavelengths), means, abundances
+
+
+def known(choice: str) -> Unmixing:
+    cube, means, _ = varying()
+    spec = IvaeSpec(endmembers=3, epochs=2, variability=choice)  # type: ignore[arg-type]
+    return drain(unmix(cube, spec, None, Given.known(means, ("one", "two", "three"))))
+
+
+def test_where_spectra_vary_the_law_is_kept_and_halves_the_error_of_the_better_plain_estimate() -> None:
+    cube, means, abundances = varying()
+    pixels, truth = cube.pixels().astype(float), abundances.reshape(-1, 3)
+    plain = min(rmse(fully_constrained(pixels, means), truth), rmse(scaled(pixels, means)[0], truth))
+    result = known("auto")
+    found = result.findings.variability
+    assert found is not None
+    assert found.chosen == "pairs"
+    assert found.evidence["pairs"] > found.evidence["none"] + WORTH
+    assert rmse(result.abundances.reshape(-1, 3), truth) < 0.5 * plain
+    # What is planted is 15 % and 8 % (over the ramp, a third of its square) of each spectrum; held spectra stay to the bit.
+    assert all(0.04 < spread < 0.4 for spread in found.spread)
+    np.testing.assert_array_equal(result.endmembers, means)
+    (said,) = [note.sentence for note in result.notes if note.kind is NoteKind.VARIABILITY]
+    assert said.startswith(
+        f"Spectra of each material vary: learned from {found.pairs:,} pairs of neighbours; evidence "
+    )
+
+
+@pytest.mark.parametrize("choice", ["auto", "pairs"])
+def test_where_nothing_varies_every_answer_is_as_without_to_the_bit(choice: str) -> None:
+    scene = blind_scene(3, materials=3, pure=True, kind="linear", decibels=30.0, size=32)
+    plain, asked = (
+        drain(unmix(scene.cube, IvaeSpec(endmembers=3, epochs=2, variability=variability)))  # type: ignore[arg-type]
+        for variability in ("none", choice)
+    )
+    np.testing.assert_array_equal(asked.abundances, plain.abundances)
+    np.testing.assert_array_equal(asked.endmembers, plain.endmembers)
+    np.testing.assert_array_equal(asked.abundance_std, plain.abundance_std)
+    found = asked.findings.variability
+    assert found is None if choice == "auto" else found is not None and found.chosen == "none"
+
+
+def test_where_pixels_have_no_neighbours_it_is_said() -> None:
+    scene = blind_scene(3, materials=3, pure=True, kind="tilt", decibels=30.0, size=24)
+    lonely = np.zeros((24, 24), bool)
+    lonely[::2, ::2] = True
+    cube = Cube(scene.cube.spectra, scene.cube.wavelengths, valid_pixels=lonely)
+    result = drain(unmix(cube, IvaeSpec(endmembers=3, epochs=1, variability="pairs")))
+    assert f"Variability can't be learned from 0 pairs of neighbours: it takes {FEWEST_PAIRS}." in map(
+        str, result.notes
+    )
