@@ -40,6 +40,8 @@ from unmix_benchmarks.common.scores import without_variability, write_rows
 from unmix_benchmarks.common.strokes import MOST_PIXELS, careful_strokes, paint_strokes
 from unmix_benchmarks.common.summary import KNOWN, PUREST, Goal, Scored, Section, kept, losses, tables
 
+DECISIONS = Path(__file__).parents[2] / "resources" / "decisions"
+
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), strokes=st.integers(1, 2))
@@ -314,6 +316,8 @@ def test_a_table_says_when_and_by_what_it_was_printed() -> None:
 
 def test_cases_are_named_once_and_kinds_of_reference_stand_together() -> None:
     assert len({case.name for case in CASES}) == len(CASES)
+    decisions = {int(path.name[:4]) for path in DECISIONS.glob("[0-9]*.md")}
+    assert {number for case in CASES for number in case.chosen.of(strokes=True)} <= decisions
     kinds = [case.reference for case in CASES]
     assert kinds == sorted(kinds, key=kinds.index)
 

@@ -20,6 +20,7 @@ from napari_unmix.findings import (
     Note,
     NoteKind,
     PriorFound,
+    VariabilityFound,
 )
 from napari_unmix.geometry.recipes import Strokes, VertexPicks
 from napari_unmix.geometry.strokes import ANCHORED, CONFIRMED, NAMED
@@ -51,6 +52,10 @@ def moments(use: str) -> MomentsFound:
 
 def contrast(*, used: bool) -> ContrastFound:
     return ContrastFound(used=used, cross_entropy=1.0, chance=2.0, relative_error=0.1, regions=9)
+
+
+def law(chosen: str) -> VariabilityFound:
+    return VariabilityFound.model_validate({"chosen": chosen, "pairs": 900, "evidence": {"none": 1.0, "pairs": 2.0}})
 
 
 def held(*which: bool) -> tuple[GivenFound, ...]:
@@ -122,6 +127,14 @@ def test_whose_word_the_endmembers_are(changed: dict[str, Any], said: str) -> No
         (
             {"mixing": MixingFound(variability=True), "abundances_moved": 0.05},
             "; the variability of the endmembers and p(a|u) moved abundances by 0.050 from least squares",
+        ),
+        (
+            {"variability": law("none")},
+            "; p(a|u) moved abundances by 0.004 from least squares",
+        ),
+        (
+            {"variability": law("pairs")},
+            "; the law of variability and p(a|u) moved abundances by 0.004 from least squares",
         ),
         (
             {"mixing": MixingFound(kept="fan", variability=True), "abundances_moved": 0.05},

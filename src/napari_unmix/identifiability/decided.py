@@ -103,10 +103,11 @@ def _moved(findings: Findings) -> str:
 
 def _movers(findings: Findings) -> tuple[str, ...]:
     """The parts of the model that least squares has not."""
-    mixing = findings.mixing
+    mixing, law = findings.mixing, findings.variability
     return (
         *((f"{mixing.kept} mixing",) if mixing.kept != "linear" else ()),
         *(("the variability of the endmembers",) if mixing.variability else ()),
+        *(("the law of variability",) if law is not None and law.chosen != "none" else ()),
         *(("p(a|u)",) if findings.prior is not None else ()),
     )
 
