@@ -103,6 +103,7 @@ def test_held_spectra_keep_their_own_brightness_and_the_others_have_that_of_thei
     note = next(str(note) for note in result.notes if note.kind is NoteKind.BRIGHTNESS)
     assert "held ones as bright as given" in note
     assert note.endswith("abundances estimate areas under uneven light.")
+    assert np.abs(result.endmembers[1:].max(axis=1) - 1).min() > 1e-6
     if method in ("ivae", "gcl", "sisal", "vca-fcls"):
         lengths = np.linalg.norm(result.endmembers[1:], axis=1)
         true = np.linalg.norm(DARK[match_endmembers(DARK, result.endmembers)[1:]], axis=1)
@@ -135,6 +136,16 @@ def test_equal_brightness_is_composition() -> None:
         own, maximum = (fitted(method, cube, brightness, known) for brightness in ("own", "maximum"))
         np.testing.assert_allclose(own.abundances, maximum.abundances, atol=1e-6)
         np.testing.assert_array_equal(own.endmembers, maximum.endmembers)
+
+
+def test_the_spread_is_that_of_areas() -> None:
+    """What a dark material reflects says little of its area: its spread is wider than that of its part of the light."""
+    cube, _ = scene(DARK)
+    known = Given.known(DARK, ["a", "dark", "c"])
+    own, maximum = (fitted("ivae", cube, brightness, known) for brightness in ("own", "maximum"))
+    assert own.abundance_std is not None
+    assert maximum.abundance_std is not None
+    assert own.abundance_std[..., 1].mean() > 1.5 * maximum.abundance_std[..., 1].mean()
 
 
 def test_the_order_of_known_spectra_orders_the_areas() -> None:
