@@ -16,7 +16,16 @@ from hypothesis import strategies as st
 from napari_unmix.answer import Unmixing
 from napari_unmix.auxiliary import GENERATORS
 from napari_unmix.cube import Annotation, Cube, Meaning
-from napari_unmix.findings import ContrastFound, Findings, MixingFound, MomentsFound, PriorFound, Recipe, RestartsFound, VariabilityFound
+from napari_unmix.findings import (
+    ContrastFound,
+    Findings,
+    MixingFound,
+    MomentsFound,
+    PriorFound,
+    Recipe,
+    RestartsFound,
+    VariabilityFound,
+)
 from napari_unmix.geometry.recipes import MinimumVolume, PlaneArchetypes, SphereArchetypes
 from napari_unmix.identifiability.report import Report
 from napari_unmix.joining import join_cubes

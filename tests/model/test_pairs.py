@@ -94,7 +94,7 @@ def test_a_material_without_pairs_of_its_own_borrows_the_scenes_spread_by_its_br
         known = np.vstack([endmembers, factor * endmembers[:1]])
         found = learned(spectra, rare, pairs, known)
         power = (known**2).sum(axis=1)
-        weights = np.append(((abundances**2)).sum(axis=0), 0.0)
+        weights = np.append((abundances**2).sum(axis=0), 0.0)
         pooled = np.einsum("k,kij->ij", weights / weights.sum() / power, found)
         np.testing.assert_allclose(found[3], power[3] * pooled, rtol=1e-6)
         assert np.trace(found[3]) > 0.01 * power[3] * np.trace(covariances[0]) / power[0]

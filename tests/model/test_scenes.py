@@ -133,7 +133,12 @@ def test_a_nonlinear_fit_can_be_cancelled_at_every_stage(kind: str) -> None:
 def unmixed(mixing: str, kind: Kind, *, variability: bool = False) -> tuple[np.ndarray, Unmixing]:
     made = blind_scene(3, materials=3, pure=True, kind=kind, decibels=40, size=24)
     spec = spec_class("ivae")(
-        endmembers=3, mixing=mixing, variability="latent" if variability else "none", illumination=made.scaled, epochs=2, batch=256
+        endmembers=3,
+        mixing=mixing,
+        variability="latent" if variability else "none",
+        illumination=made.scaled,
+        epochs=2,
+        batch=256,
     )
     return made.cube.spectra, drain(unmix(made.cube, spec))
 
