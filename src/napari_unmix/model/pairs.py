@@ -92,7 +92,7 @@ def _borrowed(covariances: FloatArray, amounts: FloatArray, endmembers: FloatArr
 
 def own_share(amounts: FloatArray) -> FloatArray:
     """(P,) how much of a material's covariance is its own, for the sums of its squared abundances over the pairs (P,); the rest is borrowed."""
-    return np.minimum(np.asarray(amounts) / _OWN, 1.0)
+    return np.asarray(np.minimum(amounts / _OWN, 1.0))
 
 
 def telling_subspace(endmembers: FloatArray, covariances: FloatArray, variance: float) -> Subspace:
