@@ -61,7 +61,7 @@ def _found(fit: VariationFit) -> VariabilityFound:
 
 def variability_note(fit: VariationFit) -> str:
     """What was found, in one sentence."""
-    gain = fit.evidence - fit.plain
+    gain, pairs = fit.evidence - fit.plain, f"{fit.pairs:,} pairs of neighbours"
     if fit.kept:
-        return f"Spectra of each material vary: learned from {fit.pairs:,} pairs of neighbours; evidence {gain:.1f} nats per pixel above plain noise."
-    return f"Spectra of each material were taken to be one: {fit.pairs:,} pairs of neighbours do not tell that they vary ({gain:+.2f} nats per pixel)."
+        return f"Spectra of each material vary: learned from {pairs}; evidence {gain:.1f} nats per pixel above plain noise."
+    return f"Spectra of each material were taken to be one: {pairs} do not tell that they vary ({gain:+.2f} nats per pixel)."
