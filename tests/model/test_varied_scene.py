@@ -209,14 +209,18 @@ def test_what_varies_beyond_the_scores_is_no_misfit(scene: Scene) -> None:
     span = Subspace(np.zeros(BANDS), np.linalg.qr(scene.endmembers.T)[0].T)
     fewer = data.reprojected(scene.spectra, span)
     inside = roots @ torch.from_numpy(span.basis.T)
-    misfits = []
+    misfits, widenings = [], []
     for beyond in (None, in_bands):
         law = Variation(inside.transpose(1, 2) @ inside, beyond)
         mixing = LinearMixing(torch.from_numpy(span.scores(scene.endmembers)))
         one = State(replace(state.model, mixing=mixing, variation=law), state.latents)
-        misfits.append(done(settle(one, fewer, fewer.everything(), 2)).state.misfit(fewer))
+        settled = done(settle(one, fewer, fewer.everything(), 2)).state
+        misfits.append(settled.misfit(fewer))
+        widenings.append(settled.widening(fewer))
     assert misfits[1] == pytest.approx(1.0, abs=0.06)
     assert misfits[0] > 2
+    # What the scores do not hold widens intervals all the same.
+    assert widenings == [misfits[0], misfits[0]]
 
 
 def test_a_covariance_in_all_bands_keeps_its_total_and_moves_with_the_scores() -> None:

@@ -89,7 +89,7 @@ class LaplaceFitted:
     def std(self, endmember_error: FloatArray) -> FloatArray:
         error = torch.from_numpy(np.asarray(endmember_error, dtype=np.float64)).to(self.data.scores)
         own = np.asarray(abundance_std(self.posterior, self.state.model, error).cpu().numpy())
-        return widened(own, self.misfit())
+        return widened(own, self.state.widening(self.data))
 
     def brightness(self) -> FloatArray | None:
         return self.state.brightness()

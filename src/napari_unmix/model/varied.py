@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -45,9 +46,13 @@ class VariationFit:
     evidence: float
 
 
-def may_vary(misfit: float, pairs: int) -> bool:
-    """Whether a law of variability is looked for: linear mixing leaves more than noise, and there are pairs to learn it from."""
-    return misfit > NOTHING_LEFT and pairs >= FEWEST_PAIRS
+def may_vary(misfit: float, pairs: int, *, known: bool, free_light: bool) -> bool:
+    """Whether a law of variability is looked for unasked: what linear mixing leaves is more than noise, and of the spectra rather than of the model.
+
+    Where endmembers are not ``known``, what a nonlinear mixing or a missing material leaves would be learned as variability, and the fit be called
+    good; ``free_light`` has taken off most of what varies (decision 0017).
+    """
+    return known and not free_light and misfit > NOTHING_LEFT and pairs >= FEWEST_PAIRS
 
 
 def law_is_kept(plain: float, evidence: float) -> bool:
@@ -78,9 +83,20 @@ def fit_variation(
     # 3. Against noise alone, on the same scores.
     alone = replace(state.model, mixing=learned.state.model.mixing)
     plain = yield from settle(State(alone, state.latents), lifted, rows)
-    kept = law_is_kept(plain.evidence, settled.evidence)
+    evidence = settled.evidence - law_cost(int((~held).sum()), lifted.anchor.shape, len(rows))
+    kept = law_is_kept(plain.evidence, evidence)
     found = (lifted, settled.state) if kept else (data, state)
-    return VariationFit(*found, kept, learned.pairs, plain.evidence, settled.evidence)
+    return VariationFit(*found, kept, learned.pairs, plain.evidence, evidence)
+
+
+def law_cost(moved: int, shape: tuple[int, ...], count: int) -> float:
+    """Nats per pixel that the law costs, learned from ``count`` pixels: ½ T log n / n (BIC), of P covariances in K scores and ``moved`` endmembers.
+
+    ``shape`` is (P, K).
+    """
+    size, scores = shape
+    numbers = size * scores * (scores + 1) / 2 + moved * scores
+    return 0.5 * numbers * math.log(count) / count
 
 
 def _some(pairs: IntArray) -> IntArray:

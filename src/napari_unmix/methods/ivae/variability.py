@@ -35,7 +35,8 @@ def learned_variability(problem: Problem[IvaeSpec], data: Data, state: State) ->
         said = "Variability from pairs of neighbours is learned for linear mixing alone: the mixing that was kept has none."
         return Varied(data, state, notes=(Note(NoteKind.VARIABILITY, said),))
     pairs = adjacent_pairs(problem.cube.valid_pixels, problem.cube.acquisitions)
-    if choice == "auto" and not may_vary(state.misfit(data), len(pairs)):
+    known, free_light = bool(problem.held.all()), problem.spec.illumination
+    if choice == "auto" and not may_vary(state.misfit(data), len(pairs), known=known, free_light=free_light):
         return Varied(data, state)
     if len(pairs) < FEWEST_PAIRS:
         said = f"Variability can't be learned from {len(pairs)} pairs of neighbours: it takes {FEWEST_PAIRS}."
@@ -60,7 +61,7 @@ def _found(fit: VariationFit) -> VariabilityFound:
 
 def variability_note(fit: VariationFit) -> str:
     """What was found, in one sentence."""
-    gain = fit.evidence - fit.plain
+    gain, pairs = fit.evidence - fit.plain, f"{fit.pairs:,} pairs of neighbours"
     if fit.kept:
-        return f"Spectra of each material vary: learned from {fit.pairs:,} pairs of neighbours; evidence {gain:.1f} nats per pixel above plain noise."
-    return f"Spectra of each material were taken to be one: {fit.pairs:,} pairs of neighbours do not tell that they vary ({gain:+.2f} nats per pixel)."
+        return f"Spectra of each material vary: learned from {pairs}; evidence {gain:.1f} nats per pixel above plain noise."
+    return f"Spectra of each material were taken to be one: {pairs} do not tell that they vary ({gain:+.2f} nats per pixel)."
