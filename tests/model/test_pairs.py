@@ -18,20 +18,19 @@ from napari_unmix.model.pairs import (
 BANDS, NOISE = 12, 0.01
 
 
-def planted(seed: int, count: int, materials: int = 3) -> tuple[np.ndarray, np.ndarray]:
+def planted(seed: int, materials: int = 3) -> tuple[np.ndarray, np.ndarray]:
     """Endmembers (P, B), the last one dark, and covariances (P, B, B) of rank two that grow with brightness."""
     generator = np.random.default_rng(seed)
     endmembers = generator.uniform(0.2, 1.0, (materials, BANDS))
     endmembers[-1] *= 0.1
     factors = generator.normal(size=(materials, BANDS, 2)) * 0.1 * endmembers.mean(axis=1)[:, None, None]
-    assert count > 0
     return endmembers, factors @ factors.transpose(0, 2, 1)
 
 
 def drawn(seed: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Spectra of 2 count pixels, their abundances, the pairs (each two share theirs, nearly), and what was planted."""
     generator = np.random.default_rng(seed)
-    endmembers, covariances = planted(seed, count)
+    endmembers, covariances = planted(seed)
     first = generator.dirichlet(np.full(len(endmembers), 0.5), count)
     second = 0.95 * first + 0.05 * generator.dirichlet(np.ones(len(endmembers)), count)
     abundances = np.stack([first, second], axis=1).reshape(2 * count, -1)
@@ -79,7 +78,7 @@ def test_covariances_grow_with_the_square_of_the_units() -> None:
 
 def test_where_nothing_varies_next_to_nothing_is_found() -> None:
     generator = np.random.default_rng(0)
-    endmembers, covariances = planted(0, 1)
+    endmembers, covariances = planted(0)
     abundances = np.repeat(generator.dirichlet(np.ones(3), 4_000), 2, axis=0)
     spectra = abundances @ endmembers + NOISE * generator.normal(size=(8_000, BANDS))
     found = learned(spectra, abundances, np.arange(8_000).reshape(-1, 2), endmembers)
