@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from napari_unmix.findings import Redraw
 from napari_unmix.geometry.coordinates import affine_coordinates
-from napari_unmix.geometry.facets import Edges, Facets, edge, settled, too_low, uncertain_degrees
+from napari_unmix.geometry.facets import (
+    Edges,
+    Facets,
+    edge,
+    settled,
+    tails_tell,
+    too_far_in,
+    too_low,
+    uncertain_degrees,
+)
 from napari_unmix.geometry.recipes import FacetEdges, MinimumVolume
 from napari_unmix.geometry.volume import at_two_weights, hinge_volume
 from napari_unmix.progress import drain
@@ -172,6 +181,32 @@ def test_facets_that_would_enclose_nothing_do_not_move() -> None:
 def test_a_simplex_lower_than_three_deviations_is_noise(height: float, low: bool) -> None:
     vertices = np.array([[0.0, 0.0], [50.0, 0.0], [25.0, height]])
     assert too_low(vertices, np.ones(10)) is low
+
+
+@pytest.mark.parametrize(
+    ("tails", "height", "told"),
+    [
+        ([9.0, 2.6, 0.0, -1.0], 39.0, True),
+        ([9.0, 2.4, 0.0, -1.0], 39.0, False),
+        ([9.0, 2.6, 0.0, -1.0], 41.0, False),
+        ([9.0, 0.0, 0.0, 0.0], 10.0, False),
+    ],
+    ids=["two tails", "one", "means stand inside", "one however large"],
+)
+def test_two_tails_tell_of_a_corner_without_pure_pixels_where_noise_blurs_it(
+    tails: list[float], height: float, told: bool
+) -> None:
+    assert tails_tell(np.array(tails), np.array([90.0, height, 70.0, 80.0])) is told
+
+
+def test_the_true_simplex_stands_right_and_one_without_a_corner_too_far_in() -> None:
+    scores, noise = drawn(4), np.ones(len(drawn(4)))
+    blunt = TRUTH.copy()
+    blunt[1] += 0.25 * (TRUTH.mean(axis=0) - TRUTH[1])
+    assert not too_far_in(TRUTH, scores, noise)
+    assert too_far_in(blunt, scores, noise)
+    assert not too_far_in(np.repeat(TRUTH[:1], 4, axis=0), scores, noise)  # no simplex at all
+    assert not too_far_in(np.array([[0.0], [9.0]]), scores[:, :1], noise)  # a segment's ends have one facet each
 
 
 def test_uncertainty_grows_with_the_noise_and_falls_with_pixels() -> None:

@@ -4,14 +4,15 @@
 2. Real variability (χ_lin > 1.25): robust archetypes on the sphere; the exact cone where both disagree much. Up to χ_lin = 2, 3 as well, and the one
    that leaves less.
 3. Otherwise archetypes in affine coordinates (sum-to-one and χ_aff ≤ 1.04) or perspective coordinates (all else).
-4. Pixels outside the archetypes' hull beyond what noise explains: no pure pixels, so noise-calibrated minimum volume instead, whose facets are then
-   moved to where the pixels end.
+4. Pixels outside the archetypes' hull, or its facets, beyond what noise explains: no pure pixels, so noise-calibrated minimum volume instead,
+   whose facets are then moved to where the pixels end.
 5. Some variability (1.04 < χ_lin ≤ 2), and a material that rises over the noise has no endmember: the picks that keep rare materials instead of 2–4.
 6. Painted materials name, confirm or anchor what was found (``strokes``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -23,7 +24,7 @@ from napari_unmix.geometry import archetypes as arch
 from napari_unmix.geometry.beside import Beginning, find_beside
 from napari_unmix.geometry.bilinear import bilinear_residual
 from napari_unmix.geometry.coordinates import Coordinates, Sphere
-from napari_unmix.geometry.facets import COLLAPSED, Facets, settled, too_low, uncertain_degrees
+from napari_unmix.geometry.facets import COLLAPSED, Facets, settled, too_far_in, too_low, uncertain_degrees
 from napari_unmix.geometry.found import NO_EXCESS, NO_LOSS, VARIABILITY, Found, Search
 from napari_unmix.geometry.picks import largest_volume, simplex_volume, starting_picks, unit_length
 from napari_unmix.geometry.recipes import (
@@ -49,6 +50,8 @@ from napari_unmix.rows.subspace import Excess, noise_level, subspace_excess
 # Up to here variability is no more than the noise itself, and what stands out of both is a material.
 MOST_VARIABILITY = 2.0
 AFFINE = 1.04
+# Up to here residuals are noise: the level itself is known no better.
+NO_VARIABILITY = 1.003
 WEAK_SIGNAL = 12.0
 # Brightness from sums and from the pixels most alike differ by more than this factor where intimate mixing breaks the sums.
 _CONTRADICTED = 1.5
@@ -152,7 +155,7 @@ def _signal_notes(data: _Data) -> list[Note]:
     if data.weakest < WEAK_SIGNAL:
         weak = f"The weakest signal is only {data.weakest:.0f}× the noise variance: errors of 2–5° are likely;"
         notes.append(Note(NoteKind.DOUBT, f"{weak} smooth, bin, or ask for fewer endmembers."))
-    if 1.003 < data.excess.linear <= VARIABILITY:
+    if NO_VARIABILITY < data.excess.linear <= VARIABILITY:
         over = 100 * (data.excess.linear - 1)
         varies = f"Spectral variability is present ({over:.1f} % over the noise): expect errors of 1–4°."
         notes.append(Note(NoteKind.DOUBT, varies))
@@ -282,7 +285,7 @@ def _in_simplex(data: _Data, generator: np.random.Generator) -> Search:
     if (rare := _rare_materials(data, found.endmembers)) is not None:
         return _of_rare_materials(rare, numbers)
     # 3. Then there are no pure pixels, and the simplex is larger than the data; or light scattered twice.
-    if outside > allowed:
+    if outside > allowed or (yield from _blurred(data, plane, optima[0].archetypes)):
         yield optima[0].loss
         if affine and _looks_bilinear(data, found.endmembers, outside):
             bilinear = "Mixing looks bilinear (multiple scattering): endmembers stay on pure pixels, abundances are approximate."
@@ -318,6 +321,14 @@ def _outside(data: _Data, endmembers: FloatArray, affine: bool) -> tuple[float, 
     # Archetypes are means, so they stand inside the hull by a share of the signal, whatever the noise that it is measured in.
     inside = 0.001 * float((spectra**2).mean()) / noise**2
     return measured, 1.3 * expected + 0.5 + 3.25 * model_error + inside
+
+
+def _blurred(data: _Data, plane: Coordinates, corners: FloatArray) -> Generator[float, None, bool]:
+    """Whether noise hides from the distance to the hull, but not from the facets' tails, that corners (P, P−1) have no pure pixels."""
+    if data.excess.linear > NO_VARIABILITY:
+        return False
+    scores, noise = plane.scores[plane.kept], plane.noise[plane.kept]
+    return (yield from meanwhile(partial(too_far_in, corners, scores, noise), NO_LOSS, pixels=len(scores)))
 
 
 def _looks_bilinear(data: _Data, endmembers: FloatArray, outside: float) -> bool:
