@@ -143,13 +143,3 @@ def test_in_the_narrowest_dock_a_verdict_is_cut_and_pushes_nothing(place: Any) -
     assert verdict.mapTo(place.widget, verdict.rect().topRight()).x() <= 280
     assert verdict._elidedText().endswith("…")
     assert len(verdict.toolTip()) > len(verdict.text())
-
-
-def test_before_the_number_of_endmembers_is_known_nothing_is_judged(place: Any) -> None:
-    from napari_unmix.plugin.facts.judging import question_now
-
-    place.controller.set_annotation(painted())
-    assert question_now(place.session) is not None
-    place.controller.set_option("endmembers", "auto")
-    place.session.suggested = None
-    assert question_now(place.session) is None
