@@ -270,3 +270,28 @@ def test_a_run_that_is_opened_twice_is_read_where_it_rests(three: Controller, se
     assert (session.run.number, len(session.runs)) == (1, 3)
     result: Unmixing = session.run.unmixing
     assert not rests(result)
+
+
+def test_of_runs_that_are_opened_from_the_disk_the_last_is_whole(
+    three: Controller, session: Session, tools: Any, cube: Cube
+) -> None:
+    folders = [run.folder for run in session.runs]
+    again = Session()
+    controller = holding(ONE, again, keeping(tools))
+    controller.add_cube(replace(cube, spectra=cube.spectra.copy()))
+    for folder in folders:
+        assert folder is not None
+        controller.open_run(folder)
+    assert resting(again) == [1, 2]
+    assert again.run is not None
+    assert again.run.number == 3
+
+
+def test_what_is_compared_no_longer_rests(session: Session, tools: Any, cube: Cube) -> None:
+    controller = holding(ONE, session, keeping(tools))
+    controller.add_cube(cube)
+    train(controller, 2)
+    controller.compare_with(1)
+    assert resting(session) == []
+    controller.compare_with(None)
+    assert resting(session) == [1]

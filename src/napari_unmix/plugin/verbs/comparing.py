@@ -46,6 +46,7 @@ class CompareVerbs(RestVerbs):
         if run is None:
             session.beside = None
             self._compare(view="one", paced=False, other=False)
+            self._rest()
         else:
             self._when_whole(run, self._put_beside, beside=True)
 

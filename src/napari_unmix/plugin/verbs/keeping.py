@@ -197,6 +197,7 @@ class KeepVerbs(CubeVerbs, RestVerbs):
         self._keep(run)
         if takes:
             self._take(run, found.pins)
+        self._rest()
 
     def use_run(self, number: int) -> None:
         """Go back to the bands, settings, known spectra and painting of a run of the current cube."""
