@@ -20,7 +20,7 @@ from napari_unmix.model.mixing.base import LinearMixing
 from napari_unmix.model.settle import Steps, T, settle
 from napari_unmix.model.spread import endmember_covariance
 from napari_unmix.model.start import first_dirichlet
-from napari_unmix.model.variation import Variation
+from napari_unmix.model.variation import InBands, Variation
 from napari_unmix.rows.inversion import inversion
 from napari_unmix.rows.subspace import Subspace
 
@@ -197,3 +197,42 @@ def test_the_law_is_saved_in_spectra_and_the_gaussian_prior_is_not_offered(scene
     assert (np.diff(lengths, axis=1) <= 1e-6).all()  # widest first
     choice = done(choose_prior(fitted.data, fitted.state, scene.spectra, np.zeros(PIXELS, dtype=int), choice="auto"))
     assert set(choice.evidence) == {"dirichlet", "logistic-normal"}
+
+
+def test_what_varies_beyond_the_scores_is_no_misfit(scene: Scene) -> None:
+    """Scores on the endmembers' own span hold a part of what varies; with the law in all bands the rest of the residual is expected as well."""
+    data, state = scene.state(varied=True)
+    variation = state.model.variation
+    assert variation is not None
+    roots = variation.factors.transpose(1, 2) @ torch.from_numpy(data.subspace.basis)
+    in_bands = InBands.of(roots.transpose(1, 2) @ roots)
+    span = Subspace(np.zeros(BANDS), np.linalg.qr(scene.endmembers.T)[0].T)
+    fewer = data.reprojected(scene.spectra, span)
+    inside = roots @ torch.from_numpy(span.basis.T)
+    misfits, widenings = [], []
+    for beyond in (None, in_bands):
+        law = Variation(inside.transpose(1, 2) @ inside, beyond)
+        mixing = LinearMixing(torch.from_numpy(span.scores(scene.endmembers)))
+        one = State(replace(state.model, mixing=mixing, variation=law), state.latents)
+        settled = done(settle(one, fewer, fewer.everything(), 2)).state
+        misfits.append(settled.misfit(fewer))
+        widenings.append(settled.widening(fewer))
+    assert misfits[1] == pytest.approx(1.0, abs=0.06)
+    assert misfits[0] > 2
+    # What the scores do not hold widens intervals all the same.
+    assert widenings == [misfits[0], misfits[0]]
+
+
+def test_a_covariance_in_all_bands_keeps_its_total_and_moves_with_the_scores() -> None:
+    roots = torch.randn(2, 12, 20, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    covariances = roots.transpose(1, 2) @ roots
+    kept = InBands.of(covariances)
+    torch.testing.assert_close(kept.totals(), covariances.diagonal(dim1=1, dim2=2).sum(dim=1))
+    assert kept.factors.shape == (2, 8, 20)
+    basis = torch.eye(20, dtype=torch.float64)[:5]
+    before = Variation(covariances[:, :5, :5], kept)
+    after = before.moved(torch.tensor([4.0, 0.25], dtype=torch.float64)[:, None, None] * before.covariances)
+    assert after.in_bands is not None
+    torch.testing.assert_close(after.in_bands.beyond(basis), torch.tensor([4.0, 0.25]).double() * kept.beyond(basis))
+    outside = covariances[:, 5:, 5:].diagonal(dim1=1, dim2=2).mean(dim=1)
+    torch.testing.assert_close(kept.beyond(basis), outside, rtol=0.1, atol=0.0)

@@ -11,7 +11,7 @@ from napari_unmix.answer import Contribution, Unmixing, mixed
 from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION
 from napari_unmix.cube import BoolArray, Cube, FloatArray, IntArray
 from napari_unmix.findings import Findings, Recipe
-from napari_unmix.identifiability.variation import Variation, variation_of
+from napari_unmix.identifiability.variation import Variation, patch_side, variation_of
 from napari_unmix.rows.inversion import Inversion
 from napari_unmix.rows.noise import AlikeNoise, alike_noise
 from napari_unmix.rows.repeats import counted_once
@@ -114,11 +114,17 @@ class Subject:
         return np.asarray(self.spectra - mixed(self.abundances, self.endmembers, self.illumination, self.contribution))
 
     @property
-    def unexplained(self) -> FloatArray:
-        """(N, B_good) residual in units of the noise; where the fit found how spectra vary, that is taken for noise as well."""
+    def patch_side(self) -> int:
+        """Side in pixels of the squares in which spectra vary together; one where the fit found no law."""
         if self.variation is None:
-            return np.asarray(self.residual / self.noise)
-        return self.variation.whitened(self.residual, self.amounts, self.noise)
+            return 1
+        return patch_side(self.variation, self.residual, self.amounts, self.valid, self.noise)
+
+    def unexplained(self, rows: IntArray) -> FloatArray:
+        """(n, B_good) residual of ``rows`` in units of the noise; where the fit found how spectra vary, that is noise as well."""
+        if self.variation is None:
+            return np.asarray(self.residual[rows] / self.noise)
+        return self.variation.whitened(self.residual[rows], self.amounts[rows], self.noise)
 
     def outside_signal(self) -> tuple[FloatArray, FloatArray]:
         """(N, B) what the best subspace of P endmembers leaves of the spectra, and its basis (B, K): affine, or linear where brightness is free."""

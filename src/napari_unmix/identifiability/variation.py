@@ -10,8 +10,8 @@ import numpy as np
 
 from napari_unmix.cube import BoolArray, FloatArray, IntArray
 
-# The name under which a fit saves it.
-SAVED_AS = "variation.factors"
+# The names under which a fit saves it.
+SAVED_AS, SAVED_REST = "variation.factors", "variation.rest"
 _CHUNK = 5_000
 # Distances in pixels at which residuals are compared, and where what varies is no longer called alike.
 _DISTANCES, _ALIKE = (1, 2, 4, 8, 16, 32), 0.5
@@ -20,9 +20,13 @@ _LARGEST_PATCH = 64
 
 @dataclass(frozen=True, eq=False)
 class Variation:
-    """``factors`` (P, R, B): the spectrum of material k is m_k + Σ_r ξ_r L_kr at amount one, ξ standard normal, anew from patch to patch."""
+    """The spectrum of material k at amount one is m_k + Σ_r ξ_r L_kr + √ρ_k η, ξ and η (B,) standard normal, anew from patch to patch.
+
+    ``factors`` L (P, R, B), ``rest`` ρ (P,): what a band varies by beyond them.
+    """
 
     factors: FloatArray
+    rest: FloatArray
 
     @cached_property
     def span(self) -> FloatArray:
@@ -34,12 +38,14 @@ class Variation:
     def covariances(self, amounts: FloatArray, basis: FloatArray) -> FloatArray:
         """(N, K, K) of pixels with these amounts (N, P), in the coordinates of an orthonormal ``basis`` (K, B)."""
         inside = self.factors @ basis.T
-        return np.asarray(np.tensordot(amounts**2, inside.transpose(0, 2, 1) @ inside, axes=1))
+        rest = (amounts**2 @ self.rest)[:, None, None] * np.eye(len(basis))
+        return np.asarray(np.tensordot(amounts**2, inside.transpose(0, 2, 1) @ inside, axes=1) + rest)
 
     def whitened(self, residual: FloatArray, amounts: FloatArray, noise: float) -> FloatArray:
         """(N, B) residuals that are standard normal where noise of this level and the materials' variability are all there is in them."""
         scores = residual @ self.span.T
-        white = (residual - scores @ self.span) / noise
+        beyond = np.sqrt(noise**2 + amounts**2 @ self.rest)
+        white = (residual - scores @ self.span) / beyond[:, None]
         for start in range(0, len(scores), _CHUNK):
             rows = slice(start, start + _CHUNK)
             total = self.covariances(amounts[rows], self.span) + noise**2 * np.eye(len(self.span))
@@ -49,14 +55,18 @@ class Variation:
 
     def variances(self, direction: FloatArray, amounts: FloatArray) -> FloatArray:
         """(N,) variance of what materials of these amounts (N, P) vary by along ``direction`` (B,)."""
-        return np.asarray(amounts**2 @ ((self.factors @ direction) ** 2).sum(axis=1))
+        each = ((self.factors @ direction) ** 2).sum(axis=1) + self.rest * (direction @ direction)
+        return np.asarray(amounts**2 @ each)
 
     def drawn(self, amounts: FloatArray, patches: IntArray, generator: np.random.Generator) -> FloatArray:
         """(N, B) what varies, drawn: pixels of one of the ``patches`` (N,), numbered from 0, have the same spectra."""
         count, rank, bands = self.factors.shape
         found: FloatArray = np.zeros((len(amounts), bands))
         for material in range(count):
-            each = generator.normal(size=(int(patches.max()) + 1, rank)) @ self.factors[material]
+            patch = int(patches.max()) + 1
+            each = generator.normal(size=(patch, rank)) @ self.factors[material]
+            if self.rest[material] > 0:
+                each += np.sqrt(self.rest[material]) * generator.normal(size=(patch, bands))
             found += amounts[:, material, None] * each[patches]
         return found
 
@@ -70,7 +80,8 @@ def variation_of(model: Mapping[str, FloatArray], endmembers: FloatArray) -> Var
         return None
     lengths = np.linalg.norm(fitted, axis=1)
     scale = np.where(lengths > 0, np.linalg.norm(endmembers, axis=1) / np.maximum(lengths, 1e-300), 1.0)
-    return Variation(factors.astype(np.float64) * scale[:, None, None])
+    rest = np.asarray(model.get(SAVED_REST, np.zeros(len(fitted))), dtype=np.float64)
+    return Variation(factors.astype(np.float64) * scale[:, None, None], rest * scale**2)
 
 
 def patch_side(variation: Variation, residual: FloatArray, amounts: FloatArray, valid: BoolArray, noise: float) -> int:

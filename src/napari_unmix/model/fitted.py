@@ -19,6 +19,7 @@ from napari_unmix.model.mixing.base import LinearMixing, Mixing
 from napari_unmix.model.priors.gaussian import GaussianPosterior
 from napari_unmix.model.settle import Steps, e_steps
 from napari_unmix.model.spread import abundance_std, widened
+from napari_unmix.model.variation import InBands, Variation
 
 # Directions that are kept of what a nonlinear mixing adds.
 _MOST_ADDED = 12
@@ -88,7 +89,7 @@ class LaplaceFitted:
     def std(self, endmember_error: FloatArray) -> FloatArray:
         error = torch.from_numpy(np.asarray(endmember_error, dtype=np.float64)).to(self.data.scores)
         own = np.asarray(abundance_std(self.posterior, self.state.model, error).cpu().numpy())
-        return widened(own, self.misfit())
+        return widened(own, self.state.widening(self.data))
 
     def brightness(self) -> FloatArray | None:
         return self.state.brightness()
@@ -131,11 +132,8 @@ class LaplaceFitted:
         model = self.state.model
         named = {f"prior.{name}": value for name, value in model.prior.saved().items()}
         named |= {f"mixing.{name}": value for name, value in mixing_parameters(model.mixing).items()}
-        if (
-            model.variation is not None
-        ):  # (P, R, B): spectrum k differs from pixel to pixel by standard normal multiples of these, widest first
-            basis = torch.from_numpy(self.data.subspace.basis).to(model.variation.factors)
-            named["variation.factors"] = model.variation.factors.flip(2).transpose(1, 2) @ basis
+        if model.variation is not None:
+            named |= self._varied(model.variation)
         return {
             **{name: value.detach().cpu().numpy().astype(np.float32) for name, value in named.items()},
             "endmembers": self.endmembers().astype(np.float32),
@@ -143,6 +141,15 @@ class LaplaceFitted:
             "subspace.basis": self.data.subspace.basis.astype(np.float32),
             "noise.variance": np.array([model.variance], dtype=np.float32),
         }
+
+    def _varied(self, variation: Variation) -> dict[str, Tensor]:
+        """Factors (P, R, B), the widest first, and what a band varies by beyond them (P,): see ``InBands``."""
+        found = variation.in_bands
+        if found is None:
+            basis = torch.from_numpy(self.data.subspace.basis).to(variation.factors)
+            factors = variation.factors.flip(2).transpose(1, 2) @ basis
+            found = InBands(factors, factors.new_zeros(len(factors)))
+        return {"variation.factors": found.factors, "variation.rest": found.rest}
 
 
 @dataclass(frozen=True, eq=False)

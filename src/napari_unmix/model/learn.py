@@ -11,7 +11,6 @@ from napari_unmix.model.data import Data, State
 from napari_unmix.model.infer import Posterior, e_step
 from napari_unmix.model.law import Model
 from napari_unmix.model.logratio import softmax_slope
-from napari_unmix.model.variation import Variation
 
 # A step of the materials' covariances keeps as much of what they were as this many pixels of a material say.
 _KEPT_PIXELS = 50.0
@@ -94,7 +93,8 @@ def variation_m_step(model: Model, posterior: Posterior, data: Data, rows: Tenso
     found = torch.linalg.solve_triangular(root.transpose(1, 2), middle, upper=True)
     found = torch.linalg.solve_triangular(root, found, upper=False, left=False)
     kept = (_KEPT_PIXELS / (_KEPT_PIXELS + square.sum(dim=0)))[:, None, None]
-    return replace(model, variation=Variation(kept * before + (1 - kept) * 0.5 * (found + found.transpose(1, 2))))
+    moved = kept * before + (1 - kept) * 0.5 * (found + found.transpose(1, 2))
+    return replace(model, variation=model.variation.moved(moved))
 
 
 def _root_of(matrices: Tensor) -> Tensor:

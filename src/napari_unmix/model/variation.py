@@ -25,14 +25,52 @@ _MOST_DIRECTIONS = 4
 _ROUNDING = 1e-9
 
 
+# Of a covariance in all bands so many directions are kept; the rest of it counts as the same in every band. On pure pixels of Samson and Jasper
+# Ridge that rest is up to four times the noise's variance, after these eight.
+_KEPT_IN_BANDS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class InBands:
+    """Σ_k in all bands, LᵀL + ρI: ``factors`` L (P, R, B), the widest first, and ``rest`` ρ (P,), what a band varies by beyond them."""
+
+    factors: Tensor
+    rest: Tensor
+
+    @classmethod
+    def of(cls, covariances: Tensor) -> InBands:
+        """The widest directions of covariances (P, B, B), and the mean variance of the rest."""
+        values, vectors = torch.linalg.eigh(covariances)
+        values = values.clamp_min(0.0).flip(1)
+        kept = values[:, :_KEPT_IN_BANDS]
+        factors = kept.sqrt()[:, :, None] * vectors.flip(2)[:, :, :_KEPT_IN_BANDS].transpose(1, 2)
+        return cls(factors, (values.sum(dim=1) - kept.sum(dim=1)) / covariances.shape[1])
+
+    def scaled(self, shares: Tensor) -> InBands:
+        """That of covariances times ``shares`` (P,)."""
+        return InBands(shares.sqrt()[:, None, None] * self.factors, shares * self.rest)
+
+    def totals(self) -> Tensor:
+        """(P,) variance in all bands together."""
+        return self.factors.square().sum(dim=(1, 2)) + self.factors.shape[2] * self.rest
+
+    def beyond(self, basis: Tensor) -> Tensor:
+        """(P,) variance that is orthogonal to an orthonormal ``basis`` (K, B), per direction of B − K."""
+        count = max(basis.shape[1] - len(basis), 1)
+        outside = self.factors.square().sum(dim=(1, 2)) - (self.factors @ basis.T).square().sum(dim=(1, 2))
+        return outside.clamp_min(0.0) / count + self.rest
+
+
 @dataclass(frozen=True, eq=False)
 class Variation:
-    """``covariances`` Σ (P, K, K) of each material's spectrum at amount one, in scores, none negative; beyond the scores there is noise alone.
+    """``covariances`` Σ (P, K, K) of each material's spectrum at amount one, in scores, none negative.
 
-    The fewer directions the covariances have, the faster a fit is.
+    Inference needs no more where the scores tell what there is to tell of abundances; ``in_bands`` is the same beyond them, None where it is
+    nothing. The fewer directions the covariances have, the faster a fit is.
     """
 
     covariances: Tensor
+    in_bands: InBands | None = None
 
     @cached_property
     def factors(self) -> Tensor:
@@ -72,6 +110,13 @@ class Variation:
             root = self._root(amount, variance)
             parts.append(torch.linalg.solve_triangular(root, some.transpose(1, 2), upper=False).transpose(1, 2))
         return torch.cat(parts)
+
+    def moved(self, covariances: Tensor) -> Variation:
+        """With other covariances in scores; beyond them, each material varies by as much more or less as within."""
+        if self.in_bands is None:
+            return Variation(covariances)
+        after, before = (each.diagonal(dim1=1, dim2=2).sum(dim=1) for each in (covariances, self.covariances))
+        return Variation(covariances, self.in_bands.scaled(after / before.clamp_min(1e-300)))
 
     def inverse(self, amounts: Tensor, variance: float) -> Tensor:
         """(N, K, K) Λ⁻¹."""

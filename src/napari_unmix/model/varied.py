@@ -17,7 +17,7 @@ from napari_unmix.model.mixing.base import LinearMixing
 from napari_unmix.model.nonlinear import WORTH
 from napari_unmix.model.pairs import alike_pairs, covariances_from_pairs, paired, telling_subspace
 from napari_unmix.model.settle import Steps, kept_if_better, settle
-from napari_unmix.model.variation import Variation
+from napari_unmix.model.variation import InBands, Variation
 from napari_unmix.rows.simplex import scaled
 
 # Where linear mixing leaves no more than this times the noise, there is nothing to explain.
@@ -143,7 +143,8 @@ def _learned(
     # 3. The same latents under that law.
     lifted = data.reprojected(spectra, subspace)
     mixing = LinearMixing(torch.from_numpy(subspace.scores(endmembers)).to(lifted.scores))
-    variation = Variation(torch.from_numpy(subspace.basis @ covariances @ subspace.basis.T).to(lifted.scores))
+    inside = torch.from_numpy(subspace.basis @ covariances @ subspace.basis.T).to(lifted.scores)
+    variation = Variation(inside, InBands.of(torch.from_numpy(covariances).to(lifted.scores)))
     return _Learned(lifted, replace(at, model=replace(at.model, mixing=mixing, variation=variation)), len(alike))
 
 

@@ -11,7 +11,7 @@ from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.identifiability.again.refits import Refits, Steps, Twin, abundance_change, some_rows
 from napari_unmix.identifiability.again.search import found_again, repeatable
 from napari_unmix.identifiability.subject import Subject
-from napari_unmix.identifiability.variation import Variation, patch_side
+from napari_unmix.identifiability.variation import Variation
 from napari_unmix.regions.moments import MomentFit, RegionMoments, fit_region_moments
 
 TWINS = 3
@@ -63,8 +63,7 @@ def _simulated(subject: Subject, rows: IntArray, generator: np.random.Generator)
 
 def _varied(subject: Subject, variation: Variation, rows: IntArray, generator: np.random.Generator) -> FloatArray:
     """(n, B) what the materials vary by, drawn in patches as large as those in which the scene's residuals are alike."""
-    side = patch_side(variation, subject.residual, subject.amounts, subject.valid, subject.noise)
-    squares = np.argwhere(subject.valid)[rows] // side
+    squares = np.argwhere(subject.valid)[rows] // subject.patch_side
     patches = np.unique(squares, axis=0, return_inverse=True)[1].ravel()
     return variation.drawn(subject.amounts[rows], patches, generator)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from napari_unmix.cube import FloatArray
 from napari_unmix.geometry.strokes import ANCHORED, NAMED
-from napari_unmix.identifiability.again.refits import BY_CHANCE, Refits, moments_misfit
+from napari_unmix.identifiability.again.refits import BY_CHANCE, Refits, moments_misfit, some_rows
 from napari_unmix.identifiability.report import Check, Condition, Status
 from napari_unmix.identifiability.subject import Subject
 from napari_unmix.rows.subspace import eigenvalues
@@ -97,8 +97,8 @@ def residual_numbers(subject: Subject) -> tuple[float, float, float]:
     pixels, bands = subject.spectra.shape
     freedom = max(bands - subject.count + 1, 1)
     if subject.variation is not None:
-        left = subject.unexplained
-        return float(np.sqrt((left**2).sum() / pixels / freedom)), float(eigenvalues(left)[0]), subject.noise_edge
+        left = subject.unexplained(some_rows(pixels, np.random.default_rng(0)))
+        return float(np.sqrt((left**2).sum() / len(left) / freedom)), float(eigenvalues(left)[0]), subject.noise_edge
     residual = subject.residual
     chi = float(np.sqrt((residual**2).sum() / pixels / freedom) / subject.noise)
     left = subject.outside_signal()[0]
@@ -115,23 +115,23 @@ def strongest_product(subject: Subject) -> tuple[tuple[int, int], float]:
     left, basis = subject.outside_signal()
     design = subject.illumination[:, None] * subject.abundances
     projector = np.linalg.pinv(design)
-    best, most = (0, min(1, subject.count - 1)), 0.0
+    best, most, side = (0, min(1, subject.count - 1)), 0.0, subject.patch_side
     for first in range(subject.count):
         for second in range(first + 1, subject.count):
             shares = subject.illumination * subject.abundances[:, first] * subject.abundances[:, second]
             shares = shares - design @ (projector @ shares)
             direction = subject.endmembers[first] * subject.endmembers[second]
             direction = direction - basis @ (basis.T @ direction)
-            scale = _by_chance(subject, shares, direction)
+            scale = _by_chance(subject, shares, direction, side)
             value = abs(float(shares @ left @ direction)) / max(scale, 1e-300)
             if value > most:
                 best, most = (first, second), value
     return best, most
 
 
-def _by_chance(subject: Subject, shares: FloatArray, direction: FloatArray) -> float:
-    """Standard deviation of Σ_n shares_n x_n·direction by noise, and by what the materials vary by where the fit found that."""
+def _by_chance(subject: Subject, shares: FloatArray, direction: FloatArray, side: int) -> float:
+    """Standard deviation of Σ_n shares_n x_n·direction by noise, and by what materials vary by, alike in squares of that ``side``."""
     if subject.variation is None:
         return subject.noise_in_plane * float(np.linalg.norm(shares) * np.linalg.norm(direction))
-    varied = subject.variation.variances(direction, subject.amounts)
+    varied = side**2 * subject.variation.variances(direction, subject.amounts)
     return float(np.sqrt(shares**2 @ (varied + (subject.noise_in_plane * np.linalg.norm(direction)) ** 2)))

@@ -51,7 +51,8 @@ def _found(fit: VariationFit) -> VariabilityFound:
         return VariabilityFound(chosen="none", pairs=fit.pairs, evidence=evidence)
     variation, endmembers = fit.state.model.variation, fit.state.model.mixing.endmembers
     assert variation is not None
-    total = variation.covariances.diagonal(dim1=1, dim2=2).sum(dim=1)
+    found = variation.in_bands
+    total = variation.covariances.diagonal(dim1=1, dim2=2).sum(dim=1) if found is None else found.totals()
     spread = (total.sqrt() / endmembers.norm(dim=1)).cpu().numpy()
     return VariabilityFound(
         chosen="pairs", pairs=fit.pairs, evidence=evidence, spread=tuple(np.round(spread, 6).tolist())

@@ -185,7 +185,7 @@ def reordered(result: Unmixing, order: Sequence[int]) -> Unmixing:
     held = getattr(findings.recipe, "held", None)
     if held is not None:
         changed["recipe"] = findings.recipe.model_copy(update={"held": tuple(rows.index(k) for k in held)})
-    for of_each in ("endmembers", "variation.factors"):
+    for of_each in ("endmembers", "variation.factors", "variation.rest"):
         if of_each in model:
             model[of_each] = model[of_each][rows]
     return replace(
