@@ -95,9 +95,10 @@ class CubeVerbs(TrainVerbs, MethodVerbs):
             self._put_run(replace(run, home=after))
         desk = self.left_of(before).desk
         self._desks.put(after, replace(desk, survey=None, suggested=None, pixel=None, pins=(), unfinished=None))
+        if session.training is not None and same_image(session.training.cube, before):
+            self.cancel()
+            session.training = None  # also one that was stopped, or of a cube that is not looked at
         if same_image(before, session.cube):
-            if session.training is not None and same_image(session.training.cube, before):
-                self.cancel()
             self.set_cube(after)
         self._forget_closed()
 
