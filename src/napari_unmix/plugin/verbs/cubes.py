@@ -97,9 +97,10 @@ class CubeVerbs(TrainVerbs, MethodVerbs):
         held = desk.held if np.array_equal(before.axis, after.axis) else ()  # else they are on other bands
         fresh = replace(desk, survey=None, suggested=None, pixel=None, pins=(), unfinished=None)
         self._desks.put(after, replace(fresh, held=held, offered=None))
+        if session.training is not None and same_image(session.training.cube, before):
+            self.cancel()
+            session.training = None  # also one that was stopped, or of a cube that is not looked at
         if same_image(before, session.cube):
-            if session.training is not None and same_image(session.training.cube, before):
-                self.cancel()
             self.set_cube(after)
         self._forget_closed()
 

@@ -102,7 +102,7 @@ class KeepVerbs(CubeVerbs, RestVerbs):
         self.session.keeping = self.session.keeping | {number}
 
         def kept(folder: Path) -> None:
-            self._stamps[number] = Stamp(run, pins)
+            self._stamp(run, pins)
             self._told.discard(number)
             self.session.keeping = self.session.keeping - {number}
             now = next((known for known in self.session.runs if known.number == number), None)
@@ -115,13 +115,18 @@ class KeepVerbs(CubeVerbs, RestVerbs):
             self._rest()
 
         def failed(error: Exception) -> None:
-            self._stamps[number] = Stamp(run, pins)  # not tried again before it changes
+            self._stamp(run, pins)  # not tried again before it changes
             self.session.keeping = self.session.keeping - {number}
             if number not in self._told:
                 self._told.add(number)
                 self.session.trouble = self._trouble_of("result", error)
 
         self._in_background(lambda: keep(run, pins, before, opened), kept, failed)
+
+    def _stamp(self, run: Run, pins: Pins) -> None:
+        """Note what stands on the disk of a run; one whose cube was closed meanwhile would hold it."""
+        if any(known.number == run.number for known in self.session.runs):
+            self._stamps[run.number] = Stamp(run, pins)
 
     def _in_background(
         self, make: Callable[[], Fit[Any]], done: Callable[[Any], None], failed: Callable[[Exception], None]
