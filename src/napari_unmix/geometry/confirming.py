@@ -109,7 +109,7 @@ def _shown(sphere: Sphere, found: FloatArray, cores: list[IntArray]) -> Losses[F
 
 def _brightness(spectra: FloatArray, endmembers: FloatArray, cores: list[IntArray]) -> FloatArray:
     """(P,) that of the endmembers, those of the strokes' drawn towards that of the pure painted pixels where the two are alike."""
-    lengths = np.linalg.norm(endmembers, axis=1)
+    lengths: FloatArray = np.linalg.norm(endmembers, axis=1)
     for k, core in enumerate(cores):
         # Not shares that sum to one: those depend on the brightness that is asked for.
         amounts = non_negative(spectra[core], endmembers)

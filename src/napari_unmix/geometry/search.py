@@ -200,7 +200,7 @@ def _on_sphere(data: _Data, generator: np.random.Generator) -> Search:
     apart = _degrees_apart(cones[0].archetypes @ sphere.subspace.basis, endmembers)
     notes = [_IMPURE]
     if (apart > UNDETERMINED).any():
-        undetermined = f"Endmember {_numbers(apart > UNDETERMINED)} is not determined by the data: paint a stroke of that material."
+        undetermined = f"Endmember {_numbers(apart > UNDETERMINED)} is not determined by the data: paint every material, only where it is pure."
         notes.append(Note(NoteKind.DOUBT, undetermined))
     if apart.max() > 10:
         best, recipe = cones[0], SphereArchetypes(cone=True)
@@ -209,7 +209,9 @@ def _on_sphere(data: _Data, generator: np.random.Generator) -> Search:
         )
         endmembers = sphere.purest(abundances)
     if _ambiguous(chords, sphere):
-        several = "Several starts fit equally well but differ by more than 3°: paint a stroke to choose."
+        several = (
+            "Several starts fit equally well but differ by more than 3°: paint every material, only where it is pure."
+        )
         notes.append(Note(NoteKind.DOUBT, several))
     numbers = {**_agreement(chords), CHORD_CONE: tuple(apart.tolist())}
     # 3. Rare materials, and brightness where it counts.
