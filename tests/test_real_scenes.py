@@ -11,14 +11,15 @@ import pytest
 from napari_unmix.cube import Cube
 from napari_unmix.geometry.counting import suggest_endmembers
 from napari_unmix.geometry.search import find_endmembers
+from napari_unmix.geometry.strokes import with_strokes
 from napari_unmix.progress import drain
 from napari_unmix.rows.alignment import match_endmembers
-from napari_unmix.rows.inversion import FreeLight, SumToOne
+from napari_unmix.rows.inversion import FreeLight, SumToOne, inversion
 from napari_unmix.rows.metrics import angle_table, rmse, spectral_angle
 from napari_unmix.rows.simplex import fully_constrained
 from unmix_benchmarks.common.cases import DC1, HYSU, JASPER_RIDGE, SAMSON, SAMSON_ALTERNATIVE, Case, Truth
 from unmix_benchmarks.common.scores import run_method, score
-from unmix_benchmarks.common.strokes import paint_strokes
+from unmix_benchmarks.common.strokes import careful_strokes, paint_strokes
 
 pytestmark = [
     pytest.mark.real_data,
@@ -113,6 +114,30 @@ def test_a_stroke_off_the_mark_does_not_drag_its_endmember_along() -> None:
     assert off.max() > 4
     assert angles[off.argmax()] < off.max() / 2
     assert angles.mean() < 2.7
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", [SAMSON, JASPER_RIDGE], ids=lambda case: case.name)
+def test_careful_strokes_that_confirm_never_cost_more_than_a_tenth(case: Case) -> None:
+    cube, truth = case.load(Path(os.environ["NAPARI_UNMIX_DATA"]))
+    pixels, spectra, way = cube.pixels(), truth.endmembers, inversion(free_light=case.illumination)
+    assert truth.abundances is not None
+    abundances = truth.abundances[cube.valid_pixels]
+    blind = drain(find_endmembers(pixels, len(spectra), way, strokes=[], seed=0))
+
+    def error(endmembers: np.ndarray) -> float:
+        matched = match_endmembers(endmembers, spectra)
+        return rmse(way.invert(pixels, way.written(endmembers)).abundances[:, matched], abundances)
+
+    costs = []
+    for seed in range(3):
+        labels = careful_strokes(truth.shares, seed).labels[cube.valid_pixels]
+        strokes = [np.flatnonzero(labels == label) for label in range(1, len(spectra) + 1)]
+        drawn = drain(with_strokes(pixels, blind, strokes, blind.noise, way, variability=blind.excess.linear))
+        assert any(one.how == "confirms" for one in drawn.strokes)
+        costs.append(error(drawn.endmembers) / error(blind.endmembers))
+    assert np.mean(costs) <= 1.02
+    assert max(costs) <= 1.1
 
 
 NOMINAL = (9.0, 4.0, 1.0)  # m², of HySU's targets of 3, 2 and 1 m

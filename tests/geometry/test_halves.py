@@ -206,7 +206,7 @@ def test_where_as_many_rise_a_material_is_missed(supported: int, fewer: bool) ->
             f"though {supported} rise over noise and variability: a material may have no endmember, or spectra vary."
         )
         assert said == f"Grass and endmember 5, 8.4° apart, are halves of one material, {missed}"
-        assert advice == "Merge grass and endmember 5, or paint a stroke of the material that is missing."
+        assert advice == "Merge grass and endmember 5, or paint every material, also the one that is missing."
 
 
 def test_one_further_rise_and_none_are_said_as_such() -> None:

@@ -85,7 +85,7 @@ BY_CONTRAST = f"Decided by painted regions: telling them apart gave the endmembe
         ),
         (
             {"search": {NAMED: 3.0, CONFIRMED: 0.0}},
-            f"Decided by geometry and strokes: strokes confirm 0 of 4 endmembers, and what both say alike (within 3°) is averaged{MOVED}",
+            f"Decided by geometry and strokes: strokes confirm 0 of 4 endmembers (within 3°) and draw these at most half of the way{MOVED}",
         ),
         (
             {"search": {ANCHORED: 3.0}, "recipe": Strokes()},

@@ -67,12 +67,12 @@ def try_anchors(spectra: FloatArray, endmembers: FloatArray, strokes: list[IntAr
     # The same kind of fit from the search's endmembers: what anchors cost, and not what the coordinates do.
     start = sphere.place(endmembers)
     free = yield from unseen(arch.fit_archetypes(sphere.scores, start, sphere.weights, arch.ON_SPHERE, sweeps=_SWEEPS))
-    before = _left(spectra[pixels], free.archetypes @ sphere.subspace.basis)
+    before = left_by(spectra[pixels], free.archetypes @ sphere.subspace.basis)
     cores = [place[arch.stroke_mean(sphere.scores[place])[1]] for place in places]
 
     def trial(anchors: Sequence[int]) -> Losses[_Trial]:
         fit = yield from unseen(_fit(sphere, [cores[k] for k in anchors], len(endmembers)))
-        cost = _left(spectra[pixels], fit.archetypes @ sphere.subspace.basis) / max(before, 1e-300)
+        cost = left_by(spectra[pixels], fit.archetypes @ sphere.subspace.basis) / max(before, 1e-300)
         return _Trial(tuple(anchors), cost, _purities(fit, [places[k] for k in anchors]))
 
     last = yield from trial(range(len(strokes)))
@@ -109,7 +109,7 @@ def _sampled(count: int, strokes: list[IntArray]) -> tuple[IntArray, list[IntArr
     return pixels, [np.searchsorted(pixels, stroke) for stroke in strokes]
 
 
-def _left(spectra: FloatArray, endmembers: FloatArray) -> float:
+def left_by(spectra: FloatArray, endmembers: FloatArray) -> float:
     """Mean squared angle (sine) of the spectra to the cone of the endmembers as they are written: non-negative."""
     return float((off_cone(spectra, np.maximum(endmembers, 0.0)) ** 2).mean())
 

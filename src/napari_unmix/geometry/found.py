@@ -16,6 +16,8 @@ from napari_unmix.rows.subspace import Excess
 
 # Residual to the P-dimensional subspace over the noise, above which spectra vary more than noise.
 VARIABILITY = 1.25
+# Where the chord's endmember and the cone's are further apart (degrees), the data do not say where it is; and what they measured is called.
+UNDETERMINED, CHORD_CONE = 5.0, "chord_cone_degrees"
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +52,12 @@ class Found:
     def pure(self) -> bool:
         """Whether pure pixels back the endmembers; False means extrapolated beyond the data."""
         return not self.recipe.extrapolated
+
+    @property
+    def determined(self) -> bool:
+        """Whether the chord and the cone were both fitted, and say the same of every endmember."""
+        apart = self.numbers.get(CHORD_CONE)
+        return apart is not None and bool(np.max(apart) <= UNDETERMINED)
 
     def linear_to_noise(self, inversion: Inversion) -> bool:
         """Whether the simplex model holds to the noise in the inversion's own coordinates: what moments of regions need."""

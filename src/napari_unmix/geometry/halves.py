@@ -100,7 +100,7 @@ def said_of_support(found: SupportFound, names: Sequence[str]) -> tuple[str, str
         return (
             f"{halves[0].upper()}{halves[1:]}, though {found.supported} rise over noise and variability: "
             "a material may have no endmember, or spectra vary.",
-            f"Merge {first} and {second}, or paint a stroke of the material that is missing.",
+            f"Merge {first} and {second}, or paint every material, also the one that is missing.",
         )
     return (
         f"The scene supports {found.supported} of {len(names)} endmembers{said_of_rises(found.rises, found.needed)}: {halves}.",

@@ -25,7 +25,7 @@ from napari_unmix.geometry.beside import Beginning, find_beside
 from napari_unmix.geometry.bilinear import bilinear_residual
 from napari_unmix.geometry.coordinates import Coordinates, Sphere
 from napari_unmix.geometry.facets import COLLAPSED, Facets, settled, too_far_in, too_low, uncertain_degrees
-from napari_unmix.geometry.found import NO_EXCESS, NO_LOSS, VARIABILITY, Found, Search
+from napari_unmix.geometry.found import CHORD_CONE, NO_EXCESS, NO_LOSS, UNDETERMINED, VARIABILITY, Found, Search
 from napari_unmix.geometry.picks import largest_volume, simplex_volume, starting_picks, unit_length
 from napari_unmix.geometry.recipes import (
     FacetEdges,
@@ -199,10 +199,8 @@ def _on_sphere(data: _Data, generator: np.random.Generator) -> Search:
     # 2. The cone where both disagree much.
     apart = _degrees_apart(cones[0].archetypes @ sphere.subspace.basis, endmembers)
     notes = [_IMPURE]
-    if (apart > 5).any():
-        undetermined = (
-            f"Endmember {_numbers(apart > 5)} is not determined by the data: paint a stroke of that material."
-        )
+    if (apart > UNDETERMINED).any():
+        undetermined = f"Endmember {_numbers(apart > UNDETERMINED)} is not determined by the data: paint every material, only where it is pure."
         notes.append(Note(NoteKind.DOUBT, undetermined))
     if apart.max() > 10:
         best, recipe = cones[0], SphereArchetypes(cone=True)
@@ -211,9 +209,11 @@ def _on_sphere(data: _Data, generator: np.random.Generator) -> Search:
         )
         endmembers = sphere.purest(abundances)
     if _ambiguous(chords, sphere):
-        several = "Several starts fit equally well but differ by more than 3°: paint a stroke to choose."
+        several = (
+            "Several starts fit equally well but differ by more than 3°: paint every material, only where it is pure."
+        )
         notes.append(Note(NoteKind.DOUBT, several))
-    numbers = {**_agreement(chords), "chord_cone_degrees": tuple(apart.tolist())}
+    numbers = {**_agreement(chords), CHORD_CONE: tuple(apart.tolist())}
     # 3. Rare materials, and brightness where it counts.
     yield best.loss
     if (rare := _rare_materials(data, endmembers)) is not None:

@@ -1,9 +1,8 @@
 """Painted materials: strokes name the endmembers that lead them, confirm them where both agree, and anchor those that were not found.
 
 A stroke is imprecise: some of its pixels are mistakes, and all of them may be mixtures; of a thin thing most are what surrounds it. So it is not
-taken for the endmember's spectrum. Where spectra vary, the purest spectra found and the stroke's own are averaged, because their errors are
-independent; they are averaged only where they are close, because a stroke far off is a mixture (constants from twelve strokings each of three
-scenes).
+taken for the endmember's spectrum. Where spectra vary, it draws its endmember a little towards what it shows, where the two are close
+(``confirming``): a stroke far off is a mixture.
 
 Where no endmember leads a stroke, either its material was not found or the stroke is mostly background. Where mixing is linear to the noise, the
 search misses nothing that a stroke would show: it names. Else it anchors, as long as the rest of the scene agrees (``anchoring``). What does not
@@ -20,11 +19,10 @@ from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.findings import Note, NoteKind, StrokeFound
 from napari_unmix.geometry import archetypes as arch
 from napari_unmix.geometry.anchoring import LED, Anchored, Tried, anchored_by_strokes, try_anchors
-from napari_unmix.geometry.coordinates import Sphere
+from napari_unmix.geometry.confirming import AGREE, confirm
 from napari_unmix.geometry.found import NO_EXCESS, VARIABILITY, Found, Search
 from napari_unmix.geometry.picks import unit_length
 from napari_unmix.geometry.recipes import Strokes, SupportedPicks
-from napari_unmix.geometry.seen import unseen
 from napari_unmix.geometry.supported import supported_picks
 from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.inversion import Inversion
@@ -35,11 +33,6 @@ from napari_unmix.rows.simplex import fully_constrained, non_negative
 _MOSTLY = 0.5
 # Up to this residual over the noise, mixing is linear to the noise, and no stroke anchors.
 LINEAR = 1.04
-# Stroke and endmember are one material within this angle (radians), and brightness within this factor.
-_AGREE = np.radians(3.0)
-_AS_BRIGHT = 1.25
-# A stroke's mean, against all the evidence of its material (theory §3: λ).
-_CONFIRMING = 1.0
 # While nothing better is painted, a free endmember beside strokes may rise this little over the noise.
 _RISES = 3.0
 
@@ -85,7 +78,7 @@ def with_strokes(
     if isinstance(found.recipe, SupportedPicks):
         return _confirmed_picks(spectra, named, strokes, noise)
     if varies:
-        return (yield from _confirmed(spectra, named, strokes, inversion))
+        return (yield from _confirmed(spectra, named, strokes, led.purities, inversion))
     return _named(named, len(strokes), "Painted materials name the endmembers that lead them.")
 
 
@@ -171,29 +164,12 @@ def _not_led(
     return _named(replace(found, endmembers=endmembers, strokes=told), led, said)
 
 
-def _confirmed(spectra: FloatArray, named: Found, strokes: list[IntArray], inversion: Inversion) -> Search:
-    """Average each endmember with the fit that the strokes anchor, where the two agree."""
-    sphere = Sphere.of(spectra, len(named.endmembers))
-    scores = sphere.scores
-    cores = [stroke[arch.stroke_mean(scores[stroke])[1]] for stroke in strokes]
-    means = np.array([scores[core].mean(axis=0) for core in cores])
-    directions = _directions(named.endmembers)
-    start = np.vstack([means, sphere.subspace.scores(directions)[len(means) :]])
-    anchors = arch.Strokes(means, _CONFIRMING)
-    confirming = arch.fit_archetypes(scores, start, sphere.weights, arch.ON_SPHERE, strokes=anchors, sweeps=60)
-    fit = yield from unseen(confirming)
-    other = _directions(sphere.purest(fully_constrained(scores, fit.archetypes)))
-    agree = spectral_angle(other, directions) < _AGREE
-    endmembers = _directions(np.where(agree[:, None], directions + other, directions))
-    if not inversion.free_light:
-        brightness = np.linalg.norm(named.endmembers, axis=1)
-        painted = np.array([np.median(sphere.lengths[core]) for core in cores])
-        ratio = painted / brightness[: len(cores)]
-        both = np.sqrt(painted * brightness[: len(cores)])
-        alike = (ratio < _AS_BRIGHT) & (ratio > 1 / _AS_BRIGHT)
-        brightness[: len(cores)] = np.where(alike, both, brightness[: len(cores)])
-        endmembers = endmembers * brightness[:, None]
-    return _confirming(replace(named, endmembers=endmembers), agree[: len(cores)].tolist())
+def _confirmed(
+    spectra: FloatArray, named: Found, strokes: list[IntArray], purities: FloatArray, inversion: Inversion
+) -> Search:
+    """Endmembers that lead their strokes, drawn towards what these show."""
+    confirmed = yield from confirm(spectra, named.endmembers, strokes, purities, inversion, determined=named.determined)
+    return _confirming(replace(named, endmembers=confirmed.endmembers), confirmed.agree.tolist())
 
 
 def _confirming(found: Found, agree: list[bool]) -> Found:
@@ -218,16 +194,12 @@ def _confirmed_picks(spectra: FloatArray, named: Found, strokes: list[IntArray],
     for k, stroke in enumerate(strokes):
         pick = picks.groups[order[k]]
         core = stroke[arch.stroke_mean(unit[stroke])[1]]
-        agree = bool(spectral_angle(spectra[core].mean(axis=0), spectra[pick].mean(axis=0)) < _AGREE)
+        agree = bool(spectral_angle(spectra[core].mean(axis=0), spectra[pick].mean(axis=0)) < AGREE)
         first.append(np.union1d(core, pick) if agree else pick)
         confirmed.append(agree)
     beside = supported_picks(spectra, noise, len(named.endmembers), rises=_RISES, first=first)
     endmembers = beside.means(spectra) if len(beside.groups) == len(named.endmembers) else named.endmembers
     return _confirming(replace(named, endmembers=endmembers), confirmed)
-
-
-def _directions(spectra: FloatArray) -> FloatArray:
-    return np.asarray(spectra / np.maximum(np.linalg.norm(spectra, axis=1, keepdims=True), 1e-12))
 
 
 def _anchored(

@@ -81,7 +81,7 @@ def _searched(findings: Findings, count: int) -> list[tuple[str, str]]:
         others = strokes.anchored + len(findings.held) < count
         return [stand, (GEOMETRY, "the others are the purest spectra left")] if others else [stand]
     if strokes.confirmed is not None:
-        confirm = f"strokes confirm {strokes.confirmed} of {count} endmembers, and what both say alike (within 3°) is averaged"
+        confirm = f"strokes confirm {strokes.confirmed} of {count} endmembers (within 3°) and draw these at most half of the way"
         return [(GEOMETRY, ""), (STROKES, confirm)]
     if strokes.named:
         return [
