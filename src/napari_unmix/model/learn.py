@@ -51,7 +51,8 @@ def endmembers_m_step(model: Model, posterior: Posterior, data: Data, rows: Tens
         second = torch.einsum("npd,nde,nqe->pq", spread, covariance, spread)
         normal = (amounts.T @ amounts + second) / model.variance + torch.diag(precision)
         found = torch.linalg.solve(normal, amounts.T @ linear / model.variance + precision[:, None] * anchor)
-    return replace(model, mixing=model.mixing.with_endmembers(found))
+    # Rows together in memory, as a checkpoint has them: where columns are, sums end in other last digits.
+    return replace(model, mixing=model.mixing.with_endmembers(found.contiguous()))
 
 
 def _generalised(
@@ -94,7 +95,7 @@ def variation_m_step(model: Model, posterior: Posterior, data: Data, rows: Tenso
     found = torch.linalg.solve_triangular(root, found, upper=False, left=False)
     kept = (_KEPT_PIXELS / (_KEPT_PIXELS + square.sum(dim=0)))[:, None, None]
     moved = kept * before + (1 - kept) * 0.5 * (found + found.transpose(1, 2))
-    return replace(model, variation=model.variation.moved(moved))
+    return replace(model, variation=model.variation.moved(moved.contiguous()))
 
 
 def _root_of(matrices: Tensor) -> Tensor:

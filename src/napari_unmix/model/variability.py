@@ -68,6 +68,7 @@ def with_learned_variability(state: State, data: Data, rows: Tensor, reach: Tens
     ridge = model.variance / torch.cat([reach**2, spread.expand(count * size)])
     target = features.T @ (data.scores[rows] - nonlinear)
     target[:size] += ridge[:size, None] * data.anchor
-    found = torch.linalg.solve(second + torch.diag(ridge), target).reshape(count + 1, size, -1)
+    # Solving leaves columns together in memory; a checkpoint has rows together, and sums would end in other last digits.
+    found = torch.linalg.solve(second + torch.diag(ridge), target).reshape(count + 1, size, -1).contiguous()
     learned = replace(mixing.with_endmembers(found[0]), directions=found[1:])
     return replace(state.with_latents(rows, posterior.latents), model=replace(model, mixing=learned))
