@@ -16,8 +16,8 @@ import pytest
 
 from napari_unmix.cli import COMMANDS, main
 from napari_unmix.cli.benchmark_command import from_checkout
+from napari_unmix.cli.loading import parse_meanings
 from napari_unmix.cli.parsing import explain_validation
-from napari_unmix.cli.unmix_command import parse_meanings
 from napari_unmix.cli.window import why_no_window
 from napari_unmix.cube import Cube, Meaning
 from napari_unmix.methods.registry import method_specs

@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from napari_unmix.cli.unmix_command import load
+    from napari_unmix.cli.loading import load
     from napari_unmix.library.reference import read_reference
     from napari_unmix.output.run import json_text, read_run
 

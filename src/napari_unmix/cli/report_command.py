@@ -107,8 +107,8 @@ def again(
 
     The cube is read as the run read it, unless ``reading`` says something.
     """
+    from napari_unmix.cli.loading import load
     from napari_unmix.cli.progress import run_shown
-    from napari_unmix.cli.unmix_command import load
     from napari_unmix.pipeline import assess
 
     said = stored.meta.get("annotation") or {"labels": []}

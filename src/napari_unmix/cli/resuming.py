@@ -72,7 +72,7 @@ class Order(BaseModel):
             from napari_unmix.output.run import read_run
 
             return read_run(self.run).repeated(self.cubes)
-        from napari_unmix.cli.unmix_command import load
+        from napari_unmix.cli.loading import load
 
         paths, paintings = [[str(path) for path in of] for of in (self.cubes, self.annotation)]
         return load(paths, paintings, self.meanings, reading_of(self.reading), self.painted_reading())

@@ -5,16 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-
 from napari_unmix.cli.known import add_known_options, check_known_options, known_options, with_known
+from napari_unmix.cli.loading import check_counts, load, parse_meanings
 from napari_unmix.cli.parsing import (
     add_annotation_options,
     add_reading_options,
@@ -36,7 +35,7 @@ from napari_unmix.cli.resuming import (
     said_how_to_go_on,
     started_anew,
 )
-from napari_unmix.cube import Annotation, Cube, IntArray, Meaning, Reading
+from napari_unmix.cube import Annotation, Cube, Meaning, Reading
 from napari_unmix.reading import written_as
 from napari_unmix.sentences import UnmixError, shown
 
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
     from napari_unmix.answer import Unmixing
     from napari_unmix.given import Given
     from napari_unmix.identifiability.report import Report
-    from napari_unmix.io.annotation import AnnotationReading
     from napari_unmix.journal.keeper import Keeper
     from napari_unmix.journal.loops import Journal
     from napari_unmix.library.known import Known
@@ -123,7 +121,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UnmixError(f"{first} names a painted label: give the painting with --annotation FILE.")
     check_overwrite(arguments)
     check_known_options(arguments)
-    _check_counts(len(arguments.cubes), len(arguments.annotation), spec.side_information)
+    check_counts(len(arguments.cubes), len(arguments.annotation), spec.side_information)
     if arguments.out is not None:
         with naming_options():
             check_destination(arguments.out, overwrite=arguments.overwrite)
@@ -226,107 +224,10 @@ def naming_options() -> Iterator[None]:
         raise UnmixError(f"{error.target} {error.why}: choose another folder with --out{replacing}.") from error
 
 
-def parse_meanings(materials: Sequence[str], ignored: Sequence[str] = ()) -> dict[int, Meaning]:
-    """``["3=rock", "4"]``, ``["5"]`` -> label -> its meaning."""
-    meanings: dict[int, Meaning] = {}
-    for text in materials:
-        label, _, name = text.partition("=")
-        number = _label("--material", label, text, ", or NUMBER=NAME")
-        if number in meanings:
-            raise UnmixError(f"--material {number} is given twice: give each label once.")
-        meanings[number] = Meaning("material", name.strip())
-    for text in ignored:
-        number = _label("--ignore", text, text)
-        if meanings.get(number, Meaning("ignore")).kind != "ignore":
-            raise UnmixError(f"Label {number} is given as --material and as --ignore: leave one of them out.")
-        meanings[number] = Meaning("ignore")
-    return meanings
-
-
-def _label(option: str, number: str, given: str, alternative: str = "") -> int:
-    digits = number.strip()
-    if not digits.isdecimal() or len(digits) > 10 or not 0 < int(digits) < 2**31:
-        raise UnmixError(f"{option} {given} names no label: give a whole number from 1{alternative}.")
-    return int(digits)
-
-
 def check_overwrite(arguments: argparse.Namespace) -> None:
     """Without --out a new folder is made, so there is nothing to replace."""
     if arguments.overwrite and arguments.out is None:
         raise UnmixError("--overwrite replaces the run that --out names: give --out DIR, or leave --overwrite out.")
-
-
-def _check_counts(cubes: int, paintings: int, auxiliary: str) -> None:
-    """Refuse before anything is read."""
-    from napari_unmix.auxiliary.names import ACQUISITION
-
-    if ACQUISITION in auxiliary.split("+") and cubes == 1:
-        raise UnmixError(
-            "--auxiliary acquisition needs several acquisitions, one cube is given: name two or more, or choose another --auxiliary."
-        )
-    if paintings > 1 and paintings != cubes:
-        raise UnmixError(
-            f"{paintings} annotations are given for {cubes} cube{'s' if cubes > 1 else ''}: give one of each cube, or one of them all."
-        )
-
-
-def load(
-    cubes: Sequence[str],
-    paintings: Sequence[str],
-    meanings: dict[int, Meaning],
-    reading: Reading,
-    painted: AnnotationReading | None = None,
-) -> tuple[Cube, Annotation | None]:
-    """Read a cube, or join several, with what is painted: one file of each cube in their order, or one of the joined cube's size."""
-    from napari_unmix.io import read_annotation, read_as
-    from napari_unmix.joining import join_cubes, join_labels
-
-    parts = [read_as(path, reading) for path in cubes]
-    cube = parts[0] if len(parts) == 1 else join_cubes(parts)
-    if not paintings:
-        return cube, None
-    of = [cube] if len(paintings) == 1 else parts
-    found = [
-        read_annotation(path, one.shape, one.georeference, painted) for path, one in zip(paintings, of, strict=True)
-    ]
-    labels = found[0].labels if len(found) == 1 else join_labels([one.labels for one in found])
-    files = [Path(path).name for path in paintings]
-    names = _common_names(files, [one.names for one in found])
-    return cube, annotated(
-        labels, meanings, names, " and ".join(files), [text for one in found for text in one.remarks]
-    )
-
-
-def _common_names(files: Sequence[str], names: Sequence[Mapping[int, str]]) -> dict[int, str]:
-    """Label -> name over several files, in which a label has to be the same thing."""
-    common: dict[int, str] = {}
-    for file, of_file in zip(files, names, strict=True):
-        for label, name in of_file.items():
-            if common.setdefault(label, name) != name:
-                raise UnmixError(
-                    f"Label {label} is {name} in {file} but {common[label]} in another file: give the same thing the same label in all of them."
-                )
-    return common
-
-
-def annotated(
-    labels: IntArray, meanings: dict[int, Meaning], names: Mapping[int, str], files: str, remarks: Sequence[str] = ()
-) -> Annotation:
-    """The painting of a cube; every label that was given a meaning has to be in it, and is called as its file calls it unless it was named."""
-    painted = [int(label) for label in np.unique(labels) if label > 0]
-    for label, meaning in meanings.items():
-        if label not in painted:
-            there = (
-                f"it has {', '.join(map(str, painted[:12]))}{' …' if len(painted) > 12 else ''}"
-                if painted
-                else "nothing is painted"
-            )
-            option = "" if meaning.kind == "region" else f"--{meaning.kind} {label}: "
-            raise UnmixError(f"{option}{files} has no label {label} ({there}): name one that is painted.")
-    found = {label: Meaning("region", names[label]) for label in painted if label in names}
-    for label, meaning in meanings.items():
-        found[label] = Meaning(meaning.kind, meaning.name or names.get(label, ""))
-    return Annotation(labels, found, tuple(remarks))
 
 
 def fit(
