@@ -75,6 +75,7 @@ def test_chosen_with_mouse_and_keys_held_removed_and_undone(window: Any, mineral
     window.with_fakes(2)
     window.controller.add_library(minerals)
     known, session = part(window), window.session
+    assert not part(window).list.isVisible()  # nothing is offered yet
     from_menu(window, "minerals.sli")
     assert [known.list.item(k).text() for k in range(known.list.count())] == list(MATERIALS)
     # With the mouse: two with Ctrl.

@@ -80,6 +80,7 @@ class KnownPart(QWidget):
         self._take = button("Hold", "Hold the chosen spectra in the next training.", self._hold)
         close = button("Close", "Choose none.", self._controller.close_library)
         box = QWidget()
+        box.hide()  # until a library is offered
         column = QVBoxLayout(box)
         column.setContentsMargins(8, 0, 0, 0)
         column.setSpacing(4)
