@@ -219,8 +219,8 @@ def a_real_scene(folder: Path, data: Path) -> None:
     scene.ready()
     scene.shot("opened")
     labels = np.zeros((95, 95), np.int32)
-    labels[10:14, 40:46], labels[60:66, 10:16], labels[30:34, 86:90] = 1, 2, 3
-    strokes = {1: Meaning("material", "tree"), 2: Meaning("material", "soil"), 3: Meaning("material", "water")}
+    labels[72:77, 74:78], labels[40:46, 54:60], labels[60:66, 10:16] = 1, 2, 3  # where they are
+    strokes = {1: Meaning("material", "rock"), 2: Meaning("material", "tree"), 3: Meaning("material", "water")}
     scene.controller.set_annotation(Annotation(labels, strokes))
     scene.train("ivae")
     scene.controller.select_pixel(40, 50)
