@@ -30,7 +30,7 @@ from napari_unmix.methods.ivae.variability import learned_variability
 from napari_unmix.methods.searched import searched
 from napari_unmix.model.compare import choose_prior
 from napari_unmix.model.data import Data, State
-from napari_unmix.model.elbo import proposals, train_network
+from napari_unmix.model.elbo import Trained, proposals, train_network
 from napari_unmix.model.fit import fit as fit_linear
 from napari_unmix.model.fitted import Fitted
 from napari_unmix.model.network import InferenceNetwork, Step, dropped_notes
@@ -73,46 +73,21 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
     )
     start = _started(problem, endmembers, inverted, np.where(problem.held, 0.0, refined.vertex_std[order]), found)
     report = _Reporter(problem, start.data, start.state)
-    report.network = start.network
-    training = train_network(
-        start.network,
-        start.data,
-        start.state.model,
-        start.prior,
-        epochs=spec.epochs,
-        batch=spec.batch,
-        learning_rate=spec.learning_rate,
-        seed=spec.seed,
-    )
-    trained = yield from report.steps("training the inference network", training, (_SEARCHED, _TRAINED))
-    report.network = None
+    trained = yield from _trained(spec, report, start)
     # 3. Every pixel's posterior, α(u) and the endmembers by EM.
     fitting = numbered(fit_linear(start, trained.prior), report.look)
     state, restarts = yield from report.steps("refining the posterior", fitting, (_TRAINED, _REFINED))
     report.look(state)
     # 4. Another mixing, where it is asked for.
-    data, notes, mixing = start.data, [*dropped_notes(trained.last)], MixingFound()
+    mixing, mixing_notes = MixingFound(), tuple[Note, ...]()
     if spec.mixing != "linear" or spec.variability == "latent":
-        asked = fit_mixing(
-            data,
-            state,
-            problem.spectra,
-            spec.mixing,
-            variability=spec.variability == "latent",
-            endmember_error=uncertain,
-            purest=None if problem.held.any() else _shown(problem, endmembers, found),
-            seed=spec.seed,
-        )
-        mixed = yield from report.steps("fitting the mixing", numbered(asked), (_REFINED, _BENT))
-        notes += _mixing_notes(spec, mixed.kept, mixed.evidence - mixed.linear)
-        mixing = _mixing_found(spec, mixed)
-        data, state = report.data, report.state = mixed.data, mixed.state
+        mixing, mixing_notes = yield from _bent(problem, report, endmembers, uncertain, found)
     # 5. How far the materials' spectra vary, where they do.
-    varying = learned_variability(problem, data, state)
+    varying = learned_variability(problem, report.data, report.state)
     varied = yield from report.steps("learning how spectra vary", numbered(varying), (_BENT, _VARIED))
-    data, state = report.data, report.state = varied.data, varied.state
+    report.data, report.state = varied.data, varied.state
     # 6. The region prior, by evidence.
-    competing = choose_prior(data, state, problem.spectra, problem.regions, choice=spec.prior)
+    competing = choose_prior(varied.data, varied.state, problem.spectra, problem.regions, choice=spec.prior)
     chosen = yield from report.steps("comparing region priors", numbered(competing), (_VARIED, 1.0))
     # 7. How it was found, and what it is.
     fitted = chosen.fitted
@@ -130,13 +105,51 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
         search=found.numbers,
         strokes=found.strokes,
     )
-    said = (*_search_notes(found, refined), *refined.notes, *notes, *varied.notes, Note(NoteKind.PRIOR, chosen.note))
+    notes = (*dropped_notes(trained.last), *mixing_notes, *varied.notes, Note(NoteKind.PRIOR, chosen.note))
     return replace(
         _solution(problem, fitted, findings, uncertain),
-        notes=said,
+        notes=(*_search_notes(found, refined), *refined.notes, *notes),
         history=tuple(report.history),
         model={**start.network.parameters_by_name(), **fitted.parameters()},
     )
+
+
+def _trained(spec: IvaeSpec, report: _Reporter, start: Start) -> Fit[Trained]:
+    """Train the network of ``start``, whose means are shown meanwhile."""
+    report.network = start.network
+    training = train_network(
+        start.network,
+        start.data,
+        start.state.model,
+        start.prior,
+        epochs=spec.epochs,
+        batch=spec.batch,
+        learning_rate=spec.learning_rate,
+        seed=spec.seed,
+    )
+    trained = yield from report.steps("training the inference network", training, (_SEARCHED, _TRAINED))
+    report.network = None
+    return trained
+
+
+def _bent(
+    problem: Problem[IvaeSpec], report: _Reporter, endmembers: FloatArray, uncertain: FloatArray, found: Found
+) -> Fit[tuple[MixingFound, tuple[Note, ...]]]:
+    """Fit the mixing that is asked for, from where the ``report`` stands to where it stands then; ``uncertain`` (P,) as shares of the simplex."""
+    spec = problem.spec
+    asked = fit_mixing(
+        report.data,
+        report.state,
+        problem.spectra,
+        spec.mixing,
+        variability=spec.variability == "latent",
+        endmember_error=uncertain,
+        purest=None if problem.held.any() else _shown(problem, endmembers, found),
+        seed=spec.seed,
+    )
+    mixed = yield from report.steps("fitting the mixing", numbered(asked), (_REFINED, _BENT))
+    report.data, report.state = mixed.data, mixed.state
+    return _mixing_found(spec, mixed), tuple(_mixing_notes(spec, mixed.kept, mixed.evidence - mixed.linear))
 
 
 def _solution(problem: Problem[IvaeSpec], fitted: Fitted, findings: Findings, uncertain: FloatArray) -> Solution:
