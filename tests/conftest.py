@@ -44,11 +44,15 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line(_LEFT_OUT, yellow=True, bold=True)
 
 
+KEPT_IN = ("XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _nothing_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What the window keeps by itself goes to a folder of the tests' own."""
+    """What the window keeps by itself goes to folders of the tests' own: nothing that a run before left is found."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        for kept in KEPT_IN:
+            patch.setenv(kept, str(tmp_path_factory.mktemp("kept")))
         yield
 
 

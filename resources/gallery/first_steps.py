@@ -8,25 +8,21 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pictures import live
+from pictures import live, own_home
 from qtpy.QtCore import QPoint, Qt, QThreadPool
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog, QPushButton, QScrollArea
 
 from napari_unmix.plugin.facts.session import Session, current_report, shown, shown_preview
 from napari_unmix.plugin.verbs.controller import Controller
-from napari_unmix.plugin.verbs.engine import Engine
-from napari_unmix.plugin.verbs.store import Store
 from napari_unmix.plugin.window.launch import open_viewer
 from napari_unmix.plugin.window.panels.endmember_row import NameEdit
 from napari_unmix.plugin.window.workspace import workspace_of
-from napari_unmix.progress import Fit, Progress
 from napari_unmix.rows.metrics import angle_table
 from napari_unmix.synthetic import sample_scene
 
@@ -174,12 +170,12 @@ def materials(session: Session) -> list[str]:
     return [name if names.count(name) == 1 else own for name, own in zip(names, what.names, strict=True)]
 
 
+@own_home()
 def main(folder: Path, method: str = "ivae") -> Newcomer:
     """Open a window with nothing in it, walk, say what it took."""
     folder.mkdir(parents=True, exist_ok=True)
     began, before = time.monotonic(), time.process_time()
-    place = tempfile.TemporaryDirectory()
-    viewer = open_viewer(block=False, engine=Engine(keep_run=keeping(Path(place.name)), keep_strokes=None, known=None))
+    viewer = open_viewer(block=False)
     viewer.window.resize(*SIZE)
     live(lambda: False, 1.0)
     newcomer = Newcomer(viewer, folder)
@@ -194,18 +190,7 @@ def main(folder: Path, method: str = "ivae") -> Newcomer:
     live(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, 60)
     viewer.close()
     live(lambda: False, 0.2)
-    place.cleanup()
     return newcomer
-
-
-def keeping(folder: Path) -> Callable[..., Fit[Path]]:
-    """Runs keep themselves in this folder, and not among the user's own."""
-
-    def keep(*what: Any) -> Fit[Path]:
-        yield Progress("keeping the run", 0, 1, 0.0)
-        return Store(folder).keep(*what)
-
-    return keep
 
 
 if __name__ == "__main__":

@@ -5,23 +5,42 @@ Run on a display, or without one: xvfb-run -s "-screen 0 1390x890x24" python res
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from qtpy.QtCore import QCoreApplication, QEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_unmix.plugin.facts.session import Session, shown_preview
-from napari_unmix.plugin.verbs.engine import Engine
 from napari_unmix.plugin.window.launch import open_viewer
 from napari_unmix.plugin.window.workspace import workspace_of
 
 SIZE = (1390, 890)
 PIXEL = (40, 50)
 MOST_SECONDS = 600.0
+
+
+KEPT_IN = ("XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
+
+
+@contextmanager
+def own_home() -> Iterator[None]:
+    """What the window keeps by itself goes to a folder that is thrown away, and nothing that the user left there is found."""
+    before = {kept: os.environ.get(kept) for kept in KEPT_IN}
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        os.environ.update({kept: str(Path(folder) / kept) for kept in KEPT_IN})
+        try:
+            yield
+        finally:
+            for kept, value in before.items():
+                os.environ.pop(kept)
+                os.environ.update({} if value is None else {kept: value})
 
 
 def live(condition: Callable[[], bool], seconds: float = MOST_SECONDS) -> None:
@@ -41,10 +60,11 @@ def picture(viewer: Any, path: Path) -> None:
     print(path)
 
 
+@own_home()
 def main(folder: Path, method: str = "ivae") -> None:
     """Open the sample, train it by a method, take the pictures."""
     folder.mkdir(parents=True, exist_ok=True)
-    viewer = open_viewer(sample=True, block=False, engine=Engine(keep_run=None, keep_strokes=None, known=None))
+    viewer = open_viewer(sample=True, block=False)
     viewer.window.resize(*SIZE)
     workspace = workspace_of(viewer)
     session: Session = workspace.session

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pictures import live
+from pictures import live, own_home
 from qtpy.QtWidgets import QPushButton, QToolButton
 
 from napari_unmix.cube import Annotation, Meaning
@@ -241,6 +241,7 @@ WALKS: dict[str, Callable[[Path], None]] = {
 }
 
 
+@own_home()
 def main(arguments: argparse.Namespace) -> None:
     """Each walk in a process of its own: a window that was closed leaves something behind, and twice as large is for a whole program."""
     folder = Path(arguments.folder)

@@ -86,20 +86,16 @@ def test_the_order_of_endmembers_only_renames_the_halves(seed: int, order: list[
     assert (moved.left, moved.between) == pytest.approx((found.left, found.between), rel=1e-6)
 
 
-@settings(max_examples=12, deadline=None)
-@given(
-    st.integers(0, 10_000),
-    st.integers(2, 6),
-    st.booleans(),
-    st.sampled_from(KINDS),
-    st.sampled_from([20.0, 30.0, 40.0]),
-)
-def test_the_materials_of_a_drawn_scene_are_not_halves(
-    seed: int, materials: int, pure: bool, kind: str, decibels: float
-) -> None:
-    scene = blind_scene(seed, materials=materials, pure=pure, kind=kind, decibels=decibels, size=48)  # type: ignore[arg-type]
-    pixels = scene.cube.pixels()
-    assert not alarm(pixels, scene.endmembers, inversion(free_light=scene.scaled))
+def test_of_the_materials_of_drawn_scenes_hardly_any_are_halves() -> None:
+    """What decision 0020 measures, no theorem: a scene of 20 dB without pure pixels may raise an alarm, one in hundreds does."""
+    rng, alarms = np.random.default_rng(5), 0
+    for seed in rng.integers(0, 10_000, 40).tolist():
+        kind, decibels = str(rng.choice(KINDS)), float(rng.choice([20.0, 30.0, 40.0]))
+        materials, pure = int(rng.integers(2, 7)), bool(rng.integers(2))
+        scene = blind_scene(seed, materials=materials, pure=pure, kind=kind, decibels=decibels, size=48)  # type: ignore[arg-type]
+        found = alarm(scene.cube.pixels(), scene.endmembers, inversion(free_light=scene.scaled))
+        alarms += found is not None
+    assert alarms <= 1
 
 
 def alarm(pixels: FloatArray, endmembers: FloatArray, way: Inversion) -> SupportFound | None:

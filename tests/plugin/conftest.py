@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.conftest import KEPT_IN
 
 from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube
@@ -157,10 +158,11 @@ class HeldRunner:
 
 @pytest.fixture(autouse=True)
 def own_data(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What the window keeps by itself goes to a folder of the test's own."""
-    folder = tmp_path_factory.mktemp("data")
-    monkeypatch.setenv("XDG_DATA_HOME", str(folder))
-    return folder / "napari-unmix"
+    """What the window keeps by itself goes to folders of the test's own; returns the one of its data."""
+    folder = tmp_path_factory.mktemp("kept")
+    for kept in KEPT_IN:
+        monkeypatch.setenv(kept, str(folder / kept))
+    return folder / "XDG_DATA_HOME" / "napari-unmix"
 
 
 @pytest.fixture
