@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from napari_unmix.identifiability.checks import all_checks
-from napari_unmix.identifiability.report import Check, Condition, Report
+from napari_unmix.identifiability.report import Check, Condition, Grade, Report
 
 # Words of the theory page; a person who reads the window need not know them.
 JARGON = ("nats", "α", "rank", "simplex", "twin", "cone", "χ", "eigenvalue", "Dirichlet", "jackknife", "posterior")
@@ -72,3 +74,11 @@ def test_a_report_of_an_older_version_reads_without_words() -> None:
         del values["checks"][0][word]
     old = Report.from_json(values).checks[0]
     assert (old.title, old.measured, old.value) == ("", "", 0.2)
+
+
+def test_grades_are_read_again_and_an_older_report_has_none() -> None:
+    grade = Grade("grass", "shaky", "Moves by 1.2°.", "Paint it.", {"degrees": 1.2, "nearest": None}, (0.1, 0.0), 0.03)
+    values = Report("partly", "So.", (), grades=(grade,)).as_json()
+    assert Report.from_json(json.loads(json.dumps(values))).grades == (grade,)
+    del values["grades"]
+    assert Report.from_json(values).grades == ()

@@ -15,6 +15,8 @@ Status = Literal["pass", "doubtful", "fail", "not applicable"]
 # What a check means for "identified": it must pass; it must pass where it applies; it must not fail; or it only tells.
 Role = Literal["required", "where it applies", "veto", "informs"]
 Verdict = Literal["identified", "partly", "not identified"]
+# How far one endmember can be believed; "given" is one that was held as it was given, of which nothing is claimed.
+Word = Literal["steady", "shaky", "not determined here", "given"]
 # What a remedy helps. One that serves the claim alone is of no use while another check rules every claim out.
 Serves = Literal["claim", "answer"]
 
@@ -132,12 +134,38 @@ class Condition:
         return self.check("not applicable", None, sentence)
 
 
+@dataclass(frozen=True, config=_VALUES)
+class Grade:
+    """How far one endmember can be believed: steady is not right, but what is not steady can't be.
+
+    Attributes
+    ----------
+    name : of the endmember, as it was when the report was made
+    word : the grade
+    sentence : why, in plain words with the numbers that decided
+    remedy : what would make it better, "" where nothing is needed
+    numbers : all that was measured, by name
+    spread : (B_good,) how far its curve moves where parts of the scene are left out, root mean square, in its own units; () where it was not
+        searched again
+    expected_rmse : root mean square error to expect of its map, where the answer is identified; None elsewhere
+    """
+
+    name: str
+    word: Word
+    sentence: str
+    remedy: str = ""
+    numbers: Mapping[str, Number | None] = field(default_factory=dict)
+    spread: tuple[Number, ...] = ()
+    expected_rmse: Number | None = None
+
+
 @dataclass(frozen=True, config=ConfigDict(ser_json_inf_nan="strings"))  # a reader may have put more beside it
 class Report:
     """All checks of a run and their verdict.
 
     ``summary`` is one sentence that never claims more than the checks show. ``expected_angle_degrees`` (mean over the endmembers) and
     ``expected_abundance_rmse`` are the errors of this answer that the simulated twins predict, if the model holds; None where none was made.
+    ``grades`` are one of each endmember, in their order; () where the endmembers were not searched again, and of an earlier version.
     """
 
     verdict: Verdict
@@ -145,6 +173,7 @@ class Report:
     checks: tuple[Check, ...]
     expected_angle_degrees: Number | None = None
     expected_abundance_rmse: Number | None = None
+    grades: tuple[Grade, ...] = ()
 
     def check(self, name: str) -> Check:
         """The check of that name; KeyError where the report has none."""
