@@ -14,6 +14,7 @@ from tests.journal.conftest import Interrupted, Painted, assert_same_bits, momen
 from napari_unmix.answer import Unmixing
 from napari_unmix.journal.loops import Journal, Kept
 from napari_unmix.methods.registry import method_specs
+from napari_unmix.model.adam import Adam
 from napari_unmix.pipeline import assess, unmix
 from napari_unmix.progress import drain
 from napari_unmix.sentences import UnmixError
@@ -82,7 +83,7 @@ def test_a_loop_that_ended_does_no_work_again(
     lives, spec = interrupted(every=1), quick(method)
     count = steps_of(lambda: unmix(painted.cube, spec, painted.annotation))[1]
     lives.live(unmix(painted.cube, spec, painted.annotation), count)
-    for optimiser in (torch.optim.Adam, torch.optim.LBFGS):
+    for optimiser in (Adam, torch.optim.LBFGS):
         monkeypatch.setattr(optimiser, "step", lambda *_: pytest.fail("a step"))
     assert lives.live(unmix(painted.cube, spec, painted.annotation)) is not None
 

@@ -16,6 +16,7 @@ from napari_unmix.cube import FloatArray
 from napari_unmix.findings import Note, NoteKind
 from napari_unmix.journal.loops import long_loop
 from napari_unmix.journal.trees import Tree, array, like, listed_as, named, number, numbers, plain
+from napari_unmix.model.adam import Adam, one_cycle
 from napari_unmix.model.machine import chosen_device, machine
 
 # An epoch of a large scene is a sample of it: the network is small and sees enough.
@@ -171,38 +172,47 @@ class _Climb:
     """Adam with its one-cycle schedule over parameters that it changes in place."""
 
     def __init__(self, parameters: list[Tensor], learning_rate: float, steps: int) -> None:
-        self._parameters = parameters
-        self._optimiser = torch.optim.Adam(parameters, lr=learning_rate)
-        # OneCycleLR divides by its number of warm-up steps: it needs a few.
-        self._schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self._optimiser, max_lr=learning_rate, total_steps=max(steps, 8)
-        )
+        self._adam = Adam(parameters, learning_rate)
+        self._highest = learning_rate
+        # One cycle divides by its number of warm-up steps: it needs a few.
+        self._steps = max(steps, 8)
+        self._set_out(0)
 
     def step(self, loss: Tensor) -> None:
-        self._optimiser.zero_grad()
+        self._adam.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self._parameters, 10.0)
-        self._optimiser.step()
-        self._schedule.step()
+        torch.nn.utils.clip_grad_norm_(self._adam.parameters, 10.0)
+        self._adam.step()
+        self._set_out(self._done + 1)
+
+    def _set_out(self, done: int) -> None:
+        """Rate and memory of the step after ``done`` steps."""
+        self._done = done
+        self._adam.rate, memory = one_cycle(done, self._steps, self._highest)
+        self._adam.betas = (memory, self._adam.betas[1])
 
     def place(self) -> Tree:
-        (group,) = self._optimiser.param_groups
-        moments = [dict(self._optimiser.state.get(one, {})) for one in self._parameters]
-        return {"parameters": self._parameters, "moments": moments, "rate": group["lr"], "betas": list(group["betas"])}
+        return {
+            "parameters": self._adam.parameters,
+            "moments": [dict(one) for one in self._adam.moments],
+            "rate": self._adam.rate,
+            "betas": list(self._adam.betas),
+        }
 
     def go_to(self, place: Tree, steps: int) -> None:
         """Where ``steps`` steps had led."""
         parameters, moments, rate, betas = named(place, "parameters", "moments", "rate", "betas")
         with torch.no_grad():
-            for own, kept in zip(self._parameters, like([*self._parameters], parameters), strict=True):
+            for own, kept in zip(self._adam.parameters, like([*self._adam.parameters], parameters), strict=True):
                 own.copy_(kept)
-        for own, kept in zip(self._parameters, listed_as(moments, len(self._parameters)), strict=True):
+        every = listed_as(moments, len(self._adam.parameters))
+        for place_of, (own, kept) in enumerate(zip(self._adam.parameters, every, strict=True)):
             if kept:
                 form = {"step": torch.zeros(()), "exp_avg": own.detach(), "exp_avg_sq": own.detach()}
-                self._optimiser.state[own] = like(form, kept)
-        (group,) = self._optimiser.param_groups
-        group["lr"], group["betas"] = number(rate), tuple(map(number, listed_as(betas, 2)))
-        self._schedule.last_epoch = steps
+                self._adam.moments[place_of] = like(form, kept)
+        self._done = steps
+        first, second = map(number, listed_as(betas, 2))
+        self._adam.rate, self._adam.betas = number(rate), (first, second)
 
 
 def dropped_notes(last: Step) -> tuple[Note, ...]:

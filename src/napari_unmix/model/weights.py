@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from napari_unmix.model.adam import Adam
 from napari_unmix.model.data import Data, State
 from napari_unmix.model.infer import e_step
 from napari_unmix.model.mixing.base import Mixing
@@ -34,7 +35,7 @@ def with_trained_weights(state: State, data: Data, rows: Tensor, seed: int) -> S
     root = torch.linalg.cholesky_ex(posterior.covariance())[0]
     first, second, third, fourth = (weight.clone().requires_grad_(True) for weight in residual.weights)
     weights: Weights = (first, second, third, fourth)
-    optimiser = torch.optim.Adam(weights, lr=_LEARNING_RATE)
+    optimiser = Adam(weights, _LEARNING_RATE)
     generator = torch.Generator().manual_seed(seed)
     # 2. Stochastic ascent; the prior holds the last layer, a pixel's share of it in every pixel.
     for _ in range(_STEPS):

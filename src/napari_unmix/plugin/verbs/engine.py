@@ -232,13 +232,16 @@ _NEEDED = (
 
 
 def _warm_up() -> Fit[None]:
-    """Import what a run needs before it is needed: the first Adam imports for seconds. Fits and reports leave a core to the window themselves."""
+    """Import what a run needs before it is needed: torch's first optimiser, L-BFGS of painted regions, imports for seconds.
+
+    Fits and reports leave a core to the window themselves.
+    """
     for step, module in enumerate(_NEEDED):
         yield Progress("warming up", step, len(_NEEDED), step / len(_NEEDED))
         import_module(module)
     import torch
 
-    torch.optim.Adam([torch.zeros(1, requires_grad=True)])
+    torch.optim.LBFGS([torch.zeros(1, requires_grad=True)])
 
 
 @dataclass(frozen=True)
