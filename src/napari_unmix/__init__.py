@@ -29,6 +29,7 @@ _PUBLIC = {
     "write_library": "library",
     "method_specs": "methods.registry",
     "sample_scene": "synthetic",
+    "simplex_least_squares": "rows.least_squares",
 }
 
 TYPE_CHECKING = False  # the command line begins here: nothing is imported that can be imported later
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from napari_unmix.output.run import read_run, write_run
     from napari_unmix.pipeline import assess, unmix
     from napari_unmix.progress import Progress, drain
+    from napari_unmix.rows.least_squares import simplex_least_squares
     from napari_unmix.sentences import UnmixError
     from napari_unmix.synthetic import sample_scene
 
@@ -68,6 +70,7 @@ __all__ = [
     "read_library",
     "read_run",
     "sample_scene",
+    "simplex_least_squares",
     "to_xarray",
     "unmix",
     "write_library",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize, nnls
+from scipy.optimize import minimize
 
-from napari_unmix.rows import simplex
 from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.metrics import angle_table, mean_correlation, rmse, spectral_angle
+from napari_unmix.rows.pivoting import one_by_one, pivoted
+from napari_unmix.rows.quadratic import quadratic_of
 from napari_unmix.rows.simplex import fully_constrained, non_negative, project_to_simplex, scaled
 from napari_unmix.rows.subspace import (
     ROUNDING,
@@ -20,8 +21,7 @@ from napari_unmix.rows.subspace import (
     noise_per_band,
     subspace_excess,
 )
-
-by_reference = simplex._reference_solution  # where the exchange of supports cycles
+from napari_unmix.rows.supports import Supports, values_by_size
 
 
 def random_problem(size: int, pixels: int = 60, bands: int = 12) -> tuple[np.ndarray, np.ndarray]:
@@ -61,15 +61,37 @@ def test_a_spectrum_that_nothing_explains_has_no_amounts(size: int) -> None:
     np.testing.assert_allclose(non_negative(endmembers[:1], endmembers)[0], np.eye(size)[0], atol=1e-8)
 
 
+@pytest.mark.parametrize("sum_to_one", [False, True])
 @pytest.mark.parametrize("size", [2, 5, 9])
-def test_the_reference_for_cycles_solves_the_same_problem(size: int) -> None:
-    spectra, endmembers = random_problem(size, pixels=8)
-    gram = endmembers @ endmembers.T
-    free, constrained = (
-        np.array([by_reference(endmembers @ one, gram, sum_to_one) for one in spectra]) for sum_to_one in (False, True)
-    )
-    np.testing.assert_allclose(free, [nnls(endmembers.T, one)[0] for one in spectra], atol=1e-6)
-    np.testing.assert_allclose(constrained, fully_constrained(spectra, endmembers), atol=1e-5)
+def test_what_pivoting_does_not_end_is_solved_one_by_one(size: int, sum_to_one: bool) -> None:
+    spectra, endmembers = random_problem(size, pixels=20)
+    problem = quadratic_of(endmembers, sum_to_one=sum_to_one)
+    sides, _ = problem.sides(problem.correlations(spectra))
+    expected = pivoted(problem, Supports(problem), sides, sides[:size] > 0)
+    found = np.column_stack([one_by_one(problem, side) for side in sides.T])
+    np.testing.assert_allclose(found, expected, atol=1e-11)
+
+
+@pytest.mark.parametrize("size", [6, 14])
+def test_pixels_of_one_support_and_systems_of_one_size_are_solved_alike(size: int) -> None:
+    spectra, endmembers = random_problem(size, pixels=300, bands=30)
+    for sum_to_one in (False, True):
+        problem = quadratic_of(endmembers, sum_to_one=sum_to_one)
+        sides, _ = problem.sides(problem.correlations(np.repeat(spectra, 20, axis=0)))
+        on = sides[:size] > np.median(sides[:size], axis=0)
+        supports = Supports(problem)
+        np.testing.assert_allclose(supports.values(sides, on), values_by_size(problem, sides, on), atol=1e-11)
+        assert len(supports) == len(np.unique(on, axis=1).T)
+
+
+@pytest.mark.parametrize(("pixels", "made"), [(6, 0), (7, 1)])
+def test_a_map_is_made_where_it_has_pixels_enough(pixels: int, made: int) -> None:
+    _, endmembers = random_problem(3)
+    problem = quadratic_of(endmembers, sum_to_one=True)
+    sides, _ = problem.sides(problem.correlations(np.repeat(endmembers[:1], pixels, axis=0)))
+    supports = Supports(problem)
+    supports.values(sides, np.ones((3, pixels), bool))
+    assert len(supports) == made
 
 
 def test_the_nearest_point_of_the_simplex_depends_on_the_metric() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import nnls
 
-from napari_unmix.rows.simplex import ENUMERABLE, fully_constrained, non_negative, project_to_simplex, scaled
+from napari_unmix.rows.simplex import fully_constrained, non_negative, project_to_simplex, scaled
 
 
 def problem(seed: int, size: int, pixels: int = 200, bands: int = 30) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -18,7 +18,7 @@ def problem(seed: int, size: int, pixels: int = 200, bands: int = 30) -> tuple[n
     return abundances @ endmembers + 0.05 * generator.normal(size=(pixels, bands)), endmembers, abundances
 
 
-sizes = st.integers(2, ENUMERABLE + 3)  # both ways to solve: enumeration and exchange
+sizes = st.integers(2, 9)  # with a guess where the search begins, and without
 seeds = st.integers(0, 10_000)
 
 

@@ -17,7 +17,7 @@ from napari_unmix.geometry.seen import NO_LOSS, LossOf, unseen
 from napari_unmix.journal.loops import long_loop
 from napari_unmix.journal.trees import Tree, like, named, numbers, plain, truth
 from napari_unmix.progress import meanwhile
-from napari_unmix.rows.simplex import ENUMERABLE, fully_constrained, non_negative
+from napari_unmix.rows.simplex import FEW_ENDMEMBERS, fully_constrained, non_negative
 from napari_unmix.sentences import UnmixError
 from napari_unmix.wanted import still_wanted
 
@@ -114,7 +114,7 @@ def _inverted(
     invert: Inversion, scores: FloatArray, archetypes: FloatArray, start: FloatArray | None, losses: list[float]
 ) -> Generator[float, None, FloatArray]:
     """Abundances (N, P) of the archetypes; for many endmembers that takes seconds, in which the last loss is told."""
-    if len(archetypes) <= ENUMERABLE:
+    if len(archetypes) <= FEW_ENDMEMBERS:
         return invert(scores, archetypes, start)
     loss = losses[-1] if losses else NO_LOSS
     return (yield from meanwhile(lambda: invert(scores, archetypes, start), loss, pixels=len(scores)))

@@ -1,1 +1,1 @@
-"""Mathematics on rows (N, B): NumPy only."""
+"""Mathematics on rows (N, B): NumPy and SciPy."""

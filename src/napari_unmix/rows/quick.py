@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_unmix.cube import BoolArray, FloatArray, IntArray
 from napari_unmix.rows.inversion import Inversion
-from napari_unmix.rows.simplex import ENUMERABLE
+from napari_unmix.rows.simplex import FEW_ENDMEMBERS
 
 # Pixels times what one of them costs: about a tenth of a second on one core.
 _WORK = 5_000_000
@@ -20,7 +20,7 @@ _PENALTY = 0.02
 
 def grid_side(pixels: int, count: int) -> int:
     """The side of the squares of which a quick look at ``count`` endmembers inverts one pixel each; 1 where all ``pixels`` may be."""
-    each = 2**count * count if count <= ENUMERABLE else count * (count + 12)
+    each = 2**count * count if count <= FEW_ENDMEMBERS else count * (count + 12)
     return int(np.ceil(np.sqrt(max(1.0, pixels * each / _WORK))))
 
 
@@ -43,7 +43,7 @@ def quick_abundances(spectra: FloatArray, endmembers: FloatArray, inversion: Inv
 
     Alternating directions with a fixed number of rounds (SUnSAL, Bioucas-Dias & Figueiredo, WHISPERS 2010, without its sparsity).
     """
-    if len(endmembers) <= ENUMERABLE:
+    if len(endmembers) <= FEW_ENDMEMBERS:
         return inversion.invert(spectra, endmembers).abundances
     size = len(endmembers)
     gram = endmembers @ endmembers.T
