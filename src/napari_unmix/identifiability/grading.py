@@ -136,7 +136,8 @@ def headline(given: Sequence[Grade], basis: str = "By geometry") -> str:
     if not count:
         return ""
     if len(steady) == count:
-        return f"{basis} all {count} materials are steady: every part of the scene gives them again, and so it would an error that all share."
+        all_of = "the one material is" if count == 1 else f"all {count} materials are"
+        return f"{basis} {all_of} steady: found again in every part of the scene, as an error that all parts share would be."
     parts = [f"{len(steady)} of {count} materials are steady{f' ({_listed(steady)})' if steady else ''}"]
     parts += [f"{_listed(shaky)} {_are(shaky)} shaky"] if shaky else []
     parts += [f"{_listed(lost)} {_are(lost)} not determined here"] if lost else []

@@ -13,6 +13,8 @@ from napari_unmix.geometry.search import find_endmembers
 from napari_unmix.given import Given
 from napari_unmix.rows.inversion import Inversion
 
+# So many sets of picks are begun from, a third of what an answer's search takes: its time is that of its starts.
+MOST_STARTS = 3
 # Those of two scenes, or of two numbers of endmembers.
 _KEPT = 8
 
@@ -36,7 +38,9 @@ class Searches:
         key = _key(spectra, f"{spectra.shape} {count} {inversion} {seed}", given)
         found = self._found.pop(key, None)
         if found is None:
-            found = yield from find_endmembers(spectra, count, inversion, strokes=[], seed=seed, given=given)
+            found = yield from find_endmembers(
+                spectra, count, inversion, strokes=[], seed=seed, given=given, most_starts=MOST_STARTS
+            )
         self._found[key] = found
         while len(self._found) > _KEPT:
             del self._found[next(iter(self._found))]
