@@ -184,25 +184,36 @@ def test_other_searches_are_made_again_as_they_are(method: str) -> None:
 # Decisions
 
 
-STEADY_ONE = Evidence(moved=0.1, furthest=0.4, pure_pixels=40, share=0.3, purest=0.99, nearest=12.0)
-
-
-@pytest.mark.parametrize(
-    ("moved", "pure_pixels", "word"),
-    [
-        (0.29, 0, "steady"),
-        (0.31, 0, "shaky"),
-        (0.99, 1, "steady"),
-        (1.01, 1, "shaky"),
-        (2.99, 0, "shaky"),
-        (3.01, 9, "not determined here"),
-    ],
+STEADY_ONE = Evidence(
+    moved=0.1, furthest=0.4, own_pixels=0.2, residual=1.0, pure_pixels=40, share=0.3, purest=0.99, nearest=12.0
 )
-def test_what_moves_and_how_many_pixels_are_pure_make_the_word(moved: float, pure_pixels: int, word: Word) -> None:
-    measured = replace(STEADY_ONE, moved=moved, pure_pixels=pure_pixels)
+BARE, VARYING = {"pure_pixels": 9}, {"residual": 1.05}
+DECISIONS: list[tuple[dict[str, float], Word]] = [
+    ({}, "steady"),
+    ({"moved": 0.49}, "steady"),
+    ({"moved": 0.51}, "shaky"),
+    ({"moved": 0.29, **BARE}, "steady"),
+    ({"moved": 0.31, **BARE}, "shaky"),
+    ({"moved": 2.99}, "shaky"),
+    ({"moved": 3.01}, "not determined here"),
+    ({"own_pixels": 30.0, "residual": 1.03}, "steady"),
+    ({"own_pixels": 0.9, **VARYING}, "steady"),
+    ({"own_pixels": 1.1, **VARYING}, "shaky"),
+    ({"own_pixels": 5.9, **VARYING}, "shaky"),
+    ({"own_pixels": 6.1, **VARYING}, "not determined here"),
+    ({**BARE, **VARYING}, "shaky"),
+    ({"half": True}, "shaky"),
+]
+
+
+@pytest.mark.parametrize(("changes", "word"), DECISIONS)
+def test_what_moves_and_what_backs_it_make_the_word(changes: dict[str, float], word: Word) -> None:
+    measured = replace(STEADY_ONE, **changes)  # type: ignore[arg-type]
     assert word_of(measured) == word
     grade = graded("roof", measured)
-    assert (grade.word, f"{moved:.1f}°" in grade.sentence, grade.remedy == "") == (word, True, word == "steady")
+    assert (grade.word, grade.remedy == "") == (word, word == "steady")
+    assert f"{measured.moved:.1f}°" in grade.sentence
+    assert ("out of the middle" in grade.sentence) is (measured.varies and measured.own_pixels > 0.6)
 
 
 def test_the_remedy_is_what_was_not_done_yet() -> None:

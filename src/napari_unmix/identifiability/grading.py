@@ -12,16 +12,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_unmix.cube import FloatArray
-from napari_unmix.identifiability.again.refits import Refits, angles
+from napari_unmix.geometry.picks import unit_length
+from napari_unmix.identifiability.again.refits import Refits, angles, some_rows
 from napari_unmix.identifiability.checks.geometry import facet_tails, purest
 from napari_unmix.identifiability.report import Grade, Word
 from napari_unmix.identifiability.subject import Subject
 from napari_unmix.rows.metrics import angle_table
+from napari_unmix.rows.subspace import subspace_excess
 
-# A pixel that holds this share of a material, as fitted, is one of its pure ones.
-PURE = 0.9
-# Degrees without a quadrant of the scene, median of the searches: see ``word_of``.
-STEADY, MOVES, LOST = 0.3, 1.0, 3.0
+# A pixel that holds this share of a material, as fitted, is one of its pure ones; where fewer do, so many of the purest are looked at.
+PURE, _PUREST = 0.9, 5
+# From so many pure pixels on they back an endmember.
+BACKED = 10
+# Where linear mixing leaves this times the noise, spectra vary, and the material's own pixels stand around its endmember (decision 0023).
+VARIES = 1.04
+# What decides, in degrees, see decision 0023: doubt below which an endmember is steady, without pure pixels and with them; from which it is not
+# determined; and the share at which the distance to its own pixels counts beside what moves.
+STEADY, STEADY_BACKED, LOST, OWN_PIXELS = 0.3, 0.5, 3.0, 0.5
 # As many names as one sentence holds.
 _NAMED = 3
 
@@ -34,6 +41,8 @@ class Evidence:
     ----------
     moved : degrees by which it moves without a quadrant of the scene, median over the searches
     furthest : the largest of these
+    own_pixels : degrees to the mean direction of its pure pixels
+    residual : what linear mixing leaves of the scene, over the noise
     pure_pixels : how many pixels hold ``PURE`` of it or more, as fitted
     share : mean abundance
     purest : abundance in the few pixels that have most of it
@@ -48,6 +57,8 @@ class Evidence:
 
     moved: float
     furthest: float
+    own_pixels: float
+    residual: float
     pure_pixels: int
     share: float
     purest: float
@@ -60,11 +71,29 @@ class Evidence:
     half: bool = False
 
     @property
+    def varies(self) -> bool:
+        """Whether spectra vary more than the noise."""
+        return self.residual > VARIES
+
+    @property
+    def backed(self) -> bool:
+        """Whether enough pixels consist of it."""
+        return self.pure_pixels >= BACKED
+
+    @property
+    def doubt(self) -> float:
+        """Degrees: what moves; and where spectra vary, how far out it stands of its own pixels, in which all quadrants agree."""
+        return max(self.moved, OWN_PIXELS * self.own_pixels if self.varies else 0.0)
+
+    @property
     def numbers(self) -> dict[str, float | None]:
         """By plain names, for the report."""
         return {
+            "doubt_degrees": self.doubt,
             "moved_degrees": self.moved,
             "moved_furthest_degrees": self.furthest,
+            "own_pixels_degrees": self.own_pixels,
+            "scene_residual": self.residual,
             "pure_pixels": float(self.pure_pixels),
             "mean_share": self.share,
             "purest_share": self.purest,
@@ -101,21 +130,24 @@ def graded(name: str, measured: Evidence, spread: tuple[float, ...] = ()) -> Gra
 
 
 def word_of(measured: Evidence) -> Word:
-    """The word."""
-    if measured.moved < STEADY or (measured.moved < MOVES and measured.pure_pixels > 0):
-        return "steady"
-    return "shaky" if measured.moved < LOST else "not determined here"
+    """The word: half of a material is never steady, nor is what nothing backs where spectra vary."""
+    if measured.doubt >= LOST:
+        return "not determined here"
+    most = STEADY_BACKED if measured.backed else STEADY
+    open_to_doubt = measured.half or (measured.varies and not measured.backed)
+    return "steady" if measured.doubt < most and not open_to_doubt else "shaky"
 
 
 def _sentence(name: str, measured: Evidence) -> str:
     """Why, with the numbers that decided."""
-    moved = f"Searched again without each quarter of the scene, {name} moves by {measured.moved:.1f}° (at most {measured.furthest:.1f}°)"
+    said = f"Searched again without each quarter of the scene, {name} moves by {measured.moved:.1f}° (at most {measured.furthest:.1f}°)"
+    if measured.varies and OWN_PIXELS * measured.own_pixels >= STEADY:
+        said += f"; spectra vary, and it stands {measured.own_pixels:.1f}° out of the middle of its purest pixels"
     if measured.half:
-        return f"{moved}, and it is half of a material that another endmember shares."
-    if not measured.pure_pixels:
-        return f"{moved}, and no pixel holds {100 * PURE:.0f} % of it."
-    pixels = "1 pixel holds" if measured.pure_pixels == 1 else f"{measured.pure_pixels} pixels hold"
-    return f"{moved}; {pixels} {100 * PURE:.0f} % of it or more."
+        return f"{said}; it is half of a material that another endmember shares."
+    count = measured.pure_pixels
+    pixels = "no pixel holds" if not count else "1 pixel holds" if count == 1 else f"{count} pixels hold"
+    return f"{said}; {pixels} {100 * PURE:.0f} % of it or more."
 
 
 def _remedy(name: str, word: Word, measured: Evidence) -> str:
@@ -170,7 +202,7 @@ def evidence(subject: Subject, refits: Refits) -> tuple[Evidence, ...]:
     """What was measured of each endmember, in order; () where none was searched without quadrants."""
     if not refits.quadrants:
         return ()
-    moves = _each(subject, refits.quadrants)
+    moves, own, residual = _each(subject, refits.quadrants), _own_pixels(subject), _residual(subject)
     tails = facet_tails(subject)
     apart = angle_table(subject.endmembers, subject.endmembers) + np.diag(np.full(subject.count, np.inf))
     highest, pure = purest(subject), (subject.abundances >= PURE).sum(axis=0)
@@ -181,6 +213,8 @@ def evidence(subject: Subject, refits: Refits) -> tuple[Evidence, ...]:
         Evidence(
             moved=float(np.median(moves[:, k])),
             furthest=float(moves[:, k].max()),
+            own_pixels=float(own[k]),
+            residual=residual,
             pure_pixels=int(pure[k]),
             share=float(subject.abundances[:, k].mean()),
             purest=float(highest[k]),
@@ -194,6 +228,22 @@ def evidence(subject: Subject, refits: Refits) -> tuple[Evidence, ...]:
         )
         for k in range(subject.count)
     )
+
+
+def _own_pixels(subject: Subject) -> FloatArray:
+    """(P,) degrees between each endmember and the mean direction of its pure pixels, or of the purest few."""
+    means = []
+    for shares in subject.abundances.T:
+        pure = np.flatnonzero(shares >= PURE)
+        chosen = pure if len(pure) >= _PUREST else np.argsort(-shares, kind="stable")[:_PUREST]
+        means.append(unit_length(subject.spectra[chosen])[0].mean(axis=0))
+    return angles(np.array(means), subject.endmembers)
+
+
+def _residual(subject: Subject) -> float:
+    """What linear mixing leaves over the noise, brightness free."""
+    rows = some_rows(len(subject.spectra), np.random.default_rng(0))
+    return subspace_excess(subject.spectra[rows], subject.count, subject.noise).linear
 
 
 def _each(subject: Subject, found: list[FloatArray] | tuple[FloatArray, ...]) -> FloatArray:
