@@ -181,6 +181,21 @@ def test_other_searches_are_made_again_as_they_are(method: str) -> None:
     assert len(grades(gather(cube, result), refits)) == 3
 
 
+def test_steady_is_not_right_where_every_quarter_shows_the_same_mixture(exact: Subject, kept: Searches) -> None:
+    """The counterexample of the theory page: these pixels are, as exactly, mixtures of another material that is never without the second one."""
+    share = 0.3
+    found, shares = exact.endmembers, exact.abundances
+    truth, mixtures = found.copy(), shares.copy()
+    truth[2] = (found[2] - share * found[0]) / (1 - share)
+    mixtures[:, 2] = (1 - share) * shares[:, 2]
+    mixtures[:, 0] += share * shares[:, 2]
+    assert truth.min() >= 0
+    assert np.allclose(mixtures.sum(axis=1), 1, atol=1e-5)
+    assert np.allclose(mixtures @ truth, shares @ found)
+    assert grades(exact, without_quadrants(exact, kept))[2].word == "steady"
+    assert angles(truth, found)[2] > 5
+
+
 # Decisions
 
 
