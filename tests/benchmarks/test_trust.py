@@ -137,7 +137,9 @@ def test_bounds_cover_what_is_exchangeable_and_not_what_is_worse() -> None:
 
 
 def test_nearest_neighbours_follow_the_predictor_and_a_word_its_own() -> None:
-    made = [replace(row, numbers={"moves": row.error_degrees}) for row in rows(*[("shaky", 0.1 * k) for k in range(200)])]
+    made = [
+        replace(row, numbers={"moves": row.error_degrees}) for row in rows(*[("shaky", 0.1 * k) for k in range(200)])
+    ]
     bound = by_neighbours(made, ["moves"])
     assert bound(replace(ROW, numbers={"moves": 1.0})) < 5 < bound(replace(ROW, numbers={"moves": 15.0}))
     assert np.isnan(bound(replace(ROW, numbers={"moves": None})))
@@ -224,5 +226,5 @@ def test_it_runs_on_one_tiny_scene_and_keeps_the_others(
     assert all(row.word in ("", STEADY, "shaky", UNDETERMINED) for row in made[:3])
     assert made[0].search_seconds > 0
     assert made[0].numbers["simulated twin"] is None or made[0].numbers["simulated twin"] > 0
-    with pytest.raises(UnmixError, match="trust.csv is not there"):
+    with pytest.raises(UnmixError, match=r"trust\.csv is not there"):
         run("trust", [*asked, "--keep", str(tmp_path / "nowhere")])

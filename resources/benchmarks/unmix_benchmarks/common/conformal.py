@@ -68,8 +68,9 @@ def table(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
     """Markdown: what bounds made on the part to choose on cover of the others."""
     chosen = [row for row in rows if row.part == "choose"]
     bounds = {"its word": by_word(chosen)} if any(row.word in WORDS for row in chosen) else {}
-    if names:
-        bounds[f"the {NEIGHBOURS} nearest by {' and '.join(names)}"] = by_neighbours(chosen, names)
+    measured = [row for row in chosen if all(row.numbers.get(name) is not None for name in names)]
+    if names and len(measured) >= NEIGHBOURS:
+        bounds[f"the {NEIGHBOURS} nearest by {' and '.join(names)}"] = by_neighbours(measured, names)
     lines = [f"| {100 * RATE:.0f} % bounds from | on | endmembers | covered | median bound |", "|---|---|---|---|---|"]
     for title, bound in bounds.items():
         for part in PARTS[1:]:
