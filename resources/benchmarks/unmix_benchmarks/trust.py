@@ -47,7 +47,7 @@ _BEFORE = (
 )
 GRADING = tuple(title for title, _ in STAGES if title not in _BEFORE)
 # A bound on the angle is looked for among the endmembers that these make alike.
-NEAREST_BY = ("moved_degrees", "pure_pixels")
+NEAREST_BY = ("doubt_degrees", "pure_pixels")
 T = TypeVar("T")
 
 
