@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube
-from napari_unmix.findings import Learned, MomentsFound
+from napari_unmix.findings import Learned, MixingFound, MomentsFound
 from napari_unmix.geometry.recipes import Strokes
 from napari_unmix.given import Given
 from napari_unmix.identifiability.again.quadrants import QUADRANTS, search_without_quadrants, without_each
@@ -156,9 +156,12 @@ def test_what_was_given_and_held_is_given_and_the_others_are_searched_beside_it(
     assert [grade.word for grade in grades(every, without_quadrants(every))] == ["given"] * 3
 
 
-@pytest.mark.parametrize("recipe", [Learned(), Strokes()])
-def test_what_no_search_can_find_again_has_no_grade(exact: Subject, recipe: Learned | Strokes) -> None:
-    findings = exact.findings.model_copy(update={"recipe": recipe})
+BENT = MixingFound(kept="bilinear")
+
+
+@pytest.mark.parametrize("changes", [{"recipe": Learned()}, {"recipe": Strokes()}, {"mixing": BENT}])
+def test_what_no_search_can_find_again_has_no_grade(exact: Subject, changes: dict[str, object]) -> None:
+    findings = exact.findings.model_copy(update=changes)
     subject = replace(exact, result=replace(exact.result, findings=findings))
     assert without_quadrants(subject).quadrants == ()
     assert grades(subject, Refits()) == ()
@@ -233,13 +236,14 @@ def test_what_moves_and_what_backs_it_make_the_word(changes: dict[str, float], w
 
 def test_the_remedy_is_what_was_not_done_yet() -> None:
     lost = replace(STEADY_ONE, moved=9.0)
-    assert "Paint a stroke where roof is pure" in graded("roof", lost).remedy
+    assert "Paint a stroke where roof is pure," in graded("roof", lost).remedy
+    assert "where roof is purest," in graded("roof", replace(lost, pure_pixels=9)).remedy
     assert "stroke" not in graded("roof", replace(lost, stroke=0.4)).remedy
     assert "merge" in graded("roof", replace(lost, half=True)).remedy
 
 
 def made_up(name: str, word: Word) -> Grade:
-    return Grade(name, word, "So.", "" if word in ("steady", "given") else f"Paint {name}.")
+    return Grade(name, word, "So.", "" if word in ("steady", "given") else f"Paint {name}, or look.")
 
 
 HEADLINES = {
@@ -248,7 +252,8 @@ HEADLINES = {
     ("steady", "steady", "shaky", "not determined here"): (
         "By geometry 2 of 4 materials are steady (m1 and m2), m3 is shaky, m4 is not determined here: paint m4."
     ),
-    ("shaky", "shaky"): "By geometry 0 of 2 materials are steady and m1 and m2 are shaky: paint m1.",
+    ("shaky", "shaky"): "By geometry none of 2 materials is steady, m1 and m2 are shaky: paint m1.",
+    ("given", "shaky"): "By geometry m2 is shaky: paint m2.",
     ("given", "given"): "",
     (): "",
 }

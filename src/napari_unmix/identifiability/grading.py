@@ -158,7 +158,8 @@ def _remedy(name: str, word: Word, measured: Evidence) -> str:
         return "Ask for one endmember fewer, or merge the two."
     if measured.stroke is not None:
         return f"Give the known spectrum of {name}, or take in more of the scene that holds it."
-    return f"Paint a stroke where {name} is pure, or give its known spectrum."
+    where = "pure" if measured.backed else "purest"
+    return f"Paint a stroke where {name} is {where}, or give its known spectrum."
 
 
 def headline(given: Sequence[Grade], basis: str = "By geometry") -> str:
@@ -170,12 +171,18 @@ def headline(given: Sequence[Grade], basis: str = "By geometry") -> str:
     if len(steady) == count:
         all_of = "the one material is" if count == 1 else f"all {count} materials are"
         return f"{basis} {all_of} steady: found again in every part of the scene, as an error that all parts share would be."
-    parts = [f"{len(steady)} of {count} materials are steady{f' ({_listed(steady)})' if steady else ''}"]
+    some = f"{len(steady)} of {count} materials are steady ({_listed(steady)})" if steady else ""
+    parts = [some or (f"none of {count} materials is steady" if count > 1 else "")]
     parts += [f"{_listed(shaky)} {_are(shaky)} shaky"] if shaky else []
     parts += [f"{_listed(lost)} {_are(lost)} not determined here"] if lost else []
     first = next(grade for word in ("not determined here", "shaky") for grade in given if grade.word == word)
-    said = " and ".join(parts) if len(parts) == 2 else ", ".join(parts)
-    return f"{basis} {said}: {first.remedy[:1].lower()}{first.remedy[1:]}"
+    return f"{basis} {', '.join(part for part in parts if part)}: {_begin(first)}."
+
+
+def _begin(grade: Grade) -> str:
+    """The first thing that its remedy names, as a clause: one sentence has no room for the others."""
+    first = grade.remedy.removesuffix(".").split(", or ")[0]
+    return f"{first[:1].lower()}{first[1:]}"
 
 
 def _having(given: Sequence[Grade], word: str) -> list[str]:

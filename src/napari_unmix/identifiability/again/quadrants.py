@@ -17,7 +17,7 @@ from napari_unmix.geometry.found import Found
 from napari_unmix.geometry.recipes import FacetEdges, PlaneArchetypes, SphereArchetypes, SupportedPicks
 from napari_unmix.given import Given
 from napari_unmix.identifiability.again.refits import Refits, Steps, like_the_result, silently, some_rows
-from napari_unmix.identifiability.again.search import UNSOLVABLE
+from napari_unmix.identifiability.again.search import UNSOLVABLE, repeatable
 from napari_unmix.identifiability.again.searches import Searches
 from napari_unmix.identifiability.subject import Subject
 from napari_unmix.regions.acceptance import refine_by_regions
@@ -48,10 +48,9 @@ def search_without_quadrants(subject: Subject, refits: Refits, generator: np.ran
 
 
 def _searchable(subject: Subject) -> bool:
-    """Whether a search found the endmembers, that can be made again: strokes that anchored can't, a network or a person did not search."""
+    """Whether a search found the endmembers, that can be made again: where strokes anchored, a network, a person or a bent mixing did, none can."""
     enough = len(subject.spectra) >= FEWEST_PIXELS * subject.count
-    again = subject.recipe.repeatable and not subject.recipe.by_strokes
-    return bool(subject.count > 1 and subject.searched.any() and enough and again)
+    return bool(subject.count > 1 and subject.searched.any() and enough and repeatable(subject))
 
 
 def without_each(valid: BoolArray) -> list[IntArray]:
