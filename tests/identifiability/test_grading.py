@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube
 from napari_unmix.findings import Learned, MixingFound, MomentsFound
-from napari_unmix.geometry.recipes import Strokes
+from napari_unmix.geometry.recipes import Strokes, VertexPicks
 from napari_unmix.given import Given
 from napari_unmix.identifiability.again.quadrants import QUADRANTS, search_without_quadrants, without_each
 from napari_unmix.identifiability.again.refits import Refits, angles
@@ -199,6 +199,14 @@ def test_steady_is_not_right_where_every_quarter_shows_the_same_mixture(exact: S
     assert angles(truth, found)[2] > 5
 
 
+def test_another_search_counts_only_where_it_asks_for_the_same(exact: Subject, kept: Searches) -> None:
+    refits = replace(without_quadrants(exact, kept), searched=exact.endmembers)
+    assert [one.another_search for one in evidence(exact, refits)] == [0.0] * 3
+    picked = exact.result.findings.model_copy(update={"recipe": VertexPicks()})
+    of_picks = replace(exact, result=replace(exact.result, findings=picked))
+    assert [one.another_search for one in evidence(of_picks, refits)] == [None] * 3
+
+
 # Decisions
 
 
@@ -219,6 +227,11 @@ DECISIONS: list[tuple[dict[str, float], Word]] = [
     ({"own_pixels": 1.1, **VARYING}, "shaky"),
     ({"own_pixels": 5.9, **VARYING}, "shaky"),
     ({"own_pixels": 6.1, **VARYING}, "not determined here"),
+    ({"another_search": 30.0}, "steady"),
+    ({"another_search": 0.49, **VARYING}, "steady"),
+    ({"another_search": 0.51, **VARYING}, "shaky"),
+    ({"another_search": 2.99, **VARYING}, "shaky"),
+    ({"another_search": 3.01, **VARYING}, "not determined here"),
     ({**BARE, **VARYING}, "shaky"),
     ({"half": True}, "shaky"),
 ]
@@ -232,6 +245,7 @@ def test_what_moves_and_what_backs_it_make_the_word(changes: dict[str, float], w
     assert (grade.word, grade.remedy == "") == (word, word == "steady")
     assert f"{measured.moved:.1f}°" in grade.sentence
     assert ("out of the middle" in grade.sentence) is (measured.varies and measured.own_pixels > 0.6)
+    assert ("another search" in grade.sentence) is (measured.varies and (measured.another_search or 0) > 0.3)
 
 
 def test_the_remedy_is_what_was_not_done_yet() -> None:

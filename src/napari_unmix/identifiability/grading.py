@@ -13,6 +13,7 @@ import numpy as np
 
 from napari_unmix.cube import FloatArray
 from napari_unmix.geometry.picks import unit_length
+from napari_unmix.identifiability.again.quadrants import of_the_rule
 from napari_unmix.identifiability.again.refits import Refits, angles, some_rows
 from napari_unmix.identifiability.checks.geometry import facet_tails, purest
 from napari_unmix.identifiability.report import Grade, Word
@@ -47,7 +48,8 @@ class Evidence:
     share : mean abundance
     purest : abundance in the few pixels that have most of it
     nearest : degrees to the endmember most like it
-    another_search : degrees to what a search by another seed found, without strokes; None where there was none
+    another_search : degrees to what a search by another seed found, on other pixels where there are many, without strokes; None where there
+        was none of the same kind
     chord_cone : degrees between the corner of the sphere's hull and that of the cone, see ``again/sphere``; None where not measured
     facet_tail : pixels beyond the face that lacks it, in standard errors; None where the endmembers were not extrapolated
     parts : degrees by which it moves on other draws of the data; None where there were none
@@ -82,8 +84,13 @@ class Evidence:
 
     @property
     def doubt(self) -> float:
-        """Degrees: what moves; and where spectra vary, how far out it stands of its own pixels, in which all quadrants agree."""
-        return max(self.moved, OWN_PIXELS * self.own_pixels if self.varies else 0.0)
+        """Degrees: what moves; and where spectra vary, in which all quadrants may agree, two more.
+
+        These are how far out it stands of its own pixels, and what a search on other pixels of the whole scene found (decision 0024).
+        """
+        if not self.varies:
+            return self.moved
+        return max(self.moved, OWN_PIXELS * self.own_pixels, self.another_search or 0.0)
 
     @property
     def numbers(self) -> dict[str, float | None]:
@@ -143,6 +150,8 @@ def _sentence(name: str, measured: Evidence) -> str:
     said = f"Searched again without each quarter of the scene, {name} moves by {measured.moved:.1f}° (at most {measured.furthest:.1f}°)"
     if measured.varies and OWN_PIXELS * measured.own_pixels >= STEADY:
         said += f"; spectra vary, and it stands {measured.own_pixels:.1f}° out of the middle of its purest pixels"
+    if measured.varies and (measured.another_search or 0.0) >= STEADY:
+        said += f"; another search of the whole scene finds it {measured.another_search:.1f}° off"
     if measured.half:
         return f"{said}; it is half of a material that another endmember shares."
     count = measured.pure_pixels
@@ -214,7 +223,7 @@ def evidence(subject: Subject, refits: Refits) -> tuple[Evidence, ...]:
     apart = angle_table(subject.endmembers, subject.endmembers) + np.diag(np.full(subject.count, np.inf))
     highest, pure = purest(subject), (subject.abundances >= PURE).sum(axis=0)
     parts = _each(subject, refits.parts)
-    others = _each(subject, [] if refits.searched is None else [refits.searched])
+    others = _each(subject, [refits.searched] if refits.searched is not None and _comparable(subject) else [])
     support = subject.findings.support
     return tuple(
         Evidence(
@@ -251,6 +260,11 @@ def _residual(subject: Subject) -> float:
     """What linear mixing leaves over the noise, brightness free."""
     rows = some_rows(len(subject.spectra), np.random.default_rng(0))
     return subspace_excess(subject.spectra[rows], subject.count, subject.noise).linear
+
+
+def _comparable(subject: Subject) -> bool:
+    """Whether another search asks for the same: the geometry's rule found all endmembers, beside nothing that is held and no region's moments."""
+    return of_the_rule(subject) and not subject.findings.by_regions and bool(subject.searched.all())
 
 
 def _each(subject: Subject, found: list[FloatArray] | tuple[FloatArray, ...]) -> FloatArray:

@@ -78,14 +78,14 @@ def _searched(subject: Subject, rest: IntArray, number: int, searches: Searches)
         if subject.recipe.reads_regions:
             start = yield from _by_rule(subject, rest, number, searches)
             return (yield from _by_recipe(subject, rest, number, start))
-        if _of_the_rule(subject):
+        if of_the_rule(subject):
             return (yield from _by_rule(subject, rest, number, searches))
         return (yield from _by_recipe(subject, _thinned(rest, number), number, subject.endmembers))
     except UNSOLVABLE:
         return None
 
 
-def _of_the_rule(subject: Subject) -> bool:
+def of_the_rule(subject: Subject) -> bool:
     """Whether the geometry's rule found the endmembers; picks, the hinge and recipes of others repeat themselves, and theirs begin anew."""
     recipe = subject.recipe
     beside = isinstance(recipe, (Beside, ExtrapolatedBeside)) and recipe.by in ("archetypes", "edges")
