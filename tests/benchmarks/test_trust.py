@@ -85,12 +85,12 @@ def test_what_all_searches_share_is_listed_by_name() -> None:
     assert blind_spots(some[1:3])[0].startswith("Blind spots: none")
 
 
-def test_whether_more_is_worse_is_read_off_the_part_to_choose_on() -> None:
-    chosen = [replace(row, numbers={"pixels": 9 - row.error_degrees}) for row in rows((STEADY, 1), (STEADY, 8))]
-    looked = [replace(row, part="look") for row in chosen]
-    turned = [replace(row, numbers={"pixels": row.error_degrees}) for row in looked]
-    assert predictors([*chosen, *looked])[-1] == "| pixels | less | 1.00 | 1.00 |"
-    assert predictors([*chosen, *turned])[-1] == "| pixels | less | 1.00 | 0.00 |"
+def test_a_predictor_is_read_in_the_direction_in_which_it_ought_to_be_worse() -> None:
+    made = [
+        replace(row, numbers={"pure_pixels": 9 - row.error_degrees, "moves": row.error_degrees, "never": None})
+        for row in rows((STEADY, 1), (STEADY, 8))
+    ]
+    assert predictors(made)[3:] == ["| pure_pixels | less | 1.00 |", "| moves | more | 1.00 |"]
 
 
 def test_cost_is_of_a_scene_and_not_of_its_endmembers() -> None:

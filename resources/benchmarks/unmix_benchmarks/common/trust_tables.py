@@ -19,6 +19,9 @@ TITLES = {
     "real": "real images",
 }
 _SIMULATED = PARTS[:3]
+DOUBT = "doubt_degrees"
+# Of all others more is worse: angles, tails, what is left over the noise.
+LESS_IS_WORSE = ("pure_pixels", "mean_share", "purest_share", "nearest_endmember_degrees", "stroke_share")
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Goal:
     """A line that the grade should reach: what, on which parts, and whether a value does."""
 
     name: str
+    where: str
     parts: tuple[str, ...]
     measure: Callable[[Sequence[Row]], float]
     least: float | None = None
@@ -34,12 +38,11 @@ class Goal:
     def said(self, rows: Sequence[Row]) -> str:
         """The value beside the goal, and whether it is reached."""
         value = self.measure([row for row in rows if row.part in self.parts])
-        where = "real images" if self.parts == ("real",) else "simulated" if "real" not in self.parts else "all"
         if not np.isfinite(value):
-            return f"* {self.name}, {where}: nothing to measure it on."
+            return f"* {self.name}, {self.where}: nothing to measure it on."
         goal = f"≥ {self.least:g}" if self.least is not None else f"≤ {self.most:g}"
         met = (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
-        return f"* {self.name}, {where}: {value:.2f} (goal {goal}: {'reached' if met else 'missed'})."
+        return f"* {self.name}, {self.where}: {value:.2f} (goal {goal}: {'reached' if met else 'missed'})."
 
 
 def auc(values: FloatArray, wrong: BoolArray) -> float:
@@ -68,8 +71,13 @@ def auc_of(rows: Sequence[Row], name: str) -> float:
     return auc(values_of(rows, name), np.array([row.wrong for row in rows], bool))
 
 
+def auc_of_doubt(rows: Sequence[Row]) -> float:
+    """The same of the number that the word is made from."""
+    return auc_of(rows, DOUBT)
+
+
 def auc_of_words(rows: Sequence[Row]) -> float:
-    """The same of the word: steady, shaky, not determined."""
+    """The same of the word itself: steady, shaky, not determined."""
     graded = [row for row in rows if row.word in WORDS]
     places = np.array([float(WORDS.index(row.word)) for row in graded])
     return auc(places, np.array([row.wrong for row in graded], bool))
@@ -91,14 +99,18 @@ def right_to_warn(rows: Sequence[Row]) -> float:
     return share_wrong(rows, UNDETERMINED)
 
 
-GOALS = (
-    Goal(f"AUC of the word for an error over {WRONG:g}°", _SIMULATED, auc_of_words, least=0.90),
-    Goal(f"AUC of the word for an error over {WRONG:g}°", ("real",), auc_of_words, least=0.85),
-    Goal("Share of “steady” that is wrong", PARTS, steady_but_wrong, most=0.05),
-    Goal("Share of “steady” that is wrong", ("real",), steady_but_wrong, most=0.05),
-    Goal("Share of “not determined here” that is wrong", PARTS, right_to_warn, least=0.60),
-    Goal("Share of “not determined here” that is wrong", ("real",), right_to_warn, least=0.60),
-)
+def _goals() -> Iterator[Goal]:
+    """Those of the grade, on simulated scenes (by the doubt and by the word) and on real images."""
+    places = (("simulated", _SIMULATED, 0.90), ("looked at once", ("look",), 0.90), ("real images", ("real",), 0.85))
+    for where, parts, least in places:
+        yield Goal(f"AUC of the doubt for an error over {WRONG:g}°", where, parts, auc_of_doubt, least=least)
+        yield Goal(f"AUC of the word for an error over {WRONG:g}°", where, parts, auc_of_words, least=least)
+    for where, parts, _ in (("all", PARTS, 0.0), places[-1]):
+        yield Goal("Share of “steady” that is wrong", where, parts, steady_but_wrong, most=0.05)
+        yield Goal("Share of “not determined here” that is wrong", where, parts, right_to_warn, least=0.60)
+
+
+GOALS = tuple(_goals())
 
 
 def counts(rows: Sequence[Row]) -> list[str]:
@@ -117,16 +129,17 @@ def counts(rows: Sequence[Row]) -> list[str]:
 
 
 def predictors(rows: Sequence[Row]) -> list[str]:
-    """Markdown: the AUC of the word and of each predictor; whether more or less of it is worse is read off the part to choose on."""
+    """Markdown: the AUC of the word and of each predictor that was measured, each in the direction in which it ought to be worse."""
     parts = [part for part, _ in _by_part(rows)]
     lines = [f"| AUC for an error over {WRONG:g}° | worse is | {' | '.join(TITLES[part] for part in parts)} |"]
     lines.append(f"|---|---|{'---|' * len(parts)}")
     if any(row.word in WORDS for row in rows):
         lines.append(_line("**the word**", "", [auc_of_words(here) for _, here in _by_part(rows)]))
-    chosen = [row for row in rows if row.part == "choose"] or list(rows)
     for name in dict.fromkeys(name for row in rows for name in row.numbers):
-        more = not auc_of(chosen, name) < 0.5
+        more = name not in LESS_IS_WORSE
         found = [auc_of(here, name) for _, here in _by_part(rows)]
+        if not np.isfinite(found).any():
+            continue
         lines.append(_line(name, "more" if more else "less", [value if more else 1 - value for value in found]))
     return lines
 
