@@ -101,7 +101,11 @@ def right_to_warn(rows: Sequence[Row]) -> float:
 
 def _goals() -> Iterator[Goal]:
     """Those of the grade, on simulated scenes (by the doubt and by the word) and on real images."""
-    places = (("simulated", _SIMULATED, 0.90), ("looked at once", ("look",), 0.90), ("real images", ("real",), 0.85))
+    places: tuple[tuple[str, tuple[str, ...], float], ...] = (
+        ("simulated", _SIMULATED, 0.90),
+        ("looked at once", ("look",), 0.90),
+        ("real images", ("real",), 0.85),
+    )
     for where, parts, least in places:
         yield Goal(f"AUC of the doubt for an error over {WRONG:g}°", where, parts, auc_of_doubt, least=least)
         yield Goal(f"AUC of the word for an error over {WRONG:g}°", where, parts, auc_of_words, least=least)
