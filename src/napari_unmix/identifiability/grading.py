@@ -26,9 +26,9 @@ PURE, _PUREST = 0.9, 5
 BACKED = 10
 # Where linear mixing leaves this times the noise, spectra vary, and the material's own pixels stand around its endmember (decision 0023).
 VARIES = 1.04
-# What decides, in degrees, see decision 0023: doubt below which an endmember is steady, without pure pixels and with them; from which it is not
-# determined; and the share at which the distance to its own pixels counts beside what moves.
-STEADY, STEADY_BACKED, LOST, OWN_PIXELS = 0.3, 0.5, 3.0, 0.5
+# What decides, in degrees, see decision 0023: doubt below which an endmember is steady, without pure pixels and with them; and from which it is
+# not determined.
+STEADY, STEADY_BACKED, LOST = 0.3, 0.5, 3.0
 # As many names as one sentence holds.
 _NAMED = 3
 
@@ -83,7 +83,7 @@ class Evidence:
     @property
     def doubt(self) -> float:
         """Degrees: what moves; and where spectra vary, how far out it stands of its own pixels, in which all quadrants agree."""
-        return max(self.moved, OWN_PIXELS * self.own_pixels if self.varies else 0.0)
+        return float(np.hypot(self.moved, self.own_pixels if self.varies else 0.0))
 
     @property
     def numbers(self) -> dict[str, float | None]:
@@ -141,7 +141,7 @@ def word_of(measured: Evidence) -> Word:
 def _sentence(name: str, measured: Evidence) -> str:
     """Why, with the numbers that decided."""
     said = f"Searched again without each quarter of the scene, {name} moves by {measured.moved:.1f}° (at most {measured.furthest:.1f}°)"
-    if measured.varies and OWN_PIXELS * measured.own_pixels >= STEADY:
+    if measured.varies and measured.own_pixels >= STEADY:
         said += f"; spectra vary, and it stands {measured.own_pixels:.1f}° out of the middle of its purest pixels"
     if measured.half:
         return f"{said}; it is half of a material that another endmember shares."
