@@ -27,9 +27,9 @@ PURE, _PUREST = 0.9, 5
 BACKED = 10
 # Where linear mixing leaves this times the noise, spectra vary, and the material's own pixels stand around its endmember (decision 0023).
 VARIES = 1.04
-# What decides, in degrees, see decision 0023: doubt below which an endmember is steady, without pure pixels and with them; from which it is not
-# determined; and the share at which the distance to its own pixels counts beside what moves.
-STEADY, STEADY_BACKED, LOST, OWN_PIXELS = 0.3, 0.5, 3.0, 0.5
+# What decides, in degrees, see decision 0023: doubt below which an endmember is steady, without pure pixels and with them; and from which it is
+# not determined.
+STEADY, STEADY_BACKED, LOST = 0.3, 0.5, 3.0
 # As many names as one sentence holds.
 _NAMED = 3
 
@@ -84,13 +84,13 @@ class Evidence:
 
     @property
     def doubt(self) -> float:
-        """Degrees: what moves; and where spectra vary, in which all quadrants may agree, two more.
+        """Degrees: the root of the squares of what moves and, where spectra vary, of two things in which all quadrants may agree.
 
         These are how far out it stands of its own pixels, and what a search on other pixels of the whole scene found (decision 0024).
         """
         if not self.varies:
             return self.moved
-        return max(self.moved, OWN_PIXELS * self.own_pixels, self.another_search or 0.0)
+        return float(np.sqrt(self.moved**2 + self.own_pixels**2 + (self.another_search or 0.0) ** 2))
 
     @property
     def numbers(self) -> dict[str, float | None]:
@@ -148,7 +148,7 @@ def word_of(measured: Evidence) -> Word:
 def _sentence(name: str, measured: Evidence) -> str:
     """Why, with the numbers that decided."""
     said = f"Searched again without each quarter of the scene, {name} moves by {measured.moved:.1f}° (at most {measured.furthest:.1f}°)"
-    if measured.varies and OWN_PIXELS * measured.own_pixels >= STEADY:
+    if measured.varies and measured.own_pixels >= STEADY:
         said += f"; spectra vary, and it stands {measured.own_pixels:.1f}° out of the middle of its purest pixels"
     if measured.varies and (measured.another_search or 0.0) >= STEADY:
         said += f"; another search of the whole scene finds it {measured.another_search:.1f}° off"
