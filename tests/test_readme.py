@@ -36,6 +36,7 @@ def test_tables_are_those_that_the_benchmarks_printed(tables: Any) -> None:
     assert re.findall(r"<!-- table (\w+)", BENCHMARKS) == [
         "accuracy",
         "calibration",
+        "trust",
         "screening",
         "noise",
         "stability",
@@ -119,7 +120,7 @@ def test_named_benchmarks_exist() -> None:
     named = set(re.findall(r"napari-unmix benchmark (\w+)", README + BENCHMARKS)) - {"NAME"}
     assert (
         named
-        == {"accuracy", "bundles", "calibration", "noise", "regions", "sample", "screening", "stability"}
+        == {"accuracy", "bundles", "calibration", "noise", "regions", "sample", "screening", "stability", "trust"}
         == set(benchmark_names())
     )
 

@@ -10,6 +10,7 @@ import pytest
 from napari_unmix.answer import Unmixing
 from napari_unmix.findings import Findings, PriorFound
 from napari_unmix.geometry.recipes import PlaneArchetypes
+from napari_unmix.identifiability.again.deviations import FEWEST, OWN, Deviations, own_deviations
 from napari_unmix.identifiability.again.refits import Refits
 from napari_unmix.identifiability.again.twins import simulate_twins
 from napari_unmix.identifiability.checks import model_fits
@@ -184,6 +185,53 @@ def test_twins_vary_as_the_scene_does() -> None:
         refits = drain(simulate_twins(one, Refits(), np.random.default_rng(0)))
         assert refits.twins
         apart.append(np.mean([np.linalg.norm(twin.endmembers - ENDMEMBERS) for twin in refits.twins]))
+    assert apart[0] > 2 * apart[1]
+
+
+def test_a_material_deviates_as_its_own_pixels_do() -> None:
+    """Mean zero and their covariance, the same within a patch; what the fit has taken up within the endmembers' span is in it."""
+    one = subject(made(3, 1), knows=False)
+    own = own_deviations(one)
+    patches, generator = np.repeat(np.arange(20_000), 2), np.random.default_rng(0)
+    for material, spectra in enumerate(own.spectra):
+        assert len(spectra) == (one.abundances[:, material] >= OWN).sum()
+        drawn = own.drawn(np.tile(np.eye(3)[material], (40_000, 1)), patches, generator)
+        expected = spectra.T @ spectra / len(spectra)
+        np.testing.assert_allclose(drawn.mean(axis=0), 0, atol=0.03 * np.sqrt(expected.max()))
+        np.testing.assert_allclose(drawn.T @ drawn / len(drawn), expected, atol=0.05 * expected.max())
+        np.testing.assert_array_equal(drawn[::2], drawn[1::2])
+        along = ENDMEMBERS[material] / np.linalg.norm(ENDMEMBERS[material])
+        assert along @ expected @ along > 0.5 * np.linalg.norm(0.15 * ENDMEMBERS[material]) ** 2
+
+
+@pytest.mark.parametrize(("pixels", "varies"), [(FEWEST - 1, False), (FEWEST, True)])
+def test_a_material_of_too_few_pixels_is_not_drawn_to_vary(pixels: int, varies: bool) -> None:
+    scene = made(3, 1)
+    abundances = 0.5 * scene.abundances + 0.5 * np.array([0.0, 0.5, 0.5])
+    abundances[:pixels] = [1.0, 0.0, 0.0]
+    own = own_deviations(subject(replace(scene, abundances=abundances), knows=False))
+    assert bool(len(own.spectra[0])) is varies
+    drawn = own.drawn(np.tile([1.0, 0.0, 0.0], (50, 1)), np.arange(50), np.random.default_rng(0))
+    assert bool(np.any(drawn)) is varies
+
+
+def test_twins_vary_only_where_more_than_white_noise_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Endmembers come back farther off then; where the residual is noise, twins are what they were."""
+    varied = made(7, 4)
+    clean = varied.abundances @ ENDMEMBERS
+    white = replace(varied, spectra=clean + NOISE * np.random.default_rng(1).normal(size=clean.shape))
+    asked, apart = [], []
+
+    def watched(one: Subject) -> Deviations:
+        asked.append(one)
+        return own_deviations(one)
+
+    monkeypatch.setattr("napari_unmix.identifiability.again.twins.own_deviations", watched)
+    for scene in (varied, white):
+        refits = drain(simulate_twins(subject(scene, knows=False), Refits(), np.random.default_rng(0)))
+        apart.append(np.mean([np.linalg.norm(twin.endmembers - ENDMEMBERS) for twin in refits.twins]))
+    assert len(asked) == 3
+    assert all(one.spectra is varied.spectra for one in asked)
     assert apart[0] > 2 * apart[1]
 
 

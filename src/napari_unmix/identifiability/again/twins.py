@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_unmix.answer import mixed
 from napari_unmix.cube import FloatArray, IntArray
+from napari_unmix.identifiability.again.deviations import PATCH, own_deviations
 from napari_unmix.identifiability.again.refits import Refits, Steps, Twin, abundance_change, some_rows
 from napari_unmix.identifiability.again.search import found_again, repeatable
 from napari_unmix.identifiability.subject import Subject
@@ -45,7 +46,8 @@ def simulate_twins(subject: Subject, refits: Refits, generator: np.random.Genera
 def _simulated(subject: Subject, rows: IntArray, generator: np.random.Generator) -> FloatArray:
     """Spectra of the fitted abundances with fresh noise, and materials that vary as the fit found them to.
 
-    Where it did not look and spectra vary more than white noise, residuals are drawn from other pixels.
+    Where it did not look and spectra vary more than white noise, they vary as the pixels of each material do; where the noise itself is alike in
+    neighbouring bands, residuals are drawn from other pixels.
     """
     clean = mixed(subject.abundances[rows], subject.endmembers, subject.illumination[rows])
     fresh = subject.noise_in_plane * generator.normal(size=clean.shape)
@@ -55,6 +57,9 @@ def _simulated(subject: Subject, rows: IntArray, generator: np.random.Generator)
     freedom = max(clean.shape[1] - subject.count + 1, 1)
     if subject.alike is None and np.mean((residual**2).sum(axis=1)) <= (_NOISE_ONLY * subject.noise) ** 2 * freedom:
         return np.asarray(clean + fresh)
+    if subject.alike is None:
+        drawn = own_deviations(subject).drawn(subject.amounts[rows], _patches(subject, rows, PATCH), generator)
+        return np.asarray(clean + fresh + drawn)
     basis = np.linalg.qr(subject.endmembers.T)[0]
     drawn = residual[generator.permutation(len(rows))]
     # Residuals lack what the fit has taken up within the endmembers' span.
@@ -63,9 +68,13 @@ def _simulated(subject: Subject, rows: IntArray, generator: np.random.Generator)
 
 def _varied(subject: Subject, variation: Variation, rows: IntArray, generator: np.random.Generator) -> FloatArray:
     """(n, B) what the materials vary by, drawn in patches as large as those in which the scene's residuals are alike."""
-    squares = np.argwhere(subject.valid)[rows] // subject.patch_side
-    patches = np.unique(squares, axis=0, return_inverse=True)[1].ravel()
-    return variation.drawn(subject.amounts[rows], patches, generator)
+    return variation.drawn(subject.amounts[rows], _patches(subject, rows, subject.patch_side), generator)
+
+
+def _patches(subject: Subject, rows: IntArray, side: int) -> IntArray:
+    """(n,) the number from 0 of the square of so many pixels that each of the pixels is in."""
+    squares = np.argwhere(subject.valid)[rows] // side
+    return np.asarray(np.unique(squares, axis=0, return_inverse=True)[1].ravel())
 
 
 def _moments_moved(moments: RegionMoments, fit: MomentFit, generator: np.random.Generator) -> FloatArray:
