@@ -76,7 +76,9 @@ def test_an_endmember_that_was_split_is_found(kind: str) -> None:
     assert missed <= 1
 
 
-@pytest.mark.parametrize(("seed", "order"), [(0, [3, 1, 0, 2]), (1, [1, 0, 2, 3]), (2, [2, 3, 1, 0]), (3, [0, 3, 2, 1])])
+@pytest.mark.parametrize(
+    ("seed", "order"), [(0, [3, 1, 0, 2]), (1, [1, 0, 2, 3]), (2, [2, 3, 1, 0]), (3, [0, 3, 2, 1])]
+)
 def test_the_order_of_endmembers_only_renames_the_halves(seed: int, order: list[int]) -> None:
     scene = blind_scene(seed, materials=3, pure=True, kind="linear", decibels=30, size=40)
     split = parted(scene.endmembers, 1, 5.0, np.random.default_rng(seed))

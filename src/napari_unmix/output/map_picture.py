@@ -146,9 +146,7 @@ def _lines(seen: Seen) -> list[tuple[Entry, list[str]]]:
     ]
 
 
-def _legend(
-    figure: Figure, lines: list[tuple[Entry, list[str]]], meaning: list[str], left: float, top: float
-) -> None:
+def _legend(figure: Figure, lines: list[tuple[Entry, list[str]]], meaning: list[str], left: float, top: float) -> None:
     width, height = figure.get_size_inches()
     y = top - 0.02 / height
     for entry, name in lines:

@@ -105,9 +105,7 @@ def test_the_table_has_a_row_for_every_pixel_with_an_answer(tmp_path, cube, resu
     with (tmp_path / "m.csv").open(newline="") as stream:
         header, *rows = csv.reader(stream)
     assert header[:4] == ["row", "column", "x", "y"]
-    shares, spreads = (
-        [f"{name} ({what})" for name in result.names] for what in ("composition", "standard deviation")
-    )
+    shares, spreads = ([f"{name} ({what})" for name in result.names] for what in ("composition", "standard deviation"))
     assert header[4:] == [*shares, *spreads, "illumination"]
     table = np.array(rows, dtype=float)
     place = table[:, 0].astype(int), table[:, 1].astype(int)

@@ -42,7 +42,12 @@ def _pixels(contents: Contents) -> Iterator[list[str]]:
     """Row and column from 0, x and y of the pixel's centre where the cube lies on a map, then what is known of the pixel, and in what measure."""
     maps = [image for role in (ABUNDANCES, SPREAD, ILLUMINATION) if (image := contents.image(role)) is not None]
     place = contents.georeference
-    yield ["row", "column", *(["x", "y"] if place else []), *(name for image in maps for name in _headings(image, contents))]
+    yield [
+        "row",
+        "column",
+        *(["x", "y"] if place else []),
+        *(name for image in maps for name in _headings(image, contents)),
+    ]
     for row, column in np.argwhere(contents.main.valid):
         point: list[float] = []
         if place is not None:
