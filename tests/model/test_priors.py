@@ -8,8 +8,6 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from napari_unmix.model.logratio import helmert
 from napari_unmix.model.priors.base import Moments, RegionPrior, reweighted, sums_by_region

@@ -27,8 +27,8 @@ ANCHORING = 0.3
 # Each anchor may raise the mean squared angle to the endmembers' cone by this factor: good ones cost 1.04 to 1.14 each, bad ones 1.16 and more
 # (strokings 0 to 5 of urban4, urban6 and muufl90).
 COSTS = 1.15
-# Beside given endmembers, where the search has one start and strokes mend more: single good ones cost up to 1.21 (muufl90), harmful ones 1.57 and more
-# (urban4; stroking 0, decision 0019).
+# Beside given endmembers, where the search has one start and strokes mend more: single good ones cost up to 1.21 (muufl90), harmful ones 1.57 and
+# more (urban4; stroking 0, decision 0019).
 COSTS_BESIDE = 1.25
 # An endmember that a stroke anchors has this share of the stroke, or something else was painted.
 LED = 1 / 3

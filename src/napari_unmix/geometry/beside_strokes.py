@@ -6,8 +6,8 @@ leads the stroke already (Jasper Ridge, one known: 14.4° without paint, 1.6 to 
 
 1. The search beside what is given, as if nothing were painted.
 2. Where mixing is linear to the noise strokes name: the search misses nothing that a stroke would show.
-3. Else they anchor where the fit that they anchor leaves little more than the one without, what is held staying where it is (``anchoring``). What does
-   not anchor names, of the endmembers after the given ones.
+3. Else they anchor where the fit that they anchor leaves little more than the one without, what is held staying where it is (``anchoring``). What
+   does not anchor names, of the endmembers after the given ones.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _in_order(beginning: Beginning, found: Found, strokes: IntArray) -> Found:
 def _named(
     beginning: Beginning, found: Found, naming: Naming, told: tuple[StrokeFound, ...], led: int | None = None
 ) -> Found:
-    """What was found as if nothing were painted, and what is told of strokes that name; ``led`` of them where not all have an endmember that leads."""
+    """What was found as if nothing were painted, and what is told of strokes that name; ``led``: how many are led, where not all are."""
     count = len(beginning.strokes)
     said = "Painted materials name the endmembers that lead them."
     if led is not None:
