@@ -126,7 +126,7 @@ def _paired(merit: FloatArray, shares: FloatArray) -> Naming:
 
 
 def enriched(shares: FloatArray, strokes: list[IntArray], first: int = 0) -> Naming:
-    """The endmember that each stroke has more of than the scene has: the highest mean rank among all pixels' (N, P) shares, of those from ``first`` on.
+    """The endmember, from ``first`` on, that each stroke has more of than the scene has: the highest mean rank among all pixels' (N, P) shares.
 
     Ranks and not ratios of shares: in the median pixel of a rough stroke a rare material has no share at all (dc1, 12 strokings: none misnamed
     by ranks, 4 by the ratio of the median to the mean, 5 by the median).
