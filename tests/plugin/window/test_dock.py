@@ -78,13 +78,14 @@ def test_arrays_of_others_are_not_read(window: Any, tmp_path: Any) -> None:
 
 
 def test_previews_results_trust_and_names(window: Any) -> None:
-    fit = window.with_fakes(80)
+    fit = window.with_fakes(6000)
     window.press("Train")
     window.wait_for(lambda: any(text.startswith("epoch") for text in window.texts()))
     window.wait_for(lambda: len(window.maps()) == 3)
     before = window.maps()
     first = before[0].data.copy()
     window.wait_for(lambda: not np.array_equal(before[0].data, first))
+    fit.enough.set()
     window.wait_for(lambda: current_report(window.session) is not None)
     window.qtbot.wait(100)
     assert fit.thread != threading.get_ident()
