@@ -113,14 +113,15 @@ lint() {
   return $status
 }
 
-# All tests, or those that are named. What computes runs side by side; the window's tests run alone, for they measure how soon it answers.
+# All tests, or those that are named. First what computes, then the window's, two at a time, each process with a virtual display of its own: they
+# wait as much as they compute, and measure how soon the window answers.
 tests() {
   for word in "$@"; do
     [ ! -e "${word%%::*}" ] || exec .venv/bin/python -m pytest "$@"
   done
   status=0
   OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n auto --maxprocesses=4 --ignore=tests/plugin/window --ignore=tests/gallery "$@" || status=1
-  .venv/bin/python -m pytest tests/plugin/window tests/gallery "$@" || status=1
+  OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n auto --maxprocesses=2 --dist worksteal tests/plugin/window tests/gallery "$@" || status=1
   return $status
 }
 

@@ -59,14 +59,14 @@ def off_by(found: np.ndarray, truth: np.ndarray = TRUTH) -> float:
 # The tail
 
 
-@settings(max_examples=25, deadline=None)
-@given(seed=seeds, on_facets=st.sampled_from([0.0, 0.3, 0.9]))
+@pytest.mark.parametrize("on_facets", [0.0, 0.3, 0.9])
+@pytest.mark.parametrize("seed", range(6))
 def test_no_more_pixels_lie_outside_the_true_facets_than_noise_explains(seed: int, on_facets: float) -> None:
     assert (facets_of(TRUTH, drawn(seed, on_facets=on_facets)).tails() < 4).all()
 
 
-@settings(max_examples=15, deadline=None)
-@given(seed=seeds, k=st.integers(0, 3))
+@pytest.mark.parametrize("k", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_the_tail_grows_where_a_facet_is_pushed_in_and_only_there(seed: int, k: int) -> None:
     scores = drawn(seed)
     tails = np.array([facets_of(pushed(k, by), scores).tails() for by in (0.0, 1.0, 2.0, 3.0)])
@@ -105,16 +105,24 @@ def test_neither_order_nor_place_nor_scale_matters(seed: int, scale: float) -> N
 # The edge
 
 
-@settings(max_examples=40, deadline=None)
-@given(seed=seeds, share=st.sampled_from([0.0, 0.5, 1.0]), offset=st.sampled_from([-2.0, -1.0, 0.0, 1.0]))
-def test_an_edge_is_found_however_many_pixels_lie_on_the_facet(seed: int, share: float, offset: float) -> None:
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("offset", [-2.0, -1.0, 0.0, 1.0])
+def test_an_edge_is_found_however_many_pixels_lie_on_the_facet(share: float, offset: float) -> None:
+    """Within three errors of where it is in 19 of 20 drawings, and never far off: without a pixel on the facet one in a thousand is 4.5 off."""
+    off, errors = np.array([drawn_edge(seed, share, offset) for seed in range(20)]).T
+    assert (np.abs(off) < 3 * errors).sum() >= 19
+    assert (np.abs(off) < 6 * errors).all()
+    assert errors.max() < 0.5
+
+
+def drawn_edge(seed: int, share: float, offset: float) -> tuple[float, float]:
+    """How far from its place a facet at this offset is found, and the error that is told; this share of 60,000 pixels lies on it."""
     generator = np.random.default_rng(seed)
     depth = np.where(generator.random(60_000) < share, 0.0, generator.uniform(0, 60, 60_000))
     ratios = depth + generator.normal(size=60_000) + offset
     read = ratios[ratios <= 0.25]
     mean, error = edge(read, np.ones((len(read), 1)))
-    assert abs(mean[0] - offset) < 4.5 * error[0]
-    assert error[0] < 0.5
+    return float(mean[0] - offset), float(error[0])
 
 
 def test_without_pixels_nothing_is_known_of_an_edge() -> None:
@@ -145,8 +153,8 @@ def test_a_facet_pushed_away_is_seen_at_all_its_corners_and_no_other_is(by: floa
 # What is found with them
 
 
-@settings(max_examples=10, deadline=None)
-@given(seed=seeds, growth=st.sampled_from([0.85, 1.15]), on_facets=st.sampled_from([0.05, 0.3, 0.8]))
+@pytest.mark.parametrize("growth", [0.85, 1.15])
+@pytest.mark.parametrize(("seed", "on_facets"), [(0, 0.05), (1, 0.05), (2, 0.3), (3, 0.3), (4, 0.8)])
 def test_facets_settle_near_the_truth_from_inside_and_outside(seed: int, growth: float, on_facets: float) -> None:
     scores, centre = drawn(seed, on_facets=on_facets), TRUTH.mean(axis=0)
     start = centre + growth * (TRUTH - centre)

@@ -36,7 +36,8 @@ def subject(height: int = 30, width: int = 40, count: int = 3) -> Seen:
     shares[0, 0] = np.nan
     colours = tuple("#e69f00" for _ in range(count))
     entries = tuple(Entry(colours[k], f"_a $name$ <of> a material {k}", "3 %") for k in range(count))
-    return Seen("a cube", "abundances", added(shares, colours), entries, metres=30.0)
+    meaning = "Shares are composition, each endmember's largest value 1."
+    return Seen("a cube", "abundances", added(shares, colours), entries, metres=30.0, meaning=meaning)
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
@@ -57,6 +58,7 @@ def test_any_shape_and_number(tmp_path: Path, height: int, width: int, count: in
 def test_words_of_the_legend_and_of_the_length_are_in_the_drawing(tmp_path: Path) -> None:
     text = write_picture(tmp_path / "a.svg", subject()).read_text()
     assert "$name$" in text
+    assert "Shares are composition, each" in text
     assert "200 m" in text
     plane = np.linspace(0, 1, 1200).reshape(30, 40)
     bar = Seen("a cube", "spread", plane, limits=(0.0, 1.0), colormap="magma", quantity="standard deviation")

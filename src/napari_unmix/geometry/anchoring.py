@@ -13,11 +13,12 @@ from functools import partial
 
 import numpy as np
 
-from napari_unmix.cube import FloatArray, IntArray
+from napari_unmix.cube import BoolArray, FloatArray, IntArray
 from napari_unmix.geometry import archetypes as arch
 from napari_unmix.geometry.coordinates import Sphere
 from napari_unmix.geometry.seen import Losses, lifted, unseen
 from napari_unmix.geometry.supported import off_cone
+from napari_unmix.given import Given
 from napari_unmix.rows.inversion import Inversion
 from napari_unmix.rows.simplex import fully_constrained
 
@@ -26,6 +27,9 @@ ANCHORING = 0.3
 # Each anchor may raise the mean squared angle to the endmembers' cone by this factor: good ones cost 1.04 to 1.14 each, bad ones 1.16 and more
 # (strokings 0 to 5 of urban4, urban6 and muufl90).
 COSTS = 1.15
+# Beside given endmembers, where the search has one start and strokes mend more: single good ones cost up to 1.21 (muufl90), harmful ones 1.57 and
+# more (urban4; stroking 0, decision 0019).
+COSTS_BESIDE = 1.25
 # An endmember that a stroke anchors has this share of the stroke, or something else was painted.
 LED = 1 / 3
 # So many of the strokes may be left out: the more endmembers are free, the better they make up for an anchor that is wrong, and cost tells nothing.
@@ -52,32 +56,39 @@ class Anchored:
     believed: tuple[float, ...]
 
 
-def accepted(cost: float, purities: Sequence[float]) -> bool:
-    """Whether strokes anchor at this cost, each with this share of the endmember that it anchors; see ``COSTS`` and ``LED``."""
-    return bool(purities and cost <= COSTS ** len(purities) and min(purities) >= LED)
+def accepted(cost: float, purities: Sequence[float], each: float = COSTS) -> bool:
+    """Whether strokes anchor at this cost, ``each`` with this share of the endmember that it anchors; see ``COSTS`` and ``LED``."""
+    return bool(purities and cost <= each ** len(purities) and min(purities) >= LED)
 
 
-def try_anchors(spectra: FloatArray, endmembers: FloatArray, strokes: list[IntArray]) -> Losses[Tried]:
+def try_anchors(
+    spectra: FloatArray, endmembers: FloatArray, strokes: list[IntArray], given: Given | None = None
+) -> Losses[Tried]:
     """Which of the strokes, indices into (N, B) spectra, may anchor, held against the search's ``endmembers`` (P, B): all, nearly all, or none.
 
-    Those are left out one after another without which least is left. Yields the loss at every sweep.
+    Those are left out one after another without which least is left. Endmembers that are ``given`` come first in every fit, and what is held of
+    them stays. Yields the loss at every sweep.
     """
     pixels, places = _sampled(len(spectra), strokes)
     sphere = Sphere.of(spectra[pixels], len(endmembers))
     # The same kind of fit from the search's endmembers: what anchors cost, and not what the coordinates do.
     start = sphere.place(endmembers)
-    free = yield from unseen(arch.fit_archetypes(sphere.scores, start, sphere.weights, arch.ON_SPHERE, sweeps=_SWEEPS))
+    held = _held(given, len(endmembers))
+    free = yield from unseen(
+        arch.fit_archetypes(sphere.scores, start, sphere.weights, arch.ON_SPHERE, held=held, sweeps=_SWEEPS)
+    )
     before = left_by(spectra[pixels], free.archetypes @ sphere.subspace.basis)
     cores = [place[arch.stroke_mean(sphere.scores[place])[1]] for place in places]
 
     def trial(anchors: Sequence[int]) -> Losses[_Trial]:
-        fit = yield from unseen(_fit(sphere, [cores[k] for k in anchors], len(endmembers)))
+        fit = yield from unseen(_fit(sphere, [cores[k] for k in anchors], len(endmembers), given))
         cost = left_by(spectra[pixels], fit.archetypes @ sphere.subspace.basis) / max(before, 1e-300)
-        return _Trial(tuple(anchors), cost, _purities(fit, [places[k] for k in anchors]))
+        first = 0 if given is None else len(given)
+        return _Trial(tuple(anchors), cost, _purities(fit, [places[k] for k in anchors], first))
 
     last = yield from trial(range(len(strokes)))
     costs = dict.fromkeys(last.anchors, last.cost)
-    while not accepted(last.cost, last.purities):
+    while not accepted(last.cost, last.purities, COSTS if given is None else COSTS_BESIDE):
         if len(strokes) - len(last.anchors) + 1 > LEFT_OUT * len(strokes):
             return Tried((), costs)
         without = []
@@ -97,9 +108,14 @@ class _Trial:
     purities: tuple[float, ...]
 
 
-def _purities(fit: arch.Archetypes, strokes: list[IntArray]) -> tuple[float, ...]:
-    """The share that the first endmembers, one after another, have of the median pixel of their strokes."""
-    return tuple(float(np.median(fit.abundances[stroke, k])) for k, stroke in enumerate(strokes))
+def _purities(fit: arch.Archetypes, strokes: list[IntArray], first: int = 0) -> tuple[float, ...]:
+    """The share that the endmembers from ``first`` on, one after another, have of the median pixel of their strokes."""
+    return tuple(float(np.median(fit.abundances[stroke, k])) for k, stroke in enumerate(strokes, start=first))
+
+
+def _held(given: Given | None, count: int) -> BoolArray | None:
+    """(P,) which endmembers stay where they are; None where none is given."""
+    return None if given is None else np.concatenate([given.held, np.zeros(count - len(given), bool)])
 
 
 def _sampled(count: int, strokes: list[IntArray]) -> tuple[IntArray, list[IntArray]]:
@@ -135,11 +151,13 @@ def anchored_by_strokes(
     return Anchored(endmembers, _purities(fit, strokes), tuple(float(len(pixels)) for pixels in kept))
 
 
-def _fit(sphere: Sphere, cores: list[IntArray], count: int) -> Generator[float, None, arch.Archetypes]:
-    """Archetypes of which the mean of each core anchors one, in order."""
+def _fit(
+    sphere: Sphere, cores: list[IntArray], count: int, given: Given | None = None
+) -> Generator[float, None, arch.Archetypes]:
+    """Archetypes of which the mean of each core anchors one, in order, after those that are given."""
     scores, weights = sphere.scores, sphere.weights
     means = np.array([scores[core].mean(axis=0) for core in cores])
-    start = means
+    start = means if given is None else np.vstack([sphere.place(given.spectra), means])
     few = max(arch.FEWEST_BACKERS, len(scores) // 500)
     while len(start) < count:
         # A free endmember starts at the worst-explained pixel and its likes.
@@ -148,5 +166,10 @@ def _fit(sphere: Sphere, cores: list[IntArray], count: int) -> Generator[float, 
         seed = worst[residual[worst].argmax()]
         alike = worst[np.argsort(((scores[worst] - scores[seed]) ** 2).sum(axis=1))[: arch.FEWEST_BACKERS]]
         start = np.vstack([start, scores[alike].mean(axis=0)])
-    anchors = arch.Strokes(means, ANCHORING)
-    return (yield from arch.fit_archetypes(scores, start, weights, arch.ON_SPHERE, strokes=anchors, sweeps=_SWEEPS))
+    anchors = arch.Strokes(means, ANCHORING, first=0 if given is None else len(given))
+    held = _held(given, count)
+    return (
+        yield from arch.fit_archetypes(
+            scores, start, weights, arch.ON_SPHERE, strokes=anchors, held=held, sweeps=_SWEEPS
+        )
+    )

@@ -21,7 +21,8 @@ import numpy as np
 from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.findings import Note, NoteKind
 from napari_unmix.geometry import archetypes as arch
-from napari_unmix.geometry.beside import Beginning, find_beside
+from napari_unmix.geometry.beside import Beginning
+from napari_unmix.geometry.beside_strokes import find_beside_painted
 from napari_unmix.geometry.bilinear import bilinear_residual
 from napari_unmix.geometry.coordinates import Coordinates, Sphere
 from napari_unmix.geometry.facets import COLLAPSED, Facets, settled, too_far_in, too_low, uncertain_degrees
@@ -113,7 +114,7 @@ def find_endmembers(
     data = _Data(spectra, count, inversion, noise, subspace_excess(spectra, count, noise), most_starts)
     yield NO_LOSS
     if given is not None:
-        found = yield from find_beside(_beginning(data, given, strokes))
+        found = yield from find_beside_painted(_beginning(data, given, strokes))
     else:
         found = yield from _by_geometry(data, generator)
     if strokes and given is None:

@@ -30,7 +30,7 @@ from napari_unmix.rows.metrics import spectral_angle
 from napari_unmix.rows.simplex import fully_constrained, non_negative
 
 # A stroke is mostly one material: on exact scenes the endmember it names leads it by this share, on varying ones by the lesser.
-_MOSTLY = 0.5
+MOSTLY = 0.5
 # Up to this residual over the noise, mixing is linear to the noise, and no stroke anchors.
 LINEAR = 1.04
 # While nothing better is painted, a free endmember beside strokes may rise this little over the noise.
@@ -52,6 +52,10 @@ class Naming:
         """Strokes that name and do no more."""
         return tuple(StrokeFound(how="names", purity=float(purity)) for purity in self.purities)
 
+    def after(self, count: int) -> Naming:
+        """The same endmembers where so many others come before them."""
+        return Naming(self.endmembers + count, self.purities)
+
     def first(self, count: int) -> IntArray:
         """(P,) order of ``count`` endmembers that puts those of the strokes first."""
         return np.concatenate([self.endmembers, np.setdiff1d(np.arange(count), self.endmembers)])
@@ -71,7 +75,7 @@ def with_strokes(
     ``strokes`` are indices into ``spectra`` (N, B); ``variability``: the residual of linear mixing over the noise, brightness free.
     """
     varies = variability > VARIABILITY
-    led = leading(spectra, found.endmembers, strokes, inversion, LED if varies else _MOSTLY)
+    led = leading(spectra, found.endmembers, strokes, inversion, LED if varies else MOSTLY)
     if led is None:
         return (yield from _not_led(spectra, found, strokes, inversion, variability))
     named = replace(found, endmembers=found.endmembers[led.first(len(found.endmembers))], strokes=led.found)
@@ -79,10 +83,10 @@ def with_strokes(
         return _confirmed_picks(spectra, named, strokes, noise)
     if varies:
         return (yield from _confirmed(spectra, named, strokes, led.purities, inversion))
-    return _named(named, len(strokes), "Painted materials name the endmembers that lead them.")
+    return named_by(named, len(strokes), "Painted materials name the endmembers that lead them.")
 
 
-def _named(found: Found, led: int, said: str) -> Found:
+def named_by(found: Found, led: int, said: str) -> Found:
     """What is told of strokes that name, ``led`` of them endmembers that lead them."""
     return replace(
         found,
@@ -91,7 +95,7 @@ def _named(found: Found, led: int, said: str) -> Found:
     )
 
 
-def _shares(spectra: FloatArray, endmembers: FloatArray, inversion: Inversion) -> FloatArray:
+def shares_of(spectra: FloatArray, endmembers: FloatArray, inversion: Inversion) -> FloatArray:
     """(N, P), before they are normalised: a stroke's own brightness does not matter."""
     invert = non_negative if inversion.free_light else fully_constrained
     scale = np.maximum(endmembers.max(axis=1, keepdims=True), 1e-12) if inversion.free_light else 1.0
@@ -99,12 +103,17 @@ def _shares(spectra: FloatArray, endmembers: FloatArray, inversion: Inversion) -
 
 
 def leading(
-    spectra: FloatArray, endmembers: FloatArray, strokes: list[IntArray], inversion: Inversion, least: float
+    spectra: FloatArray,
+    endmembers: FloatArray,
+    strokes: list[IntArray],
+    inversion: Inversion,
+    least: float,
+    first: int = 0,
 ) -> Naming | None:
-    """The endmember that leads each stroke; None where one has less than ``least`` of its stroke."""
-    shares = np.array([np.median(_shares(spectra[stroke], endmembers, inversion), axis=0) for stroke in strokes])
+    """The endmember, of those from ``first`` on, that leads each stroke; None where one has less than ``least`` of its stroke."""
+    shares = np.array([np.median(shares_of(spectra[stroke], endmembers, inversion), axis=0) for stroke in strokes])
     shares = shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-12)
-    naming = _paired(shares, shares)
+    naming = _paired(shares[:, first:], shares[:, first:]).after(first)
     return None if naming.purities.min() < least else naming
 
 
@@ -116,8 +125,8 @@ def _paired(merit: FloatArray, shares: FloatArray) -> Naming:
     return Naming(np.asarray(columns), shares[rows, columns])
 
 
-def enriched(shares: FloatArray, strokes: list[IntArray]) -> Naming:
-    """The endmember that each stroke has more of than the scene has: the highest mean rank among all pixels' (N, P) shares.
+def enriched(shares: FloatArray, strokes: list[IntArray], first: int = 0) -> Naming:
+    """The endmember, from ``first`` on, that each stroke has more of than the scene has: the highest mean rank among all pixels' (N, P) shares.
 
     Ranks and not ratios of shares: in the median pixel of a rough stroke a rare material has no share at all (dc1, 12 strokings: none misnamed
     by ranks, 4 by the ratio of the median to the mean, 5 by the median).
@@ -127,12 +136,12 @@ def enriched(shares: FloatArray, strokes: list[IntArray]) -> Naming:
     ranks = rankdata(shares, axis=0) / len(shares)
     shares = shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-12)
     return _paired(
-        np.array([ranks[stroke].mean(axis=0) for stroke in strokes]),
-        np.array([np.median(shares[stroke], axis=0) for stroke in strokes]),
-    )
+        np.array([ranks[stroke, first:].mean(axis=0) for stroke in strokes]),
+        np.array([np.median(shares[stroke, first:], axis=0) for stroke in strokes]),
+    ).after(first)
 
 
-def _refused(one: StrokeFound, cost: float) -> StrokeFound:
+def refused(one: StrokeFound, cost: float) -> StrokeFound:
     """A stroke that names because it may not anchor at this cost."""
     return one.model_copy(update={"how": "refused", "cost": cost})
 
@@ -150,10 +159,10 @@ def _not_led(
         anchored = yield from anchored_by_strokes(spectra, len(found.endmembers), painted, inversion)
         if min(anchored.purities) >= LED:  # as on the pixels that it was tried on
             return _anchored(spectra, anchored, strokes, inversion, tried)
-    naming = enriched(_shares(spectra, found.endmembers, inversion), strokes)
-    least = LED if variability > VARIABILITY else _MOSTLY
+    naming = enriched(shares_of(spectra, found.endmembers, inversion), strokes)
+    least = LED if variability > VARIABILITY else MOSTLY
     told = tuple(
-        _refused(one, tried.costs[k]) if k in tried.costs and one.purity < least else one
+        refused(one, tried.costs[k]) if k in tried.costs and one.purity < least else one
         for k, one in enumerate(naming.found)
     )
     led = int((naming.purities >= least).sum())
@@ -161,7 +170,7 @@ def _not_led(
         f"Painted materials name endmembers and move none: {led} of {len(strokes)} have an endmember that leads them."
     )
     endmembers = found.endmembers[naming.first(len(found.endmembers))]
-    return _named(replace(found, endmembers=endmembers, strokes=told), led, said)
+    return named_by(replace(found, endmembers=endmembers, strokes=told), led, said)
 
 
 def _confirmed(
@@ -213,23 +222,23 @@ def _anchored(
     found = {k: StrokeFound(how="anchors", purity=told[k], cost=tried.costs[k]) for k in tried.anchors}
     rest = [k for k in range(len(strokes)) if k not in told]
     if rest:
-        shares = _shares(spectra, anchored.endmembers, inversion)[:, len(told) :]
+        shares = shares_of(spectra, anchored.endmembers, inversion)[:, len(told) :]
         naming = enriched(shares, [strokes[k] for k in rest])
         places[rest] = len(told) + naming.endmembers
-        found |= {k: _refused(one, tried.costs[k]) for k, one in zip(rest, naming.found, strict=True)}
+        found |= {k: refused(one, tried.costs[k]) for k, one in zip(rest, naming.found, strict=True)}
     order = Naming(places, np.zeros(len(strokes))).first(count)
     return Found(
         anchored.endmembers[order],
         Strokes(),
         0.0,
         NO_EXCESS,
-        (Note(NoteKind.STROKES, _anchoring(len(told), len(strokes), count)),),
+        (Note(NoteKind.STROKES, said_of_anchors(len(told), len(strokes), count)),),
         {"stroke_pixels_believed": anchored.believed, ANCHORED: float(len(told))},
         tuple(found[k] for k in range(len(strokes))),
     )
 
 
-def _anchoring(anchors: int, strokes: int, count: int) -> str:
+def said_of_anchors(anchors: int, strokes: int, count: int) -> str:
     """What is told of strokes that anchor."""
     one = anchors == 1
     said = f"{anchors} painted material{'' if one else 's'} anchor{'s' if one else ''}"

@@ -25,6 +25,7 @@ FORMATS = {".png": "PNG image", ".svg": "SVG drawing", ".pdf": "PDF page"}
 _DPI = 200
 _LONGER, _LEGEND, _EDGE, _HEAD, _FOOT = 5.0, 1.9, 0.2, 0.55, 0.55  # inches
 _NARROWEST_NAME = 22  # letters of a name on a line of the legend
+_WIDEST_MEANING = 32  # letters of what its numbers are, which are smaller and have the whole line
 _LARGEST = 2000  # pixels of the longer side: larger maps are thinned
 _NO_DATA = "#d8d8d8"
 
@@ -49,6 +50,7 @@ class Seen:
     entries : the legend
     limits : what the first and the last colour of ``colormap`` (matplotlib's) are, ``quantity`` of what; None where the image has its colours
     metres : how long a pixel's upper side is, None where that is not known
+    meaning : what the numbers of the legend are, below it; "" where its title says it
     """
 
     title: str
@@ -59,6 +61,7 @@ class Seen:
     colormap: str = "gray"
     quantity: str = ""
     metres: float | None = None
+    meaning: str = ""
 
 
 def added(shares: FloatArray, colours: tuple[str, ...]) -> ByteArray:
@@ -102,7 +105,8 @@ def _drawn(seen: Seen) -> Figure:
     height, width = seen.image.shape[:2]
     across, down = (_LONGER * min(1, side / other) for side, other in ((width, height), (height, width)))
     legend = _lines(seen)
-    body = max(down, 0.2 * sum(len(name) for _, name in legend), 1.0)
+    meaning = textwrap.wrap(seen.meaning, _WIDEST_MEANING)
+    body = max(down, 0.2 * sum(len(name) for _, name in legend) + 0.2 * len(meaning), 1.0)
     size = (max(across, 1.0) + _LEGEND + 3 * _EDGE, body + _HEAD + _FOOT)
     figure = Figure(figsize=size)
     top = 1 - _HEAD / size[1]
@@ -129,7 +133,7 @@ def _drawn(seen: Seen) -> Figure:
     if seen.limits is not None:
         _bar(figure, axis, seen, left, top, min(down, 2.2))
     else:
-        _legend(figure, legend, left, top)
+        _legend(figure, legend, meaning, left, top)
     _length(figure, seen, across / width, top - down / size[1])
     return figure
 
@@ -142,7 +146,7 @@ def _lines(seen: Seen) -> list[tuple[Entry, list[str]]]:
     ]
 
 
-def _legend(figure: Figure, lines: list[tuple[Entry, list[str]]], left: float, top: float) -> None:
+def _legend(figure: Figure, lines: list[tuple[Entry, list[str]]], meaning: list[str], left: float, top: float) -> None:
     width, height = figure.get_size_inches()
     y = top - 0.02 / height
     for entry, name in lines:
@@ -150,6 +154,7 @@ def _legend(figure: Figure, lines: list[tuple[Entry, list[str]]], left: float, t
         figure.text(left + 0.17 / width, y, "\n".join(name), va="top", fontsize=8.5, color=LIGHT.words)
         figure.text(1 - _EDGE / width, y, entry.fact, va="top", ha="right", fontsize=8.5, color=LIGHT.faint)
         y -= 0.2 * len(name) / height
+    figure.text(left, y, "\n".join(meaning), va="top", fontsize=7.5, color=LIGHT.faint)
 
 
 def _bar(figure: Figure, axis: Axes, seen: Seen, left: float, top: float, length: float) -> None:

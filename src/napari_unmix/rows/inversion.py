@@ -1,7 +1,8 @@
 """The ways from spectra to abundances: they sum to one on the spectra as given, or on spectra whose brightness is free.
 
 With free brightness it is a convention how bright an endmember is where its abundance is one, and abundances follow from it: with the largest
-value 1 they are composition, with the brightness that endmembers have under one light they estimate areas.
+value 1 they are composition, with the brightness that endmembers have under one light they estimate areas. ``meaning`` says so wherever abundances
+are written, and ``one`` what the abundance of one endmember is called in the heading of a column.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class SumToOne:
 
     free_light: ClassVar[bool] = False
     meaning: ClassVar[str] = "area fractions"
+    one: ClassVar[str] = "area fraction"
 
     def invert(self, spectra: FloatArray, endmembers: FloatArray) -> Inverted:
         """Exact constrained least squares of (N, B) spectra on (P, B) endmembers (FCLS, Heinz & Chang 2001)."""
@@ -71,6 +73,7 @@ class FreeLight:
 
     free_light: ClassVar[bool] = True
     meaning: ClassVar[str] = "composition, each endmember's largest value 1"
+    one: ClassVar[str] = "composition"
 
     def invert(self, spectra: FloatArray, endmembers: FloatArray) -> Inverted:
         """Non-negative least squares, divided by its sum, which is the illumination."""
@@ -111,6 +114,7 @@ class OwnBrightness(FreeLight):
     """x = s·aM with endmembers M as bright as they are under one light: abundances are area fractions, as far as M's brightness is right."""
 
     meaning: ClassVar[str] = "areas under uneven light, each endmember as bright as it is"
+    one: ClassVar[str] = "area fraction"
 
     def written(self, endmembers: FloatArray) -> FloatArray:
         """(P, B) as they are shown and saved: non-negative."""

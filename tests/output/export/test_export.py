@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -104,7 +105,8 @@ def test_the_table_has_a_row_for_every_pixel_with_an_answer(tmp_path, cube, resu
     with (tmp_path / "m.csv").open(newline="") as stream:
         header, *rows = csv.reader(stream)
     assert header[:4] == ["row", "column", "x", "y"]
-    assert header[4:] == [*result.names, *(f"{name} (standard deviation)" for name in result.names), "illumination"]
+    shares, spreads = ([f"{name} ({what})" for name in result.names] for what in ("composition", "standard deviation"))
+    assert header[4:] == [*shares, *spreads, "illumination"]
     table = np.array(rows, dtype=float)
     place = table[:, 0].astype(int), table[:, 1].astype(int)
     np.testing.assert_array_equal(np.argwhere(cube.valid_pixels), np.stack(place, axis=1))
@@ -115,7 +117,35 @@ def test_the_table_has_a_row_for_every_pixel_with_an_answer(tmp_path, cube, resu
     np.testing.assert_array_equal(endmembers.spectra, result.endmembers)
     assert endmembers.names == result.names
     export((unplaced(cube), result), tmp_path / "n.csv")
-    assert (tmp_path / "n.csv").read_text().startswith("row,column,rock,")
+    assert (tmp_path / "n.csv").read_text().startswith("row,column,rock (composition),")
+
+
+@pytest.mark.parametrize(
+    ("light", "brightness", "meaning"),
+    [
+        (False, "maximum", "area fractions"),
+        (True, "maximum", "composition, each endmember's largest value 1"),
+        (True, "own", "areas under uneven light, each endmember as bright as it is"),
+    ],
+)
+def test_every_file_says_what_its_abundances_are(tmp_path, cube, result, light, brightness, meaning):
+    spec = result.spec.model_copy(update={"illumination": light, "brightness": brightness})
+    subject = (unplaced(cube), replace(result, spec=spec, illumination=result.illumination if light else None))
+    for out in ("m.hdr", "m.tif", "m.ome.zarr", "m.npz", "m.mat", "m.csv"):
+        export(subject, tmp_path / out, overwrite=True)
+    assert meaning.replace(",", "") in (tmp_path / "m.hdr").read_text()
+    with tifffile.TiffFile(tmp_path / "m.tif") as file:
+        assert meaning in file.pages.first.description
+    assert meaning in zarr.open_group(tmp_path / "m.ome.zarr", mode="r").attrs["description"]
+    with np.load(tmp_path / "m.npz") as arrays:
+        assert str(arrays["meaning"]) == meaning
+    assert scipy.io.loadmat(tmp_path / "m.mat")["meaning"].tolist() == [meaning]
+    assert f"rock ({'composition' if (light, brightness) == (True, 'maximum') else 'area fraction'})," in (
+        tmp_path / "m.csv"
+    ).read_text(encoding="utf-8")
+    run = write_run(tmp_path / "run", subject[0], subject[1], None)
+    assert json.loads((run / "run.json").read_text(encoding="utf-8"))["abundances"] == meaning
+    assert contents_of(read_run(run)).meaning == meaning
 
 
 @needs_geo

@@ -11,8 +11,8 @@ import pytest
 from napari_unmix.cube import Cube
 from napari_unmix.given import Given
 from napari_unmix.library import SpectralLibrary, write_library
-from napari_unmix.plugin.facts.known_spectra import held_of, said_of
-from napari_unmix.plugin.facts.locks import all_endmembers, waits_for_training
+from napari_unmix.plugin.facts.known_spectra import HeldSpectrum, held_of, said_of
+from napari_unmix.plugin.facts.locks import all_endmembers, to_train_on, waits_for_training, why_not_train_on
 from napari_unmix.plugin.facts.session import Session, current_run, out_of_date
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.verbs.runners import run_inline
@@ -94,6 +94,59 @@ def test_more_are_asked_for_and_the_others_are_found_beside_them(
     assert trainer.given[0].names == ("soil",)
     assert current_run(session).look.names[0] == "soil"
     assert not all_endmembers(current_run(session)).held[1:].any()
+
+
+def test_training_on_holds_what_is_locked_and_what_is_known(
+    session: Session, controller: Controller, trainer: Trainer, library: Path
+) -> None:
+    controller.start()
+    controller.rename_endmember(0, "soil")
+    controller.lock_endmember(2)
+    before = current_run(session).unmixing.endmembers
+    hold(controller, library, 1, 2)
+    controller.train_on()
+    given = trainer.given[-1]
+    # soil takes the place of the endmember of its name, tree is one more; what is locked stays.
+    assert given.names == ("soil", "endmember 2", "endmember 3", "tree")
+    assert given.held.tolist() == [True, False, True, True]
+    assert (given.sources[0], given.sources[3]) == ("from mine", "from mine")
+    np.testing.assert_array_equal(given.spectra[[0, 3]], [one.values for one in session.held])
+    np.testing.assert_array_equal(given.spectra[[1, 2]], before[[1, 2]])
+    assert session.spec.endmembers == 4
+    assert not waits_for_training(session)
+    # What is known no more is where training on begins, and is free.
+    session.held = session.held[1:]
+    again = to_train_on(session, current_run(session))
+    assert dict(zip(again.names, again.held.tolist(), strict=True))["soil"] is False
+
+
+@pytest.mark.parametrize(("degrees", "name"), [(7.9, "water"), (8.1, "endmember 1")])
+def test_a_known_spectrum_takes_the_place_of_the_same_material(
+    session: Session, controller: Controller, degrees: float, name: str
+) -> None:
+    controller.start()
+    spectrum = current_run(session).unmixing.endmembers[0].copy()
+    across = np.where(np.isfinite(spectrum), np.roll(np.nan_to_num(spectrum), 2), np.nan)
+    across -= spectrum * np.nansum(across * spectrum) / np.nansum(spectrum**2)
+    across *= np.sqrt(np.nansum(spectrum**2) / np.nansum(across**2))
+    known = np.cos(np.radians(degrees)) * spectrum + np.sin(np.radians(degrees)) * across
+    session.held = (HeldSpectrum("water", "from mine", known),)
+    given = to_train_on(session, current_run(session))
+    assert given.names[0] == name
+    assert ("water" in given.names[3:]) is (name != "water")
+    # One that is locked gives its place to nobody.
+    controller.lock_endmember(0)
+    assert to_train_on(session, current_run(session)).names[0] == "endmember 1"
+
+
+def test_more_than_can_be_trained_on_is_a_sentence(session: Session, controller: Controller) -> None:
+    controller.start()
+    session.held = tuple(HeldSpectrum(f"known {k}", "from mine", np.eye(8)[k % 8]) for k in range(28))
+    assert why_not_train_on(session) == (
+        "3 endmembers and 28 further known spectra are 31, at most 30 can be trained: remove some."
+    )
+    session.held = session.held[:27]
+    assert why_not_train_on(session) == ""
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_cancel_closes_the_generator(qtbot: Any) -> None:
     start = time.monotonic()
     job.cancel()
     assert job.wait(3.0)
-    assert time.monotonic() - start < 0.3
+    assert time.monotonic() - start < 2  # of the thirty seconds that the fit has
     assert closed.is_set()
     qtbot.waitUntil(lambda: ear.ends == ["stopped"], timeout=3000)
 

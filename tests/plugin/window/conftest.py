@@ -81,10 +81,10 @@ def scene() -> Cube:
 
 
 class FakeFit:
-    """A fit of steps of ten milliseconds, which knows whether it was closed."""
+    """A fit of steps of ten milliseconds, which knows whether it was closed, and comes to its end early once the test has seen ``enough``."""
 
     def __init__(self, steps: int) -> None:
-        self.steps, self.closed, self.thread = steps, threading.Event(), 0
+        self.steps, self.closed, self.enough, self.thread = steps, threading.Event(), threading.Event(), 0
 
     def __call__(self, cube: Cube, spec: Any, annotation: Any) -> Fit[Unmixing]:
         self.thread = threading.get_ident()
@@ -97,6 +97,8 @@ class FakeFit:
                 time.sleep(0.01)
                 share = step / self.steps
                 yield Progress(f"epoch {step}", step, self.steps, share, 1.0, lambda a=abundances: Preview(THREE, a))
+                if self.enough.is_set():
+                    break
             error = np.zeros((height, width), np.float32)
             names = ("endmember 1", "endmember 2", "endmember 3")
             return Unmixing(
@@ -335,8 +337,8 @@ class Window:
         found = [layer for layer in self.viewer.layers if layer.metadata.get("napari_unmix") == "abundance"]
         return sorted(found, key=lambda layer: int(layer.metadata["endmember"]))
 
-    def wait_for(self, condition: Callable[[], bool], seconds: float = 10) -> None:
-        """Let the window live until something is the case."""
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 60) -> None:
+        """Let the window live until something is the case; the limit is against hanging alone, and far from what a busy machine takes."""
         self.qtbot.waitUntil(condition, timeout=int(1000 * seconds))
 
     def ready(self) -> None:

@@ -19,6 +19,9 @@ from napari_unmix.plugin.facts.session import current_report, shown_preview
 from napari_unmix.plugin.window.panels.endmembers import EndmemberRows
 from napari_unmix.progress import Fit, Progress
 
+# A Cancel that waits for its thread does so for up to ten seconds (``CLOSE_SECONDS``); on a busy machine a click takes half a second.
+AT_ONCE = 2.0
+
 
 def test_empty_dock_says_what_to_do(window: Any) -> None:
     assert any(text.startswith("1. Open a cube.") for text in window.texts())
@@ -75,13 +78,14 @@ def test_arrays_of_others_are_not_read(window: Any, tmp_path: Any) -> None:
 
 
 def test_previews_results_trust_and_names(window: Any) -> None:
-    fit = window.with_fakes(80)
+    fit = window.with_fakes(6000)
     window.press("Train")
     window.wait_for(lambda: any(text.startswith("epoch") for text in window.texts()))
     window.wait_for(lambda: len(window.maps()) == 3)
     before = window.maps()
     first = before[0].data.copy()
     window.wait_for(lambda: not np.array_equal(before[0].data, first))
+    fit.enough.set()
     window.wait_for(lambda: current_report(window.session) is not None)
     window.qtbot.wait(100)
     assert fit.thread != threading.get_ident()
@@ -117,8 +121,8 @@ def test_cancel_pause_and_the_last_good_result(window: Any) -> None:
     start = time.monotonic()
     window.press("Cancel")
     assert window.button("Train").text() == "Train"
-    assert time.monotonic() - start < 0.3
-    assert fit.closed.wait(0.3)
+    assert time.monotonic() - start < AT_ONCE
+    assert fit.closed.wait(AT_ONCE)
     assert (window.session.run.number, window.session.run.unmixing) == (good.number, good.unmixing)
     window.qtbot.wait(200)
     np.testing.assert_array_equal(window.maps()[0].data, good.unmixing.abundances[:, :, 0])
@@ -141,7 +145,7 @@ def test_the_window_stays_alive_while_it_trains(window: Any) -> None:
     gaps = np.diff(times)
     shown = [round(1000 * value) for value in (np.median(gaps), np.percentile(gaps, 95), gaps.max())]
     print(f"gaps in ms: median {shown[0]}, 95 % {shown[1]}, longest {shown[2]}")
-    assert np.median(gaps) < 0.05
+    assert np.median(gaps) < 0.1  # 0.01 on an idle machine; a window that waits for the fit has one gap of seconds
 
 
 @pytest.mark.parametrize("how", ["dock", "viewer"])
@@ -155,7 +159,7 @@ def test_closing_while_training_stops_the_thread(window: Any, how: str) -> None:
     else:
         window.viewer.close()
     window.qtbot.wait(50)
-    assert fit.closed.wait(2.0)
+    assert fit.closed.wait(10.0)
     window.wait_for(lambda: QThreadPool.globalInstance().activeThreadCount() == 0)
 
 
@@ -182,6 +186,26 @@ def forever(cube, spec, annotation):
 def nothing():
     yield Progress("warming up", 0, 1, 0.0)
 
+def once(condition, then):
+    def look():
+        if condition() or time.monotonic() > end:
+            timer.stop()
+            then()
+    end, timer = time.monotonic() + 30, QTimer()
+    timer.timeout.connect(look)
+    timer.start(50)
+    timers.append(timer)
+
+def close():
+    print(session.state, closed.is_set(), flush=True)
+    viewer.window._qt_window.close()
+    once(closed.is_set, stop)
+
+def stop():
+    print("stopped", closed.is_set(), flush=True)
+    napari.qt.get_qapp().quit()
+
+timers = []
 viewer = napari.Viewer(show_welcome_screen=False)
 workspace_of(viewer, Engine(unmix=forever, warm_up=nothing))
 dock = UnmixDock(viewer)
@@ -189,10 +213,7 @@ viewer.window.add_dock_widget(dock)
 controller, session = dock.workspace.controller, dock.workspace.session
 controller.add_cube(Cube(np.random.default_rng(0).uniform(size=(20, 20, 9)), name="scene"))
 QTimer.singleShot(500, controller.start)
-QTimer.singleShot(1500, lambda: print(session.state, closed.is_set(), flush=True))
-QTimer.singleShot(1600, viewer.window._qt_window.close)
-QTimer.singleShot(3000, lambda: print("stopped", closed.is_set(), flush=True))
-QTimer.singleShot(3100, napari.qt.get_qapp().quit)
+once(lambda: session.progress is not None and session.progress.fraction == 0.5, close)
 napari.run()
 print("ended", closed.is_set())
 """

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QLabel, QLineEdit, QMenu, QPushButton, QScrollArea, QToolButton
+from tests.plugin.window.conftest import FakeFit
 
 from napari_unmix.library import SpectralLibrary, write_library
 from napari_unmix.plugin.verbs import bookshelf
@@ -118,6 +119,31 @@ def test_chosen_with_mouse_and_keys_held_removed_and_undone(window: Any, mineral
     window.controller.undo()
     window.qtbot.wait(30)
     assert rows(window) == ["water", "rock", "tree"]
+
+
+def test_train_on_holds_the_locked_and_the_known(window: Any, minerals: Path) -> None:
+    window.with_fakes(3)
+    given: list[Any] = []
+    fit = FakeFit(3)
+
+    def noted(cube: Any, spec: Any, annotation: Any, held: Any = None) -> Any:
+        given.append(held)
+        return (yield from fit(cube, spec, annotation))
+
+    window.seam.put(unmix=noted)
+    window.press("Train")
+    window.wait_for(lambda: window.session.run is not None and window.session.run.report is not None)
+    window.controller.rename_endmember(0, "water")
+    window.controller.lock_endmember(2)
+    window.controller.offer_library(minerals)
+    window.wait_for(lambda: window.session.offered is not None)
+    window.controller.hold_spectra([0])
+    window.press("Train on")
+    window.wait_for(lambda: len(given) == 2)
+    assert given[1].names == ("water", "endmember 2", "endmember 3")
+    assert given[1].held.tolist() == [True, False, True]
+    assert given[1].sources[0] == "from minerals"
+    window.wait_for(lambda: len(window.session.runs) == 2 and window.session.state == "idle")
     assert QApplication.activePopupWidget() is None
 
 

@@ -124,7 +124,7 @@ def test_train_cancel_retrain_and_close_leave_nothing(window: Any) -> None:
         for _ in range(CLICKS // CYCLES):
             window.click(*np.random.default_rng(cycle).integers(1, 39, 2).tolist())
         window.press("Cancel")
-        assert fit.closed.wait(1.0)
+        assert fit.closed.wait(10.0)
         fit.steps = 3
         window.press("Train")
         window.wait_for(lambda: window.session.state == "idle" and current_report(window.session) is not None)

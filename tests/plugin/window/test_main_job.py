@@ -58,7 +58,7 @@ def test_the_main_job_on_samson(window: Any, samson: Path) -> None:
         start = time.monotonic()
         window.press("Cancel")
         assert window.button("Train")
-        assert time.monotonic() - start < 0.3
+        assert time.monotonic() - start < 2  # as in test_dock
         window.settle()
         assert session.run is None
         assert session.trouble is None
@@ -93,7 +93,7 @@ def test_the_main_job_on_samson(window: Any, samson: Path) -> None:
         window.controller.select_pixel(5 * k + 3, 80 - 5 * k)
         panel.repaint()
         times.append(time.perf_counter() - start)
-    assert statistics.median(times) < 0.05
+    assert statistics.median(times) < 0.2  # 0.01 on an idle machine
 
     # 8. Painting makes the result out of date; it stays.
     window.press("Next region")

@@ -75,7 +75,7 @@ def test_shift_and_moving_reads_out_until_shift_is_released(window: Any) -> None
     assert session.hover is None
     hovering.shift_held = lambda: True
     move(window, (20, 31), shift=True)
-    window.wait_for(lambda: session.hover == (20, 31), 2)
+    window.wait_for(lambda: session.hover == (20, 31))
     np.testing.assert_allclose(panel.plot.measured.getData()[1], cube.spectra[20, 31])
     assert panel._heading.text() == "Under the pointer"
     assert panel._place.text().startswith("row 20, column 31")
@@ -83,7 +83,7 @@ def test_shift_and_moving_reads_out_until_shift_is_released(window: Any) -> None
     window.qtbot.wait(250)  # it stays while Shift is held, also where the pointer rests
     assert session.hover == (20, 31)
     hovering.shift_held = lambda: False
-    window.wait_for(lambda: session.hover is None, 2)
+    window.wait_for(lambda: session.hover is None)
     np.testing.assert_allclose(panel.plot.measured.getData()[1], cube.spectra[5, 6])
     assert panel._heading.text() == "This pixel"
 
@@ -94,7 +94,7 @@ def test_no_shift_is_held_under_no_keyboard(window: Any) -> None:
     seen: list[Any] = []
     window.session.events.hover.connect(seen.append)
     move(window, (20, 31), shift=True)
-    window.wait_for(lambda: seen == [(20, 31), None], 3)
+    window.wait_for(lambda: seen == [(20, 31), None])
 
 
 def test_a_fast_pointer_is_read_out_at_the_rate_of_the_screen(window: Any) -> None:
@@ -105,7 +105,7 @@ def test_a_fast_pointer_is_read_out_at_the_rate_of_the_screen(window: Any) -> No
     for column in range(40):
         link.hovering.moved(window.viewer, SimpleNamespace(modifiers=("Shift",), position=(20.0, float(column))))
     assert seen == [(20, 0)]  # 40 moves in one turn
-    window.wait_for(lambda: seen == [(20, 0), (20, 39)], 2)  # the last is read
+    window.wait_for(lambda: seen == [(20, 0), (20, 39)])  # the last is read
     link.hovering.end()
 
 

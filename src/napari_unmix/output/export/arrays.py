@@ -56,7 +56,11 @@ def arrays_of(contents: Contents) -> dict[str, NDArray[Any]]:
         if main.fwhm is not None:
             found["fwhm"] = np.asarray(main.fwhm, np.float64)
     if contents.endmembers is not None:
-        found |= {"endmembers": contents.endmembers, "names": np.array(main.names)}
+        found |= {
+            "endmembers": contents.endmembers,
+            "names": np.array(main.names),
+            "meaning": np.array(contents.meaning),
+        }
     if contents.georeference is not None:
         found["transform"] = np.array(contents.georeference.transform, np.float64)
         if contents.georeference.crs:

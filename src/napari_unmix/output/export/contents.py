@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unmix.cube import BoolArray, Cube, FloatArray, Georeference, SpectralAxis
+from napari_unmix.rows.inversion import Inversion, inversion
+from napari_unmix.spec import MethodSpec
 
 if TYPE_CHECKING:
     from napari_unmix.answer import Unmixing
@@ -83,6 +85,7 @@ class Contents:
     axis : the spectral axis of cube and endmembers
     georeference : where the images lie, or None
     description : a sentence for formats that have a place for it
+    inversion : how abundances follow from spectra, which says what they mean; None of a cube
     """
 
     name: str
@@ -91,6 +94,12 @@ class Contents:
     endmembers: FloatArray | None = None
     georeference: Georeference | None = None
     description: str = ""
+    inversion: Inversion | None = None
+
+    @property
+    def meaning(self) -> str:
+        """What the abundances are, "" of a cube."""
+        return "" if self.inversion is None else self.inversion.meaning
 
     @property
     def is_run(self) -> bool:
@@ -147,7 +156,7 @@ def of_result(cube: Cube, result: Unmixing) -> Contents:
         result.endmembers,
         cube.spectral_axis,
         cube.georeference,
-        result.spec.method,
+        result.spec,
     )
 
 
@@ -162,7 +171,7 @@ def of_run(run: Run) -> Contents:
         run.endmembers,
         run.axis,
         run.georeference,
-        run.spec.method,
+        run.spec,
     )
 
 
@@ -175,8 +184,9 @@ def _of_answer(
     endmembers: FloatArray,
     axis: SpectralAxis,
     georeference: Georeference | None,
-    method: str,
+    spec: MethodSpec,
 ) -> Contents:
+    way = inversion(free_light=illumination is not None, own_brightness=spec.own_brightness)
     valid: BoolArray = np.asarray(np.isfinite(abundances).all(axis=2))
     images = [Image(role=ABUNDANCES, values=abundances.astype(np.float32, copy=False), names=names, valid=valid)]
     if spread is not None:
@@ -193,7 +203,8 @@ def _of_answer(
         axis=axis,
         endmembers=endmembers,
         georeference=georeference,
-        description=f"abundances of {name} by {method}, written by napari-unmix",
+        description=f"abundances of {name} by {spec.method}: {way.meaning}; written by napari-unmix",
+        inversion=way,
     )
 
 

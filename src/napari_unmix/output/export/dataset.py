@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_unmix.cube import Georeference
 from napari_unmix.output.export import contents_of
-from napari_unmix.output.export.contents import CLASSES, CUBE, ILLUMINATION, Contents
+from napari_unmix.output.export.contents import ABUNDANCES, CLASSES, CUBE, ILLUMINATION, Contents, Image
 from napari_unmix.output.export.ome_zarr import place_of
 from napari_unmix.output.export.units import LISTS
 from napari_unmix.sentences import UnmixError
@@ -49,7 +49,7 @@ def to_xarray(subject: Subject) -> xarray.Dataset:
         variables[image.role] = (
             ("y", "x", *along),
             values,
-            {"grid_mapping": "spatial_ref"} if contents.georeference else {},
+            _said(image, contents),
         )
     variables["mask"] = (("y", "x"), main.valid, {"long_name": "pixels with data"})
     coordinates = _bands(contents) | _places(contents)
@@ -58,6 +58,12 @@ def to_xarray(subject: Subject) -> xarray.Dataset:
         coordinates["endmember"] = ("endmember", list(main.names))
     attributes = {"title": contents.description, "name": contents.name, "Conventions": "CF-1.11"}
     return xarray.Dataset(variables, coordinates, attributes)
+
+
+def _said(image: Image, contents: Contents) -> dict[str, str]:
+    """Where an image lies, and what its abundances are."""
+    place = {"grid_mapping": "spatial_ref"} if contents.georeference else {}
+    return place | ({"long_name": contents.meaning} if image.role == ABUNDANCES else {})
 
 
 def _bands(contents: Contents) -> dict[str, Any]:

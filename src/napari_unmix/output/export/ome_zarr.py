@@ -69,7 +69,8 @@ def attributes_of(image: Image, contents: Contents) -> dict[str, Any]:
         "multiscales": [{"name": contents.name, "axes": axes, "datasets": datasets}],
         "omero": {"name": contents.name, "channels": channels},
     }
-    return {"ome": ome, **lists_of(image), **place_of(contents.georeference)}
+    said = {"description": contents.description} if contents.is_run else {}
+    return {"ome": ome, **said, **lists_of(image), **place_of(contents.georeference)}
 
 
 def _limits(image: Image) -> tuple[float, float]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_unmix.library import SpectralLibrary
 from napari_unmix.library.files import fill_library
-from napari_unmix.output.export.contents import ABUNDANCES, ENDMEMBERS, ILLUMINATION, SPREAD, Contents
+from napari_unmix.output.export.contents import ABUNDANCES, ENDMEMBERS, ILLUMINATION, SPREAD, Contents, Image
 
 
 def write_tables(contents: Contents, folder: Path, stem: str, suffix: str) -> None:
@@ -39,10 +39,15 @@ def write_endmember_table(contents: Contents, folder: Path, stem: str) -> None:
 
 
 def _pixels(contents: Contents) -> Iterator[list[str]]:
-    """Row and column from 0, x and y of the pixel's centre where the cube lies on a map, then what is known of the pixel."""
+    """Row and column from 0, x and y of the pixel's centre where the cube lies on a map, then what is known of the pixel, and in what measure."""
     maps = [image for role in (ABUNDANCES, SPREAD, ILLUMINATION) if (image := contents.image(role)) is not None]
     place = contents.georeference
-    yield ["row", "column", *(["x", "y"] if place else []), *(name for image in maps for name in image.names)]
+    yield [
+        "row",
+        "column",
+        *(["x", "y"] if place else []),
+        *(name for image in maps for name in _headings(image, contents)),
+    ]
     for row, column in np.argwhere(contents.main.valid):
         point: list[float] = []
         if place is not None:
@@ -51,6 +56,13 @@ def _pixels(contents: Contents) -> Iterator[list[str]]:
             point = [a * x + b * y + c, d * x + e * y + f]
         values = [value for image in maps for value in image.values[row, column]]
         yield [str(row), str(column), *_texts(point), *_texts(values)]
+
+
+def _headings(image: Image, contents: Contents) -> tuple[str, ...]:
+    """What the columns of an image are called; an abundance by its endmember and by what abundances are here."""
+    if image.role != ABUNDANCES or contents.inversion is None:
+        return image.names
+    return tuple(f"{name} ({contents.inversion.one})" for name in image.names)
 
 
 def _texts(values: object) -> list[str]:

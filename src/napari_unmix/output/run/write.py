@@ -160,6 +160,7 @@ def _provenance(
             "reconstruction_rmse": result.reconstruction_rmse,
             "mean_abundances": mean_abundances(result.abundances),
         },
+        "abundances": result.inversion.meaning,
         "notes": [asdict(note) for note in result.notes],
         "findings": json.loads(result.findings.model_dump_json()),
         "missing": missing,

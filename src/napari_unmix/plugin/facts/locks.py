@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from napari_unmix.cube import Annotation
 from napari_unmix.given import Given
-from napari_unmix.library.known import FROM
+from napari_unmix.library.known import FROM, MOST_KNOWN
 from napari_unmix.plugin.facts.asking import inversion_of
 from napari_unmix.plugin.facts.edits import is_edited
-from napari_unmix.plugin.facts.known_spectra import given_of, why_other_units
-from napari_unmix.plugin.facts.runs import Run
+from napari_unmix.plugin.facts.known_spectra import HeldSpectrum, given_of, why_other_units
+from napari_unmix.plugin.facts.runs import Run, matched
 from napari_unmix.plugin.facts.session import Session, current_run
 from napari_unmix.rows.inversion import FreeLight
 
@@ -50,6 +52,37 @@ def all_endmembers(run: Run) -> Given:
     return Given(run.unmixing.endmembers, held, look.names, sources)
 
 
+def to_train_on(session: Session, run: Run) -> Given:
+    """What training on from a run begins from: its endmembers, of which the locked ones are held and those of step 3, and no other known spectra.
+
+    A known spectrum stands in the place of the endmember of its name; else of the nearest that is not locked, where that is the same material; else
+    it is one more.
+    """
+    given = all_endmembers(run)
+    spectra, names, sources = list(given.spectra), list(given.names), list(given.sources)
+    held = [k in run.look.locked for k in range(len(names))]
+    for k in known_in(run):
+        sources[k] = sources[k] if held[k] else ""
+    for place, one in _placed(session.held, run):
+        if place is None:
+            place = len(names)
+            spectra, names, held, sources = [*spectra, one.values], [*names, ""], [*held, True], [*sources, ""]
+        spectra[place], names[place], held[place], sources[place] = one.values, one.name, True, one.source
+    return Given(np.array(spectra), np.array(held), tuple(names), tuple(sources))
+
+
+def _placed(known: Sequence[HeldSpectrum], run: Run) -> list[tuple[int | None, HeldSpectrum]]:
+    """Which endmember of a run each known spectrum takes the place of; None where it is one more."""
+    names = run.look.names
+    found = {one.name: names.index(one.name) for one in known if one.name in names}
+    rest = [one for one in known if one.name not in found]
+    free = [k for k in range(len(names)) if k not in run.look.locked and k not in found.values()]
+    if rest and free:
+        pairs = matched(run.unmixing.endmembers[free], np.array([one.values for one in rest]))
+        found |= {rest[its].name: free[mine] for mine, its in pairs}
+    return [(found.get(one.name), one) for one in known]
+
+
 def known_in(run: Run) -> dict[int, str]:
     """Which endmembers of a run are known spectra of a library, and of which."""
     given = run.unmixing.findings.given
@@ -87,6 +120,11 @@ def why_not_train_on(session: Session) -> str:
     run = current_run(session)
     if run is None:
         return "There is no result to train on from: train first."
+    if trouble := why_other_units(session.held, session.spec):
+        return trouble
+    further = sum(place is None for place, _ in _placed(session.held, run))
+    if (count := len(run.look.names) + further) > MOST_KNOWN:
+        return f"{len(run.look.names)} endmembers and {further} further known spectra are {count}, at most {MOST_KNOWN} can be trained: remove some."
     return _without_brightness(run, session, list(range(len(run.look.names))))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -63,7 +63,8 @@ def _maps(what: Shown) -> Seen:
     shares = what.content.abundances
     entries = tuple(Entry(what.colours[k], what.names[k], _mean(shares[..., k])) for k in seen_now)
     colours = tuple(what.colours[k] for k in seen_now)
-    return _titled(what, "abundances; per cent: their mean", added(shares[..., seen_now], colours), entries)
+    made = _titled(what, "abundances; per cent: their mean", added(shares[..., seen_now], colours), entries)
+    return made if what.run is None else replace(made, meaning=f"Shares are {what.run.unmixing.inversion.meaning}.")
 
 
 def _titled(what: Shown, title: str, image: np.ndarray, entries: tuple[Entry, ...]) -> Seen:

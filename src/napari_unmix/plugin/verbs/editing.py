@@ -12,7 +12,7 @@ from napari_unmix.cube import FloatArray
 from napari_unmix.plugin.facts import edits
 from napari_unmix.plugin.facts.edits import Edit
 from napari_unmix.plugin.facts.images import same_image
-from napari_unmix.plugin.facts.locks import all_endmembers, names_of_regions, why_not_train_on
+from napari_unmix.plugin.facts.locks import names_of_regions, to_train_on, why_not_train_on
 from napari_unmix.plugin.facts.region_means import region_means
 from napari_unmix.plugin.facts.resting import at_rest, same_answer
 from napari_unmix.plugin.facts.runs import Run
@@ -85,13 +85,13 @@ class EditVerbs(TrainVerbs):
         self._exchange(index, mean.mean, names_of_regions(annotation)[label])
 
     def train_on(self) -> None:
-        """Train from the endmembers of the run that is shown, as many as they are; the locked ones are held."""
+        """Train from the endmembers of the run that is shown; the locked ones and the known spectra of step 3 are held."""
         session, run = self.session, current_run(self.session)
         trouble = why_not_train_on(session)
         if run is None or session.cube is None or trouble:
             self._trouble("train", trouble)
             return
-        given = all_endmembers(run)
+        given = to_train_on(session, run)
         if endmember_count(session) != len(given):
             session.spec = session.spec.model_copy(update={"endmembers": len(given)})
         self._train(session.cube, given)

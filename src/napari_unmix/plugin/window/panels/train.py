@@ -30,8 +30,8 @@ from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_p
 from napari_unmix.progress import Preview, Progress
 
 TRAIN_ON_TIP = (
-    "Train from the endmembers as they are now, as many as there are: locked ones are held, the others are refined. "
-    "Train alone begins anew, and holds the locked ones as well."
+    "Train from the endmembers as they are now, as many as there are: locked ones and the known spectra of step 3 are held, the others are refined. "
+    "Train alone begins anew, and holds both as well."
 )
 
 
