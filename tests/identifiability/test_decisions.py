@@ -37,7 +37,14 @@ from napari_unmix.identifiability.checks import (
     stable,
 )
 from napari_unmix.identifiability.concentrations import alpha_by_region, varying
-from napari_unmix.identifiability.errors import expected_abundance_rmse, expected_angle, noise_rmse, twin_degrees
+from napari_unmix.identifiability.errors import (
+    expected_abundance_rmse,
+    expected_angle,
+    expected_map_rmse,
+    noise_by_map,
+    noise_rmse,
+    twin_degrees,
+)
 from napari_unmix.identifiability.subject import Subject
 from napari_unmix.identifiability.verdict import CONFIRMATION
 from napari_unmix.methods.registry import spec_class
@@ -552,6 +559,29 @@ def test_expected_errors_are_root_sums_of_squares() -> None:
     assert whole == pytest.approx(np.hypot(0.2, noise_rmse(subject())))
     disputed = replace(moment_fit(endmembers=turned(4.0)), twins=made.twins)
     assert expected_angle(subject(), disputed) == pytest.approx(np.hypot(3.0, 2.0))
+
+
+@pytest.mark.parametrize("light", [None, np.ones(PIXELS)], ids=["lit evenly", "light and shade"])
+@pytest.mark.parametrize("prior", [PriorFound(chosen="dirichlet", evidence={}), None], ids=["prior", "none"])
+def test_the_errors_of_the_maps_make_that_of_the_abundances(light: np.ndarray | None, prior: PriorFound | None) -> None:
+    """Root mean square over the maps: by noise, by twins, and by what the regions dispute."""
+    seen = subject(light=light, prior=prior)
+    assert np.sqrt(np.mean(noise_by_map(seen) ** 2)) == pytest.approx(noise_rmse(seen))
+    moved = turned(4.0, which=(0,)) + 0.1 * (ENDMEMBERS[[1, 2, 0]] - ENDMEMBERS)
+    twin = Twin(moved, abundance_change(seen, np.arange(PIXELS), moved))
+    disputed = replace(moment_fit(endmembers=ENDMEMBERS + 0.2 * (ENDMEMBERS[1] - ENDMEMBERS)), twins=(twin, twin))
+    for made in (Refits(twins=(twin,)), disputed):
+        maps = expected_map_rmse(seen, made)
+        assert maps.shape == (3,)
+        assert np.sqrt(np.mean(maps**2)) == pytest.approx(expected_abundance_rmse(seen, made))
+
+
+def test_the_maps_of_endmembers_that_trade_are_less_sure_than_the_other() -> None:
+    """Where "tree" trades with "soil", "rock" is moved only by pixels at the faces."""
+    traded = ENDMEMBERS.copy()
+    traded[2] += 0.15 * (ENDMEMBERS[1] - ENDMEMBERS[2])
+    maps = expected_map_rmse(subject(), Refits(twins=(Twin(traded, 0.05),)))
+    assert maps[1:].min() > 2 * maps[0]
 
 
 @pytest.mark.parametrize(("noise", "larger"), [(NOISE, False), (5 * NOISE, True)])

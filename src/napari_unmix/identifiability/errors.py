@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from napari_unmix.identifiability.again.refits import (
     BY_CHANCE,
     Refits,
     abundance_change,
+    abundance_changes,
     degrees_from,
     moments_misfit,
     some_rows,
@@ -46,19 +47,28 @@ def expected_abundance_rmse(subject: Subject, refits: Refits) -> float:
     return float(np.sqrt(noise_rmse(subject) ** 2 + by_endmembers + disputed**2))
 
 
-def _disputed(refits: Refits, measure: Callable[[FloatArray], float]) -> float:
-    """The result's error by what painted regions say against it, in ``measure`` of the distance to endmembers (P, B); 0 where they say nothing.
+def expected_map_rmse(subject: Subject, refits: Refits) -> FloatArray:
+    """(P,) root mean square error of each endmember's abundances to expect, over pixels: ``expected_abundance_rmse`` for one map at a time."""
+    rows = some_rows(len(subject.spectra), np.random.default_rng(0))
+    by_endmembers = np.mean([abundance_changes(subject, rows, twin.endmembers) ** 2 for twin in refits.twins], axis=0)
+    disputed = _disputed(refits, lambda endmembers: abundance_changes(subject, rows, np.maximum(endmembers, 0.0)))
+    return np.asarray(np.sqrt(noise_by_map(subject) ** 2 + by_endmembers + disputed**2))
+
+
+def _disputed(refits: Refits, measure: Callable[[FloatArray], float | FloatArray]) -> FloatArray:
+    """The result's error by what painted regions say against it, in ``measure`` of the distance to endmembers (P, B), of its shape; 0 where they
+    say nothing.
 
     Half of the distance to the moments' estimate where these follow a Dirichlet, or were used. Else both the moments' estimate and that of
     contrastive learning, which needs no Dirichlet, are as far from the result as the result from the truth, each to a factor: their geometric mean.
     """
     if refits.moment_fit is None or refits.moment_fit.relative_error > POORLY_DETERMINED:
-        return 0.0
-    by_moments, p_value = measure(refits.moment_fit.endmembers), moments_misfit(refits)[1]
+        return np.zeros(())
+    by_moments, p_value = np.asarray(measure(refits.moment_fit.endmembers)), moments_misfit(refits)[1]
     if p_value is None or p_value >= BY_CHANCE:
-        return _SHARED * by_moments
-    by_contrast = by_moments if refits.contrastive is None else measure(refits.contrastive)
-    return _RESULTS_SHARE * float(np.sqrt(by_moments * by_contrast))
+        return np.asarray(_SHARED * by_moments)
+    by_contrast = by_moments if refits.contrastive is None else np.asarray(measure(refits.contrastive))
+    return np.asarray(_RESULTS_SHARE * np.sqrt(by_moments * by_contrast))
 
 
 def noise_rmse(subject: Subject) -> float:
@@ -68,17 +78,28 @@ def noise_rmse(subject: Subject) -> float:
     abundances and C that of the unconstrained estimate's noise; without one, least squares simulated.
     """
     if subject.findings.prior is None:
-        return _simulated_noise(subject)
-    total = 0.0
+        return float(np.sqrt(np.mean(_simulated_noise(subject) ** 2)))
+    # The last abundance is one minus the others.
+    total = sum(pixels * float(np.trace(left) + left.sum()) for pixels, left in _left_by_noise(subject))
+    return float(np.sqrt(total / len(subject.spectra) / subject.count))
+
+
+def noise_by_map(subject: Subject) -> FloatArray:
+    """(P,) the same of each map, over pixels."""
+    if subject.findings.prior is None:
+        return np.asarray(np.sqrt(np.mean(_simulated_noise(subject) ** 2, axis=0)))
+    total = sum(pixels * np.append(np.diag(left), left.sum()) for pixels, left in _left_by_noise(subject))
+    return np.asarray(np.sqrt(total / len(subject.spectra)))
+
+
+def _left_by_noise(subject: Subject) -> Iterator[tuple[int, FloatArray]]:
+    """Each region's number of pixels, and the posterior covariance (P−1, P−1) of their abundances but the last one."""
     for label in np.unique(subject.regions):
         rows = np.flatnonzero(subject.regions == label)
         estimates, noise = _unconstrained(subject, rows)
         spread = np.atleast_2d(np.cov(estimates.T)) if len(rows) > subject.count else np.zeros_like(noise)
         signal = _beyond(spread, noise)
-        left = signal - signal @ np.linalg.pinv(signal + noise) @ signal
-        # The last abundance is one minus the others.
-        total += len(rows) * float(np.trace(left) + left.sum())
-    return float(np.sqrt(total / len(subject.spectra) / subject.count))
+        yield len(rows), signal - signal @ np.linalg.pinv(signal + noise) @ signal
 
 
 def _unconstrained(subject: Subject, rows: np.ndarray) -> tuple[FloatArray, FloatArray]:
@@ -135,10 +156,11 @@ def _beyond(total: FloatArray, noise: FloatArray) -> FloatArray:
     return np.asarray(root @ (vectors * np.maximum(values - 1, 0.0)) @ vectors.T @ root.T)
 
 
-def _simulated_noise(subject: Subject) -> float:
+def _simulated_noise(subject: Subject) -> FloatArray:
+    """(n, P) errors of some pixels' abundances by noise, drawn."""
     generator = np.random.default_rng(0)
     rows = some_rows(len(subject.spectra), generator)
     clean = mixed(subject.abundances[rows], subject.endmembers, subject.illumination[rows])
     noisy = clean + subject.noise_in_plane * generator.normal(size=clean.shape)
     inverted = subject.inversion.invert(noisy, subject.endmembers).abundances
-    return float(np.sqrt(np.mean((inverted - subject.abundances[rows]) ** 2)))
+    return np.asarray(inverted - subject.abundances[rows])

@@ -81,9 +81,19 @@ def evenly_lit(subject: Subject) -> tuple[FloatArray, IntArray, float]:
 
 def abundance_change(subject: Subject, rows: IntArray, endmembers: FloatArray) -> float:
     """Root mean square by which abundances change where these endmembers (P, B) stand for the result's."""
+    return float(np.sqrt(np.mean(_changed(subject, rows, endmembers) ** 2)))
+
+
+def abundance_changes(subject: Subject, rows: IntArray, endmembers: FloatArray) -> FloatArray:
+    """(P,) the same of each map."""
+    return np.asarray(np.sqrt(np.mean(_changed(subject, rows, endmembers) ** 2, axis=0)))
+
+
+def _changed(subject: Subject, rows: IntArray, endmembers: FloatArray) -> FloatArray:
+    """(n, P) by how much the abundances of the ``rows`` change."""
     clean = mixed(subject.abundances[rows], subject.endmembers)
     inverted = subject.inversion.invert(clean, endmembers).abundances
-    return float(np.sqrt(np.mean((inverted - subject.abundances[rows]) ** 2)))
+    return np.asarray(inverted - subject.abundances[rows])
 
 
 def moments_misfit(refits: Refits) -> tuple[float | None, float | None]:
