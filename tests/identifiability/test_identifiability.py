@@ -26,7 +26,6 @@ from napari_unmix.geometry.recipes import (
 from napari_unmix.identifiability.again.refits import Refits
 from napari_unmix.identifiability.again.stages import refit
 from napari_unmix.identifiability.again.twins import simulated_moments
-from napari_unmix.identifiability.assess import confirmed
 from napari_unmix.identifiability.checks import (
     all_checks,
     different_enough,
@@ -41,6 +40,7 @@ from napari_unmix.identifiability.checks import (
 )
 from napari_unmix.identifiability.checks.side_information import likelihood_gain, residuals_know
 from napari_unmix.identifiability.concentrations import rank_test, varying
+from napari_unmix.identifiability.confirming import unconfirmed
 from napari_unmix.identifiability.errors import expected_abundance_rmse, expected_angle, noise_rmse
 from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.identifiability.subject import MOST_PIXELS, Subject, gather
@@ -335,7 +335,8 @@ def test_extrapolated_endmembers_need_both_opinions_of_the_regions(subject: Subj
         refused = MomentsFound(use="refused", relative_error=0.1, misfit=1.0)
         seen = subject_found(subject, recipe=recipe, moments=refused)
         fit = replace(refits.moment_fit, endmembers=moments, misfit=1.0)
-        assert confirmed(seen, replace(refits, moment_fit=fit, contrastive=contrastive)) is right
+        made = replace(refits, moment_fit=fit, contrastive=contrastive, twins=())
+        assert (not unconfirmed(seen, made)) is right
 
 
 def test_parts_and_restarts_that_differ_are_not_stable(subject: Subject, refits: Refits) -> None:

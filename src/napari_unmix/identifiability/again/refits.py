@@ -44,6 +44,7 @@ class Refits:
     twins : refits of simulated scenes
     parts : endmembers (P, B_good) refitted without a part of the data
     without_regions : whether the parts leave out regions (a jackknife) rather than pixels (a bootstrap)
+    contrastive_error : standard error of the next over the simplex's size; inf where it is not determined, or there is none
     contrastive : (P, B_good) what tells the regions apart, which assumes no Dirichlet
     """
 
@@ -54,6 +55,7 @@ class Refits:
     twins: tuple[Twin, ...] = ()
     parts: tuple[FloatArray, ...] = ()
     without_regions: bool = False
+    contrastive_error: float = np.inf
     contrastive: FloatArray | None = None
 
 
