@@ -304,7 +304,8 @@ def test_twins_far_away_fail(subject: Subject, refits: Refits) -> None:
 def test_the_regions_other_opinions_count_by_their_distance(subject: Subject, refits: Refits) -> None:
     """Without twins the expected angle is the disputed share alone: half, or by both opinions where no Dirichlet fits."""
     assert refits.moment_fit is not None
-    quiet = replace(refits, twins=tuple(replace(twin, endmembers=subject.endmembers) for twin in refits.twins))
+    still = tuple(replace(twin, endmembers=subject.endmembers) for twin in refits.twins)
+    quiet = replace(refits, twins=still, parts=(), without_regions=False, contrastive_error=math.inf)
     there, mean = subject.endmembers, subject.endmembers.mean(axis=0)
     for share in (0.05, 0.1):
         moved = there + share * (mean - there)
