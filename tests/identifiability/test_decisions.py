@@ -482,6 +482,7 @@ def searched(*, pure: bool) -> Found:
         (MinimumVolume(space="affine"), "refined", 0.0, 1.99, 1.0, True),
         (MinimumVolume(space="affine"), "refined", 0.0, 2.01, 1.0, False),
         (MinimumVolume(space="affine"), "refined", 0.0, None, 1.0, True),
+        (PlaneArchetypes(space="affine"), "refined", 0.0, 9.0, 1.0, True),
         (Contrast(), "refused", 9.0, 1.0, 1.0, True),
         (MinimumVolume(space="affine"), "refused", 1.99, None, 1.0, True),
         (MinimumVolume(space="affine"), "refused", 2.01, None, 1.0, False),
@@ -497,7 +498,8 @@ def test_regions_confirm_what_they_estimate_within_two_degrees(
 
 
 def test_what_speaks_against_the_moments_is_told_with_its_number() -> None:
-    seen = subject(moments=MomentsFound(use="refined", relative_error=0.1, misfit=1.0))
+    moments = MomentsFound(use="refined", relative_error=0.1, misfit=1.0)
+    seen = subject(recipe=FacetEdges(space="affine"), moments=moments)
     told = unconfirmed(seen, replace(moment_fit(), contrastive=turned(3.1)))
     assert told.endswith(
         "telling the regions apart, which assumes no Dirichlet, gives others 3.1° away (up to 2° confirms)"

@@ -1,8 +1,8 @@
 """Whether the painted regions confirm the endmembers: a claim rests on two opinions that err in different ways, and on an error that is small.
 
 The regions' moments assume a Dirichlet, the geometry that pixels reach the faces of the simplex, and contrastive learning neither of the two, but it
-needs regions that differ. Where the moments were averaged with the geometry, they agreed. Endmembers that the moments gave alone, against the
-geometry, need contrastive learning; those that the geometry gave need it as well, and where it extrapolated, the moments besides.
+needs regions that differ. Where the moments were averaged with the geometry, or polished its pure pixels, they agreed. Endmembers that the moments
+gave against an extrapolation need contrastive learning; those that the geometry gave need it as well, and where it extrapolated, the moments besides.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def unconfirmed(subject: Subject, refits: Refits) -> str:
 def _against_moments(subject: Subject, refits: Refits) -> str:
     """What speaks against endmembers of the regions' own moments: that no other opinion is near them."""
     found = subject.findings.moments
-    if refits.contrastive is None or (found is not None and found.use == "averaged"):
+    agreed = (found is not None and found.use == "averaged") or not _extrapolated(subject, refits)
+    if agreed or refits.contrastive is None:
         return ""
     apart = degrees_from(subject, refits.contrastive)
     if apart <= CONFIRMED_WITHIN:
