@@ -2,14 +2,15 @@
 
 The regions' moments assume a Dirichlet, the geometry that pixels reach the faces of the simplex, and contrastive learning neither of the two, but it
 needs regions that differ. Where the moments were averaged with the geometry, or polished its pure pixels, they agreed. Endmembers that the moments
-gave against an extrapolation need contrastive learning; those that the geometry gave need it as well, and where it extrapolated, the moments besides.
+gave against an extrapolation may not differ from what contrastive learning determines; those that the geometry gave need it near them, and where
+it extrapolated, the moments besides.
 """
 
 from __future__ import annotations
 
 from napari_unmix.cube import FloatArray
 from napari_unmix.identifiability.again.refits import BY_CHANCE, Refits, degrees_from, moments_misfit
-from napari_unmix.identifiability.errors import expected_angle
+from napari_unmix.identifiability.errors import contrast_counts, expected_angle
 from napari_unmix.identifiability.subject import Subject
 from napari_unmix.identifiability.verdict import BY_GEOMETRY
 
@@ -31,10 +32,10 @@ def unconfirmed(subject: Subject, refits: Refits) -> str:
 
 
 def _against_moments(subject: Subject, refits: Refits) -> str:
-    """What speaks against endmembers of the regions' own moments: that no other opinion is near them."""
+    """What speaks against endmembers of the regions' own moments: that contrastive learning, where it is determined, is not near them."""
     found = subject.findings.moments
     agreed = (found is not None and found.use == "averaged") or not _extrapolated(subject, refits)
-    if agreed or refits.contrastive is None:
+    if agreed or refits.contrastive is None or not contrast_counts(refits):
         return ""
     apart = degrees_from(subject, refits.contrastive)
     if apart <= CONFIRMED_WITHIN:

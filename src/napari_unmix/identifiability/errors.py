@@ -21,7 +21,7 @@ from napari_unmix.identifiability.again.refits import (
 )
 from napari_unmix.identifiability.subject import Subject
 from napari_unmix.identifiability.variation import Variation
-from napari_unmix.regions.acceptance import POORLY_DETERMINED
+from napari_unmix.regions.acceptance import POORLY_DETERMINED, WELL_DETERMINED
 
 # The result's own error, as a share of what the regions' estimates would change: half, where the moments follow a Dirichlet; most, where they do not.
 _SHARED, _RESULTS_SHARE = 0.5, 0.85
@@ -70,16 +70,21 @@ def _change(
 def _sampled(
     subject: Subject, refits: Refits, by_twins: Sequence[Measured], measure: Callable[[FloatArray], Measured]
 ) -> FloatArray:
-    """The endmembers' squared error by which pixels and regions there happened to be: as in the twins, or in the jackknife where it is larger.
+    """The endmembers' squared error by which pixels and regions there happened to be, in ``measure``: as in the twins, and in the jackknife.
 
     The mean square: the median would be more robust and is too small (18 of 25 scenes within a factor of 1.5 against 22). Twins follow the law that
-    was fitted. Where the endmembers rest on the regions, leaving some out shows as well what the law does not say (decision 0026).
+    was fitted. Where the endmembers rest on the regions, leaving some out shows as well what the law does not say: the mean of both (decision 0026).
     """
     by_law = np.asarray(np.mean(np.asarray(by_twins) ** 2, axis=0))
     if not (refits.without_regions and subject.findings.by_regions):
         return by_law
     moved = np.asarray([measure(part) for part in refits.parts])
-    return np.asarray(np.maximum(by_law, (len(moved) - 1) * np.mean(moved**2, axis=0)))
+    return np.asarray((by_law + (len(moved) - 1) * np.mean(moved**2, axis=0)) / 2)
+
+
+def contrast_counts(refits: Refits) -> bool:
+    """Whether contrastive learning's endmembers are known well enough to speak against others: its own standard error says so."""
+    return refits.contrastive is not None and refits.contrastive_error <= WELL_DETERMINED
 
 
 def _disputed(subject: Subject, refits: Refits, measure: Callable[[FloatArray], Measured]) -> FloatArray:
@@ -95,7 +100,7 @@ def _disputed(subject: Subject, refits: Refits, measure: Callable[[FloatArray], 
     by_contrast = by_moments if refits.contrastive is None else np.asarray(measure(refits.contrastive))
     if p_value is not None and p_value < BY_CHANCE:
         return np.asarray(_RESULTS_SHARE * np.sqrt(by_moments * by_contrast))
-    if subject.findings.by_regions and refits.contrastive_error <= POORLY_DETERMINED:
+    if subject.findings.by_regions and contrast_counts(refits):
         return np.asarray(_SHARED * np.sqrt((by_moments**2 + by_contrast**2) / 2))
     return np.asarray(_SHARED * by_moments)
 
