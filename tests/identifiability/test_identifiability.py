@@ -297,7 +297,8 @@ def test_twins_far_away_fail(subject: Subject, refits: Refits) -> None:
     bent = subject.endmembers + 0.3 * subject.endmembers.mean() * np.sin(np.arange(subject.endmembers.shape[1]))
     far = tuple(replace(twin, endmembers=bent, abundance_rmse=0.2) for twin in refits.twins)
     assert simulated_twin.check(subject, replace(refits, twins=far)).status == "fail"
-    alone = replace(refits, twins=far, parts=(), without_regions=False)  # else the regions that were left out count half
+    # With the regions that were left out, which stay, twins count half.
+    alone = replace(refits, twins=far, parts=(), without_regions=False)
     assert expected_abundance_rmse(subject, alone) > 0.2
     assert simulated_twin.check(subject, Refits()).status == "not applicable"
 

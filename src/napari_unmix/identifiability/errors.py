@@ -84,7 +84,7 @@ def _sampled(
 
 def contrast_counts(refits: Refits) -> bool:
     """Whether contrastive learning's endmembers are known well enough to speak against others: its own standard error says so."""
-    return refits.contrastive is not None and refits.contrastive_error <= WELL_DETERMINED
+    return refits.contrastive is not None and refits.contrastive_error < WELL_DETERMINED
 
 
 def _disputed(subject: Subject, refits: Refits, measure: Callable[[FloatArray], Measured]) -> FloatArray:
