@@ -13,7 +13,8 @@ import pytest
 from napari_unmix.rows.metrics import angle_table
 from unmix_benchmarks import run
 from unmix_benchmarks.calibration import Row, conditions, summary, table
-from unmix_benchmarks.common.conditions import FAILURES, HOLDS, OTHER_LAW, condition_scene
+from unmix_benchmarks.common.conditions import FAILURES, HOLDS, OTHER_LAW, Condition, condition_scene
+from unmix_benchmarks.common.families import LAWS, NOISES, family_scene
 
 ROW = Row(1, HOLDS, "Dirichlet", 30.0, 3, 9, False, "identified", "", 1.0, 0.02, 0.9, 1.1, 0.025, 1.0)
 
@@ -60,6 +61,54 @@ def test_half_of_the_scenes_hold_and_every_failure_takes_its_turn() -> None:
     assert chosen.count(HOLDS) + chosen.count(OTHER_LAW) == 100
     assert all(chosen.count(failure) == 10 for failure in FAILURES)
     assert conditions(40) == chosen[:40]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_scenes_of_the_families_are_what_they_say(seed: int) -> None:
+    """Abundances of the law that is named, noise of the kind and the level that is named, regions of one size or another."""
+    scene = family_scene(seed)
+    assert scene.truth in LAWS
+    assert scene.failure in NOISES
+    np.testing.assert_allclose(scene.abundances.sum(axis=-1), 1)
+    assert scene.abundances.min() >= 0
+    assert 6 <= scene.annotation.labels.max() <= 40
+    highest = {"truncated at 0.85": 0.85, "truncated at 0.75": 0.75}.get(scene.truth, 1.0)
+    assert scene.abundances.max() <= highest
+    alike = _correlations(scene.cube.spectra - _light(scene)[..., None] * (scene.abundances @ scene.endmembers))
+    if not scene.scaled and scene.truth != "patches":
+        assert (alike > 0.15).tolist() == [scene.failure == "alike in space", scene.failure == "alike in bands"]
+    assert np.array_equal(family_scene(seed).cube.spectra, scene.cube.spectra)
+
+
+def _light(scene: Condition) -> np.ndarray:
+    clean = scene.abundances @ scene.endmembers
+    return np.asarray((scene.cube.spectra * clean).sum(axis=-1) / (clean**2).sum(axis=-1))
+
+
+def _correlations(left: np.ndarray) -> np.ndarray:
+    """Of what is left of a scene (H, W, B) in neighbouring rows, and in neighbouring bands."""
+    return np.array(
+        [np.corrcoef(np.moveaxis(left, k, 0)[:-1].ravel(), np.moveaxis(left, k, 0)[1:].ravel())[0, 1] for k in (0, 2)]
+    )
+
+
+def test_pixels_of_patches_are_alike_and_those_of_other_laws_are_not() -> None:
+    """Of neighbours in one region, after its mean."""
+    for law, alike in (("patches", True), ("logistic-normal", False), ("mixture of two", False)):
+        scene = next(scene for scene in map(family_scene, range(100, 160)) if scene.truth == law)
+        labels, shares = scene.annotation.labels, scene.abundances[..., 0].copy()
+        for label in range(1, labels.max() + 1):
+            shares[labels == label] -= shares[labels == label].mean()
+        both = (labels[:-1] == labels[1:]) & (labels[1:] > 0)
+        correlation = np.corrcoef(shares[:-1][both], shares[1:][both])[0, 1]
+        assert bool(correlation > 0.4) is alike
+
+
+def test_families_are_told_by_their_law() -> None:
+    rows = [replace(ROW, condition="patches", truth="white"), replace(ROW, condition="patches", verdict="partly")]
+    assert "| patches | 2 | 2 | 1 | 0 | 1 | 0 |" in table(rows)
+    assert "Right answers called identified, whatever the law: 1 of 2 (50 %)" in summary(rows)
+    assert "whatever the law" not in summary([ROW])
 
 
 def test_rates_count_what_they_name() -> None:

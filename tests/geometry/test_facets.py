@@ -20,10 +20,13 @@ from napari_unmix.geometry.facets import (
     uncertain_degrees,
 )
 from napari_unmix.geometry.recipes import FacetEdges, MinimumVolume
+from napari_unmix.geometry.search import find_endmembers
 from napari_unmix.geometry.volume import at_two_weights, hinge_volume
 from napari_unmix.progress import drain
+from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.inversion import SumToOne
 from napari_unmix.rows.metrics import spectral_angle
+from napari_unmix.synthetic import region_scene
 
 TRUTH = np.array([[0.0, 0.0, 0.0], [40.0, 0.0, 0.0], [5.0, 35.0, 0.0], [10.0, 8.0, 30.0]])
 seeds = st.integers(0, 10_000)
@@ -262,3 +265,23 @@ def test_the_weight_of_a_recipe_is_read_back_and_used() -> None:
     assert FacetEdges.model_validate_json(stored.model_dump_json()) == stored
     lighter, usual = (drain(FacetEdges(space="affine", weight=w).again(redraw, endmembers)) for w in (0.25, 1.0))
     assert np.abs(lighter - usual).max() > 1e-5
+
+
+# Regions that nobody painted
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("regions", "degrees"), [(9, 1.3), (40, 0.5)])
+def test_pixels_of_regions_that_keep_away_from_the_facets_cost_no_more_than_they_did(
+    regions: int, degrees: float
+) -> None:
+    """A mean angle over two scenes of Dirichlet regions, no paint used, as small as with the weights of the volume before decision 0009."""
+    apart = []
+    for seed in (402, 404):
+        scene = region_scene(seed, regions=regions)
+        spectra = scene.cube.spectra.reshape(-1, scene.cube.spectra.shape[2]).astype(np.float64)
+        found = drain(find_endmembers(spectra, 4, SumToOne(), strokes=[], seed=0))
+        assert isinstance(found.recipe, FacetEdges)
+        order = match_endmembers(found.endmembers, scene.endmembers)
+        apart.append(np.degrees(spectral_angle(found.endmembers[order], scene.endmembers)).mean())
+    assert np.mean(apart) < degrees

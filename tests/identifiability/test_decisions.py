@@ -22,7 +22,6 @@ from napari_unmix.identifiability.again.refits import (
     traders,
 )
 from napari_unmix.identifiability.again.search import found_again, repeatable
-from napari_unmix.identifiability.assess import confirmed
 from napari_unmix.identifiability.checks import (
     all_checks,
     different_enough,
@@ -37,9 +36,17 @@ from napari_unmix.identifiability.checks import (
     stable,
 )
 from napari_unmix.identifiability.concentrations import alpha_by_region, varying
-from napari_unmix.identifiability.errors import expected_abundance_rmse, expected_angle, noise_rmse, twin_degrees
+from napari_unmix.identifiability.confirming import unconfirmed
+from napari_unmix.identifiability.errors import (
+    expected_abundance_rmse,
+    expected_angle,
+    expected_map_rmse,
+    noise_by_map,
+    noise_rmse,
+    twin_degrees,
+)
 from napari_unmix.identifiability.subject import Subject
-from napari_unmix.identifiability.verdict import CONFIRMATION
+from napari_unmix.identifiability.verdict import BY_GEOMETRY, CONFIRMATION
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.progress import drain
 from napari_unmix.regions.contrast import Contrast
@@ -58,6 +65,7 @@ OFF = OFF / np.linalg.norm(OFF)
 ALPHA = 1.0 + 8.0 * np.random.default_rng(1).dirichlet(np.ones(3) * 0.7, size=9) * np.linspace(0.5, 2, 9)[:, None]
 REGIONS = np.repeat(np.arange(1, 10), PIXELS // 9)
 ABUNDANCES = np.vstack([GENERATOR.dirichlet(row, PIXELS // 9) for row in ALPHA])
+RMS = np.sqrt((0.3**2 + 1.0) / 2)
 RESIDUAL = GENERATOR.normal(size=(PIXELS, BANDS)) * np.sqrt((BANDS - 2) / BANDS)  # as a fit leaves it
 
 
@@ -472,6 +480,10 @@ def searched(*, pure: bool) -> Found:
         (MinimumVolume(space="affine"), "refused", 9.0, 1.0, 1.0, False),
         (MinimumVolume(space="affine"), "refused", 1.0, 1.0, 1.0, True),
         (MinimumVolume(space="affine"), "averaged", 9.0, 9.0, 1.0, True),
+        (MinimumVolume(space="affine"), "refined", 0.0, 1.99, 1.0, True),
+        (MinimumVolume(space="affine"), "refined", 0.0, 2.01, 1.0, False),
+        (MinimumVolume(space="affine"), "refined", 0.0, None, 1.0, True),
+        (PlaneArchetypes(space="affine"), "refined", 0.0, 9.0, 1.0, True),
         (Contrast(), "refused", 9.0, 1.0, 1.0, True),
         (MinimumVolume(space="affine"), "refused", 1.99, None, 1.0, True),
         (MinimumVolume(space="affine"), "refused", 2.01, None, 1.0, False),
@@ -483,17 +495,41 @@ def test_regions_confirm_what_they_estimate_within_two_degrees(
 ) -> None:
     seen = subject(recipe=recipe, moments=MomentsFound(use=use, relative_error=0.1, misfit=1.0))  # type: ignore[arg-type]
     made = moment_fit(endmembers=turned(moments), misfit=misfit)
-    assert confirmed(seen, replace(made, contrastive=None if contrast is None else turned(contrast))) is right
+    opinion = None if contrast is None else turned(contrast)
+    assert (not unconfirmed(seen, replace(made, contrastive=opinion, contrastive_error=0.119))) is right
+    if use == "refined":  # an opinion that is not determined speaks against nothing
+        assert not unconfirmed(seen, replace(made, contrastive=opinion, contrastive_error=0.12))
+
+
+def test_what_speaks_against_the_moments_is_told_with_its_number() -> None:
+    moments = MomentsFound(use="refined", relative_error=0.1, misfit=1.0)
+    seen = subject(recipe=FacetEdges(space="affine"), moments=moments)
+    told = unconfirmed(seen, replace(moment_fit(), contrastive=turned(3.1), contrastive_error=0.05))
+    assert told.endswith(
+        "telling the regions apart, which assumes no Dirichlet, gives others 3.1° away (up to 2° confirms)"
+    )
+
+
+@pytest.mark.parametrize("use", ["refused", "averaged", "refined"])
+@pytest.mark.parametrize(("degrees", "right"), [(1.99, True), (2.01, False)])
+def test_an_answer_that_is_expected_to_be_wrong_is_not_confirmed(use: str, degrees: float, right: bool) -> None:
+    seen = subject(moments=MomentsFound(use=use, relative_error=0.1, misfit=1.0))  # type: ignore[arg-type]
+    made = replace(moment_fit(), contrastive=ENDMEMBERS, twins=twins(degrees, degrees, degrees))
+    told = unconfirmed(seen, made)
+    assert (not told) is right
+    assert right or told == (
+        "the endmembers are expected to be off by 2.0° on average, and 2° is the most that is called identified"
+    )
 
 
 @pytest.mark.parametrize(("pure", "right"), [(True, True), (False, False)])
 def test_where_a_method_does_not_say_the_judges_own_search_does(pure: bool, right: bool) -> None:
     made = replace(moment_fit(endmembers=turned(9.0)), contrastive=turned(1.0), search=searched(pure=pure))
-    assert confirmed(subject(recipe=VertexPicks()), made) is right
+    assert (not unconfirmed(subject(recipe=VertexPicks()), made)) is right
 
 
 def test_without_moments_nothing_is_confirmed() -> None:
-    assert confirmed(subject(), Refits()) is False
+    assert unconfirmed(subject(), Refits()) == BY_GEOMETRY
 
 
 @pytest.mark.parametrize(
@@ -552,6 +588,64 @@ def test_expected_errors_are_root_sums_of_squares() -> None:
     assert whole == pytest.approx(np.hypot(0.2, noise_rmse(subject())))
     disputed = replace(moment_fit(endmembers=turned(4.0)), twins=made.twins)
     assert expected_angle(subject(), disputed) == pytest.approx(np.hypot(3.0, 2.0))
+
+
+@pytest.mark.parametrize(
+    ("use", "without_regions", "expected"),
+    [("refined", True, RMS), ("averaged", True, RMS), ("refused", True, 0.3), ("refined", False, 0.3)],
+)
+def test_leaving_out_regions_counts_where_the_endmembers_rest_on_them(
+    use: str, without_regions: bool, expected: float
+) -> None:
+    """Twins moved by 0.3°, five parts by 0.5° each: a jackknife of 1°, and the root mean square of both."""
+    seen = subject(moments=MomentsFound(use=use, relative_error=0.1, misfit=1.0))  # type: ignore[arg-type]
+    parts = tuple(turned(0.5) for _ in range(5))
+    made = Refits(twins=twins(0.3, 0.3, 0.3), parts=parts, without_regions=without_regions)
+    assert expected_angle(seen, made) == pytest.approx(expected)
+    nearer = replace(made, parts=tuple(turned(0.1) for _ in range(5)))
+    assert (expected_map_rmse(seen, made) > expected_map_rmse(seen, nearer)).all() == (expected == RMS)
+
+
+@pytest.mark.parametrize(
+    ("use", "error", "expected"),
+    [
+        ("refined", 0.11, 0.5 * np.sqrt((1 + 9) / 2)),
+        ("averaged", 0.119, 0.5 * np.sqrt((1 + 9) / 2)),
+        ("refined", 0.12, 0.5),
+        ("refused", 0.1, 0.5),
+        ("refined", np.inf, 0.5),
+    ],
+)
+def test_contrastive_learning_counts_where_the_moments_were_used_and_it_is_determined(
+    use: str, error: float, expected: float
+) -> None:
+    """The moments' estimate 1° away, contrastive learning's 3°."""
+    seen = subject(moments=MomentsFound(use=use, relative_error=0.1, misfit=1.0))  # type: ignore[arg-type]
+    made = replace(moment_fit(endmembers=turned(1.0)), twins=twins(0.0), contrastive=turned(3.0))
+    assert expected_angle(seen, replace(made, contrastive_error=error)) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("light", [None, np.ones(PIXELS)], ids=["lit evenly", "light and shade"])
+@pytest.mark.parametrize("prior", [PriorFound(chosen="dirichlet", evidence={}), None], ids=["prior", "none"])
+def test_the_errors_of_the_maps_make_that_of_the_abundances(light: np.ndarray | None, prior: PriorFound | None) -> None:
+    """Root mean square over the maps: by noise, by twins, and by what the regions dispute."""
+    seen = subject(light=light, prior=prior)
+    assert np.sqrt(np.mean(noise_by_map(seen) ** 2)) == pytest.approx(noise_rmse(seen))
+    moved = turned(4.0, which=(0,)) + 0.1 * (ENDMEMBERS[[1, 2, 0]] - ENDMEMBERS)
+    twin = Twin(moved, abundance_change(seen, np.arange(PIXELS), moved))
+    disputed = replace(moment_fit(endmembers=ENDMEMBERS + 0.2 * (ENDMEMBERS[1] - ENDMEMBERS)), twins=(twin, twin))
+    for made in (Refits(twins=(twin,)), disputed):
+        maps = expected_map_rmse(seen, made)
+        assert maps.shape == (3,)
+        assert np.sqrt(np.mean(maps**2)) == pytest.approx(expected_abundance_rmse(seen, made))
+
+
+def test_the_maps_of_endmembers_that_trade_are_less_sure_than_the_other() -> None:
+    """Where "tree" trades with "soil", "rock" is moved only by pixels at the faces."""
+    traded = ENDMEMBERS.copy()
+    traded[2] += 0.15 * (ENDMEMBERS[1] - ENDMEMBERS[2])
+    maps = expected_map_rmse(subject(), Refits(twins=(Twin(traded, 0.05),)))
+    assert maps[1:].min() > 2 * maps[0]
 
 
 @pytest.mark.parametrize(("noise", "larger"), [(NOISE, False), (5 * NOISE, True)])

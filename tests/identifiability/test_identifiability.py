@@ -26,7 +26,6 @@ from napari_unmix.geometry.recipes import (
 from napari_unmix.identifiability.again.refits import Refits
 from napari_unmix.identifiability.again.stages import refit
 from napari_unmix.identifiability.again.twins import simulated_moments
-from napari_unmix.identifiability.assess import confirmed
 from napari_unmix.identifiability.checks import (
     all_checks,
     different_enough,
@@ -41,6 +40,7 @@ from napari_unmix.identifiability.checks import (
 )
 from napari_unmix.identifiability.checks.side_information import likelihood_gain, residuals_know
 from napari_unmix.identifiability.concentrations import rank_test, varying
+from napari_unmix.identifiability.confirming import unconfirmed
 from napari_unmix.identifiability.errors import expected_abundance_rmse, expected_angle, noise_rmse
 from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.identifiability.subject import MOST_PIXELS, Subject, gather
@@ -297,14 +297,17 @@ def test_twins_far_away_fail(subject: Subject, refits: Refits) -> None:
     bent = subject.endmembers + 0.3 * subject.endmembers.mean() * np.sin(np.arange(subject.endmembers.shape[1]))
     far = tuple(replace(twin, endmembers=bent, abundance_rmse=0.2) for twin in refits.twins)
     assert simulated_twin.check(subject, replace(refits, twins=far)).status == "fail"
-    assert expected_abundance_rmse(subject, replace(refits, twins=far)) > 0.2
+    # With the regions that were left out, which stay, twins count half.
+    alone = replace(refits, twins=far, parts=(), without_regions=False)
+    assert expected_abundance_rmse(subject, alone) > 0.2
     assert simulated_twin.check(subject, Refits()).status == "not applicable"
 
 
 def test_the_regions_other_opinions_count_by_their_distance(subject: Subject, refits: Refits) -> None:
     """Without twins the expected angle is the disputed share alone: half, or by both opinions where no Dirichlet fits."""
     assert refits.moment_fit is not None
-    quiet = replace(refits, twins=tuple(replace(twin, endmembers=subject.endmembers) for twin in refits.twins))
+    still = tuple(replace(twin, endmembers=subject.endmembers) for twin in refits.twins)
+    quiet = replace(refits, twins=still, parts=(), without_regions=False, contrastive_error=math.inf)
     there, mean = subject.endmembers, subject.endmembers.mean(axis=0)
     for share in (0.05, 0.1):
         moved = there + share * (mean - there)
@@ -335,7 +338,8 @@ def test_extrapolated_endmembers_need_both_opinions_of_the_regions(subject: Subj
         refused = MomentsFound(use="refused", relative_error=0.1, misfit=1.0)
         seen = subject_found(subject, recipe=recipe, moments=refused)
         fit = replace(refits.moment_fit, endmembers=moments, misfit=1.0)
-        assert confirmed(seen, replace(refits, moment_fit=fit, contrastive=contrastive)) is right
+        made = replace(refits, moment_fit=fit, contrastive=contrastive, twins=())
+        assert (not unconfirmed(seen, made)) is right
 
 
 def test_parts_and_restarts_that_differ_are_not_stable(subject: Subject, refits: Refits) -> None:

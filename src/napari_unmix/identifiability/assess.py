@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from napari_unmix.answer import Unmixing
-from napari_unmix.cube import Cube, FloatArray
+from napari_unmix.cube import Cube
 from napari_unmix.geometry.counting import one_material
-from napari_unmix.identifiability.again.refits import BY_CHANCE, Refits, degrees_from, moments_misfit
+from napari_unmix.identifiability.again.refits import Refits
 from napari_unmix.identifiability.again.searches import Searches
 from napari_unmix.identifiability.again.stages import refit
 from napari_unmix.identifiability.checks import all_checks, geometry, model_fits, simulated_twin
+from napari_unmix.identifiability.confirming import unconfirmed
 from napari_unmix.identifiability.decided import strokes_said
-from napari_unmix.identifiability.errors import expected_abundance_rmse, expected_angle
+from napari_unmix.identifiability.errors import expected_abundance_rmse, expected_angle, expected_map_rmse
 from napari_unmix.identifiability.grading import grades, headline
 from napari_unmix.identifiability.report import Check, Grade, Report
 from napari_unmix.identifiability.subject import Subject, gather
 from napari_unmix.identifiability.verdict import Circumstances, helpful, verdict
 from napari_unmix.progress import Fit, Progress, meanwhile
-
-# An estimate of the regions' confirms endmembers that it was not used for where it comes this close (degrees).
-CONFIRMED_WITHIN = 2.0
 
 
 def assess_solution(cube: Cube, result: Unmixing, searches: Searches | None = None) -> Fit[Report]:
@@ -51,6 +50,9 @@ def _reported(subject: Subject, refits: Refits, checks: list[Check]) -> Report:
         ]
     given = grades(subject, refits)
     claimed, summary = verdict(_circumstances(subject, refits, given), checks)
+    if claimed == "identified" and given and refits.twins:
+        errors = expected_map_rmse(subject, refits)
+        given = tuple(replace(grade, expected_rmse=float(error)) for grade, error in zip(given, errors, strict=True))
     return Report(
         claimed,
         summary,
@@ -94,34 +96,10 @@ def _circumstances(subject: Subject, refits: Refits, given: Sequence[Grade]) -> 
         why_not=_nothing_to_unmix(subject) or _all_given(subject) or type(subject.result.spec).why_not_identifiable,
         held="" if not subject.searched.any() else subject.held,
         by_regions=subject.findings.by_regions,
-        confirmed=confirmed(subject, refits),
+        confirmed=not (against := unconfirmed(subject, refits)),
+        against=against,
         count=subject.count,
         strokes=strokes_said(subject.findings),
         geometry=geometry.backs(subject, refits),
         graded=headline(given, "By your regions" if regions else "By geometry"),
     )
-
-
-def confirmed(subject: Subject, refits: Refits) -> bool:
-    """Whether the painted regions gave the endmembers, or what they estimate comes within ``CONFIRMED_WITHIN``.
-
-    Of pure pixels contrastive learning has to, which needs no Dirichlet; of extrapolated ones the moments as well, because minimum volume errs
-    with the law of the abundances as they do. Where regions are too few for contrastive learning: moments that follow a Dirichlet.
-    """
-    if subject.findings.by_regions:
-        return True
-    by_moments = refits.moment_fit is not None and _near(subject, refits.moment_fit.endmembers)
-    if refits.contrastive is None:
-        p_value = moments_misfit(refits)[1]
-        return by_moments and p_value is not None and p_value >= BY_CHANCE
-    return _near(subject, refits.contrastive) and (by_moments or not _extrapolated(subject, refits))
-
-
-def _near(subject: Subject, endmembers: FloatArray) -> bool:
-    return degrees_from(subject, endmembers) <= CONFIRMED_WITHIN
-
-
-def _extrapolated(subject: Subject, refits: Refits) -> bool:
-    """Whether minimum volume gave the endmembers; where the method does not say, whether a search of the geometry's would have."""
-    said = subject.recipe.extrapolated
-    return refits.search is not None and not refits.search.pure if said is None else said

@@ -9,6 +9,8 @@ from napari_unmix.identifiability.report import Check, Serves, Verdict
 
 # Between the limits of checks of a lower and of a higher precedence, the verdict tells that the regions do not confirm the endmembers.
 CONFIRMATION = 8
+# What it tells where no more is known of why.
+BY_GEOMETRY = "the regions do not confirm the endmembers, which rest on geometry"
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class Circumstances:
     ----------
     why_not : why no assumption makes the method's answer unique; "" where one does
     by_regions : whether the painted regions' moments gave the endmembers
-    confirmed : whether the painted regions gave them, or estimate the same ones
+    confirmed : whether the painted regions gave them and nothing speaks against it, or estimate the same ones
+    against : why they are not confirmed, as a clause, where it is not that they rest on geometry
     held : the endmembers that are as they were given, beside others, of which nothing is claimed; "" where there are none
     count : the number of endmembers
     strokes : what painted strokes of materials say of them
@@ -39,6 +42,7 @@ class Circumstances:
     why_not: str = ""
     by_regions: bool = False
     confirmed: bool = False
+    against: str = ""
     held: str = ""
     count: int = 0
     strokes: StrokesSay = StrokesSay()
@@ -88,7 +92,7 @@ def _limit(circumstances: Circumstances, open_ones: Sequence[Check]) -> str:
     """What is open, the most basic first."""
     limits = [(check.precedence, check.limit) for check in open_ones if check.limit]
     if not circumstances.confirmed:
-        limits.append((CONFIRMATION, "the regions do not confirm the endmembers, which rest on geometry"))
+        limits.append((CONFIRMATION, circumstances.against or BY_GEOMETRY))
     if limits:
         return min(limits, key=lambda limit: limit[0])[1]
     named = " and ".join(f"“{check.name}”" for check in open_ones)

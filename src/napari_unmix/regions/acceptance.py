@@ -18,8 +18,8 @@ from napari_unmix.rows.metrics import spectral_angle
 
 # Moments are refused where their reduced χ² is beyond this, and beyond what one true Dirichlet in a thousand reaches: few regions scatter more.
 MOST_MISFIT, _BY_CHANCE = 1.3, 0.001
-# Standard error of the vertices, as a share of the simplex's size, beyond which regions say nothing.
-POORLY_DETERMINED = 0.2
+# Standard error of the vertices, as a share of the simplex's size, below which regions fix the endmembers, and beyond which they say nothing.
+WELL_DETERMINED, POORLY_DETERMINED = 0.12, 0.2
 # Pure pixels already fix the endmembers: moments may polish, not move them. Extrapolated ones may move as far as VCA is usually wrong.
 MOST_MOVED_PURE, MOST_MOVED = 3.0, 12.0
 # Minimum volume and region moments err independently: where they agree this well, their mean is better than either

@@ -18,12 +18,15 @@ def tell_apart(subject: Subject, refits: Refits, generator: np.random.Generator)
         return refits
     spectra, regions, noise = evenly_lit(subject)
     rows = np.flatnonzero(np.isin(regions, subject.usable_regions))
+    # Neighbours that are alike count less, as they do for the moments.
+    redundancy = len(rows) / float(refits.moments.counts.sum())
     rows = rows[some_rows(len(rows), generator)]
+    learning = linear_gcl(spectra[rows], regions[rows], [subject.endmembers], noise, redundancy=max(redundancy, 1.0))
     try:
-        found = yield from silently(linear_gcl(spectra[rows], regions[rows], [subject.endmembers], noise))
+        found = yield from silently(learning)
     except UNSOLVABLE:
         return refits
     endmembers = np.asarray(found.endmembers)
     if not np.isfinite(endmembers).all():
         return refits
-    return replace(refits, contrastive=like_the_result(subject, endmembers))
+    return replace(refits, contrastive=like_the_result(subject, endmembers), contrastive_error=found.relative_error)

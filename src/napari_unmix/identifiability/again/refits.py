@@ -45,6 +45,7 @@ class Refits:
     twins : refits of simulated scenes
     parts : endmembers (P, B_good) refitted without a part of the data
     without_regions : whether the parts leave out regions (a jackknife) rather than pixels (a bootstrap)
+    contrastive_error : standard error of the next over the simplex's size; inf where it is not determined, or there is none
     contrastive : (P, B_good) what tells the regions apart, which assumes no Dirichlet
     quadrants : endmembers (P, B_good) searched afresh without each quadrant of the scene
     chord_cone : (P,) degrees between the corners of the hull on the sphere and those of the cone
@@ -58,6 +59,7 @@ class Refits:
     twins: tuple[Twin, ...] = ()
     parts: tuple[FloatArray, ...] = ()
     without_regions: bool = False
+    contrastive_error: float = np.inf
     contrastive: FloatArray | None = None
     quadrants: tuple[FloatArray, ...] = ()
     chord_cone: FloatArray | None = None
@@ -88,9 +90,19 @@ def evenly_lit(subject: Subject) -> tuple[FloatArray, IntArray, float]:
 
 def abundance_change(subject: Subject, rows: IntArray, endmembers: FloatArray) -> float:
     """Root mean square by which abundances change where these endmembers (P, B) stand for the result's."""
+    return float(np.sqrt(np.mean(_changed(subject, rows, endmembers) ** 2)))
+
+
+def abundance_changes(subject: Subject, rows: IntArray, endmembers: FloatArray) -> FloatArray:
+    """(P,) the same of each map."""
+    return np.asarray(np.sqrt(np.mean(_changed(subject, rows, endmembers) ** 2, axis=0)))
+
+
+def _changed(subject: Subject, rows: IntArray, endmembers: FloatArray) -> FloatArray:
+    """(n, P) by how much the abundances of the ``rows`` change."""
     clean = mixed(subject.abundances[rows], subject.endmembers)
     inverted = subject.inversion.invert(clean, endmembers).abundances
-    return float(np.sqrt(np.mean((inverted - subject.abundances[rows]) ** 2)))
+    return np.asarray(inverted - subject.abundances[rows])
 
 
 def moments_misfit(refits: Refits) -> tuple[float | None, float | None]:

@@ -8,9 +8,8 @@ from napari_unmix.auxiliary.labelling import FEWEST_REGIONS
 from napari_unmix.identifiability.again.refits import Refits, traders
 from napari_unmix.identifiability.report import Check, Condition, Status
 from napari_unmix.identifiability.subject import Subject
-from napari_unmix.regions.acceptance import POORLY_DETERMINED
+from napari_unmix.regions.acceptance import POORLY_DETERMINED, WELL_DETERMINED
 
-WELL_DETERMINED = 0.12
 CONDITION = Condition(
     "different enough",
     "required",
