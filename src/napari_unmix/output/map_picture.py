@@ -31,11 +31,12 @@ _NO_DATA = "#d8d8d8"
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the legend: colour, name, and the one number behind it."""
+    """A line of the legend: colour, name, and the one number behind it; below the name how far it can be believed, in a word."""
 
     colour: str
     name: str
     fact: str = ""
+    grade: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +103,7 @@ def _drawn(seen: Seen) -> Figure:
     height, width = seen.image.shape[:2]
     across, down = (_LONGER * min(1, side / other) for side, other in ((width, height), (height, width)))
     legend = _lines(seen)
-    body = max(down, 0.2 * sum(len(name) for _, name in legend), 1.0)
+    body = max(down, 0.2 * sum(_rows(entry, name) for entry, name in legend), 1.0)
     size = (max(across, 1.0) + _LEGEND + 3 * _EDGE, body + _HEAD + _FOOT)
     figure = Figure(figsize=size)
     top = 1 - _HEAD / size[1]
@@ -142,6 +143,11 @@ def _lines(seen: Seen) -> list[tuple[Entry, list[str]]]:
     ]
 
 
+def _rows(entry: Entry, name: list[str]) -> float:
+    """How many lines an entry takes."""
+    return len(name) + (1.2 if entry.grade else 0.0)
+
+
 def _legend(figure: Figure, lines: list[tuple[Entry, list[str]]], left: float, top: float) -> None:
     width, height = figure.get_size_inches()
     y = top - 0.02 / height
@@ -149,7 +155,10 @@ def _legend(figure: Figure, lines: list[tuple[Entry, list[str]]], left: float, t
         figure.text(left, y, "■", color=entry.colour, va="top", fontsize=10)
         figure.text(left + 0.17 / width, y, "\n".join(name), va="top", fontsize=8.5, color=LIGHT.words)
         figure.text(1 - _EDGE / width, y, entry.fact, va="top", ha="right", fontsize=8.5, color=LIGHT.faint)
-        y -= 0.2 * len(name) / height
+        if entry.grade:
+            below = y - 0.17 * len(name) / height
+            figure.text(left + 0.17 / width, below, entry.grade, va="top", fontsize=8, color=LIGHT.faint)
+        y -= 0.2 * _rows(entry, name) / height
 
 
 def _bar(figure: Figure, axis: Axes, seen: Seen, left: float, top: float, length: float) -> None:

@@ -57,6 +57,8 @@ def arrays_of(contents: Contents) -> dict[str, NDArray[Any]]:
             found["fwhm"] = np.asarray(main.fwhm, np.float64)
     if contents.endmembers is not None:
         found |= {"endmembers": contents.endmembers, "names": np.array(main.names)}
+        if main.words:
+            found["grades"] = np.array(main.words)
     if contents.georeference is not None:
         found["transform"] = np.array(contents.georeference.transform, np.float64)
         if contents.georeference.crs:
