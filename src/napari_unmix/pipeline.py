@@ -15,6 +15,7 @@ from napari_unmix.findings import Note, NoteKind
 from napari_unmix.geometry.counting import suggest_endmembers
 from napari_unmix.geometry.halves import said_of_support, what_is_supported
 from napari_unmix.given import Given
+from napari_unmix.identifiability.again.searches import Searches
 from napari_unmix.identifiability.assess import assess_solution
 from napari_unmix.identifiability.decided import decided
 from napari_unmix.identifiability.report import Report
@@ -70,9 +71,12 @@ def _unmixed(cube: Cube, spec: MethodSpec, annotation: Annotation | None, given:
 
 
 @steps_on_one_thread
-def assess(cube: Cube, result: Unmixing) -> Fit[Report]:
-    """Check what may be claimed of a result: a generator that yields ``Progress`` and returns the ``Report``."""
-    return (yield from assess_solution(cube, result))
+def assess(cube: Cube, result: Unmixing, searches: Searches | None = None) -> Fit[Report]:
+    """Check what may be claimed of a result: a generator that yields ``Progress`` and returns the ``Report``.
+
+    Where ``searches`` are kept from one report to the next, those of the same pixels are not made again: strokes that name change none.
+    """
+    return (yield from assess_solution(cube, result, searches))
 
 
 def make_problem(

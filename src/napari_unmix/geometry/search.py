@@ -67,13 +67,21 @@ MOST_PIXELS = 40_000
 
 @dataclass(frozen=True, eq=False)
 class _Data:
-    """What the search reads: spectra (N, B), P = ``count``, how brightness counts, the noise, and what linear models leave over it."""
+    """What the search reads: spectra (N, B), P = ``count``, how brightness counts, the noise, and what linear models leave over it.
+
+    It begins from ``most_starts`` sets of picks at most.
+    """
 
     spectra: FloatArray
     count: int
     inversion: Inversion
     noise: float
     excess: Excess
+    most_starts: int | None = None
+
+    def starts(self, generator: np.random.Generator, random_picks: int = 1) -> list[IntArray]:
+        """Sets of P pixels that a fit begins from: the first ones are not drawn."""
+        return starting_picks(self.spectra, self.count, generator, random_picks)[: self.most_starts]
 
     @property
     def weakest(self) -> float:
@@ -90,17 +98,19 @@ def find_endmembers(
     strokes: list[IntArray],
     seed: int,
     given: Given | None = None,
+    most_starts: int | None = None,
 ) -> Search:
     """Find (P, B) endmembers of (N, B) spectra; yields the loss at every step, NaN where there is none yet.
 
     ``strokes`` are pixel indices of painted materials: they lead to the first endmembers, in order. Where endmembers (Q, B) are ``given``, as
-    the inversion writes them, they come first, and the strokes after them (``beside``).
+    the inversion writes them, they come first, and the strokes after them (``beside``). ``most_starts``: fits of archetypes begin from so many
+    sets of picks at most; None: from all.
     """
     generator = np.random.default_rng(seed)
     spectra, strokes = _thinned(spectra, strokes, generator)
     noise = noise_level(spectra, count)
     yield NO_LOSS
-    data = _Data(spectra, count, inversion, noise, subspace_excess(spectra, count, noise))
+    data = _Data(spectra, count, inversion, noise, subspace_excess(spectra, count, noise), most_starts)
     yield NO_LOSS
     if given is not None:
         found = yield from find_beside(_beginning(data, given, strokes))
@@ -184,7 +194,7 @@ def _on_sphere(data: _Data, generator: np.random.Generator) -> Search:
     # 1. The chord and the cone, each from several starts.
     sphere = Sphere.of(data.spectra, data.count)
     yield NO_LOSS
-    starts = starting_picks(data.spectra, data.count, generator, random_picks=2)
+    starts = data.starts(generator, random_picks=2)
     yield NO_LOSS
     fit = arch.fit_from_starts(sphere.scores, starts, sphere.weights, arch.ON_SPHERE)
     chords = yield from lifted(fit, partial(sphere.seen, inversion=data.inversion))
@@ -270,7 +280,7 @@ def _in_simplex(data: _Data, generator: np.random.Generator) -> Search:
     space: Plane = "affine" if affine else "perspective"
     plane = in_plane(space, data.spectra, data.count, data.noise)
     yield NO_LOSS
-    starts = starting_picks(data.spectra, data.count, generator)
+    starts = data.starts(generator)
     yield NO_LOSS
     fit = arch.fit_from_starts(plane.scores, starts, plane.weights, arch.IN_PLANE, sweeps=60)
     optima = yield from lifted(fit, plane.to_spectra)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube, FloatArray
 from napari_unmix.geometry.counting import one_material
 from napari_unmix.identifiability.again.refits import BY_CHANCE, Refits, degrees_from, moments_misfit
+from napari_unmix.identifiability.again.searches import Searches
 from napari_unmix.identifiability.again.stages import refit
-from napari_unmix.identifiability.checks import all_checks, geometry, model_fits
+from napari_unmix.identifiability.checks import all_checks, geometry, model_fits, simulated_twin
 from napari_unmix.identifiability.decided import strokes_said
 from napari_unmix.identifiability.errors import expected_abundance_rmse, expected_angle
-from napari_unmix.identifiability.report import Check, Report
+from napari_unmix.identifiability.grading import grades, headline
+from napari_unmix.identifiability.report import Check, Grade, Report
 from napari_unmix.identifiability.subject import Subject, gather
 from napari_unmix.identifiability.verdict import Circumstances, helpful, verdict
 from napari_unmix.progress import Fit, Progress, meanwhile
@@ -21,25 +24,40 @@ from napari_unmix.progress import Fit, Progress, meanwhile
 CONFIRMED_WITHIN = 2.0
 
 
-def assess_solution(cube: Cube, result: Unmixing) -> Fit[Report]:
-    """Refit what has to be refitted, then run all checks; yields at every step of a refit and before each check."""
+def assess_solution(cube: Cube, result: Unmixing, searches: Searches | None = None) -> Fit[Report]:
+    """Refit what has to be refitted, then run all checks; yields at every step of a refit and before each check.
+
+    ``searches`` of reports before, where they are kept, are not made again, and those of this one are added to them.
+    """
     title, checks = "checking what may be claimed", list[Check]()
     yield (beginning := Progress(title, 0, 0, 0.0))
     subject = yield from meanwhile(lambda: gather(cube, result), beginning)
     if subject.count == 1:
         return _of_one(subject)
-    refits = yield from refit(subject)
+    refits = yield from refit(subject, searches)
     registered = all_checks()
     for number, one in enumerate(registered):
         yield (checking := Progress(title, number, len(registered), 0.9 + 0.1 * number / len(registered)))
         checks.append((yield from meanwhile(partial(one.make, subject, refits), checking)))
-    claimed, summary = verdict(_circumstances(subject, refits), checks)
+    return _reported(subject, refits, checks)
+
+
+def _reported(subject: Subject, refits: Refits, checks: list[Check]) -> Report:
+    """The verdict on the checks, the errors to expect where the model fits, and the grades."""
+    fits = not any(check.broken for check in checks)
+    if not fits:
+        checks = [
+            simulated_twin.withheld(check) if check.name == simulated_twin.CONDITION.name else check for check in checks
+        ]
+    given = grades(subject, refits)
+    claimed, summary = verdict(_circumstances(subject, refits, given), checks)
     return Report(
         claimed,
         summary,
-        helpful(checks, {one.condition.name: one.condition.serves for one in registered}),
-        expected_angle(subject, refits) if refits.twins else None,
-        expected_abundance_rmse(subject, refits) if refits.twins else None,
+        helpful(checks, {one.condition.name: one.condition.serves for one in all_checks()}),
+        expected_angle(subject, refits) if refits.twins and fits else None,
+        expected_abundance_rmse(subject, refits) if refits.twins and fits else None,
+        given,
     )
 
 
@@ -70,7 +88,8 @@ def _all_given(subject: Subject) -> str:
     return f"all endmembers are as given, {subject.held}, and the abundances are right as far as these are"
 
 
-def _circumstances(subject: Subject, refits: Refits) -> Circumstances:
+def _circumstances(subject: Subject, refits: Refits, given: Sequence[Grade]) -> Circumstances:
+    regions = subject.findings.by_regions or subject.recipe.reads_regions
     return Circumstances(
         why_not=_nothing_to_unmix(subject) or _all_given(subject) or type(subject.result.spec).why_not_identifiable,
         held="" if not subject.searched.any() else subject.held,
@@ -79,6 +98,7 @@ def _circumstances(subject: Subject, refits: Refits) -> Circumstances:
         count=subject.count,
         strokes=strokes_said(subject.findings),
         geometry=geometry.backs(subject, refits),
+        graded=headline(given, "By your regions" if regions else "By geometry"),
     )
 
 

@@ -33,6 +33,7 @@ class Circumstances:
     count : the number of endmembers
     strokes : what painted strokes of materials say of them
     geometry : whether pure pixels and a second search support them
+    graded : how far each endmember can be believed, as one sentence; "" where they have no grades
     """
 
     why_not: str = ""
@@ -42,6 +43,7 @@ class Circumstances:
     count: int = 0
     strokes: StrokesSay = StrokesSay()
     geometry: bool = False
+    graded: str = ""
 
 
 def verdict(circumstances: Circumstances, checks: Sequence[Check]) -> tuple[Verdict, str]:
@@ -51,6 +53,8 @@ def verdict(circumstances: Circumstances, checks: Sequence[Check]) -> tuple[Verd
     method without assumptions, or a model that does not fit, can claim; all else is "partly". Nothing here knows a check by its name.
     """
     claimed, sentence = _verdict(circumstances, checks)
+    if circumstances.graded and claimed != "identified" and not circumstances.why_not:
+        sentence += f" {circumstances.graded}"
     if circumstances.held:
         sentence += f" Nothing is claimed of what was given: {circumstances.held}."
     return claimed, sentence
@@ -61,7 +65,7 @@ def _verdict(circumstances: Circumstances, checks: Sequence[Check]) -> tuple[Ver
         return "not identified", f"Not identified: {circumstances.why_not}."
     broken = next((check.broken for check in checks if check.broken), "")
     if broken:
-        return "not identified", f"{supported(circumstances)}; no claim of identifiability: {broken}."
+        return "not identified", _without_claim(circumstances, broken)
     open_ones = [check for check in checks if not check.holds]
     if not open_ones and circumstances.confirmed:
         how = "gave" if circumstances.by_regions else "confirm"
@@ -70,6 +74,14 @@ def _verdict(circumstances: Circumstances, checks: Sequence[Check]) -> tuple[Ver
     said = circumstances.strokes
     strokes = f"; {_lower(supported(circumstances))}" if said.named or said.anchored else ""
     return "partly", f"Partly: {_limit(circumstances, open_ones)}{strokes}."
+
+
+def _without_claim(circumstances: Circumstances, broken: str) -> str:
+    """Why nothing can be claimed, after what strokes support; what geometry does is in the grades, where there are any."""
+    strokes = circumstances.strokes
+    if circumstances.graded and not (strokes.named or strokes.anchored):
+        return f"Not identified by side information: {broken}."
+    return f"{supported(circumstances)}; no claim of identifiability: {broken}."
 
 
 def _limit(circumstances: Circumstances, open_ones: Sequence[Check]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from napari_unmix.answer import mixed
 from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.geometry.found import Found
+from napari_unmix.identifiability.again.searches import Searches
 from napari_unmix.identifiability.subject import Subject
 from napari_unmix.regions.moments import MomentFit, RegionMoments
 from napari_unmix.rows.metrics import spectral_angle
@@ -45,6 +46,9 @@ class Refits:
     parts : endmembers (P, B_good) refitted without a part of the data
     without_regions : whether the parts leave out regions (a jackknife) rather than pixels (a bootstrap)
     contrastive : (P, B_good) what tells the regions apart, which assumes no Dirichlet
+    quadrants : endmembers (P, B_good) searched afresh without each quadrant of the scene
+    chord_cone : (P,) degrees between the corners of the hull on the sphere and those of the cone
+    searches : those that were made for the quadrants, or by a report before
     """
 
     moments: RegionMoments | None = None
@@ -55,6 +59,9 @@ class Refits:
     parts: tuple[FloatArray, ...] = ()
     without_regions: bool = False
     contrastive: FloatArray | None = None
+    quadrants: tuple[FloatArray, ...] = ()
+    chord_cone: FloatArray | None = None
+    searches: Searches = field(default_factory=Searches)
 
 
 def angles(first: FloatArray, second: FloatArray) -> FloatArray:

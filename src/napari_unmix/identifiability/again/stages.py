@@ -9,8 +9,11 @@ import numpy as np
 from napari_unmix.identifiability.again.contrast import tell_apart
 from napari_unmix.identifiability.again.moments import fit_moments
 from napari_unmix.identifiability.again.parts import refit_parts
+from napari_unmix.identifiability.again.quadrants import search_without_quadrants
 from napari_unmix.identifiability.again.refits import Refits, Steps
 from napari_unmix.identifiability.again.search import search_again
+from napari_unmix.identifiability.again.searches import Searches
+from napari_unmix.identifiability.again.sphere import compare_chord_and_cone
 from napari_unmix.identifiability.again.twins import simulate_twins
 from napari_unmix.identifiability.subject import Subject
 from napari_unmix.progress import Fit, Progress, staged
@@ -23,12 +26,14 @@ STAGES: tuple[tuple[str, Stage], ...] = (
     ("refitting simulated twins", simulate_twins),
     ("refitting parts of the data", refit_parts),
     ("telling regions apart", tell_apart),
+    ("searching without a quarter of the scene", search_without_quadrants),
+    ("comparing two ways to the corners", compare_chord_and_cone),
 )
 
 
-def refit(subject: Subject) -> Fit[Refits]:
-    """Make all refits that apply; yields before each stage and at every step of it."""
-    refits, generator = Refits(), np.random.default_rng(0)
+def refit(subject: Subject, searches: Searches | None = None) -> Fit[Refits]:
+    """Make all refits that apply; yields before each stage and at every step of it. ``searches`` of a report before are not made again."""
+    refits, generator = Refits(searches=Searches() if searches is None else searches), np.random.default_rng(0)
     width = 1 / (len(STAGES) + 1)
     for number, (title, stage) in enumerate(STAGES):
         yield Progress(title, 0, 0, number * width)

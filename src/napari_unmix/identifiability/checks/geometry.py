@@ -28,8 +28,8 @@ CONDITION = Condition(
 
 def check(subject: Subject, refits: Refits) -> Check:
     """Second opinion: pure pixels of every endmember? pixels that lack each? does a new search without regions agree?"""
-    purest = _purest(subject)
-    lowest, least = float(purest.min()), int(purest.argmin())
+    highest = purest(subject)
+    lowest, least = float(highest.min()), int(highest.argmin())
     lacking = (subject.abundances < 0.02).mean(axis=0)
     apart = _search_degrees(subject, refits)
     pure, agrees = lowest > PURE, apart is None or apart <= AGREES
@@ -92,10 +92,10 @@ def facet_tails(subject: Subject) -> FloatArray | None:
 def backs(subject: Subject, refits: Refits) -> bool:
     """Whether the geometry supports the endmembers: pixels of (as fitted) nothing else, and a new search that agrees."""
     apart = _search_degrees(subject, refits)
-    return float(_purest(subject).min()) > PURE and (apart is None or apart <= AGREES)
+    return float(purest(subject).min()) > PURE and (apart is None or apart <= AGREES)
 
 
-def _purest(subject: Subject) -> FloatArray:
+def purest(subject: Subject) -> FloatArray:
     """(P,) mean abundance of the few pixels that have most of each endmember."""
     few = max(3, len(subject.abundances) // 1000)
     return np.asarray(np.sort(subject.abundances, axis=0)[-few:].mean(axis=0))

@@ -23,6 +23,15 @@ CONDITION = Condition(
 )
 
 
+def withheld(made: Check) -> Check:
+    """The check where the model does not fit: how well its own scenes are refitted says nothing of this one, so no degrees are told."""
+    if made.status == "not applicable":
+        return made
+    return CONDITION.not_applicable(
+        "Not told: the model does not fit this scene, so the errors of scenes simulated from it would be far too small."
+    )
+
+
 def check(subject: Subject, refits: Refits) -> Check:
     """Do the endmembers come back?"""
     if not refits.twins:

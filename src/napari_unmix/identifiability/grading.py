@@ -1,0 +1,261 @@
+"""A grade of each endmember: what moves where a quarter of the scene is left out is not determined by the rest.
+
+A steady endmember is not a right one. An error that every quarter of the scene shares, as where no pixel is pure and all show the same mixture,
+moves nothing; what moves can't be right everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_unmix.cube import FloatArray
+from napari_unmix.geometry.picks import unit_length
+from napari_unmix.identifiability.again.refits import Refits, angles, some_rows
+from napari_unmix.identifiability.checks.geometry import facet_tails, purest
+from napari_unmix.identifiability.report import Grade, Word
+from napari_unmix.identifiability.subject import Subject
+from napari_unmix.rows.metrics import angle_table
+from napari_unmix.rows.subspace import subspace_excess
+
+# A pixel that holds this share of a material, as fitted, is one of its pure ones; where fewer do, so many of the purest are looked at.
+PURE, _PUREST = 0.9, 5
+# From so many pure pixels on they back an endmember.
+BACKED = 10
+# Where linear mixing leaves this times the noise, spectra vary, and the material's own pixels stand around its endmember (decision 0023).
+VARIES = 1.04
+# What decides, in degrees, see decision 0023: doubt below which an endmember is steady, without pure pixels and with them; from which it is not
+# determined; and the share at which the distance to its own pixels counts beside what moves.
+STEADY, STEADY_BACKED, LOST, OWN_PIXELS = 0.3, 0.5, 3.0, 0.5
+# As many names as one sentence holds.
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was measured of one endmember that was searched.
+
+    Attributes
+    ----------
+    moved : degrees by which it moves without a quadrant of the scene, median over the searches
+    furthest : the largest of these
+    own_pixels : degrees to the mean direction of its pure pixels
+    residual : what linear mixing leaves of the scene, over the noise
+    pure_pixels : how many pixels hold ``PURE`` of it or more, as fitted
+    share : mean abundance
+    purest : abundance in the few pixels that have most of it
+    nearest : degrees to the endmember most like it
+    another_search : degrees to what a search by another seed found, without strokes; None where there was none
+    chord_cone : degrees between the corner of the sphere's hull and that of the cone, see ``again/sphere``; None where not measured
+    facet_tail : pixels beyond the face that lacks it, in standard errors; None where the endmembers were not extrapolated
+    parts : degrees by which it moves on other draws of the data; None where there were none
+    stroke : share of it in the median pixel of the stroke that has its name; None where there is none
+    half : whether it is half of a material that has another endmember as well
+    """
+
+    moved: float
+    furthest: float
+    own_pixels: float
+    residual: float
+    pure_pixels: int
+    share: float
+    purest: float
+    nearest: float
+    another_search: float | None = None
+    chord_cone: float | None = None
+    facet_tail: float | None = None
+    parts: float | None = None
+    stroke: float | None = None
+    half: bool = False
+
+    @property
+    def varies(self) -> bool:
+        """Whether spectra vary more than the noise."""
+        return self.residual > VARIES
+
+    @property
+    def backed(self) -> bool:
+        """Whether enough pixels consist of it."""
+        return self.pure_pixels >= BACKED
+
+    @property
+    def doubt(self) -> float:
+        """Degrees: what moves; and where spectra vary, how far out it stands of its own pixels, in which all quadrants agree."""
+        return max(self.moved, OWN_PIXELS * self.own_pixels if self.varies else 0.0)
+
+    @property
+    def numbers(self) -> dict[str, float | None]:
+        """By plain names, for the report."""
+        return {
+            "doubt_degrees": self.doubt,
+            "moved_degrees": self.moved,
+            "moved_furthest_degrees": self.furthest,
+            "own_pixels_degrees": self.own_pixels,
+            "scene_residual": self.residual,
+            "pure_pixels": float(self.pure_pixels),
+            "mean_share": self.share,
+            "purest_share": self.purest,
+            "nearest_endmember_degrees": self.nearest,
+            "another_search_degrees": self.another_search,
+            "chord_cone_degrees": self.chord_cone,
+            "facet_tail": self.facet_tail,
+            "parts_degrees": self.parts,
+            "stroke_share": self.stroke,
+            "half_of_a_material": float(self.half),
+        }
+
+
+def grades(subject: Subject, refits: Refits) -> tuple[Grade, ...]:
+    """A grade of each endmember, in order; () where the search can't be made again. What was held as it was given has no other grade."""
+    if not subject.searched.any():
+        return tuple(_given(name) for name in subject.result.names)
+    if not refits.quadrants:
+        return ()
+    each = zip(subject.result.names, evidence(subject, refits), _spread(subject, refits), subject.searched, strict=True)
+    return tuple(
+        graded(name, one, tuple(spread.tolist())) if found else _given(name) for name, one, spread, found in each
+    )
+
+
+def _given(name: str) -> Grade:
+    return Grade(name, "given", f"{name} is as it was given: nothing is claimed of it.")
+
+
+def graded(name: str, measured: Evidence, spread: tuple[float, ...] = ()) -> Grade:
+    """The grade of one endmember: the word, why, and what would help."""
+    word = word_of(measured)
+    return Grade(name, word, _sentence(name, measured), _remedy(name, word, measured), measured.numbers, spread)
+
+
+def word_of(measured: Evidence) -> Word:
+    """The word: half of a material is never steady, nor is what nothing backs where spectra vary."""
+    if measured.doubt >= LOST:
+        return "not determined here"
+    most = STEADY_BACKED if measured.backed else STEADY
+    open_to_doubt = measured.half or (measured.varies and not measured.backed)
+    return "steady" if measured.doubt < most and not open_to_doubt else "shaky"
+
+
+def _sentence(name: str, measured: Evidence) -> str:
+    """Why, with the numbers that decided."""
+    said = f"Searched again without each quarter of the scene, {name} moves by {measured.moved:.1f}° (at most {measured.furthest:.1f}°)"
+    if measured.varies and OWN_PIXELS * measured.own_pixels >= STEADY:
+        said += f"; spectra vary, and it stands {measured.own_pixels:.1f}° out of the middle of its purest pixels"
+    if measured.half:
+        return f"{said}; it is half of a material that another endmember shares."
+    count = measured.pure_pixels
+    pixels = "no pixel holds" if not count else "1 pixel holds" if count == 1 else f"{count} pixels hold"
+    return f"{said}; {pixels} {100 * PURE:.0f} % of it or more."
+
+
+def _remedy(name: str, word: Word, measured: Evidence) -> str:
+    """What would make it better."""
+    if word == "steady":
+        return ""
+    if measured.half:
+        return "Ask for one endmember fewer, or merge the two."
+    if measured.stroke is not None:
+        return f"Give the known spectrum of {name}, or take in more of the scene that holds it."
+    return f"Paint a stroke where {name} is pure, or give its known spectrum."
+
+
+def headline(given: Sequence[Grade], basis: str = "By geometry") -> str:
+    """The grades as one sentence, and where to begin; "" where there are none but of what was given."""
+    steady, shaky, lost = (_having(given, word) for word in ("steady", "shaky", "not determined here"))
+    count = len(steady) + len(shaky) + len(lost)
+    if not count:
+        return ""
+    if len(steady) == count:
+        all_of = "the one material is" if count == 1 else f"all {count} materials are"
+        return f"{basis} {all_of} steady: found again in every part of the scene, as an error that all parts share would be."
+    parts = [f"{len(steady)} of {count} materials are steady{f' ({_listed(steady)})' if steady else ''}"]
+    parts += [f"{_listed(shaky)} {_are(shaky)} shaky"] if shaky else []
+    parts += [f"{_listed(lost)} {_are(lost)} not determined here"] if lost else []
+    first = next(grade for word in ("not determined here", "shaky") for grade in given if grade.word == word)
+    said = " and ".join(parts) if len(parts) == 2 else ", ".join(parts)
+    return f"{basis} {said}: {first.remedy[:1].lower()}{first.remedy[1:]}"
+
+
+def _having(given: Sequence[Grade], word: str) -> list[str]:
+    return [grade.name for grade in given if grade.word == word]
+
+
+def _are(names: list[str]) -> str:
+    return "is" if len(names) == 1 else "are"
+
+
+def _listed(names: list[str]) -> str:
+    """ "roof", "roof and soil", "roof, soil, water and 4 more"."""
+    if len(names) > _NAMED + 1:
+        names = [*names[:_NAMED], f"{len(names) - _NAMED} more"]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _spread(subject: Subject, refits: Refits) -> FloatArray:
+    """(P, B) root mean square of the curves' moves without a quadrant, in their own units."""
+    return np.asarray(np.sqrt(np.mean((np.array(refits.quadrants) - subject.endmembers) ** 2, axis=0)))
+
+
+def evidence(subject: Subject, refits: Refits) -> tuple[Evidence, ...]:
+    """What was measured of each endmember, in order; () where none was searched without quadrants."""
+    if not refits.quadrants:
+        return ()
+    moves, own, residual = _each(subject, refits.quadrants), _own_pixels(subject), _residual(subject)
+    tails = facet_tails(subject)
+    apart = angle_table(subject.endmembers, subject.endmembers) + np.diag(np.full(subject.count, np.inf))
+    highest, pure = purest(subject), (subject.abundances >= PURE).sum(axis=0)
+    parts = _each(subject, refits.parts)
+    others = _each(subject, [] if refits.searched is None else [refits.searched])
+    support = subject.findings.support
+    return tuple(
+        Evidence(
+            moved=float(np.median(moves[:, k])),
+            furthest=float(moves[:, k].max()),
+            own_pixels=float(own[k]),
+            residual=residual,
+            pure_pixels=int(pure[k]),
+            share=float(subject.abundances[:, k].mean()),
+            purest=float(highest[k]),
+            nearest=float(np.degrees(apart[k].min())),
+            another_search=_median(others, k),
+            chord_cone=None if refits.chord_cone is None else float(refits.chord_cone[k]),
+            facet_tail=None if tails is None else float(tails[k]),
+            parts=_median(parts, k),
+            stroke=_stroke(subject, k),
+            half=support is not None and k in support.halves,
+        )
+        for k in range(subject.count)
+    )
+
+
+def _own_pixels(subject: Subject) -> FloatArray:
+    """(P,) degrees between each endmember and the mean direction of its pure pixels, or of the purest few."""
+    means = []
+    for shares in subject.abundances.T:
+        pure = np.flatnonzero(shares >= PURE)
+        chosen = pure if len(pure) >= _PUREST else np.argsort(-shares, kind="stable")[:_PUREST]
+        means.append(unit_length(subject.spectra[chosen])[0].mean(axis=0))
+    return angles(np.array(means), subject.endmembers)
+
+
+def _residual(subject: Subject) -> float:
+    """What linear mixing leaves over the noise, brightness free."""
+    rows = some_rows(len(subject.spectra), np.random.default_rng(0))
+    return subspace_excess(subject.spectra[rows], subject.count, subject.noise).linear
+
+
+def _each(subject: Subject, found: list[FloatArray] | tuple[FloatArray, ...]) -> FloatArray:
+    """(K, P) degrees from the result of each of K estimates (P, B) in its order."""
+    return np.array([angles(one, subject.endmembers) for one in found])
+
+
+def _median(degrees: FloatArray, k: int) -> float | None:
+    return float(np.median(degrees[:, k])) if len(degrees) else None
+
+
+def _stroke(subject: Subject, k: int) -> float | None:
+    """The share of an endmember in the stroke of its name."""
+    purities = [one.purity for one in subject.findings.strokes if one.material == subject.result.names[k]]
+    return purities[0] if purities else None

@@ -1,0 +1,290 @@
+"""A grade of each endmember: numbers in and one word out, searches without quadrants, and what stays as it is where the rest changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from napari_unmix.answer import Unmixing
+from napari_unmix.cube import Cube
+from napari_unmix.findings import Learned, MomentsFound
+from napari_unmix.geometry.recipes import Strokes
+from napari_unmix.given import Given
+from napari_unmix.identifiability.again.quadrants import QUADRANTS, search_without_quadrants, without_each
+from napari_unmix.identifiability.again.refits import Refits, angles
+from napari_unmix.identifiability.again.searches import Searches
+from napari_unmix.identifiability.grading import Evidence, evidence, graded, grades, headline, word_of
+from napari_unmix.identifiability.report import Grade, Report, Word
+from napari_unmix.identifiability.subject import Subject, gather
+from napari_unmix.methods.registry import spec_class
+from napari_unmix.pipeline import assess, unmix
+from napari_unmix.progress import drain
+from napari_unmix.synthetic import blind_scene, measured_spectra
+
+GENERATOR = np.random.default_rng(0)
+BANDS = 40
+
+
+def mixed_scene(noise: float = 0.0, size: int = 24) -> Cube:
+    """Three materials, five pixels of each in every quadrant, the others mixtures."""
+    spectra = measured_spectra()[1][[0, 5, 9], :: measured_spectra()[1].shape[1] // BANDS]
+    generator = np.random.default_rng(3)
+    abundances = generator.dirichlet(np.ones(3), (size, size))
+    for row in (2, size - 7):
+        for column in (2, size - 7):
+            for k in range(3):
+                abundances[row : row + 5, column + k] = np.eye(3)[k]
+    values = abundances @ spectra + noise * generator.normal(size=(size, size, spectra.shape[1]))
+    return Cube(values.astype(np.float32), None)
+
+
+def answered(cube: Cube, count: int = 3, given: Given | None = None) -> Unmixing:
+    return drain(unmix(cube, spec_class("gcl")(method="gcl", endmembers=count, illumination=False), None, given))
+
+
+@pytest.fixture(scope="module")
+def exact() -> Subject:
+    cube = mixed_scene()
+    return gather(cube, answered(cube))
+
+
+@pytest.fixture(scope="module")
+def kept() -> Searches:
+    return Searches()
+
+
+def without_quadrants(subject: Subject, searches: Searches | None = None) -> Refits:
+    start = Refits(searches=Searches() if searches is None else searches)
+    return drain(search_without_quadrants(subject, start, np.random.default_rng(0)))
+
+
+# Quadrants
+
+
+@given(arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))))
+def test_each_pixel_is_left_out_once_and_quadrants_are_alike_to_a_pixel(valid: np.ndarray) -> None:
+    count = int(valid.sum())
+    left_out = [np.setdiff1d(np.arange(count), rest) for rest in without_each(valid)]
+    assert sorted(np.concatenate(left_out).tolist()) == list(range(count))
+    sizes = [len(some) for some in left_out]
+    assert max(sizes) - min(sizes) <= 2
+    assert len(sizes) == QUADRANTS
+
+
+def test_quadrants_of_a_whole_image_are_its_corners() -> None:
+    rows, columns = np.divmod(np.arange(48), 8)
+    corners = [np.setdiff1d(np.arange(48), rest) for rest in without_each(np.ones((6, 8), bool))]
+    for number, corner in enumerate(corners):
+        assert set(rows[corner] >= 3) == {number >= 2}
+        assert set(columns[corner] >= 4) == {number % 2 == 1}
+
+
+# Searches
+
+
+def test_nothing_moves_where_every_quadrant_has_pure_pixels_and_no_noise(exact: Subject, kept: Searches) -> None:
+    refits = without_quadrants(exact, kept)
+    assert len(refits.quadrants) == QUADRANTS
+    assert max(angles(found, exact.endmembers).max() for found in refits.quadrants) < 0.02
+    given = grades(exact, refits)
+    assert [grade.word for grade in given] == ["steady"] * 3
+    assert max(max(grade.spread) for grade in given) < 1e-3
+    assert all(grade.remedy == "" for grade in given)
+
+
+def test_a_material_of_one_quadrant_moves_and_the_others_do_not() -> None:
+    """Without its quadrant the search finds something else in its place."""
+    cube = mixed_scene(noise=0.002)
+    values = cube.spectra.copy()
+    values[2:8, 2:8] = measured_spectra()[1][14, :: measured_spectra()[1].shape[1] // BANDS]
+    cube = replace(cube, spectra=values)
+    subject = gather(cube, answered(cube, 4))
+    refits = without_quadrants(subject)
+    alone = int(angles(np.tile(values[4, 4], (4, 1)), subject.endmembers).argmin())
+    moved = np.array([angles(found, subject.endmembers) for found in refits.quadrants])
+    assert moved[0, alone] > 5
+    assert np.median(moved, axis=0).max() < 1
+
+
+def test_a_report_after_takes_the_searches_of_the_one_before(exact: Subject) -> None:
+    searches = Searches()
+    first = without_quadrants(exact, searches)
+    assert len(searches) == QUADRANTS
+    steps = list(search_without_quadrants(exact, Refits(searches=searches), np.random.default_rng(0)))
+    assert steps == []  # nothing was searched
+    second = without_quadrants(exact, searches)
+    assert all(np.array_equal(*pair) for pair in zip(first.quadrants, second.quadrants, strict=True))
+    without_quadrants(replace(exact, spectra=exact.spectra + 1e-3), searches)
+    assert len(searches) == 2 * QUADRANTS  # other pixels are another scene
+
+
+@pytest.mark.parametrize("order", [[1, 2, 0], [0, 2, 1]])
+def test_the_order_of_endmembers_is_that_of_the_grades(exact: Subject, kept: Searches, order: list[int]) -> None:
+    result = replace(
+        exact.result, endmembers=exact.result.endmembers[order], names=tuple(exact.result.names[k] for k in order)
+    )
+    other = replace(exact, result=result, endmembers=exact.endmembers[order], abundances=exact.abundances[:, order])
+    first, second = (grades(one, without_quadrants(one, kept)) for one in (exact, other))
+    for place, k in enumerate(order):
+        assert (second[place].word, second[place].sentence) == (first[k].word, first[k].sentence)
+        assert second[place].spread == first[k].spread
+        assert second[place].numbers == pytest.approx(first[k].numbers, abs=1e-4)  # sums in another order
+
+
+def test_a_mirrored_image_has_the_same_grades() -> None:
+    cube = mixed_scene(noise=0.002)
+    turned = replace(cube, spectra=np.ascontiguousarray(cube.spectra[:, ::-1]))
+    subjects = [gather(one, answered(one)) for one in (cube, turned)]
+    given = [evidence(one, without_quadrants(one)) for one in subjects]
+    assert [word_of(one) for one in given[0]] == [word_of(one) for one in given[1]]
+    assert np.allclose([one.moved for one in given[0]], [one.moved for one in given[1]], atol=0.1)
+
+
+def test_what_was_given_and_held_is_given_and_the_others_are_searched_beside_it() -> None:
+    cube = mixed_scene(noise=0.002)
+    known = cube.spectra[2, 2][None].astype(float)
+    subject = gather(cube, answered(cube, given=Given.known(known, ["rock"], "from the library")))
+    given = grades(subject, without_quadrants(subject))
+    assert [grade.word for grade in given] == ["given", "steady", "steady"]
+    assert (given[0].numbers, given[0].spread) == ({}, ())
+    every = gather(cube, answered(cube, given=Given.known(cube.spectra[2, 2:5].astype(float), ["a", "b", "c"])))
+    assert [grade.word for grade in grades(every, without_quadrants(every))] == ["given"] * 3
+
+
+@pytest.mark.parametrize("recipe", [Learned(), Strokes()])
+def test_what_no_search_can_find_again_has_no_grade(exact: Subject, recipe: Learned | Strokes) -> None:
+    findings = exact.findings.model_copy(update={"recipe": recipe})
+    subject = replace(exact, result=replace(exact.result, findings=findings))
+    assert without_quadrants(subject).quadrants == ()
+    assert grades(subject, Refits()) == ()
+
+
+def test_regions_that_can_not_be_used_without_a_quadrant_give_no_grade(exact: Subject) -> None:
+    """The endmembers were the moments': the geometry's are no answer to whether these are determined."""
+    moments = MomentsFound(use="refined", relative_error=0.01, misfit=1.0)
+    findings = exact.findings.model_copy(update={"moments": moments})
+    subject = replace(exact, result=replace(exact.result, findings=findings))
+    assert without_quadrants(subject).quadrants == ()
+
+
+@pytest.mark.parametrize("method", ["vca-fcls", "sisal"])
+def test_other_searches_are_made_again_as_they_are(method: str) -> None:
+    cube = mixed_scene(noise=0.002)
+    result = drain(unmix(cube, spec_class(method)(method=method, endmembers=3, illumination=False)))
+    refits = without_quadrants(gather(cube, result))
+    assert (len(refits.quadrants), len(refits.searches)) == (QUADRANTS, 0)  # not by the geometry's rule
+    assert len(grades(gather(cube, result), refits)) == 3
+
+
+# Decisions
+
+
+STEADY_ONE = Evidence(
+    moved=0.1, furthest=0.4, own_pixels=0.2, residual=1.0, pure_pixels=40, share=0.3, purest=0.99, nearest=12.0
+)
+BARE, VARYING = {"pure_pixels": 9}, {"residual": 1.05}
+DECISIONS: list[tuple[dict[str, float], Word]] = [
+    ({}, "steady"),
+    ({"moved": 0.49}, "steady"),
+    ({"moved": 0.51}, "shaky"),
+    ({"moved": 0.29, **BARE}, "steady"),
+    ({"moved": 0.31, **BARE}, "shaky"),
+    ({"moved": 2.99}, "shaky"),
+    ({"moved": 3.01}, "not determined here"),
+    ({"own_pixels": 30.0, "residual": 1.03}, "steady"),
+    ({"own_pixels": 0.9, **VARYING}, "steady"),
+    ({"own_pixels": 1.1, **VARYING}, "shaky"),
+    ({"own_pixels": 5.9, **VARYING}, "shaky"),
+    ({"own_pixels": 6.1, **VARYING}, "not determined here"),
+    ({**BARE, **VARYING}, "shaky"),
+    ({"half": True}, "shaky"),
+]
+
+
+@pytest.mark.parametrize(("changes", "word"), DECISIONS)
+def test_what_moves_and_what_backs_it_make_the_word(changes: dict[str, float], word: Word) -> None:
+    measured = replace(STEADY_ONE, **changes)  # type: ignore[arg-type]
+    assert word_of(measured) == word
+    grade = graded("roof", measured)
+    assert (grade.word, grade.remedy == "") == (word, word == "steady")
+    assert f"{measured.moved:.1f}°" in grade.sentence
+    assert ("out of the middle" in grade.sentence) is (measured.varies and measured.own_pixels > 0.6)
+
+
+def test_the_remedy_is_what_was_not_done_yet() -> None:
+    lost = replace(STEADY_ONE, moved=9.0)
+    assert "Paint a stroke where roof is pure" in graded("roof", lost).remedy
+    assert "stroke" not in graded("roof", replace(lost, stroke=0.4)).remedy
+    assert "merge" in graded("roof", replace(lost, half=True)).remedy
+
+
+def made_up(name: str, word: Word) -> Grade:
+    return Grade(name, word, "So.", "" if word in ("steady", "given") else f"Paint {name}.")
+
+
+HEADLINES = {
+    ("steady", "steady"): "By geometry all 2 materials are steady",
+    ("steady", "given"): "By geometry the one material is steady",
+    ("steady", "steady", "shaky", "not determined here"): (
+        "By geometry 2 of 4 materials are steady (m1 and m2), m3 is shaky, m4 is not determined here: paint m4."
+    ),
+    ("shaky", "shaky"): "By geometry 0 of 2 materials are steady and m1 and m2 are shaky: paint m1.",
+    ("given", "given"): "",
+    (): "",
+}
+
+
+@pytest.mark.parametrize("words", list(HEADLINES))
+def test_the_headline_counts_names_and_says_where_to_begin(words: tuple[Word, ...]) -> None:
+    said = headline([made_up(f"m{k + 1}", word) for k, word in enumerate(words)])
+    assert said.startswith(HEADLINES[words])
+    assert bool(said) is bool(HEADLINES[words])
+
+
+def test_of_thirty_materials_the_headline_names_a_few() -> None:
+    said = headline([made_up(f"material {k}", "shaky") for k in range(30)])
+    assert "27 more" in said
+    assert len(said) < 200
+
+
+# Reports
+
+
+@pytest.fixture(scope="module")
+def varying(kept: Searches) -> tuple[Cube, Unmixing, Report]:
+    scene = blind_scene(7002, materials=3, pure=False, kind="tilt", decibels=40, size=16)
+    result = answered(scene.cube, 3)
+    return scene.cube, result, drain(assess(scene.cube, result, kept))
+
+
+def test_where_the_model_does_not_fit_no_degrees_are_expected(varying: tuple[Cube, Unmixing, Report]) -> None:
+    """Twins of a model that does not fit come back within a fraction of a degree, whatever the error is."""
+    report = varying[2]
+    assert any(check.broken for check in report.checks)
+    written = report.as_json()
+    assert (written["expected_angle_degrees"], written["expected_abundance_rmse"]) == (None, None)
+    twin = report.check("simulated twin")
+    assert (twin.status, twin.value, twin.numbers) == ("not applicable", None, {})
+    assert "°" not in twin.sentence + twin.measured
+    assert len(report.grades) == 3
+    assert "By geometry" in report.summary
+
+
+def test_grades_are_written_and_reports_of_before_read(varying: tuple[Cube, Unmixing, Report]) -> None:
+    report = varying[2]
+    assert Report.from_json(report.as_json()) == report
+    before = report.as_json()
+    del before["grades"]
+    assert Report.from_json(before).grades == ()
+
+
+def test_searches_that_are_kept_change_no_report(varying: tuple[Cube, Unmixing, Report], kept: Searches) -> None:
+    cube, result, report = varying
+    before = len(kept)
+    assert drain(assess(cube, result, kept)) == report
+    assert len(kept) == before  # of this scene they were made
