@@ -34,7 +34,13 @@ GOOD = np.arange(BANDS) != 3
 CHECK = Check("enough regions", "fail", 1.0, 7.0, "1 painted region.", "Paint 6 more.", role="required", number=1)
 GRADES = (
     Grade(
-        "rock", "shaky", "rock moves by 3.1°.", "Paint rock & <b>roof</b>.", {"moved": 3.1}, (0.05,) * 11, expected_rmse=0.04
+        "rock",
+        "shaky",
+        "rock moves by 3.1°.",
+        "Paint rock & <b>roof</b>.",
+        {"moved": 3.1},
+        (0.05,) * 11,
+        expected_rmse=0.04,
     ),
     Grade("soil", "steady", "soil moves by 0.2°.", spread=(0.01,) * 11),
 )

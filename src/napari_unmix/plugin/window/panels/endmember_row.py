@@ -12,7 +12,6 @@ from qtpy.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QMouseEvent
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QMenu, QToolButton
 
 from napari_unmix.identifiability.report import Grade
-from napari_unmix.output.grades import SIGNS
 from napari_unmix.plugin.facts.derived import View
 from napari_unmix.plugin.facts.grading import fitted, tip_of
 from napari_unmix.plugin.facts.session import Session, shown
@@ -120,17 +119,19 @@ class EndmemberRow(QFrame):
         edges = margins.left() + margins.right() + (4 + len(beside)) * layout.spacing()
         return across - edges - name - labels - 3 * TOOL_WIDTH
 
-    @property
-    def least_for_grade(self) -> int:
-        """The width of a sign alone; 0 where there is none."""
-        return 0 if self.grade is None else self._width_of(SIGNS[self.grade.word])
+    def width_for_grade(self, room: int) -> int:
+        """What it takes in a column of so much room: of the longest form that fits, or of the sign alone."""
+        return self._width_of(self._fitted(room))
 
     def set_grade_width(self, width: int) -> None:
         """Say as much of it as a column of this width has room for."""
-        said = fitted(self.grade, lambda words: self._width_of(words) <= width)
+        said = self._fitted(width)
         if self._grade.text() != said:
             self._grade.setText(said)
         self._grade.setFixedWidth(width)
+
+    def _fitted(self, width: int) -> str:
+        return fitted(self.grade, lambda words: self._width_of(words) <= width)
 
     def _width_of(self, words: str) -> int:
         margins = self._grade.contentsMargins()

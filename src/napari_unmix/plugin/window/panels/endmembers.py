@@ -81,7 +81,7 @@ class EndmemberRows(QWidget):
             return
         across = self._scroll.viewport().width()
         room = min(made.room_for_grade(across) for made in self._rows)
-        width = max(room, *(made.least_for_grade for made in graded))
+        width = max(made.width_for_grade(room) for made in graded)
         for made in self._rows:
             made.set_grade_width(width)
 

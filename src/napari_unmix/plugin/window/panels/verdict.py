@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_unmix.identifiability.report import Check, Report
@@ -19,6 +19,7 @@ from napari_unmix.plugin.window.panels.step import Step, button, more_button, ro
 VERDICTS = {"identified": ("◉", "pass"), "partly": ("◐", "doubtful"), "not identified": ("○", "fail")}
 STATUSES = {"pass": "✓", "doubtful": "◐", "fail": "✗", "not applicable": "–"}
 
+MOST_A_TURN = 6  # materials that are laid out in one turn of the event loop
 CHECK_TIP = (
     "Find out what may be claimed of this result, in the background; it takes about as long as after a training."
 )
@@ -49,6 +50,9 @@ class VerdictPart(QWidget):
         self._listed: tuple[Material, ...] = ()  # that are laid out
         self._material_rows: list[QWidget] = []
         self._material_tally = text("note")
+        self._turn = QTimer(self)
+        self._turn.setSingleShot(True)
+        self._turn.timeout.connect(self._list_more)
         self._list = QVBoxLayout()
         self._list.setContentsMargins(0, 0, 0, 0)
         self._tally = text("note")
@@ -125,10 +129,18 @@ class VerdictPart(QWidget):
         for gone in self._material_rows:
             self._list.removeWidget(gone)
             gone.deleteLater()
-        self._material_rows = [MaterialRow(material) for material in materials]
+        self._material_rows = []
         say(self._material_tally, materials_tally(materials))
-        for made in self._material_rows:
-            self._list.addWidget(made)
+        self._list_more()
+
+    def _list_more(self) -> None:
+        """Some materials a turn: thirty at once would hold the window for some 120 ms."""
+        first = len(self._material_rows)
+        for material in self._listed[first : first + MOST_A_TURN]:
+            self._material_rows.append(MaterialRow(material))
+            self._list.addWidget(self._material_rows[-1])
+        if len(self._material_rows) < len(self._listed):
+            self._turn.start()
 
     def _fill(self, report: Report | None) -> None:
         self._filled = report
