@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -98,14 +99,14 @@ class Run:
         """The result by the names that the user gave."""
         return replace(self.unmixing, names=self.look.names)
 
-    @property
+    @cached_property
     def grades(self) -> tuple[Grade | None, ...]:
         """How far each endmember can be believed: as the report says, else as was said of it before the result was edited."""
         names = self.look.names
         told = grades_of(self.report, len(names))
         return by_names(told if any(told) else tuple(self.look.graded.get(k) for k in range(len(names))), names)
 
-    @property
+    @cached_property
     def told(self) -> Report | None:
         """The report by the names that the user gave."""
         return None if self.report is None else renamed(self.report, self.look.names)
