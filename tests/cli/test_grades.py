@@ -43,7 +43,7 @@ def scene() -> tuple[Cube, Unmixing]:
 def runs(scene: tuple[Cube, Unmixing], tmp_path: Path) -> dict[str, Path]:
     """The same run with grades and without."""
     cube, result = scene
-    np.savez(tmp_path / "scene.npz", cube=cube.spectra, wavelengths=cube.axis)
+    np.savez(tmp_path / "scene.npz", cube=cube.spectra, wavelength=cube.axis)
     return {
         name: write_run(tmp_path / name, cube, result, report) for name, report in (("graded", REPORT), ("old", PLAIN))
     }
@@ -76,7 +76,7 @@ def test_json_has_the_grades(capsys: Capture, runs: dict[str, Path]) -> None:
 
 
 def test_compare_has_a_column_where_a_run_has_grades(capsys: Capture, runs: dict[str, Path], tmp_path: Path) -> None:
-    np.savez(tmp_path / "truth.npz", endmembers=np.random.default_rng(1).uniform(0.2, 0.8, (2, 8)))
+    np.savez(tmp_path / "truth.npz", E=np.random.default_rng(1).uniform(0.2, 0.8, (2, 8)))
     words = ["compare", str(tmp_path / "scene.npz"), "--reference", str(tmp_path / "truth.npz")]
     assert main([*words, str(runs["graded"]), str(runs["old"])]) == 0
     head, first, second, *_ = capsys.readouterr().out.splitlines()
