@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from pictures import live, own_home
 from qtpy.QtWidgets import QPushButton, QToolButton
 
 from napari_unmix.cube import Annotation, Meaning
+from napari_unmix.identifiability.report import Grade, Word
 from napari_unmix.plugin.facts.session import Session, running, shown_preview
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.launch import open_viewer
@@ -192,6 +194,36 @@ def after_the_result(folder: Path) -> None:
     scene.close()
 
 
+def grades(folder: Path) -> None:
+    """How far each endmember can be believed: a run whose report has every word, made up where the method gives none."""
+    scene = Scene(folder, "grades")
+    scene.sample()
+    scene.train(endmembers=4)
+    for index, name in enumerate(("grass", "asphalt", "roof", "tree")):
+        scene.controller.rename_endmember(index, name)
+    run = scene.session.run
+    assert run is not None
+    assert run.report is not None
+    words: tuple[Word, ...] = ("steady", "shaky", "not determined here", "given")
+    made = []
+    for k, (name, word) in enumerate(zip(run.look.names, words, strict=True)):
+        curve = np.abs(run.unmixing.endmembers[k][run.cube.good_bands])
+        spread = () if word == "given" else tuple((0.004 * 4**k * curve).tolist())
+        remedy = f"Paint a stroke where {name} is pure." if word in ("shaky", "not determined here") else ""
+        made.append(
+            Grade(name, word, f"Left-out parts of the scene move {name} by {0.2 * 4**k:.1f}°.", remedy, spread=spread)
+        )
+    summary = "By geometry 1 of 4 materials is steady (grass), asphalt is shaky, roof is not determined here."
+    scene.session.run = replace(run, report=replace(run.report, summary=summary, grades=tuple(made)))
+    scene.both("result")
+    scene.press("Why?")
+    scene.both("why")
+    scene.press("Why?")
+    scene.controller.toggle_dominant()
+    scene.shot("dominant")
+    scene.close()
+
+
 def painting(folder: Path) -> None:
     """Paint: an empty painting, few regions, strokes of materials, what is to be ignored."""
     scene = Scene(folder, "paint")
@@ -238,6 +270,7 @@ WALKS: dict[str, Callable[[Path], None]] = {
     "two": two_cubes,
     "paint": painting,
     "after": after_the_result,
+    "grades": grades,
 }
 
 

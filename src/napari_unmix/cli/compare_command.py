@@ -79,6 +79,7 @@ def compare(run: Run, cube: Cube, reference: Reference) -> dict[str, Any]:
     from napari_unmix.library.reference import held_against
     from napari_unmix.output.run import cube_hash
 
+    grades = [] if run.report is None else [grade.word for grade in run.report.grades]
     near = held_against(reference, run.endmembers, run.abundances)
     return {
         "run": run.folder,
@@ -86,6 +87,7 @@ def compare(run: Run, cube: Cube, reference: Reference) -> dict[str, Any]:
         "endmembers": len(run.names),
         "matched_names": [run.names[k] if k >= 0 else None for k in near.order],
         "reference_names": reference.names or None,
+        "grades": grades or None,
         "mean_spectral_angle_degrees": None if near.angles is None else float(near.angles.mean()),
         "spectral_angles_degrees": near.angles,
         "abundance_rmse": near.abundance_error,
@@ -126,15 +128,24 @@ def _size(shape: tuple[int, ...]) -> str:
 def _table(rows: list[dict[str, Any]]) -> list[str]:
     names = [shown(row["run"].name) for row in rows]
     width = max(3, *map(len, names))
-    lines = [f"{'run':<{width}}  {'method':<10}  {'P':>2}  {'angle (°)':>9}  {'abundance RMSE':>14}  {'MCC':>6}"]
+    graded = any(row["grades"] for row in rows)
+    lines = [
+        f"{'run':<{width}}  {'method':<10}  {'P':>2}  {'angle (°)':>9}  {'abundance RMSE':>14}  {'MCC':>6}{'  steady' if graded else ''}"
+    ]
     for name, row in zip(names, rows, strict=True):
         angle, error, mcc = row["mean_spectral_angle_degrees"], row["abundance_rmse"], row["mcc"]
         lines.append(
             f"{name:<{width}}  {row['method']:<10}  {row['endmembers']:>2}  {_number(angle, 2):>9}"
-            f"  {_number(error, 4):>14}  {_number(mcc, 3):>6}"
+            f"  {_number(error, 4):>14}  {_number(mcc, 3):>6}{f'  {_steady(row):>6}' if graded else ''}"
         )
     lines += [line for row in rows for line in _named(row)]
     return lines + [f"Note: {note}" for note in dict.fromkeys(printable(note for row in rows for note in row["notes"]))]
+
+
+def _steady(row: dict[str, Any]) -> str:
+    """How many endmembers are steady."""
+    words = row["grades"]
+    return "–" if words is None else f"{words.count('steady')}/{len(words)}"
 
 
 def _named(row: dict[str, Any]) -> list[str]:

@@ -250,8 +250,10 @@ def fit(
 
 def summary(cube: Cube, result: Unmixing, report: Report, repairs: Sequence[str] = ()) -> list[str]:
     """Lines for people; ``repairs`` are what was assumed when files were read."""
+    from napari_unmix.output.grades import explained, grades_of, signed
     from napari_unmix.output.run import mean_abundances
 
+    grades = grades_of(report, len(result.names))
     height, width, bands = cube.shape
     count, width_of_names = len(result.names), max(map(len, result.names))
     lines = [
@@ -259,8 +261,8 @@ def summary(cube: Cube, result: Unmixing, report: Report, repairs: Sequence[str]
         f"Reconstruction error {result.reconstruction_rmse:.3g} (root mean square)",
         f"Mean abundances ({result.inversion.meaning}):" if result.illumination is not None else "Mean abundances:",
         *(
-            f"  {name:<{width_of_names}}  {100 * share:5.1f} %"
-            for name, share in zip(result.names, mean_abundances(result.abundances), strict=True)
+            f"  {name:<{width_of_names}}  {100 * share:5.1f} %  {'' if grade is None else f'{signed(grade)}: {explained(grade)}'}".rstrip()
+            for name, share, grade in zip(result.names, mean_abundances(result.abundances), grades, strict=True)
         ),
         f"Verdict: {report.verdict}.",
         f"  {report.summary}",
@@ -289,6 +291,7 @@ def _as_json(result: Unmixing, report: Report, folder: Path, repairs: Sequence[s
         "mean_abundances": mean_abundances(result.abundances),
         "verdict": report.verdict,
         "summary": report.summary,
+        "grades": [{k: v for k, v in grade.items() if k != "spread"} for grade in report.as_json()["grades"]],
         "decided": said_by(result.notes),
         "notes": [str(note) for note in result.notes],
         "repairs": repairs,

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unmix.cube import BoolArray, FloatArray
+from napari_unmix.output.grades import PATTERNS, Line
 from napari_unmix.output.palette import endmember_colours, rgb
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ ByteArray = NDArray[np.uint8]
 FULL_COLOUR = 0.6  # the abundance that is shown in the endmember's pure colour
 GREY = "#999999"  # 0.6 of white: a map in this colour is linear in lightness
 
+_BAND, _BEYOND = 0.18, 1.25  # opacity of a band; how far it may reach, in heights of the highest curve
 _GAP = 4.0  # times the usual spacing of bands: a curve is broken there, not drawn across
 _STYLE = {
     "font.family": "sans-serif",
@@ -66,6 +68,8 @@ class Curves:
     place : (B,) where the bands lie, in any order; ``place_name`` says in what
     spectra : (P, B), NaN in excluded bands; ``value_name`` says in which units
     colours : (P,) as "#rrggbb"; () for the palette's
+    spread : (P, B) half the height of a band around each, NaN where there is none; or None
+    lines : (P,) how each is drawn; () for solid
     """
 
     place: FloatArray
@@ -73,6 +77,18 @@ class Curves:
     place_name: str
     value_name: str
     colours: tuple[str, ...] = ()
+    spread: FloatArray | None = None
+    lines: tuple[Line, ...] = ()
+
+    @property
+    def highest(self) -> float:
+        """Of all curves and bands; of a band no more than ``_BEYOND`` of the highest curve, so that curves can be told where one is wide."""
+        known = self.spectra[np.isfinite(self.spectra)]
+        top = float(known.max(initial=1e-12))
+        if self.spread is None:
+            return top
+        upper = self.spectra + self.spread
+        return min(float(upper[np.isfinite(upper)].max(initial=top)), _BEYOND * top)
 
 
 @contextmanager
@@ -136,14 +152,19 @@ def draw_curves(axis: Axes, curves: Curves, ink: Ink) -> list[Line2D]:
     """Draw each spectrum in its endmember's colour and return the lines; excluded and missing bands are gaps, a band alone is a dot."""
     lines: list[Line2D] = []
     colours = curves.colours or endmember_colours(len(curves.spectra))
-    for colour, spectrum in zip(colours, curves.spectra, strict=True):
+    for k, (colour, spectrum) in enumerate(zip(colours, curves.spectra, strict=True)):
         place, values = with_gaps(curves.place, spectrum)
         alone = _alone(values)
         axis.plot(place[alone], values[alone], ".", color=colour, markersize=5)
+        if curves.spread is not None:
+            _, reach = with_gaps(curves.place, curves.spread[k])
+            axis.fill_between(place, values - reach, values + reach, color=colour, alpha=_BAND, linewidth=0)
         lines += axis.plot(place, values, color=colour, linewidth=1.6, solid_capstyle="round")
+        if curves.lines and PATTERNS[curves.lines[k]]:
+            lines[-1].set_linestyle((0, PATTERNS[curves.lines[k]]))
     known = curves.spectra[np.isfinite(curves.spectra)]
     axis.set_xlim(*_wide(float(curves.place.min()), float(curves.place.max())))
-    axis.set_ylim(*_wide(min(0.0, float(known.min(initial=0.0))), 1.04 * float(known.max(initial=1e-12))))
+    axis.set_ylim(*_wide(min(0.0, float(known.min(initial=0.0))), 1.04 * curves.highest))
     axis.set_xlabel(curves.place_name, color=ink.faint)
     axis.set_ylabel(curves.value_name, color=ink.faint)
     axis.locator_params(nbins=6)

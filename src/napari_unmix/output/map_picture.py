@@ -32,11 +32,12 @@ _NO_DATA = "#d8d8d8"
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the legend: colour, name, and the one number behind it."""
+    """A line of the legend: colour, name, and the one number behind it; below the name how far it can be believed, in a word."""
 
     colour: str
     name: str
     fact: str = ""
+    grade: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +107,7 @@ def _drawn(seen: Seen) -> Figure:
     across, down = (_LONGER * min(1, side / other) for side, other in ((width, height), (height, width)))
     legend = _lines(seen)
     meaning = textwrap.wrap(seen.meaning, _WIDEST_MEANING)
-    body = max(down, 0.2 * sum(len(name) for _, name in legend) + 0.2 * len(meaning), 1.0)
+    body = max(down, 0.2 * sum(_rows(entry, name) for entry, name in legend) + 0.2 * len(meaning), 1.0)
     size = (max(across, 1.0) + _LEGEND + 3 * _EDGE, body + _HEAD + _FOOT)
     figure = Figure(figsize=size)
     top = 1 - _HEAD / size[1]
@@ -146,6 +147,11 @@ def _lines(seen: Seen) -> list[tuple[Entry, list[str]]]:
     ]
 
 
+def _rows(entry: Entry, name: list[str]) -> float:
+    """How many lines an entry takes."""
+    return len(name) + (1.2 if entry.grade else 0.0)
+
+
 def _legend(figure: Figure, lines: list[tuple[Entry, list[str]]], meaning: list[str], left: float, top: float) -> None:
     width, height = figure.get_size_inches()
     y = top - 0.02 / height
@@ -153,7 +159,10 @@ def _legend(figure: Figure, lines: list[tuple[Entry, list[str]]], meaning: list[
         figure.text(left, y, "■", color=entry.colour, va="top", fontsize=10)
         figure.text(left + 0.17 / width, y, "\n".join(name), va="top", fontsize=8.5, color=LIGHT.words)
         figure.text(1 - _EDGE / width, y, entry.fact, va="top", ha="right", fontsize=8.5, color=LIGHT.faint)
-        y -= 0.2 * len(name) / height
+        if entry.grade:
+            below = y - 0.17 * len(name) / height
+            figure.text(left + 0.17 / width, below, entry.grade, va="top", fontsize=8, color=LIGHT.faint)
+        y -= 0.2 * _rows(entry, name) / height
     figure.text(left, y, "\n".join(meaning), va="top", fontsize=7.5, color=LIGHT.faint)
 
 

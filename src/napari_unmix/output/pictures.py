@@ -17,7 +17,8 @@ from napari_unmix.cube import Cube
 from napari_unmix.files.whole import placed_whole
 from napari_unmix.identifiability.report import Report
 from napari_unmix.output.drawing import GREY, LIGHT, draw_curves, shaded, style
-from napari_unmix.output.page.contents import Map, Page, page_of, scene_maps
+from napari_unmix.output.grades import signed
+from napari_unmix.output.page.contents import Map, Page, graded, page_of, scene_maps
 from napari_unmix.output.scale_bar import ScaleBar, scale_bar
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _DPI = 150
 _TILE, _NARROWEST, _SPACE, _MARGIN = 2.5, 1.3, 0.15, 0.15  # inches: a map's longer side, the least room for its name
 _NO_DATA = "#d8d8d8"
 _LEGEND_ROWS = 24
+_WORD = 0.15  # inches, of a line with a grade
 _LONGEST_NAME = 40  # characters in the legend
 
 
@@ -35,7 +37,7 @@ def draw_run(
     cube: Cube, result: Unmixing, report: Report, folder: str | Path, colours: tuple[str, ...] = ()
 ) -> list[Path]:
     """Write ``abundances.png`` and ``endmembers.png`` into a folder and return their paths; endmembers in ``colours``, () for the palette's."""
-    page, folder = page_of(cube, result, colours), Path(folder)
+    (page, report), folder = graded(page_of(cube, result, colours), report), Path(folder)
     names = ["abundances.png", "endmembers.png"]
     with style(), placed_whole(folder) as room:
         for name, figure in zip(names, (_abundances(page, report), _endmembers(page)), strict=True):
@@ -55,17 +57,18 @@ def _abundances(page: Page, report: Report) -> Figure:
     size_x = max(breadth + 2 * _MARGIN, 5.2)
     sentence = textwrap.wrap(report.summary, int(size_x * 15), max_lines=3, placeholder=" …")
     head, foot = 0.45 + 0.17 * len(sentence), 0.5  # inches, for the words above and the scale below
-    size = (size_x, rows * (down + 0.3) + head + foot)
+    above = 0.3 + (_WORD if page.grades else 0.0)  # inches, of a map's name and its grade
+    size = (size_x, rows * (down + above) + head + foot)
     figure = Figure(figsize=size)
     grid = figure.add_gridspec(
         rows,
         columns,
         left=_MARGIN / size[0],
         right=(_MARGIN + breadth) / size[0],
-        top=1 - (head + 0.2) / size[1],
+        top=1 - (head + above - 0.1) / size[1],
         bottom=foot / size[1],
         wspace=_SPACE / across,
-        hspace=0.3 / down,
+        hspace=above / down,
     )
     for k, shown in enumerate(maps):
         _tile(figure, figure.add_subplot(grid[k // columns, k % columns], facecolor=_NO_DATA), shown)
@@ -90,10 +93,14 @@ def _tile(figure: Figure, axis: Axes, shown: Map) -> None:
     place, (width, height) = axis.get_position(original=True), figure.get_size_inches()
     base, start = place.y1 + 0.05 / height, place.x0
     if shown.colour is not None:
-        figure.text(start, base, "■", color=shown.colour, fontsize=10)
+        raised = _WORD / height if shown.grade is not None else 0.0  # the grade stands below the name
+        figure.text(start, base + raised, "■", color=shown.colour, fontsize=10)
         start += 0.15 / width
     room = (place.x1 - start) * width - 0.1 - 0.07 * len(shown.fact)  # inches
     name = _shortened(shown.name, max(4, int(room / 0.083)))
+    if shown.grade is not None:
+        figure.text(start, base, signed(shown.grade), color=LIGHT.faint, fontsize=8)
+        base += _WORD / height
     figure.text(start, base, name, color=LIGHT.words, weight="bold")
     figure.text(place.x1, base, shown.fact, ha="right", color=LIGHT.faint)
 
@@ -152,11 +159,17 @@ def _endmembers(page: Page) -> Figure:
     axis.set_title(title, loc="left", weight="bold", fontsize=11, color=LIGHT.words)
     figure.legend(
         lines,
-        [_shortened(name, _LONGEST_NAME) for name in page.names],
+        [_legend_name(page, k) for k in range(len(page.names))],
         loc="outside right upper",
         frameon=False,
         ncols=math.ceil(len(page.names) / _LEGEND_ROWS),
-        handlelength=1.4,
+        handlelength=2.2 if page.grades else 1.4,
         labelcolor=LIGHT.words,
     )
     return figure
+
+
+def _legend_name(page: Page, index: int) -> str:
+    """An endmember's name, and below it how far it can be believed."""
+    name, grade = _shortened(page.names[index], _LONGEST_NAME), page.grade(index)
+    return name if grade is None else f"{name}\n{signed(grade)}"

@@ -61,6 +61,8 @@ def arrays_of(contents: Contents) -> dict[str, NDArray[Any]]:
             "names": np.array(main.names),
             "meaning": np.array(contents.meaning),
         }
+        if main.words:
+            found["grades"] = np.array(main.words)
     if contents.georeference is not None:
         found["transform"] = np.array(contents.georeference.transform, np.float64)
         if contents.georeference.crs:

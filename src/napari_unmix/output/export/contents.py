@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unmix.cube import BoolArray, Cube, FloatArray, Georeference, SpectralAxis
+from napari_unmix.identifiability.report import Grade, Report
+from napari_unmix.output.grades import grades_of, renamed, word_of
 from napari_unmix.rows.inversion import Inversion, inversion
 from napari_unmix.spec import MethodSpec
 
@@ -23,7 +25,7 @@ _MOST_CLASSES = 254
 # What an image is, and what follows OUT's name in the name of its file.
 CUBE, ABUNDANCES, SPREAD, ILLUMINATION, CLASSES = "cube", "abundances", "abundance_std", "illumination", "classes"
 SUFFIXES = {CUBE: "", ABUNDANCES: "", SPREAD: "_std", ILLUMINATION: "_illumination", CLASSES: "_classes"}
-ENDMEMBERS = "_endmembers"
+ENDMEMBERS, GRADES = "_endmembers", "_grades"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -40,6 +42,7 @@ class Image:
     fwhm : (K,) full widths in the unit of the axis, or None
     good_bands : (K,)
     classes : names of the classes from 0, of an image of classes
+    grades : of abundances, how far each endmember can be believed; () where nobody knows
     """
 
     role: str
@@ -50,6 +53,12 @@ class Image:
     fwhm: FloatArray | None = None
     good_bands: BoolArray | None = None
     classes: tuple[str, ...] = ()
+    grades: tuple[Grade | None, ...] = ()
+
+    @property
+    def words(self) -> list[str]:
+        """The grade of each band in a word, "" for none; nothing where no band has one."""
+        return [word_of(grade) for grade in self.grades]
 
     @property
     def suffix(self) -> str:
@@ -145,8 +154,8 @@ def _widths(fwhm: FloatArray | None, axis: SpectralAxis) -> FloatArray | None:
     return np.asarray(fwhm) if axis.kind == "wavelength" else np.asarray(fwhm * axis.values / nanometres)
 
 
-def of_result(cube: Cube, result: Unmixing) -> Contents:
-    """What ``unmix`` returned for a cube."""
+def of_result(cube: Cube, result: Unmixing, report: Report | None = None) -> Contents:
+    """What ``unmix`` returned for a cube, with the grades of its report where there is one."""
     return _of_answer(
         cube.name,
         result.names,
@@ -157,6 +166,7 @@ def of_result(cube: Cube, result: Unmixing) -> Contents:
         cube.spectral_axis,
         cube.georeference,
         result.spec,
+        report,
     )
 
 
@@ -172,6 +182,7 @@ def of_run(run: Run) -> Contents:
         run.axis,
         run.georeference,
         run.spec,
+        run.report,
     )
 
 
@@ -185,10 +196,15 @@ def _of_answer(
     axis: SpectralAxis,
     georeference: Georeference | None,
     spec: MethodSpec,
+    report: Report | None,
 ) -> Contents:
     way = inversion(free_light=illumination is not None, own_brightness=spec.own_brightness)
     valid: BoolArray = np.asarray(np.isfinite(abundances).all(axis=2))
-    images = [Image(role=ABUNDANCES, values=abundances.astype(np.float32, copy=False), names=names, valid=valid)]
+    told = None if report is None else renamed(report, names)
+    grades = grades_of(told, len(names))
+    shares = abundances.astype(np.float32, copy=False)
+    known = grades if any(grades) else ()
+    images = [Image(role=ABUNDANCES, values=shares, names=names, valid=valid, grades=known)]
     if spread is not None:
         spreads = tuple(f"{one} (standard deviation)" for one in names)
         images.append(Image(role=SPREAD, values=spread.astype(np.float32, copy=False), names=spreads, valid=valid))

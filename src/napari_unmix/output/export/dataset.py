@@ -56,6 +56,8 @@ def to_xarray(subject: Subject) -> xarray.Dataset:
     if contents.endmembers is not None:
         variables["endmembers"] = (("endmember", "band"), contents.endmembers)
         coordinates["endmember"] = ("endmember", list(main.names))
+        if main.words:
+            coordinates["grade"] = ("endmember", main.words)
     attributes = {"title": contents.description, "name": contents.name, "Conventions": "CF-1.11"}
     return xarray.Dataset(variables, coordinates, attributes)
 

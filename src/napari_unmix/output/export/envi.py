@@ -76,6 +76,8 @@ def header_fields(image: Image, contents: Contents, interleave: str) -> dict[str
         "byte order": 0,
         "band names": [plain_name(name) for name in image.names],
     }
+    if image.words:
+        fields["grades"] = [word or "none" for word in image.words]
     fields |= map_fields(contents.georeference)
     if image.role == CLASSES:
         return fields | _class_fields(image)

@@ -43,7 +43,7 @@ def write_geotiff(contents: Contents, folder: Path, stem: str, suffix: str) -> N
 
 
 def band_items(image: Image) -> Iterator[Items]:
-    """What GDAL keeps of each band: place, width and unit as its ENVI driver calls them, and whether it is a good band."""
+    """What GDAL keeps of each band: place, width and unit as its ENVI driver calls them, whether it is a good band; an endmember's grade."""
     bands = range(image.shape[2])
     for band in bands:
         items: Items = {}
@@ -56,6 +56,8 @@ def band_items(image: Image) -> Iterator[Items]:
                 items["fwhm"] = repr(float(image.fwhm[band]))
         if image.good_bands is not None and not image.good_bands.all():
             items["bbl"] = str(int(image.good_bands[band]))
+        if image.words and image.words[band]:
+            items["grade"] = image.words[band]
         yield items
 
 

@@ -88,7 +88,7 @@ def labels(image: Image) -> tuple[str, ...]:
 
 
 def lists_of(image: Image) -> dict[str, Any]:
-    """Places on the spectral axis with their unit, widths and good bands."""
+    """Places on the spectral axis with their unit, widths and good bands; of abundances the grades of their endmembers."""
     found: dict[str, Any] = {}
     if image.axis is not None and image.axis.unit:
         name, unit = LISTS[image.axis.kind]
@@ -97,6 +97,8 @@ def lists_of(image: Image) -> dict[str, Any]:
             found |= {"fwhm": [float(value) for value in image.fwhm], "fwhm_units": unit}
     if image.good_bands is not None and not image.good_bands.all():
         found["good_bands"] = image.good_bands.astype(int).tolist()
+    if image.words:
+        found["grades"] = image.words
     return found
 
 

@@ -10,13 +10,15 @@ import numpy as np
 
 from napari_unmix.library import SpectralLibrary
 from napari_unmix.library.files import fill_library
-from napari_unmix.output.export.contents import ABUNDANCES, ENDMEMBERS, ILLUMINATION, SPREAD, Contents, Image
+from napari_unmix.output.export.contents import ABUNDANCES, ENDMEMBERS, GRADES, ILLUMINATION, SPREAD, Contents, Image
 
 
 def write_tables(contents: Contents, folder: Path, stem: str, suffix: str) -> None:
-    """``OUT.csv``: a row for every pixel with an answer; ``OUT_endmembers.csv``: a row for every band."""
+    """``OUT.csv``: a row for every pixel with an answer; ``OUT_endmembers.csv``: one for every band; ``OUT_grades.csv``: one for every endmember."""
     _write(folder / f"{stem}{suffix}", _pixels(contents))
     write_endmember_table(contents, folder, stem)
+    if contents.main.grades:
+        _write(folder / f"{stem}{GRADES}.csv", _grades(contents))
 
 
 def write_sli(contents: Contents, folder: Path, stem: str, suffix: str) -> None:
@@ -36,6 +38,15 @@ def write_endmember_table(contents: Contents, folder: Path, stem: str) -> None:
     assert names is not None
     rows = np.column_stack([contents.axis.values, contents.endmembers.T])
     _write(folder / f"{stem}{ENDMEMBERS}.csv", [[contents.axis.column, *names.names], *map(_texts, rows)])
+
+
+def _grades(contents: Contents) -> Iterator[list[str]]:
+    """How far each endmember can be believed, why, what would help, and the error to expect of its map where one can be told."""
+    yield ["endmember", "grade", "why", "remedy", "expected_rmse"]
+    for name, grade in zip(contents.main.names, contents.main.grades, strict=True):
+        if grade is not None:
+            error = "" if grade.expected_rmse is None else f"{grade.expected_rmse:.6g}"
+            yield [name, grade.word, grade.sentence, grade.remedy, error]
 
 
 def _pixels(contents: Contents) -> Iterator[list[str]]:

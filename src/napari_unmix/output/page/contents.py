@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from napari_unmix.answer import Unmixing
 from napari_unmix.cube import BoolArray, Cube, FloatArray
+from napari_unmix.identifiability.report import Grade, Report
 from napari_unmix.io.place.ground import ground_of
 from napari_unmix.output.composite import composite, composite_name
 from napari_unmix.output.drawing import GREY, ByteArray, Curves, opaque, shaded
+from napari_unmix.output.grades import grades_of, line_of, lines_in_words, renamed, spreads_of
 from napari_unmix.output.palette import endmember_colours
 from napari_unmix.rows.inversion import FreeLight, Inversion, inversion
 from napari_unmix.spec import MethodSpec
+
+BAND_SAID = "The band around a curve is how far it moves where parts of the scene are left out."
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +38,7 @@ class Page:
     notes : sentences for the user
     colours : (P,) of the endmembers, as "#rrggbb"; () for the palette's
     metres : how long a pixel's upper side is on the ground, None where that is not known
+    grades : (P,) how far each endmember can be believed, None where nobody knows; () for none of all
     """
 
     name: str
@@ -50,6 +55,7 @@ class Page:
     notes: tuple[str, ...] = ()
     colours: tuple[str, ...] = ()
     metres: float | None = None
+    grades: tuple[Grade | None, ...] = ()
 
     @property
     def palette(self) -> tuple[str, ...]:
@@ -70,17 +76,34 @@ class Page:
     def curves(self) -> Curves:
         """The endmembers' spectra, with the names of both axes."""
         units = "maximum 1" if self.inversion == FreeLight() else "in the cube's units"
-        return Curves(self.axis, self.endmembers, self.axis_name, f"spectrum ({units})", self.palette)
+        spread = spreads_of(self.grades, np.asarray(np.isfinite(self.endmembers).all(axis=0)))
+        lines = tuple(line_of(grade) for grade in self.grades)
+        return Curves(self.axis, self.endmembers, self.axis_name, f"spectrum ({units})", self.palette, spread, lines)
+
+    @property
+    def lines_said(self) -> str:
+        """What the lines and bands of the curves mean, in a sentence; "" where there is nothing to be said."""
+        lines = lines_in_words(self.grades)
+        band = "" if self.curves.spread is None else BAND_SAID
+        return f"{lines[:1].upper()}{lines[1:]}. {band}".strip() if lines else band
+
+    def grade(self, index: int) -> Grade | None:
+        """Of one endmember."""
+        return self.grades[index] if self.grades else None
 
 
 @dataclass(frozen=True, eq=False)
 class Map:
-    """One map of the scene: ``image`` (H, W, 4), ``fact`` the one number or word beside its name, ``colour`` of its endmember or None."""
+    """One map of the scene: ``image`` (H, W, 4), ``fact`` the one number or word beside its name, ``colour`` of its endmember or None.
+
+    ``grade`` is how far the endmember can be believed, None where nobody knows.
+    """
 
     name: str
     fact: str
     image: ByteArray
     colour: str | None = None
+    grade: Grade | None = None
 
 
 def page_of(cube: Cube, result: Unmixing, colours: tuple[str, ...] = ()) -> Page:
@@ -104,13 +127,26 @@ def page_of(cube: Cube, result: Unmixing, colours: tuple[str, ...] = ()) -> Page
     )
 
 
+def graded(page: Page, report: Report) -> tuple[Page, Report]:
+    """The page with the grades of a report, and the report by the page's names."""
+    told = renamed(report, page.names)
+    grades = grades_of(told, len(page.names))
+    return (replace(page, grades=grades), told) if any(grades) else (page, told)
+
+
 def scene_maps(page: Page) -> list[Map]:
     """The cube's composite, where there is one, and the abundance map of every endmember."""
     cube = [] if page.picture is None else [Map("Cube", page.caption, opaque(page.picture, page.known))]
     shares = np.moveaxis(page.abundances, 2, 0)  # (P, H, W)
     return cube + [
-        Map(name, f"{100 * float(np.nanmean(share, dtype=np.float64)):.0f} %", shaded(share, colour), colour)
-        for name, share, colour in zip(page.names, shares, page.palette, strict=True)
+        Map(
+            name,
+            f"{100 * float(np.nanmean(share, dtype=np.float64)):.0f} %",
+            shaded(share, colour),
+            colour,
+            page.grade(k),
+        )
+        for k, (name, share, colour) in enumerate(zip(page.names, shares, page.palette, strict=True))
     ]
 
 

@@ -18,7 +18,8 @@ from napari_unmix.files.whole import write_whole
 from napari_unmix.identifiability.report import Report
 from napari_unmix.output.drawing import DARK, LIGHT, Curves, Ink, curves_svg, png
 from napari_unmix.output.export import AlreadyThere
-from napari_unmix.output.page.contents import Map, Page, further_maps, page_of, scene_maps
+from napari_unmix.output.grades import SIGNS
+from napari_unmix.output.page.contents import Map, Page, further_maps, graded, page_of, scene_maps
 from napari_unmix.output.page.text import MARKS, VERDICTS, expected_errors, short, titled
 from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec
@@ -60,6 +61,7 @@ def check_page(path: Path) -> None:
 
 def page_html(page: Page, report: Report) -> str:
     """The whole page."""
+    page, report = graded(page, report)
     scene = scene_maps(page)
     return _template().render(
         page=page,
@@ -83,7 +85,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(marks=MARKS, verdicts=VERDICTS)
+    environment.globals.update(marks=MARKS, verdicts=VERDICTS, signs=SIGNS)
     environment.filters.update(titled=titled, short=short)
     return environment.get_template("template.html")
 

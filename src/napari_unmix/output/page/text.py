@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from napari_unmix.identifiability.report import Check, Report
+from napari_unmix.output.grades import grades_of, renamed, signed
 from napari_unmix.sentences import shown
 
 MARKS = {"pass": "✓", "doubtful": "◐", "fail": "✗", "not applicable": "–"}
@@ -15,16 +16,30 @@ _LONGEST = 5000  # letters of a sentence
 
 def report_text(report: Report, names: tuple[str, ...], decided: str = "") -> str:
     """One page of text: verdict, what decided, expected errors, and every check with its number, its sentence and what to do."""
+    report = renamed(report, names)
     lines = [report.verdict.upper(), *_wrapped(report.summary, ""), *_wrapped(decided, "")]
     expected = expected_errors(report)
     lines += _wrapped(expected, "") if expected else []
-    lines += _wrapped(f"Endmembers: {', '.join(map(shown, names))}.", "")
+    lines += _materials(report, names) or _wrapped(f"Endmembers: {', '.join(map(shown, names))}.", "")
     for check in report.checks:
         number = "  " if check.number is None else f"{check.number:2d}"
         lines += ["", f"{number} {MARKS[check.status]} {titled(shown(check.name))}{_held(check)}"]
         lines += _wrapped(check.sentence, "     ")
         lines += _wrapped(f"→ {check.remedy}", "     ") if check.remedy else []
     return "\n".join(lines)
+
+
+def _materials(report: Report, names: tuple[str, ...]) -> list[str]:
+    """Each endmember with its grade, why, and what to do; nothing where the report has none."""
+    grades = [grade for grade in grades_of(report, len(names)) if grade is not None]
+    lines = ["", "Materials"] if grades else []
+    for grade in grades:
+        lines += textwrap.wrap(
+            shown(f"{signed(grade)}, {grade.name}: {grade.sentence}", _LONGEST),
+            _WIDTH, initial_indent="   ", subsequent_indent="     ",
+        )  # fmt: skip
+        lines += _wrapped(f"→ {grade.remedy}", "     ") if grade.remedy else []
+    return lines
 
 
 def expected_errors(report: Report) -> str:

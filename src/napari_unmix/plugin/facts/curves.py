@@ -5,6 +5,7 @@ What is drawn, copied and written is this one ``Drawing``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
@@ -12,10 +13,12 @@ from typing import Literal
 import numpy as np
 
 from napari_unmix.cube import Cube, FloatArray, SpectralAxis
+from napari_unmix.identifiability.report import Grade, Word
+from napari_unmix.output.grades import Line, line_of, lines_told
 from napari_unmix.plugin.facts.asking import composition_of
 from napari_unmix.plugin.facts.colours import annotation_row_colours, pin_colours
 from napari_unmix.plugin.facts.comparison import beside_curves
-from napari_unmix.plugin.facts.endmember_spread import endmember_spread
+from napari_unmix.plugin.facts.endmember_spread import BANDS, shown_spread
 from napari_unmix.plugin.facts.matching import pin_label
 from napari_unmix.plugin.facts.pixel_view import PixelView, contributions, pixel_view
 from napari_unmix.plugin.facts.region_means import region_means
@@ -59,6 +62,8 @@ class Curve:
     values : (B,) NaN where there are none
     deviation : (B,) ±, or None
     base : (B,) where a part of a stack begins, or None; ``values`` is then where it ends
+    grade : of an endmember, or None
+    line : how it is drawn, where its kind does not say
     """
 
     kind: Kind
@@ -68,6 +73,8 @@ class Curve:
     deviation: FloatArray | None = None
     base: FloatArray | None = None
     number: int = 0
+    grade: Grade | None = None
+    line: Line = "solid"
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +89,7 @@ class Drawing:
     right : of the axis at the right, which endmembers are measured against, or "": they are drawn ``factor`` times as high as they are
     hint : what to do where there is nothing to be drawn
     view : the pixel that is read out, or None
+    band : what the band around an endmember is, "" where there is none
     """
 
     axis: SpectralAxis
@@ -91,6 +99,7 @@ class Drawing:
     factor: float = 1.0
     hint: str = ""
     view: PixelView | None = None
+    band: str = ""
 
     def of(self, kind: Kind) -> list[Curve]:
         """The curves of one kind."""
@@ -99,6 +108,11 @@ class Drawing:
     def height(self, curve: Curve) -> float:
         """How many times as high as it is a curve is drawn."""
         return self.factor if curve.kind in ("endmember", "beside") else 1.0
+
+    @property
+    def lines(self) -> dict[Word, Line]:
+        """What lines of endmembers that are not solid mean, {"shaky": "dashed"}."""
+        return lines_told(curve.grade for curve in self.of("endmember") if curve.line != "solid")
 
 
 NOTHING = Drawing(SpectralAxis("index", np.zeros(0)))
@@ -124,7 +138,8 @@ def drawing(session: Session, wishes: Wishes) -> Drawing:
         return replace(NOTHING, hint="Open a cube: its spectra are drawn here.")
     view = read_out(session)
     curves = _curves(session, cube, wishes, view)
-    made = Drawing(cube.spectral_axis, curves, shape_title(cube, wishes.shape), view=view)
+    band = _band(session, curves)
+    made = Drawing(cube.spectral_axis, curves, shape_title(cube, wishes.shape), view=view, band=band)
     if not curves:
         return replace(made, hint=_hint(session, wishes.view))
     scaled = any(curve.kind == "endmember" for curve in curves) and composition_of(session)
@@ -143,7 +158,8 @@ def _curves(session: Session, cube: Cube, wishes: Wishes, view: PixelView | None
     if wishes.view is View.REGIONS:
         curves += _regions(session, cube)
     if wishes.view in (View.BOTH, View.ENDMEMBERS):
-        curves += [*_beside(session), *_endmembers(session, cube)]
+        beside = _beside(session)
+        curves += [*beside, *_endmembers(session, cube, solid=bool(beside))]
     if wishes.view in (View.BOTH, View.PIXEL):
         curves += [*_pins(session, cube), *_pixel(session, cube, view, wishes.shape)]
     return tuple(_in_shape(cube, curve, wishes) for curve in curves)
@@ -188,13 +204,24 @@ def _pins(session: Session, cube: Cube) -> list[Curve]:
     return curves
 
 
-def _endmembers(session: Session, cube: Cube) -> list[Curve]:
-    """The endmembers as they are, whatever the pixel: under free illumination their largest value is 1."""
+def _band(session: Session, curves: Sequence[Curve]) -> str:
+    """What the bands around endmembers are, where there are any."""
+    what = shown(session)
+    if what is None or not any(curve.kind == "endmember" and curve.deviation is not None for curve in curves):
+        return ""
+    return BANDS[shown_spread(what)[1]]
+
+
+def _endmembers(session: Session, cube: Cube, *, solid: bool) -> list[Curve]:
+    """The endmembers as they are, whatever the pixel: under free illumination their largest value is 1.
+
+    Their lines say how far they can be believed; ``solid``: not where dashes tell the run beside.
+    """
     what = shown(session)
     if what is None or what.content.endmembers.shape[1] != cube.shape[2]:
         return []
     few = len(what.names) <= MOST_SPREADS
-    spread = endmember_spread(what.content) if few else None
+    spread = shown_spread(what)[0] if few else None
     return [
         Curve(
             "endmember",
@@ -203,9 +230,11 @@ def _endmembers(session: Session, cube: Cube) -> list[Curve]:
             np.where(cube.good_bands, spectrum, np.nan),
             None if spread is None else np.where(cube.good_bands, spread[k], np.nan),
             number=k,
+            grade=grade,
+            line="solid" if solid else line_of(grade),
         )
-        for k, (name, colour, spectrum) in enumerate(
-            zip(what.names, what.colours, what.content.endmembers, strict=True)
+        for k, (name, colour, spectrum, grade) in enumerate(
+            zip(what.names, what.colours, what.content.endmembers, what.grades, strict=True)
         )
     ]
 

@@ -63,7 +63,7 @@ def merged(result: Unmixing, look: Look, cube: Cube, which: Sequence[int]) -> Ed
     leader = chosen[int(weights.argmax())]
     others = [name for k, name in enumerate(look.names) if k not in chosen]
     new = _renamed(look.taken(order, endmembers), place, distinct(_joined([look.names[k] for k in chosen]), others))
-    new = _without_lock(new.coloured(place, look.colours[leader]), place)
+    new = _as_new(new.coloured(place, look.colours[leader]), place)
     hidden = {place} if all(k in look.hidden for k in chosen) else set()
     new = replace(new, hidden=new.hidden - {place} | hidden)
     said = f"merged {_listed([look.names[k] for k in chosen])}"
@@ -106,7 +106,7 @@ def split(result: Unmixing, look: Look, cube: Cube, index: int) -> Edit:
         names=(*new.names[: index + 1], distinct(second, look.names), *new.names[index + 2 :]),
         colours=(*new.colours[: index + 1], free, *new.colours[index + 2 :]),
     )
-    new = _without_lock(_without_lock(new, index), index + 1)
+    new = _as_new(new, index, index + 1)
     how = "its share is divided between the two groups of its purest pixels, the others stay"
     edited = replace(result, endmembers=endmembers, abundances=abundances, abundance_std=std)
     return _edit(_relit(edited, cube), new, cube, f"split {name}", how)
@@ -152,7 +152,7 @@ def exchanged(result: Unmixing, look: Look, cube: Cube, index: int, spectrum: Fl
         return np.asarray(cube.spectra[rows][valid][:, good], dtype=np.float64)
 
     anew = replace(_inverted(result, cube, endmembers, measured), abundance_std=None, contribution=None)
-    new = look.taken(range(len(look.names)), endmembers)
+    new = _as_new(look.taken(range(len(look.names)), endmembers), index)
     new = replace(new, locked={**new.locked, index: source})
     return _edit(anew, new, cube, f"locked {name} to {source}", "shares anew by least squares, without ±")
 
@@ -382,8 +382,10 @@ def _renamed(look: Look, index: int, name: str) -> Look:
     return replace(look, names=(*look.names[:index], name, *look.names[index + 1 :]))
 
 
-def _without_lock(look: Look, index: int) -> Look:
-    return replace(look, locked={k: source for k, source in look.locked.items() if k != index})
+def _as_new(look: Look, *indices: int) -> Look:
+    """Of a spectrum that was not there before: no lock holds it, and nobody judged it yet."""
+    locked = {k: source for k, source in look.locked.items() if k not in indices}
+    return replace(look, locked=locked, graded={k: grade for k, grade in look.graded.items() if k not in indices})
 
 
 def _joined(names: Sequence[str]) -> str:

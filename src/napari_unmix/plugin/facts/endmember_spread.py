@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from napari_unmix.answer import Unmixing
 from napari_unmix.cube import FloatArray
+from napari_unmix.output.grades import spreads_of
+from napari_unmix.plugin.facts.runs import Shown
 from napari_unmix.progress import Preview
+
+# What the band around a curve is: how far it moves where parts of the scene are left out, or the method's standard error of it.
+Means = Literal["left out", "standard error"]
+BANDS: dict[Means, str] = {
+    "left out": "The band around an endmember is how far its curve moves where parts of the scene are left out (root mean square).",
+    "standard error": "The band around an endmember is its standard error by noise, as the method states it.",
+}
+
+
+def shown_spread(what: Shown) -> tuple[FloatArray | None, Means]:
+    """(P, B) the band around each endmember, and what it is: one kind for all of a run, what was measured before what the method states.
+
+    None where the run knows neither; NaN for an endmember of which it is not known.
+    """
+    moved = None if what.run is None else spreads_of(what.grades, what.run.cube.good_bands)
+    if moved is not None and moved.shape == what.content.endmembers.shape:
+        return moved, "left out"
+    return endmember_spread(what.content), "standard error"
 
 
 def endmember_spread(content: Preview | Unmixing) -> FloatArray | None:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from napari_unmix.output.grades import word_of
 from napari_unmix.plugin.facts.comparison import comparable, compared, measured_of
 from napari_unmix.plugin.facts.likeness import Measured
 from napari_unmix.plugin.facts.runs import Run
@@ -29,7 +30,7 @@ class Subject:
 class Figure:
     """A figure of a run: its ``title`` with its ``unit`` ("" for none), what it means, its ``value`` and that in words.
 
-    ``of_reference`` tells what needs a reference; ``of_two`` what is said of a run beside the one that is shown.
+    ``of_reference`` tells what needs a reference; ``of_two`` what is said of a run beside the one that is shown; ``of_grades`` what needs grades.
     """
 
     key: str
@@ -40,6 +41,7 @@ class Figure:
     words: Callable[[float], str] = str
     of_reference: bool = False
     of_two: bool = False
+    of_grades: bool = False
 
     @property
     def heading(self) -> str:
@@ -108,6 +110,12 @@ def _angle(subject: Subject) -> float | str | None:
     return f"{degrees(angle)} ({measured.partners} of {len(subject.run.look.names)})"
 
 
+def _steady(subject: Subject) -> str | None:
+    grades = subject.run.grades
+    words = [word_of(grade) for grade in grades]
+    return f"{words.count('steady')} of {len(words)}" if any(words) else None
+
+
 FIGURES: tuple[Figure, ...] = (
     Figure("method", "Method", "", "The method of the run.", lambda s: type(s.run.spec).title),
     Figure(
@@ -148,6 +156,11 @@ FIGURES: tuple[Figure, ...] = (
     ),
     Figure("verdict", "Verdict", "", "What may be claimed of the run; Why? has the checks.", _verdict),
     Figure(
+        "steady", "Steady", "endmembers",
+        "How many of the endmembers every part of the scene gives again; their rows and Why? say which, and why others are not.",
+        _steady, of_grades=True,
+    ),
+    Figure(
         "expected angle", "Expected error", "°",
         "Mean angle by which the endmembers are expected to be off, from simulated twins of the scene, if the model holds.",
         _expected, degrees,
@@ -169,9 +182,12 @@ def subjects(session: Session, *, every: bool = False) -> tuple[Subject, ...]:
 
 
 def figures(session: Session, rows: Sequence[Subject]) -> tuple[Figure, ...]:
-    """The figures that say something: those of a reference where there is one."""
+    """The figures that say something: those of a reference where there is one, of grades where a run has them."""
     known = any(one.measured is not None and one.measured.partners for one in rows)
-    return tuple(figure for figure in FIGURES if (known or not figure.of_reference))
+    graded = any(any(one.run.grades) for one in rows)
+    return tuple(
+        figure for figure in FIGURES if (known or not figure.of_reference) and (graded or not figure.of_grades)
+    )
 
 
 def same_for_both(figure: Figure, rows: Sequence[Subject]) -> bool:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Annotation, Cube, FloatArray
-from napari_unmix.identifiability.report import Report
+from napari_unmix.identifiability.report import Grade, Report
+from napari_unmix.output.grades import by_names, grades_of, renamed
 from napari_unmix.output.palette import endmember_colours
 from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.facts.known_spectra import HeldSpectrum
@@ -27,7 +29,8 @@ SAME_MATERIAL_DEGREES = 8.0
 class Look:
     """How endmembers (P, B) look: one name and one colour ("#rrggbb") each, and which maps are hidden.
 
-    ``locked``: those that the next training holds -> where their spectrum is from ("pin 2"), "" where it is the answer's own.
+    ``locked``: those that the next training holds -> where their spectrum is from ("pin 2"), "" where it is the answer's own. ``graded``: the
+    grades that they keep from before an edit, of those whose spectrum is as it was judged.
     """
 
     endmembers: FloatArray
@@ -35,6 +38,7 @@ class Look:
     colours: tuple[str, ...]
     hidden: frozenset[int] = frozenset()
     locked: Mapping[int, str] = field(default_factory=dict)
+    graded: Mapping[int, Grade] = field(default_factory=dict)
 
     def renamed(self, index: int, name: str) -> Look:
         """With another name for one, made distinct from the others'."""
@@ -55,6 +59,7 @@ class Look:
             tuple(self.colours[k] for k in order),
             frozenset(new for new, k in enumerate(order) if k in self.hidden),
             {new: self.locked[k] for new, k in enumerate(order) if k in self.locked},
+            {new: self.graded[k] for new, k in enumerate(order) if k in self.graded},
         )
 
 
@@ -93,6 +98,32 @@ class Run:
     def named(self) -> Unmixing:
         """The result by the names that the user gave."""
         return replace(self.unmixing, names=self.look.names)
+
+    @cached_property
+    def grades(self) -> tuple[Grade | None, ...]:
+        """How far each endmember can be believed: as the report says, else as was said of it before the result was edited."""
+        names = self.look.names
+        told = grades_of(self.report, len(names))
+        return by_names(told if any(told) else tuple(self.look.graded.get(k) for k in range(len(names))), names)
+
+    @cached_property
+    def told(self) -> Report | None:
+        """The report by the names that the user gave."""
+        return None if self.report is None else renamed(self.report, self.look.names)
+
+    @property
+    def to_edit(self) -> Run:
+        """With the grades in its look, so that they follow their endmembers where an edit takes these."""
+        graded = {k: grade for k, grade in enumerate(self.grades) if grade is not None}
+        return replace(self, look=replace(self.look, graded=graded))
+
+    def judged(self, report: Report, endmembers: FloatArray) -> Run:
+        """With the report on the same endmembers (P, B), which may have been put in another order since."""
+        now = self.unmixing.endmembers
+        if len(report.grades) != len(now) or now.shape != endmembers.shape:
+            return replace(self, report=report)
+        order = [int(np.nansum(np.abs(endmembers - one), axis=1).argmin()) for one in now]
+        return replace(self, report=replace(report, grades=tuple(report.grades[k] for k in order)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +178,11 @@ class Shown:
     def hidden(self) -> frozenset[int]:
         """The endmembers whose maps are hidden."""
         return self.look.hidden
+
+    @property
+    def grades(self) -> tuple[Grade | None, ...]:
+        """How far each endmember can be believed, None where nobody knows: of a preview always."""
+        return (None,) * len(self.names) if self.run is None else self.run.grades
 
 
 def fresh_look(endmembers: FloatArray, names: Sequence[str] = ()) -> Look:

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_unmix.cube import FloatArray
 from napari_unmix.io.place.ground import ground_of
+from napari_unmix.output.grades import signed
 from napari_unmix.output.map_picture import Entry, Seen, added, labelled
 from napari_unmix.plugin.facts.derived import View, limits_of, made, source_of, title_of
 from napari_unmix.plugin.facts.runs import Shown
@@ -44,7 +45,7 @@ def seen(sight: Sight) -> Fit[Seen]:
     if view.kind == "dominant":
         counts = np.bincount(plane.ravel(), minlength=len(what.names) + 1)[1:]
         facts = [f"{100 * count / max(1, counts.sum()):.0f} %" for count in counts]
-        entries = tuple(map(Entry, what.colours, what.names, facts))
+        entries = tuple(map(Entry, what.colours, what.names, facts, map(signed, what.grades)))
         return _titled(what, f"{title}; per cent of the pixels", labelled(plane, what.colours), entries)
     return Seen(
         what.cube.name,
@@ -61,7 +62,8 @@ def _maps(what: Shown) -> Seen:
     """The maps that are not hidden, their colours added."""
     seen_now = [k for k in range(len(what.names)) if k not in what.hidden]
     shares = what.content.abundances
-    entries = tuple(Entry(what.colours[k], what.names[k], _mean(shares[..., k])) for k in seen_now)
+    grades = what.grades
+    entries = tuple(Entry(what.colours[k], what.names[k], _mean(shares[..., k]), signed(grades[k])) for k in seen_now)
     colours = tuple(what.colours[k] for k in seen_now)
     made = _titled(what, "abundances; per cent: their mean", added(shares[..., seen_now], colours), entries)
     return made if what.run is None else replace(made, meaning=f"Shares are {what.run.unmixing.inversion.meaning}.")

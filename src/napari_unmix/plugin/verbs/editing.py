@@ -136,15 +136,16 @@ class EditVerbs(TrainVerbs):
                 self._settle("result")
                 self._put_edit(replace(now, unmixing=run.unmixing), edit, checked=checked)
 
-        self._chore(lambda: self._engine.edit(lambda: make(run), str(chore)), done, "result", chore)
+        self._chore(lambda: self._engine.edit(lambda: make(run.to_edit), str(chore)), done, "result", chore)
 
     def _put_edit(self, run: Run, edit: Edit, *, checked: bool) -> None:
         """The edited run in the place of the run, which can be brought back."""
         if not checked and being_checked(self.session, run):
             self._one_run.drop()
             self._finish(None)
-        report = run.report if checked else None
-        edited = replace(run, unmixing=edit.unmixing, look=edit.look, report=report)
+        edited = replace(run, unmixing=edit.unmixing, look=edit.look, report=None)
+        if checked and run.report is not None:
+            edited = edited.judged(run.report, run.unmixing.endmembers)
 
         def put(version: Run, before: Unmixing) -> None:
             now = self._kept(run.number)

@@ -148,7 +148,7 @@ def _export(parent: Path, run: Run, pins: Pins = ()) -> Fit[Path]:
     from napari_unmix.output.pictures import draw_run
     from napari_unmix.output.run import free_folder, write_pins, write_run
 
-    cube, result, report = run.cube, run.named, run.report
+    cube, result, report = run.cube, run.named, run.told
     assert report is not None
 
     def draw(folder: Path) -> None:
@@ -170,9 +170,10 @@ def _save(path: Path, form: str, run: Run) -> Fit[Path]:
     """Write the maps and endmembers in a format of other programs; a file that is there was the user's to replace."""
     yield Progress(f"writing {path.name}", 0, 1, 0.0)
     from napari_unmix.output.export import export
+    from napari_unmix.output.export.contents import of_result
 
     try:
-        return export((run.cube, run.named), path, form, overwrite=path.exists())[0]
+        return export(of_result(run.cube, run.named, run.told), path, form, overwrite=path.exists())[0]
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise UnmixError(f"{path} cannot be written ({reason}): choose another place.") from error
@@ -183,10 +184,10 @@ def _page(run: Run) -> Fit[Path]:
     yield Progress("writing the report page", 0, 1, 0.0)
     from napari_unmix.output.page.render import write_report_page
 
-    assert run.report is not None
+    assert run.told is not None
     try:
         folder = Path(tempfile.mkdtemp(prefix="napari-unmix-report-"))
-        page = write_report_page(folder, run.cube, run.named, run.report, run.look.colours)
+        page = write_report_page(folder, run.cube, run.named, run.told, run.look.colours)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise UnmixError(

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from napari_unmix.answer import Unmixing
-from napari_unmix.cube import Cube
+from napari_unmix.cube import Cube, FloatArray
 from napari_unmix.given import Given
 from napari_unmix.identifiability.report import Report
 from napari_unmix.plugin.facts.images import same_image
@@ -96,7 +96,11 @@ class TrainVerbs(PaintVerbs):
         """Find out what may be claimed of a run."""
         self.session.checking = run.number
         self.session.state = "checking"
-        self._launch(lambda: self._engine.assess(run.cube, run.unmixing), lambda report: self._assessed(run, report))
+        endmembers = run.unmixing.endmembers
+        self._launch(
+            lambda: self._engine.assess(run.cube, run.unmixing),
+            lambda report: self._assessed(run.number, endmembers, report),
+        )
 
     def _keep(self, run: Run) -> None:
         """A new run is the one that is shown of its cube."""
@@ -108,10 +112,10 @@ class TrainVerbs(PaintVerbs):
         else:
             self._desks.change(run.home, lambda desk: replace(desk, run=run))
 
-    def _assessed(self, run: Run, report: Report) -> None:
-        now = next((kept for kept in self.session.runs if kept.number == run.number), None)
-        if now is not None:  # it may have been renamed since, or forgotten
-            self._put_run(replace(now, report=report))
+    def _assessed(self, number: int, endmembers: FloatArray, report: Report) -> None:
+        now = next((kept for kept in self.session.runs if kept.number == number), None)
+        if now is not None:  # it may have been renamed since, put in another order, or forgotten
+            self._put_run(now.judged(report, endmembers))
         self._finish(Progress(Stage.DONE, 1, 1, 1.0))
 
     def _failed(self, error: Exception) -> None:

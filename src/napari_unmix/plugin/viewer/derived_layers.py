@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QTimer
 
 from napari_unmix.cube import FloatArray
+from napari_unmix.output.grades import word_of
 from napari_unmix.plugin.facts.derived import Plane, View, limits_of, made, source_of, title_of
 from napari_unmix.plugin.facts.session import Session, shown
 from napari_unmix.plugin.verbs.controller import Controller
@@ -147,11 +148,18 @@ class DerivedLayers:
             if before != title:
                 layer.metadata[TITLE] = title
                 layer.name = str(layer.name).replace(before, title)
-            table = (what.names, what.colours)
+            words = [word_of(grade) for grade in what.grades]
+            table = (what.names, what.colours, words)
             if view.kind == "dominant" and layer.metadata.get(TABLE) != table:
                 layer.metadata[TABLE] = table
                 layer.colormap = kinds.label_colormap(dict(enumerate(what.colours, 1)))
-                layer.features = {"index": list(range(len(what.names) + 1)), "endmember": ["no data", *what.names]}
+                layer.features = _features(what.names, words)
+
+
+def _features(names: Sequence[str], words: Sequence[str]) -> dict[str, list[Any]]:
+    """What napari says of a label under the pointer: its endmember, and how far that can be believed where somebody knows."""
+    said: dict[str, list[Any]] = {"index": list(range(len(names) + 1)), "endmember": ["no data", *names]}
+    return said | ({"grade": ["", *words]} if any(words) else {})
 
 
 def _image(plane: Plane, options: dict[str, Any]) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_unmix.cube import Annotation, Cube, FloatArray
+from napari_unmix.identifiability.report import Grade
 from napari_unmix.output.composite import composite, sampled
 from napari_unmix.output.palette import rgb
 from napari_unmix.plugin.facts.derived import View
@@ -21,6 +22,7 @@ ROLE = "napari_unmix"  # metadata key: what the layer is to us
 ADOPTED = "napari_unmix_adopted"  # metadata key: the layer was another's before
 ADVICE = "napari_unmix_advice"  # metadata key: settings that suit the cube
 PREFIX = "napari_unmix_prefix"  # metadata key: what stands before the layer's name, of its cube
+GRADE = "napari_unmix_grade"  # metadata key: how far the endmember of a map can be believed, and why; absent where nobody knows
 LEFT = "napari_unmix_left"  # metadata key: runs and settings that a closed dock left
 PAINT = ("annotation", "mark")  # roles of what lies above all maps
 MARK_PIXELS, MARK_MIDDLE, MARK_HALF_WIDTH = 41, 0.8, 0.18
@@ -132,6 +134,14 @@ def abundance_options(cube: Cube, index: int, name: str, colour: str) -> dict[st
         "contrast_limits": (0.0, 1.0),
         "metadata": {"cube": cube, ROLE: "abundance", "endmember": index, "colour": colour},
     }
+
+
+def put_grade(layer: Any, grade: Grade | None) -> None:
+    """Say in the metadata of a map how far its endmember can be believed: its name has to stay the endmember's."""
+    if grade is None:
+        layer.metadata.pop(GRADE, None)
+    else:
+        layer.metadata[GRADE] = {"word": grade.word, "sentence": grade.sentence, "remedy": grade.remedy}
 
 
 def abundance_plane(abundances: FloatArray, index: int) -> FloatArray:

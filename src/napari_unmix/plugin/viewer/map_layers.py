@@ -212,7 +212,9 @@ class MapLayers:
                 prefix = layer.metadata.get(kinds.PREFIX, "")
                 if self._name_of(layer) != what.names[index] or not str(layer.name).startswith(prefix):
                     layer.name = prefix + what.names[index]
+        grades = what.grades
         for index, layer in dressed:
+            kinds.put_grade(layer, grades[index])
             if layer.metadata.get("colour") != what.colours[index]:
                 layer.metadata["colour"] = what.colours[index]
                 layer.colormap = kinds.black_to(what.colours[index])

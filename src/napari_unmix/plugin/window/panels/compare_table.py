@@ -22,7 +22,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_unmix.identifiability.report import Grade
+from napari_unmix.output.grades import SIGNS
 from napari_unmix.plugin.facts.comparison import compared, pairs_of
+from napari_unmix.plugin.facts.grading import tip_of
 from napari_unmix.plugin.facts.likeness import Pair
 from napari_unmix.plugin.facts.run_table import FIGURES, NOTHING, as_csv, degrees, figures, percent, subjects
 from napari_unmix.plugin.window.panels.step import Step, button, row, say, text
@@ -72,7 +75,11 @@ class PairList(QTreeWidget):
         if both is None:
             return
         names, others, colours = both[0].look.names, both[1].look.names, both[0].look.colours
-        rows = [(pair, names[pair.mine], others[pair.its], colours[pair.mine]) for pair in sorted(pairs, key=_place)]
+        mine, its = both[0].grades, both[1].grades
+        rows = [
+            (pair, names[pair.mine], others[pair.its], colours[pair.mine], mine[pair.mine], its[pair.its])
+            for pair in sorted(pairs, key=_place)
+        ]
         if rows != self._rows:
             self._rows = rows
             self._fill()
@@ -80,11 +87,13 @@ class PairList(QTreeWidget):
 
     def _fill(self) -> None:
         self.clear()
-        for pair, name, other, colour in self._rows:
-            item = QTreeWidgetItem([name, other, _or_dash(pair.degrees, degrees), _or_dash(pair.difference, percent)])
+        for pair, name, other, colour, mine, its in self._rows:
+            said = [_with_sign(name, mine), _with_sign(other, its)]
+            item = QTreeWidgetItem([*said, _or_dash(pair.degrees, degrees), _or_dash(pair.difference, percent)])
             item.setData(0, Qt.ItemDataRole.UserRole, pair.mine)
             item.setIcon(0, _swatch(colour))
-            item.setToolTip(0, _in_words(pair, name, other))
+            item.setToolTip(0, "\n".join(filter(None, (_in_words(pair, name, other), tip_of(mine)))))
+            item.setToolTip(1, tip_of(its))
             for column in (2, 3):
                 item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             self.addTopLevelItem(item)
@@ -248,6 +257,11 @@ def _swatch(colour: str) -> QIcon:
 
 def _place(pair: Pair) -> int:
     return pair.mine
+
+
+def _with_sign(name: str, grade: Grade | None) -> str:
+    """The name, before it the sign of its grade: names are cut at their ends."""
+    return name if grade is None else f"{SIGNS[grade.word]} {name}"
 
 
 def _or_dash(value: float | None, words: Any) -> str:

@@ -11,7 +11,9 @@ from qtpy.QtCore import QPoint, QSize, Qt
 from qtpy.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QMouseEvent
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QMenu, QToolButton
 
+from napari_unmix.identifiability.report import Grade
 from napari_unmix.plugin.facts.derived import View
+from napari_unmix.plugin.facts.grading import fitted, tip_of
 from napari_unmix.plugin.facts.session import Session, shown
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.actions import ENDMEMBER_ACTIONS, Action
@@ -20,12 +22,17 @@ from napari_unmix.plugin.window.panels.icons import colour_icon, eye_icon
 from napari_unmix.plugin.window.panels.palette import TIP, colour_menu
 from napari_unmix.plugin.window.panels.step import set_property
 
+LONGEST_NAME = 12  # letters that a name may claim before the words of grades: of a longer one the beginning is seen
+NAME_EDGE, LABEL_EDGE, TOOL_WIDTH = 8, 6, 22  # pixels
 ROW_TIP = "Click to show this map alone, again for all; double-click or F2 renames it everywhere; right-click for more."
 
 
 @dataclass(frozen=True)
 class RowFacts:
-    """What a row says. ``signs`` stand behind the name, each with its tooltip; ``alone``: only this map is looked at."""
+    """What a row says. ``signs`` stand behind the name, each with its tooltip; ``alone``: only this map is looked at.
+
+    ``grade`` is how far the endmember can be believed, None where nobody knows.
+    """
 
     name: str
     colour: str
@@ -33,6 +40,7 @@ class RowFacts:
     visible: bool
     alone: bool
     signs: tuple[tuple[str, str], ...] = ()
+    grade: Grade | None = None
 
 
 class EndmemberRow(QFrame):
@@ -52,7 +60,10 @@ class EndmemberRow(QFrame):
         self._name.began.append(self._take_click_back)
         self._name.focused.append(lambda has: set_property(self, "keyboard", "true" if has else "false"))
         self._signs = QLabel()
+        self._grade = QLabel()
+        self._grade.setObjectName("grade")
         self._share = QLabel()
+        self._share.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._more = _tool("more", "Rename, colour, show alone, and what else can be done.", self._open_menu)
         self._more.setText("⋯")
         self._eye = _tool("eye", "", lambda: controller.set_visible(index, self._eye.isChecked()))
@@ -60,7 +71,7 @@ class EndmemberRow(QFrame):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(2, 1, 2, 1)
         layout.setSpacing(5)
-        for item in (self._swatch, self._name, self._signs, self._share, self._more, self._eye):
+        for item in (self._swatch, self._name, self._signs, self._grade, self._share, self._more, self._eye):
             layout.addWidget(item, 1 if item is self._name else 0)
 
     def show_fact(self, fact: RowFacts, text_colour: str) -> None:
@@ -77,12 +88,62 @@ class EndmemberRow(QFrame):
         self._signs.setText(" ".join(sign for sign, _ in fact.signs))
         self._signs.setToolTip("\n".join(tip for _, tip in fact.signs))
         self._signs.setVisible(bool(fact.signs))
+        self._show_grade(fact)
         self._share.setToolTip(f"Mean share of {fact.name} over all pixels. {ROW_TIP}")
         self._more.setAccessibleName(f"Actions on {fact.name}")
         self._eye.setChecked(fact.visible)
         self._eye.setIcon(eye_icon(fact.visible, text_colour))
         self._eye.setToolTip("Hide this map." if fact.visible else "Show this map, with the others that are shown.")
         self._eye.setAccessibleName(f"Map of {fact.name}")
+
+    def _show_grade(self, fact: RowFacts) -> None:
+        tip = tip_of(fact.grade)
+        self._grade.setToolTip(tip)
+        self._grade.setAccessibleName(f"{fact.name}: {tip}" if tip else "")
+        self._name.setAccessibleDescription(tip)
+
+    # --- the width of the column of grades, which the rows have in common
+
+    @property
+    def grade(self) -> Grade | None:
+        """Of the endmember that it shows."""
+        return None if self._known is None else self._known[0].grade
+
+    def room_for_grade(self, across: int) -> int:
+        """What the rest of a row so wide leaves, where a name has what it needs, but no more than ``LONGEST_NAME`` letters."""
+        metrics, layout = self._name.fontMetrics(), self.layout()
+        name = min(metrics.horizontalAdvance(self._name.text()), LONGEST_NAME * metrics.averageCharWidth()) + NAME_EDGE
+        beside = [label for label in (self._signs, self._share) if not label.isHidden()]
+        labels = sum(max(label.minimumWidth(), label.sizeHint().width()) for label in beside)
+        margins = layout.contentsMargins()
+        edges = margins.left() + margins.right() + (4 + len(beside)) * layout.spacing()
+        return across - edges - name - labels - 3 * TOOL_WIDTH
+
+    def width_for_grade(self, room: int) -> int:
+        """What it takes in a column of so much room: of the longest form that fits, or of the sign alone."""
+        return self._width_of(self._fitted(room))
+
+    def set_grade_width(self, width: int) -> None:
+        """Say as much of it as a column of this width has room for."""
+        said = self._fitted(width)
+        if self._grade.text() != said:
+            self._grade.setText(said)
+        self._grade.setFixedWidth(width)
+
+    def _fitted(self, width: int) -> str:
+        return fitted(self.grade, lambda words: self._width_of(words) <= width)
+
+    def _width_of(self, words: str) -> int:
+        margins = self._grade.contentsMargins()
+        return self._grade.fontMetrics().horizontalAdvance(words) + margins.left() + margins.right() + LABEL_EDGE
+
+    def set_share_width(self, width: int) -> None:
+        """In a column of its own."""
+        self._share.setMinimumWidth(width)
+
+    def show_grade_column(self, stands: bool) -> None:
+        """Whether there is such a column: a row without a grade keeps the place free where others have one."""
+        self._grade.setVisible(stands)
 
     def take_focus(self) -> None:
         """The keyboard comes here."""
@@ -273,6 +334,6 @@ def _tool(name: str, tip: str, verb: Callable[[], Any]) -> QToolButton:
     made.setObjectName(name)
     made.setToolTip(tip)
     made.setIconSize(QSize(14, 14))
-    made.setFixedWidth(22)
+    made.setFixedWidth(TOOL_WIDTH)
     made.clicked.connect(lambda: verb())
     return made

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_unmix.cube import FloatArray
@@ -34,7 +36,7 @@ class EndmemberRows(QWidget):
         self._column = QVBoxLayout(content)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(1)
-        self._scroll = _Rows(content)
+        self._scroll = _Rows(content, self._fit_grades)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(1)
@@ -57,14 +59,31 @@ class EndmemberRows(QWidget):
         if what.content.abundances is not self._maps:
             self._maps = what.content.abundances
             self._shares = mean_shares(self._maps)
-        alone = seen_alone(self._session)
+        alone, grades = seen_alone(self._session), what.grades
         self._all.show_fact()
         for k, made in enumerate(self._rows):
             signs = tuple(sign for signed in ENDMEMBER_SIGNS if (sign := signed(self._session, k))[0])
             visible = k not in what.hidden
             made.show_fact(
-                RowFacts(what.names[k], what.colours[k], float(self._shares[k]), visible, alone == k, signs), theme.text
+                RowFacts(what.names[k], what.colours[k], float(self._shares[k]), visible, alone == k, signs, grades[k]),
+                theme.text,
             )
+        self._fit_grades()
+
+    def _fit_grades(self) -> None:
+        """One column for all, so that signs stand below each other: as wide as the names leave it."""
+        graded = [made for made in self._rows if made.grade is not None]
+        share = self.fontMetrics().horizontalAdvance("100 %")
+        for made in self._rows:
+            made.set_share_width(share if graded else 0)
+            made.show_grade_column(bool(graded))
+        if not graded:
+            return
+        across = self._scroll.viewport().width()
+        room = min(made.room_for_grade(across) for made in self._rows)
+        width = max(made.width_for_grade(room) for made in graded)
+        for made in self._rows:
+            made.set_grade_width(width)
 
     def _make(self, count: int) -> None:
         if len(self._rows) == count:
@@ -88,10 +107,11 @@ class EndmemberRows(QWidget):
 
 
 class _Rows(QScrollArea):
-    """As high as its rows; of many it shows the first, and half a row to say that there are more."""
+    """As high as its rows; of many it shows the first, and half a row to say that there are more. ``fit`` fits what they say to their width."""
 
-    def __init__(self, content: QWidget) -> None:
+    def __init__(self, content: QWidget, fit: Callable[[], None]) -> None:
         super().__init__()
+        self._fit = fit
         self.setObjectName("mapRows")
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -108,7 +128,13 @@ class _Rows(QScrollArea):
             policy = Qt.ScrollBarPolicy
             self.setVerticalScrollBarPolicy(policy.ScrollBarAlwaysOff if few else policy.ScrollBarAsNeeded)
             self.updateGeometry()
+            self._fit()
         return bool(super().eventFilter(watched, event))
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """What rows say has more room, or less."""
+        super().resizeEvent(event)
+        self._fit()
 
     def sizeHint(self) -> QSize:
         """The height of the rows."""

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QApplication, QHBoxLayout, QLabel, QMenu, QToolButton
 
 from napari_unmix.output.run.recipe import SAME_BITS, as_command, as_python, parts_of
 from napari_unmix.plugin.facts.edits import is_edited
+from napari_unmix.plugin.facts.grading import grades_text
 from napari_unmix.plugin.facts.kept import VERDICT_WORDS, counted, run_line, run_mark, shown_place
 from napari_unmix.plugin.facts.resting import waking_text
 from napari_unmix.plugin.facts.runs import Run
@@ -35,6 +36,7 @@ class RunsPart(QWidget):
         self._others = _tool("", "Runs of this cube", "The kept runs of this cube: choose the one to show.")
         self._more = _tool("⋯", "What to do with this run", "Rename, copy, find, repeat or forget this run.")
         self._list = QMenu(self)
+        self._list.setToolTipsVisible(True)
         self._list.aboutToShow.connect(
             self._list_runs
         )  # not before: of many runs it takes long, and most are never looked for
@@ -80,6 +82,7 @@ class RunsPart(QWidget):
             action = self._list.addAction(
                 run_line(known, now).replace("&", "&&"), partial(self._controller.show_run, known.number)
             )
+            action.setToolTip(described(known))
             action.setCheckable(True)
             action.setChecked(shown is not None and known.number == shown.number)
             self._choice.addAction(action)
@@ -155,8 +158,10 @@ def _painted(run: Run) -> Any:
 
 
 def described(run: Run) -> str:
-    """Method, endmembers and date of a run."""
-    return f"{type(run.spec).title}, {counted(len(run.look.names))}, {run.made:%a %d %b %Y, %H:%M}"
+    """Method, endmembers with how far they can be believed, and date of a run."""
+    grades = grades_text(run)
+    endmembers = f"{counted(len(run.look.names))}{f' ({grades})' if grades else ''}"
+    return f"{type(run.spec).title}, {endmembers}, {run.made:%a %d %b %Y, %H:%M}"
 
 
 def kept_state(session: Session, run: Run) -> tuple[str, str]:

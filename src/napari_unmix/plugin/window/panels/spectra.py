@@ -36,6 +36,8 @@ BESIDE = 236  # pixels for what stands beside the plot
 MOST_ACROSS, LIST_ACROSS = 140, 200  # pixels of a choice, and of its list
 UNDONE = ("removing a pin", "removing all pins")
 
+SPREADS_TIP = "Show how far spectra are uncertain or vary, as a band: of a mean, one standard deviation."
+
 
 class SpectraPanel(Panel):
     """Shows the session; its only own state is what the user wants to see, and whether a drag chooses bands."""
@@ -77,9 +79,7 @@ class SpectraPanel(Panel):
         self._make_buttons()
 
     def _make_buttons(self) -> None:
-        self._spreads = button(
-            "±", "Show how far spectra are uncertain or vary, as a band of one standard deviation.", self.refresh
-        )
+        self._spreads = button("±", SPREADS_TIP, self.refresh)
         self._spreads.setCheckable(True)
         self._spreads.setChecked(True)
         self._spreads.setAccessibleName("Show spreads")
@@ -168,6 +168,7 @@ class SpectraPanel(Panel):
         """Show the session."""
         session, wishes, what = self.session, self.wishes(), shown(self.session)
         drawn = drawing(session, wishes)
+        self._spreads.setToolTip(f"{SPREADS_TIP}\n{drawn.band}".rstrip())
         picked = session.pins.index(session.picked) if session.picked in session.pins else None
         self._fix_ranges(drawn, wishes)
         self.plot.draw(drawn, picked)

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import QPointF, QRectF, Qt
-from qtpy.QtGui import QColor, QPainter, QPainterPath
+from qtpy.QtGui import QColor, QPainter, QPainterPath, QPen
 
 from napari_unmix.cube import FloatArray
+from napari_unmix.output.grades import PATTERNS
+from napari_unmix.output.grades import Line as LineStyle
 from napari_unmix.plugin.facts.curves import Curve, Kind
 
 # kind -> (width, style) of its line
@@ -23,7 +25,10 @@ LINES: dict[Kind, tuple[float, Qt.PenStyle]] = {
     "region": (2.0, Qt.PenStyle.SolidLine),
     "part": (0.0, Qt.PenStyle.SolidLine),
 }
-PICKED_WIDTH = 3.5
+Look = tuple[
+    float, Qt.PenStyle, tuple[float, ...]
+]  # width, style, and strokes and gaps of a pattern, () for the style's own
+PICKED: Look = (3.5, Qt.PenStyle.SolidLine, ())
 SPREAD_OPACITY, PART_OPACITY = 0.22, 0.75
 
 
@@ -33,20 +38,37 @@ class Line(pg.PlotCurveItem):
     def __init__(self) -> None:
         super().__init__(connect="finite", skipFiniteCheck=False)
         self._shown: tuple[FloatArray, FloatArray] | None = None
-        self._look: tuple[str, float, Qt.PenStyle, bool] | None = None
+        self._look: tuple[Any, ...] | None = None
 
-    def show(
-        self, axis: FloatArray, values: FloatArray, colour: str, line: tuple[float, Qt.PenStyle], *, smooth: bool
-    ) -> None:
+    def show(self, axis: FloatArray, values: FloatArray, colour: str, line: Look, *, smooth: bool) -> None:
         """Show these values; what is shown already is left as it is."""
         look = (colour, *line, smooth)
         if look != self._look:
             self._look = look
             self.opts["antialias"] = smooth
-            self.setPen(pg.mkPen(colour, width=line[0], style=line[1]))
+            self.setPen(pen_of(colour, line))
         if self._shown is None or not (_same(self._shown[0], axis) and _same(self._shown[1], values)):
             self._shown = (axis, values)
             self.setData(axis, values)
+
+
+def look_of(kind: Kind, line: LineStyle, *, thin: bool = False) -> Look:
+    """How a curve of this kind is drawn: an endmember's line says how far it can be believed; ``thin``: one pixel wide."""
+    width, style = LINES[kind]
+    pattern = PATTERNS[line]
+    return (1.0 if thin else width, Qt.PenStyle.CustomDashLine if pattern else style, pattern)
+
+
+def pen_of(colour: str, look: Look) -> QPen:
+    """The pen of a curve, as wide at every zoom."""
+    width, style, pattern = look
+    pen: QPen = pg.mkPen(colour, width=width)
+    if pattern:
+        pen.setDashPattern(list(pattern))
+        pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+    else:
+        pen.setStyle(style)
+    return pen
 
 
 class Band(pg.GraphicsObject):

@@ -6,14 +6,16 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from qtpy.QtCore import QPoint, QPointF, QRectF, QSize, QSizeF, Qt
-from qtpy.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
+from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 from qtpy.QtWidgets import QLabel, QToolButton, QWidget
 
+from napari_unmix.output.grades import Line, explained, signed
 from napari_unmix.plugin.facts.curves import Curve, Drawing, Kind
 from napari_unmix.plugin.window.plot.flow import FlowRow
-from napari_unmix.plugin.window.plot.items import LINES
+from napari_unmix.plugin.window.plot.items import look_of, pen_of
 
 SAMPLE = QSize(22, 12)
+ANY_COLOUR = "#8f8f8f"  # of a line whose endmember does not matter; seen in both themes
 BESIDE_THE_PLOT: tuple[Kind, ...] = (
     "endmember",
     "part",
@@ -21,6 +23,9 @@ BESIDE_THE_PLOT: tuple[Kind, ...] = (
 )  # their names stand at the bars, and in the comparison
 MOST = 24  # of more, the legend would take the plot's room
 
+OF_THE_LINES = (
+    "The line of an endmember says how far it can be believed; solid is steady, given, or not judged. Step 5 says why."
+)
 OF_THE_RIGHT = (
     "Brightness is free: the model knows each endmember's shape only, so its largest value is set to 1. A pixel's own brightness stands"
     " beside its place."
@@ -28,13 +33,14 @@ OF_THE_RIGHT = (
 
 
 class Entry(NamedTuple):
-    """A curve in the legend; ``pin`` is the number of its pin, or None; ``tip`` says where it is from."""
+    """A curve in the legend; ``pin`` is the number of its pin, or None; ``tip`` says where it is from; ``line`` as the curve's."""
 
     kind: Kind
     colour: str
     name: str
     pin: int | None = None
     tip: str = ""
+    line: Line = "solid"
 
 
 def entries(drawn: Drawing, pins: tuple[tuple[int, int], ...], *, whole: bool = False) -> tuple[Entry, ...]:
@@ -46,9 +52,12 @@ def entries(drawn: Drawing, pins: tuple[tuple[int, int], ...], *, whole: bool = 
     curves = sorted(drawn.curves, key=lambda curve: order.index(curve.kind))
     if not whole:
         curves = [curve for curve in curves if curve.kind not in BESIDE_THE_PLOT][:MOST]
-    made = [_entry(curve, pins) for curve in curves]
+    made = [_entry(curve, pins, drawn.band) for curve in curves]
     if drawn.right and not whole:
         made.append(Entry("endmember", "", "endmembers: right axis", tip=OF_THE_RIGHT))
+    if not whole:
+        tip = f"{OF_THE_LINES} {drawn.band}".rstrip()
+        made += [Entry("endmember", ANY_COLOUR, word, tip=tip, line=line) for word, line in drawn.lines.items()]
     if drawn.of("beside") and not whole:
         made.append(
             Entry("beside", "", "dashed: the run beside", tip="Its endmembers, in the colours of their partners.")
@@ -56,7 +65,11 @@ def entries(drawn: Drawing, pins: tuple[tuple[int, int], ...], *, whole: bool = 
     return tuple(made)
 
 
-def _entry(curve: Curve, pins: tuple[tuple[int, int], ...]) -> Entry:
+def _entry(curve: Curve, pins: tuple[tuple[int, int], ...], band: str) -> Entry:
+    if curve.kind == "endmember":
+        name = f"{curve.name} ({signed(curve.grade)})" if curve.grade is not None else curve.name
+        tip = f"{explained(curve.grade)} {band}".strip()
+        return Entry(curve.kind, curve.colour, name, tip=tip, line=curve.line)
     if curve.kind != "pin":
         tip = "The band around it is ± one standard deviation." if curve.deviation is not None else ""
         return Entry(curve.kind, curve.colour, curve.name, tip=tip)
@@ -156,14 +169,13 @@ def draw_sample(painter: QPainter, corner: QPointF, entry: Entry) -> None:
     """Draw a piece of the curve in the room of a sample."""
     if not entry.colour:
         return
-    width, style = LINES[entry.kind]
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     if entry.kind == "part":
         painter.fillRect(QRectF(corner, QSizeF(SAMPLE)).adjusted(4, 1, -4, -1), QColor(entry.colour))
         painter.restore()
         return
-    painter.setPen(QPen(QColor(entry.colour), width, style))
+    painter.setPen(pen_of(entry.colour, look_of(entry.kind, entry.line)))
     middle = corner.y() + SAMPLE.height() / 2
     painter.drawLine(QPointF(corner.x() + 1, middle), QPointF(corner.x() + SAMPLE.width() - 1, middle))
     painter.restore()

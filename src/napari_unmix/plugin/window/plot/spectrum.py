@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QLabel
 from napari_unmix.cube import FloatArray
 from napari_unmix.plugin.facts.curves import NOTHING, Curve, Drawing, Kind, nearest
 from napari_unmix.plugin.facts.session import Theme
-from napari_unmix.plugin.window.plot.items import LINES, PICKED_WIDTH, Band, Line, room_of
+from napari_unmix.plugin.window.plot.items import LINES, PICKED, Band, Line, look_of, room_of
 from napari_unmix.plugin.window.plot.mouse import PlotMouse
 
 TIP = "Drag to move, wheel to zoom, double click to go back. A click on a pin's curve picks the pin."
@@ -135,11 +135,8 @@ class SpectrumPlot(pg.PlotWidget):
         for kind, curves in wanted.items():
             _fit(self, self._lines[kind], len(curves), Line)
             for line, curve in zip(self._lines[kind], curves, strict=True):
-                width, style = LINES[kind]
                 strong = kind == "pin" and curve.number == picked
-                if not smooth:
-                    width = 1.0
-                look = (PICKED_WIDTH, Qt.PenStyle.SolidLine) if strong else (width, style)
+                look = PICKED if strong else look_of(kind, curve.line, thin=not smooth)
                 height = drawn.height(curve)
                 values = curve.values if height == 1.0 else curve.values * height
                 line.show(drawn.axis.values, values, curve.colour, look, smooth=smooth)
