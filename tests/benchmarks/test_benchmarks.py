@@ -45,7 +45,7 @@ def test_noise_and_number_hold_on_a_few_scenes(tmp_path: Path, capsys: pytest.Ca
 
 
 def test_every_benchmark_is_listed() -> None:
-    names = {"accuracy", "bundles", "calibration", "noise", "regions", "sample", "screening", "stability"}
+    names = {"accuracy", "bundles", "calibration", "noise", "paint", "regions", "sample", "screening", "stability"}
     assert set(benchmark_names()) == names
 
 
