@@ -16,6 +16,7 @@ from napari_unmix.identifiability.again.refits import Refits, Twin
 from napari_unmix.identifiability.checks import geometry, model_fits, simulated_twin
 from napari_unmix.identifiability.missed import MISSED, left_over
 from napari_unmix.identifiability.painting import (
+    ANCHORED,
     MOST_PLACES,
     NOTHING,
     NOWHERE,
@@ -68,7 +69,7 @@ def answer(cube: Cube, endmembers: FloatArray, chi: float = VARYING, names: Sequ
         None,
         error.astype(np.float32),
         tuple(names) or tuple(f"material {k}" for k in range(len(endmembers))),
-        IvaeSpec(endmembers=len(endmembers)),
+        IvaeSpec.model_validate({"endmembers": len(endmembers)}),
         findings=Findings(noise=NOISE, search={"chi_linear": chi}),
     )
 
@@ -219,18 +220,27 @@ def test_a_material_that_has_a_stroke_or_was_given_is_not_asked_for_again() -> N
     assert unsettled(replace(result, findings=background), report) == (0,)  # a stroke of something else settles nothing
 
 
-def test_without_grades_what_strokes_left_is_asked_for() -> None:
+def test_where_a_stroke_anchors_nothing_is_suggested_that_could_undo_it() -> None:
+    cube, endmembers = scene(hidden=True)
+    result = answer(cube, endmembers)
+    report = graded(result, "shaky", "shaky", "shaky")
+    for how, suggested in (("anchors", False), ("names", True)):
+        stroke = StrokeFound.model_validate({"material": "material 1", "how": how, "purity": 0.9})
+        stroked = replace(result, findings=result.findings.model_copy(update={"strokes": (stroke,)}))
+        assert bool(where_to_paint(cube, stroked, report)) is suggested
+        assert (nothing_said(stroked, report) == ANCHORED) is not suggested
+
+
+def test_without_grades_no_endmember_is_asked_for() -> None:
     cube, endmembers = scene()
     result, report = answer(cube, endmembers), Report("partly", "Partly.", ())
     assert unsettled(result, report) == ()
-    stroke = StrokeFound(material="material 1", how="anchors", purity=0.9, cost=1.1)
-    findings = result.findings.model_copy(update={"strokes": (stroke,)})
-    assert unsettled(replace(result, findings=findings), report) == (0, 2)
+    assert where_to_paint(cube, result, report) == ()
 
 
 def test_a_method_that_reads_no_paint_is_told_nowhere_to_paint() -> None:
     cube, endmembers = scene(hidden=True)
-    result = replace(answer(cube, endmembers), spec=VaeSpec())
+    result = replace(answer(cube, endmembers), spec=VaeSpec.model_validate({}))
     report = graded(result, "shaky", "shaky", "shaky")
     assert where_to_paint(cube, result, report) == ()
     assert "does not read what is painted" in nothing_said(result, report)

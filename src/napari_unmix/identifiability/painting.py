@@ -27,6 +27,11 @@ SEE = "see Where to paint"
 _MOST_MISSED = 2
 NOTHING = "Nothing to paint would help: all materials are steady."
 NOWHERE = "No place is left to suggest: no unpainted patch is clear enough of a material that is not settled."
+# Anchors are accepted or refused together (``geometry.anchoring``): on MUUFL a stroke that was suggested anchored, 7.3° became 3.4°, in all of three
+# strokings, and the next one of another material undid it in both that went on.
+ANCHORED = (
+    "A stroke anchors an endmember here, and a further one of another material could undo that: nothing is suggested."
+)
 # Below this share the purest patch of a material is mostly something else, and a stroke there would name that.
 _LEAST_SHARE = 1 / 3
 # A mixture is new where it raises the log-determinant of the regions' second moment by this: the square of a share of a tenth, over the
@@ -85,7 +90,7 @@ def where_to_paint(
 
     What is painted, by ``annotation`` (H, W), and pixels without an answer are left out. The same input gives the same places.
     """
-    if not type(result.spec).uses_paint or len(result.names) < 2:
+    if not type(result.spec).uses_paint or len(result.names) < 2 or _anchored(result):
         return ()
     ground = Ground.of(cube, result, annotation)
     open_ones, missed = unsettled(result, report), list(_missed(ground))[:_MOST_MISSED]
@@ -119,18 +124,18 @@ def _at(place: Place) -> str:
 
 def nothing_said(result: Unmixing, report: Report) -> str:
     """Why there is no place: all is settled, or nothing is clear enough."""
+    if _anchored(result):
+        return ANCHORED
     if not type(result.spec).uses_paint:
         return f"{type(result.spec).title} does not read what is painted."
     return NOWHERE if unsettled(result, report) else NOTHING
 
 
 def unsettled(result: Unmixing, report: Report) -> tuple[int, ...]:
-    """The endmembers that are not steady and have no stroke, the worst first; without grades, those that no stroke speaks of."""
+    """The endmembers that are not steady, have no stroke and were not given, the worst first; () without grades."""
     stroked = {one.material for one in result.findings.strokes if not one.background}
     held = set(result.findings.held)
     free = [k for k, name in enumerate(result.names) if name not in stroked and k not in held]
-    if not report.grades:
-        return tuple(free) if result.findings.strokes else ()
     graded = [k for k in free if k < len(report.grades) and report.grades[k].word in _WORST]
     return tuple(sorted(graded, key=lambda k: _how_bad(report.grades[k]), reverse=True))
 
@@ -141,6 +146,10 @@ _WORST: dict[Word, int] = {"shaky": 1, "not determined here": 2}
 def _how_bad(grade: Grade) -> tuple[int, float, str]:
     moved = grade.numbers.get("moved_degrees")
     return _WORST[grade.word], 0.0 if moved is None else float(moved), grade.name
+
+
+def _anchored(result: Unmixing) -> bool:
+    return any(one.how == "anchors" for one in result.findings.strokes)
 
 
 def _linear(result: Unmixing) -> bool:
@@ -156,7 +165,7 @@ def _missed(ground: Ground) -> Iterator[Place]:
     for patch, times in missed_patches(ground):
         said = (
             f"{len(patch.rows)} pixels {where(patch, ground.shape)} leave {times:.1f} × what the rest of the scene leaves, all alike: "
-            "paint what you see there as a material."
+            "a material may have no endmember."
         )
         yield Place("material", None, patch.rows, patch.columns, said)
 
@@ -165,7 +174,7 @@ def _materials(ground: Ground, open_ones: tuple[int, ...], report: Report) -> It
     for k in open_ones:
         patch = purest_patch(ground, ground.abundances[..., k])
         if patch is not None and patch.share >= _LEAST_SHARE:
-            word = report.grades[k].word if report.grades else "not painted yet"
+            word = report.grades[k].word
             said = f"{len(patch.rows)} pixels {where(patch, ground.shape)} are {100 * patch.share:.0f} % {ground.names[k]}, "
             yield Place(
                 "material", k, patch.rows, patch.columns, f"{said}the clearest patch of a material that is {word}."
