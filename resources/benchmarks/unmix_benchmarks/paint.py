@@ -225,7 +225,7 @@ def answered(asked: Asked, annotation: Annotation) -> Answered:
         None if light is None else np.asarray(cube.image(light.astype(np.float32))),
         np.asarray(cube.image(error.astype(np.float32))),
         (*named, *(f"endmember {k + 1}" for k in range(len(named), len(endmembers)))),
-        IvaeSpec(endmembers=len(endmembers), illumination=asked.free),
+        IvaeSpec.model_validate({"endmembers": len(endmembers), "illumination": asked.free}),
         findings=Findings(
             recipe=found.recipe,
             noise=asked.found.noise,
