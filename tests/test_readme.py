@@ -119,7 +119,7 @@ def test_named_benchmarks_exist() -> None:
     named = set(re.findall(r"napari-unmix benchmark (\w+)", README + BENCHMARKS)) - {"NAME"}
     assert (
         named
-        == {"accuracy", "bundles", "calibration", "noise", "regions", "sample", "screening", "stability"}
+        == {"accuracy", "bundles", "calibration", "noise", "paint", "regions", "sample", "screening", "stability"}
         == set(benchmark_names())
     )
 
