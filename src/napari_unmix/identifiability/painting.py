@@ -144,8 +144,8 @@ _WORST: dict[Word, int] = {"shaky": 1, "not determined here": 2}
 
 
 def _how_bad(grade: Grade) -> tuple[int, float, str]:
-    moved = grade.numbers.get("moved_degrees")
-    return _WORST[grade.word], 0.0 if moved is None else float(moved), grade.name
+    moved = grade.numbers.get("doubt_degrees", grade.numbers.get("moved_degrees"))
+    return _WORST[grade.word], moved or 0.0, grade.name
 
 
 def _anchored(result: Unmixing) -> bool:
