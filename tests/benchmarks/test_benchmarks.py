@@ -55,7 +55,8 @@ def test_speed_beats_a_loop_and_says_how_exact_it_is(tmp_path: Path, capsys: pyt
 
 
 def test_every_benchmark_is_listed() -> None:
-    names = {"accuracy", "bundles", "calibration", "noise", "regions", "sample", "screening", "speed", "stability"}
+    names = {"accuracy", "bundles", "calibration", "noise", "paint", "regions", "sample", "screening"}
+    names |= {"speed", "stability", "trust"}
     assert set(benchmark_names()) == names
 
 

@@ -68,6 +68,7 @@ def test_unmix_writes_a_run_and_prints_one_json_object(capsys: Capture, cube_fil
     assert values["reconstruction_rmse"] == pytest.approx(run.meta["metrics"]["reconstruction_rmse"])
     assert values["verdict"] == run.report.verdict
     assert values["summary"] == run.report.summary
+    assert values["where_to_paint"] == []  # this method reads no paint
     assert run.abundances.dtype == np.float32
     np.testing.assert_allclose(np.nansum(run.abundances, axis=2), 1, atol=1e-5)
     assert run.spec.seed == 0

@@ -56,6 +56,7 @@ def test_json_is_the_report_and_nothing_else(capsys: Capture, painted_run: Path)
     values = json.loads(shown(capsys, painted_run / "run", "--json", "--html", painted_run / "page.html"))
     assert Report.from_json(values) == read_run(painted_run / "run").report
     assert values["decided"] == read_run(painted_run / "run").notes[0].sentence
+    assert "where_to_paint" not in values  # places are found on the cube
     assert values["html"] == str(painted_run / "page.html")
     assert (painted_run / "page.html").is_file()
 

@@ -15,6 +15,7 @@ from napari_unmix.sentences import UnmixError, shown
 if TYPE_CHECKING:
     from napari_unmix.answer import Unmixing
     from napari_unmix.cube import Annotation, Cube, Reading
+    from napari_unmix.identifiability.painting import Place
     from napari_unmix.identifiability.report import Report
     from napari_unmix.io.annotation import AnnotationReading
     from napari_unmix.output.page.contents import Page
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command. What can be refused is refused before the run is read."""
     from napari_unmix.identifiability.decided import said_by
+    from napari_unmix.identifiability.painting import where_to_paint
     from napari_unmix.output.page.contents import page_of
     from napari_unmix.output.page.render import page_html
     from napari_unmix.output.page.text import report_text
@@ -62,20 +64,38 @@ def run(arguments: argparse.Namespace) -> int:
                 f"{shown(stored.folder)} was written before it was checked: check it now with --cube CUBE."
             )
         report, page, notes = stored.report, page_of_run(stored), stored.notes
+        places: tuple[Place, ...] | None = None  # they are found on the cube
     else:
         painted = annotation_reading_from(arguments)
-        cube, result, report = again(stored, arguments.cube, arguments.annotation, reading_from(arguments), painted)
-        page, notes = page_of(cube, result), result.notes
+        cube, result, report, annotation = again(
+            stored, arguments.cube, arguments.annotation, reading_from(arguments), painted
+        )
+        page, notes, places = page_of(cube, result), result.notes, where_to_paint(cube, result, report, annotation)
     target, unwritten = file.write(stored.folder, page_html(page, report))
     if arguments.json:
         values = {**report.as_json(), "decided": said_by(notes), "run": stored.folder, "html": target}
+        if places is not None:
+            values["where_to_paint"] = [place.as_json() for place in places]
         print(json_text(values, ascii_only=True))
     else:
         lines = [f"{shown(page.name)} · {type(page.spec).title}", "", report_text(report, page.names, said_by(notes))]
+        lines += ["", *_where(places, report)]
         print("\n".join([*lines, *([] if target is None else ["", f"Page: {target}"])]))
     if unwritten:
         print(f"napari-unmix: {unwritten}", file=sys.stderr)
     return 0
+
+
+def _where(places: Sequence[Place] | None, report: Report) -> list[str]:
+    """The places, or how to have them where a remedy speaks of them."""
+    from napari_unmix.identifiability.painting import SEE, places_said
+
+    if places is not None:
+        return places_said(places)
+    remedies = (*(check.remedy for check in report.checks), *(grade.remedy for grade in report.grades))
+    return (
+        ["Where to paint is found on the cube: give it with --cube."] if any(SEE in said for said in remedies) else []
+    )
 
 
 def page_of_run(stored: Run) -> Page:
@@ -102,7 +122,7 @@ def again(
     paintings: Sequence[str],
     reading: Reading,
     painted: AnnotationReading | None = None,
-) -> tuple[Cube, Unmixing, Report]:
+) -> tuple[Cube, Unmixing, Report, Annotation | None]:
     """Assess a stored run on its cube: all else that the judge reads is in the folder. A painting that is given has to be the run's.
 
     The cube is read as the run read it, unless ``reading`` says something.
@@ -117,7 +137,7 @@ def again(
     _check_cube(stored, cube)
     _check_annotation(stored, annotation)
     result = stored.unmixing(cube)
-    return cube, result, run_shown(assess(cube, result))
+    return cube, result, run_shown(assess(cube, result)), annotation
 
 
 def _check_cube(stored: Run, cube: Cube) -> None:

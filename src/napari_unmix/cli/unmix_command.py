@@ -42,6 +42,7 @@ from napari_unmix.sentences import UnmixError, shown
 if TYPE_CHECKING:
     from napari_unmix.answer import Unmixing
     from napari_unmix.given import Given
+    from napari_unmix.identifiability.painting import Place
     from napari_unmix.identifiability.report import Report
     from napari_unmix.journal.keeper import Keeper
     from napari_unmix.journal.loops import Journal
@@ -181,16 +182,19 @@ def _train(
     asked: Training, cube: Cube, annotation: Annotation | None, keeper: Keeper, known: Known | None, *, as_json: bool
 ) -> int:
     """Train, from the checkpoint where there is one, judge, write, and say what came of it."""
+    from napari_unmix.identifiability.painting import places_said, where_to_paint
+
     with said_how_to_go_on(keeper, asked.target):
         given = None if known is None else known.given
         result, report = fit(cube, asked.order.made_spec(), annotation, journal_of(keeper, asked), given)
         with naming_options():
             folder = _write(asked, cube, result, report, annotation)
     repairs = (*_repairs(cube, annotation), *(() if known is None else known.repairs))
+    places = where_to_paint(cube, result, report, annotation)
     if as_json:
-        print(_as_json(result, report, folder, repairs))
+        print(_as_json(result, report, folder, repairs, places))
     else:
-        print("\n".join([*summary(cube, result, report, repairs), f"Written to {folder}"]))
+        print("\n".join([*summary(cube, result, report, repairs), *places_said(places), f"Written to {folder}"]))
     return 0
 
 
@@ -276,7 +280,7 @@ def _repairs(cube: Cube, annotation: Annotation | None) -> tuple[str, ...]:
     return (*cube.repairs, *(() if annotation is None else annotation.repairs))
 
 
-def _as_json(result: Unmixing, report: Report, folder: Path, repairs: Sequence[str]) -> str:
+def _as_json(result: Unmixing, report: Report, folder: Path, repairs: Sequence[str], places: Sequence[Place]) -> str:
     from napari_unmix.identifiability.decided import said_by
     from napari_unmix.output.run import json_text, mean_abundances
 
@@ -295,6 +299,7 @@ def _as_json(result: Unmixing, report: Report, folder: Path, repairs: Sequence[s
         "decided": said_by(result.notes),
         "notes": [str(note) for note in result.notes],
         "repairs": repairs,
+        "where_to_paint": [place.as_json() for place in places],
     }
     return json_text(values, ascii_only=True)
 

@@ -168,7 +168,7 @@ def _remedy(name: str, word: Word, measured: Evidence) -> str:
     if measured.stroke is not None:
         return f"Give the known spectrum of {name}, or take in more of the scene that holds it."
     where = "pure" if measured.backed else "purest"
-    return f"Paint a stroke where {name} is {where}, or give its known spectrum."
+    return f"Paint a stroke where {name} is {where}, see Where to paint, or give its known spectrum."
 
 
 def headline(given: Sequence[Grade], basis: str = "By geometry") -> str:

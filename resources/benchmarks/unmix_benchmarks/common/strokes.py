@@ -34,11 +34,11 @@ def paint_strokes(
         places = np.argwhere(smooth >= min(0.9, float(np.quantile(smooth, 0.98))) if not inside else share >= 1)
         for _ in range(strokes):
             centre = places[generator.integers(len(places))]
-            lines = [_line(centre, length, (height, width), generator) for _ in range(_DIRECTIONS)]
+            lines = brush_lines(centre, length, (height, width), generator)
             pixels = max(lines, key=lambda line: float(share[tuple(np.array(line).T)].mean()))
             if inside:
                 pixels = [pixel for pixel in pixels if share[pixel] >= 1]
-            for row, column in _with_mistakes(pixels, (height, width), generator):
+            for row, column in with_mistakes(pixels, (height, width), generator):
                 if labels[row, column] == 0:
                     labels[row, column] = material + 1
     meanings = {k + 1: Meaning("material", f"material {k + 1}") for k in range(materials)}
@@ -49,6 +49,13 @@ def careful_strokes(shares: FloatArray, seed: int) -> Annotation:
     """Strokes of a painter who stays where a material's share (H, W, P) is at least ``_CAREFUL`` of its highest; a tenth is wrong here too."""
     highest = shares.reshape(-1, shares.shape[2]).max(axis=0)
     return paint_strokes((shares >= _CAREFUL * highest).astype(float), seed, length=12, inside=True)
+
+
+def brush_lines(
+    centre: np.ndarray, length: int, shape: tuple[int, int], generator: np.random.Generator
+) -> list[list[tuple[int, int]]]:
+    """The pixels of wavering lines through a centre, in the directions that a person may choose from."""
+    return [_line(centre, length, shape, generator) for _ in range(_DIRECTIONS)]
 
 
 def _line(
@@ -69,9 +76,10 @@ def _line(
     return list(pixels)[:MOST_PIXELS]
 
 
-def _with_mistakes(
+def with_mistakes(
     pixels: list[tuple[int, int]], shape: tuple[int, int], generator: np.random.Generator
 ) -> list[tuple[int, int]]:
+    """The pixels of a stroke of which some landed anywhere."""
     pixels = list(pixels)
     wrong = generator.choice(len(pixels), round(WRONG * len(pixels)), replace=False)
     for index in wrong:

@@ -50,7 +50,9 @@ def check(subject: Subject, refits: Refits) -> Check:
     numbers = {"purest": lowest, "least_lacking": float(lacking.min()), "search_degrees": apart}
     if tails is not None:
         numbers["facet_tail"] = float(tails.max())
-    remedy = "" if status == "pass" else f"Paint regions, or a stroke of pure {name}, to confirm it."
+    # What was given needs no stroke to confirm it.
+    open_one = status != "pass" and bool(subject.searched.any())
+    remedy = f"Paint regions, or a stroke of pure {name}, to confirm it (see Where to paint)." if open_one else ""
     measured = (
         f"there are some, but a new search without regions differs by {apart:.1f}° (good up to {AGREES:.0f}°)"
         if pure and not agrees

@@ -66,12 +66,13 @@ def check(subject: Subject, refits: Refits) -> Check:
         "moments_misfit": misfit,
         "moments_p_value": p_value,
     }
-    stroked = {NAMED, ANCHORED} & set(subject.findings.search)  # strokes are there already
+    # Strokes are there already, or there is nothing that they could anchor: all is given.
+    stroked = {NAMED, ANCHORED} & set(subject.findings.search) or not subject.searched.any()
     remedy = (
         ""
         if status == "pass"
         else f"{_more(subject)}ree the illumination; exclude noisy bands (--bands)"
-        + ("." if stroked else "; strokes of pure material anchor endmembers under variability.")
+        + ("." if stroked else "; strokes of pure material anchor endmembers under variability (see Where to paint).")
     )
     return CONDITION.check(
         status,

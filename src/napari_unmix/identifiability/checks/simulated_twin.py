@@ -55,6 +55,7 @@ def check(subject: Subject, refits: Refits) -> Check:
         )
     numbers: dict[str, float | None] = {f"degrees {k + 1}": float(angle) for k, angle in enumerate(each)}
     numbers |= {"angle_degrees": value, "abundance_rmse": error}
-    remedy = "" if status == "pass" else f"Paint regions, or a stroke, where {subject.named([worst])} is frequent."
+    open_one = status != "pass" and bool(subject.searched.any())
+    remedy = f"Paint regions, or a stroke, where {subject.named([worst])} is frequent." if open_one else ""
     limit = f"refits move too far; {traders(subject, refits)} can trade"
     return CONDITION.check(status, value, sentence, remedy, numbers, limit=limit)

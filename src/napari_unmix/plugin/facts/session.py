@@ -32,6 +32,7 @@ from napari_unmix.spec import MethodSpec
 if TYPE_CHECKING:
     from napari_unmix.library.reference import Reference
     from napari_unmix.plugin.facts.judging import Judged
+    from napari_unmix.plugin.facts.suggesting import Suggested
 
 RunState = Literal["idle", "training", "paused", "checking"]
 Step = Literal["cube", "side information", "method", "train", "result"]
@@ -98,6 +99,13 @@ class Trouble:
 
 
 @dataclass(frozen=True, eq=False)
+class Aim:
+    """A pixel (row, column) to look at with the brush in hand; asked for again, it is another one."""
+
+    pixel: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
 class Survey:
     """What a first look at the cube gives the plot: the mean spectrum (B,) and the range of its values."""
 
@@ -143,7 +151,8 @@ class Session:
 
     ``runs`` are those of the open cubes, the first first; ``run`` is the one of the current cube that is shown, ``beside`` another one that it
     is compared with, ``views`` the further maps that are asked for, ``outlines`` the shapes that are drawn on
-    the cube, ``areas`` the amounts that were measured last, ``judged`` what a first look told of strokes; ``training`` is under way, perhaps on
+    the cube, ``areas`` the amounts that were measured last, ``judged`` what a first look told of strokes, ``places`` where to paint
+    next, ``aim`` the place that was gone to last; ``training`` is under way, perhaps on
     another cube than the current one, or where it was stopped on a cube without a run; ``checking`` is the number of the run that is, or was
     last, checked.
     ``label`` is what the brush paints; ``pixel`` and ``pins`` are (row, column); ``chore`` is what is made in the background; ``exported`` is
@@ -188,6 +197,8 @@ class Session:
     outlines: tuple[Outline, ...] = ()
     areas: Areas | None = None
     judged: Judged | None = None
+    places: Suggested | None = None
+    aim: Aim | None = None
     pixel: tuple[int, int] | None = None
     pins: tuple[tuple[int, int], ...] = ()
     picked: tuple[int, int] | None = None

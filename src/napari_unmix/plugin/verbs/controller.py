@@ -9,10 +9,11 @@ from napari_unmix.plugin.verbs.keeping import KeepVerbs
 from napari_unmix.plugin.verbs.known_spectra import KnownVerbs
 from napari_unmix.plugin.verbs.maps import MapVerbs
 from napari_unmix.plugin.verbs.reading_out import ReadOutVerbs
+from napari_unmix.plugin.verbs.suggesting import SuggestVerbs
 from napari_unmix.plugin.verbs.writing import WriteVerbs
 
 
-class Controller(KeepVerbs, KnownVerbs, MapVerbs, EditVerbs, ReadOutVerbs, WriteVerbs, CompareVerbs):
+class Controller(KeepVerbs, KnownVerbs, MapVerbs, EditVerbs, ReadOutVerbs, SuggestVerbs, WriteVerbs, CompareVerbs):
     """All verbs on a session."""
 
     def set_theme(self, theme: Theme) -> None:

@@ -28,6 +28,7 @@ from napari_unmix.plugin.facts.known_spectra import HeldSpectrum, Offered
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.seen import Sight, seen
 from napari_unmix.plugin.facts.session import Stage, Survey, Unfinished
+from napari_unmix.plugin.facts.suggesting import Suggested
 from napari_unmix.plugin.verbs import side_by_side
 from napari_unmix.plugin.verbs.bookshelf import ask_libraries, keep_libraries, recall_libraries
 from napari_unmix.plugin.verbs.judging import judge
@@ -43,6 +44,7 @@ from napari_unmix.plugin.verbs.store import (
     reopened,
     reread,
 )
+from napari_unmix.plugin.verbs.suggesting_work import suggest_places
 from napari_unmix.progress import Fit, Progress, meanwhile
 from napari_unmix.reading import exactly
 from napari_unmix.sentences import UnmixError
@@ -279,6 +281,7 @@ class Engine:
     keep: Callable[[Path, bytes], Fit[Path]] = write_file
     areas: Callable[[Cube, Asked], Fit[Areas]] = _areas
     judge: Callable[[StrokesAsked], Fit[Judged]] = judge
+    places: Callable[[Run, Annotation | None], Fit[Suggested]] = suggest_places
     picture: Callable[[Path, Sight], Fit[Path]] = _picture
     warm_up: Callable[[], Fit[None]] = _warm_up
     match: Callable[[Question, Stock], Fit[Answered]] = ask_libraries

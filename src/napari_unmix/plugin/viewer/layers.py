@@ -24,7 +24,7 @@ ADVICE = "napari_unmix_advice"  # metadata key: settings that suit the cube
 PREFIX = "napari_unmix_prefix"  # metadata key: what stands before the layer's name, of its cube
 GRADE = "napari_unmix_grade"  # metadata key: how far the endmember of a map can be believed, and why; absent where nobody knows
 LEFT = "napari_unmix_left"  # metadata key: runs and settings that a closed dock left
-PAINT = ("annotation", "mark")  # roles of what lies above all maps
+PAINT = ("annotation", "mark", "places")  # roles of what lies above all maps
 MARK_PIXELS, MARK_MIDDLE, MARK_HALF_WIDTH = 41, 0.8, 0.18
 
 

@@ -15,7 +15,7 @@ from qtpy.QtCore import QTimer
 from napari_unmix.cube import Cube
 from napari_unmix.output.composite import composite
 from napari_unmix.plugin.facts.images import same_image
-from napari_unmix.plugin.facts.session import Adopted, Reread, Session
+from napari_unmix.plugin.facts.session import Adopted, Aim, Reread, Session
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.viewer import layers as kinds
 from napari_unmix.plugin.viewer.adoption import could_be_cube
@@ -30,6 +30,7 @@ from napari_unmix.plugin.viewer.map_layers import MapLayers
 from napari_unmix.plugin.viewer.marks import Marks
 from napari_unmix.plugin.viewer.open_images import IMAGES, OpenImages
 from napari_unmix.plugin.viewer.painting import Painting
+from napari_unmix.plugin.viewer.place_layers import PlaceLayers
 from napari_unmix.plugin.viewer.reader import OPENERS, RUN
 from napari_unmix.plugin.viewer.themes import theme_of
 from napari_unmix.plugin.viewer.told import tell
@@ -54,6 +55,7 @@ class ViewerLink:
         self.compare = CompareLayers(viewer, session, controller)
         self.marks = Marks(viewer, session, controller, self.painting.brush_size)
         self.derived = DerivedLayers(viewer, session, controller)
+        self.places = PlaceLayers(viewer, session, controller)
         self.drawn = Drawn(viewer, session, controller)
         self.grouping = Grouping(viewer, session)
         self.band_slider = BandSlider(viewer, session, controller, self.images)
@@ -85,6 +87,7 @@ class ViewerLink:
             (events.pixel, self.marks.pixel_changed),
             (events.pins, self.marks.pins_changed),
             (events.picked, self.marks.picked_changed),
+            (events.aim, self._go_to),
             (events.trouble, self._notify),
             (events.exported, self._notify_written),
             (events.state, self.painting.leave_brush),
@@ -102,6 +105,7 @@ class ViewerLink:
         self.marks.open()
         self.maps.open()
         self.derived.open()
+        self.places.open()
         self.drawn.open()
         self.grouping.open()
         self.compare.open()
@@ -121,6 +125,7 @@ class ViewerLink:
         self._fitting.stop()
         self.maps.close()
         self.derived.close()
+        self.places.close()
         self.drawn.close()
         self.grouping.close()
         self.compare.close()
@@ -172,6 +177,7 @@ class ViewerLink:
         self.maps.removed(layer)
         self.compare.removed(layer)
         self.derived.removed(layer)
+        self.places.removed(layer)
         self.marks.removed(layer)
         for known, data in self._adopting:
             if known == layer:
@@ -287,6 +293,17 @@ class ViewerLink:
         pixel = self._pixel_at(position)
         if pixel is not None:
             self._controller.ask(*pixel, reach=self.painting.brush_size() / 2)
+
+    def _go_to(self, aim: Aim | None) -> None:
+        """Bring a pixel to the middle of the canvas, the brush in hand."""
+        images = [] if self._session.cube is None else self.images.of(self._session.cube)
+        if aim is None or not images:
+            return
+        image = images[0]
+        place = image.data_to_world((*[0] * (image.ndim - 2), *aim.pixel))[-2:]
+        camera = self._viewer.scene.camera
+        camera.center = (*tuple(camera.center)[:-2], *place)
+        self.painting.take_brush()
 
     def _pixel_at(self, position: Any) -> tuple[int, int] | None:
         """The pixel (row, column) at a place of the canvas, perhaps outside the cube; None without a cube."""

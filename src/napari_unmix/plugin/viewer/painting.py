@@ -36,7 +36,7 @@ class Painting:
         """Whether a layer may be the painting of a cube."""
         if cube is None or not isinstance(layer, Labels) or layer.data.shape != cube.shape[:2]:
             return False
-        if kinds.of_closed_cube(layer) or kinds.layer_role(layer) == "derived":
+        if kinds.of_closed_cube(layer) or kinds.layer_role(layer) in ("derived", "places"):
             return False
         other = kinds.layer_cube(layer)
         return other is None or same_image(other, cube)
@@ -112,6 +112,12 @@ class Painting:
             layer.selected_label = self._session.label
             layer.mode = "paint"
             layer.contour = 0
+
+    def take_brush(self) -> None:
+        """Paint what comes next, with the label that is chosen."""
+        if self.layer is not None:
+            self.layer.visible = True
+            self._take_brush()
 
     def leave_brush(self, state: str) -> None:
         """A run begins: the next click asks what a pixel is made of."""

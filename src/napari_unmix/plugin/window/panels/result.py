@@ -10,6 +10,7 @@ from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.compare import ComparePart
 from napari_unmix.plugin.window.panels.endmembers import EndmemberRows
 from napari_unmix.plugin.window.panels.maps import AreasPart
+from napari_unmix.plugin.window.panels.places import PlacesPart
 from napari_unmix.plugin.window.panels.runs import RunsPart
 from napari_unmix.plugin.window.panels.step import Step, say, text
 from napari_unmix.plugin.window.panels.verdict import VerdictPart
@@ -28,7 +29,7 @@ class ResultPanel(Step):
         self._state = text("outOfDate")
         self._state.setToolTip("Train again to bring the result up to date.")
         self.body.addWidget(self._state)
-        for part in (RunsPart, EndmemberRows, VerdictPart, WritingPart, AreasPart, ComparePart):
+        for part in (RunsPart, EndmemberRows, VerdictPart, PlacesPart, WritingPart, AreasPart, ComparePart):
             self.body.addWidget(part(self))
         self.listen(self.refresh, "cube", "training", "run", "runs", "annotation", "spec", "state")
         self.refresh()

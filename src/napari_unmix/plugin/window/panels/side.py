@@ -26,6 +26,7 @@ from napari_unmix.plugin.facts.judging import judged_now, stroke_said
 from napari_unmix.plugin.facts.session import Session, endmember_count, recommended_regions
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.bar import set_value
+from napari_unmix.plugin.window.panels.places import PlacesPart
 from napari_unmix.plugin.window.panels.source import SourceButton, status_lines
 from napari_unmix.plugin.window.panels.step import Step, button, more_button, row, say, text
 from napari_unmix.plugin.window.panels.strokes import StrokesPart
@@ -74,6 +75,7 @@ class SidePanel(Step):
         self.body.addWidget(self._enough)
         self.body.addWidget(row(self._sentence, self._more, stretch=0))
         self.body.addWidget(self._alike)
+        self.body.addWidget(PlacesPart(self))
         self._unpainted = QLabel()
         self._source_row = row(self._unpainted, self._source, stretch=1)
         self.body.addWidget(self._source_row)

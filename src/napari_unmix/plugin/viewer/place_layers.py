@@ -1,0 +1,107 @@
+"""The layers that show where to paint: outlines in one quiet colour, and their numbers. Part of ``ViewerLink``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels, Points
+from qtpy.QtCore import QTimer
+
+from napari_unmix.identifiability.painting import Place
+from napari_unmix.plugin.facts.session import Session
+from napari_unmix.plugin.facts.suggesting import Suggested, suggested_now
+from napari_unmix.plugin.verbs.controller import Controller
+from napari_unmix.plugin.viewer import layers as kinds
+from napari_unmix.plugin.viewer import quiet
+
+ROLE = "places"
+COLOUR = "#ffd98a"  # seen on dark and on light images, and no endmember's
+_NUMBERS = {"color": COLOUR, "size": 12, "anchor": "center"}
+
+
+class PlaceLayers:
+    """Two layers while places are shown; none else."""
+
+    def __init__(self, viewer: Any, session: Session, controller: Controller) -> None:
+        self._viewer, self._session, self._controller = viewer, session, controller
+        self._shown: Suggested | None = None
+        self._layers: list[Any] = []
+        self._past: list[Any] = []
+        self._connections: list[Callable[[], None]] = []
+        self._turn = QTimer()
+        self._turn.setSingleShot(True)
+        self._turn.timeout.connect(self._next)
+
+    def open(self) -> None:
+        """Listen; outlines that a closed dock left are of a list that nobody sees any more."""
+        self._past += [layer for layer in self._viewer.layers if kinds.layer_role(layer) == ROLE]
+        events = self._session.events
+        for signal in (events.places, events.run, events.cube, events.training):
+            signal.connect(self._refresh)
+            self._connections.append(partial(signal.disconnect, self._refresh, missing_ok=True))
+        self._refresh()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._turn.stop()
+        for disconnect in self._connections:
+            disconnect()
+        self._connections, self._layers, self._shown = [], [], None
+
+    def removed(self, layer: Any) -> None:
+        """The user deleted one of the layers: the places are no longer asked for."""
+        self._past = [known for known in self._past if known != layer]
+        if layer in self._layers:
+            self._past += [known for known in self._layers if known != layer]
+            self._layers, self._shown = [], None
+            if suggested_now(self._session) is not None:
+                self._controller.toggle_places()
+            self._turn.start(0)
+
+    def _refresh(self, *_: Any) -> None:
+        """Layers are not made or taken away in the same turn: napari may be going through its list."""
+        if suggested_now(self._session) is not self._shown or self._past:
+            self._turn.start(0)
+
+    def _next(self) -> None:
+        wanted = suggested_now(self._session)
+        if wanted is not self._shown:
+            self._past, self._layers, self._shown = [*self._past, *self._layers], [], wanted
+        self._past = quiet.remove(self._viewer.layers, self._past) if self._past else []
+        if wanted is not None and wanted.places and not self._layers:
+            self._add(wanted.places)
+        if self._past:
+            self._turn.start(0)
+
+    def _add(self, places: tuple[Place, ...]) -> None:
+        cube = self._session.cube
+        if cube is None:
+            return
+        options = {"metadata": {"cube": cube, kinds.ROLE: ROLE}}
+        outlines = Labels(outlined(places, cube.shape[:2]), name="where to paint", **options)
+        outlines.contour = 1
+        outlines.colormap = kinds.label_colormap(dict.fromkeys(range(1, len(places) + 1), COLOUR))
+        numbers = Points(
+            np.array([place.centre for place in places], float),
+            name="where to paint: numbers",
+            size=1,
+            face_color="transparent",
+            border_color="transparent",
+            text={"string": [str(k + 1) for k in range(len(places))], **_NUMBERS},
+            **options,
+        )
+        self._layers = [outlines, numbers]
+        for layer in reversed(self._layers):  # each goes below the one before
+            layer.editable = False
+            quiet.insert(self._viewer.layers, kinds.place_below(self._viewer.layers, cube, kinds.PAINT), layer)
+
+
+def outlined(places: tuple[Place, ...], shape: tuple[int, ...]) -> Any:
+    """(H, W) the number of each place from 1, 0 elsewhere."""
+    plane = np.zeros(shape, np.uint8)
+    for number, place in enumerate(places, 1):
+        plane[place.rows, place.columns] = number
+    return plane
