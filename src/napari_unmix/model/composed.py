@@ -54,8 +54,9 @@ def one_is_missing(left: FloatArray, endmembers: FloatArray, variance: float, fr
     values, vectors = np.linalg.eigh(left.T @ left)
     noise = variance * tolerated**2 * len(left)
     basis = np.linalg.qr(endmembers.T)[0]  # (B, P)
-    within = float(((vectors[:, -1] @ basis) ** 2).sum())
-    return bool(values[-1] * (1 - within) > noise and values[:-1].sum() <= noise * (freedom - 1))
+    beyond = float(values[-1]) * (1 - float(((vectors[:, -1] @ basis) ** 2).sum()))
+    rest = float(values[:-1].sum())
+    return rest <= noise * (freedom - 1) and rest + beyond > noise * freedom
 
 
 class _Explained(NamedTuple):

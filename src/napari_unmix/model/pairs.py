@@ -13,6 +13,8 @@ import numpy as np
 from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.rows.subspace import Subspace
 
+# Pairs count whose abundances differ by no more than this in sum: beyond, an edge is between them (HySU's targets: areas are off by a third without).
+ALIKE = 0.3
 # Least squares of squares: each pair counts by the square that is expected of it, which the estimate before gives.
 _REWEIGHTED = 2
 # How far the log-ratios of neighbours' abundances differ beyond what is smooth, variance; a pair counts by the less, the more its composition may differ.
@@ -32,15 +34,24 @@ class PairedSpectra:
     squares: FloatArray
 
 
+def alike_pairs(abundances: FloatArray, pairs: IntArray, most: float = ALIKE) -> IntArray:
+    """(m, 2) the ``pairs`` (n, 2) of pixels whose abundances (N, P) differ by at most ``most`` in sum."""
+    first, second = abundances[pairs[:, 0]], abundances[pairs[:, 1]]
+    return np.asarray(pairs[np.abs(first - second).sum(axis=1) <= most])
+
+
 def paired(
     spectra: FloatArray, abundances: FloatArray, pairs: IntArray, endmembers: FloatArray, smooth: FloatArray
 ) -> PairedSpectra:
-    """The pairs (n, 2) of (N, B) spectra of even light with ``abundances`` (N, P), less what a change of the ``smooth`` ones (N, P) explains.
+    """The pairs (n, 2) of (N, B) spectra of even light, less the change of composition that their abundances (N, P) and ``smooth`` ones agree on.
 
-    A pixel's own abundances would take off what its materials vary by as well, along the simplex; means over many pixels do not.
+    A pixel's own abundances alone would take off what its materials vary by as well, along the simplex; means over many pixels alone would make a
+    change beside every edge.
     """
     first, second = pairs.T
-    differences = spectra[first] - spectra[second] - (smooth[first] - smooth[second]) @ endmembers
+    own, broad = abundances[first] - abundances[second], smooth[first] - smooth[second]
+    change = np.where(own * broad > 0, np.sign(own) * np.minimum(np.abs(own), np.abs(broad)), 0.0)
+    differences = spectra[first] - spectra[second] - change @ endmembers
     return PairedSpectra(differences, (abundances[first] ** 2 + abundances[second] ** 2) / 2)
 
 

@@ -18,7 +18,7 @@ from napari_unmix.model.infer import e_step
 from napari_unmix.model.learn import variation_m_step, with_moved_endmembers
 from napari_unmix.model.mixing.base import LinearMixing
 from napari_unmix.model.nonlinear import WORTH
-from napari_unmix.model.pairs import covariances_from_pairs, paired, telling_subspace
+from napari_unmix.model.pairs import alike_pairs, covariances_from_pairs, paired, telling_subspace
 from napari_unmix.model.settle import Steps, kept_if_better, settle
 from napari_unmix.model.variation import InBands, Variation
 from napari_unmix.rows.simplex import scaled
@@ -164,7 +164,8 @@ def _learned(data: Data, at: State, spectra: FloatArray, neighbours: Neighbours)
         even, variance = spectra / light[:, None], variance * float(np.mean(light[np.unique(pairs)] ** -2.0))
     # 2. The covariances, and the scores in which they are told.
     endmembers = data.spectra(at.model.mixing.endmembers)
-    used = paired(even, abundances, pairs, endmembers, neighbours.smoothed(abundances))
+    alike = alike_pairs(abundances, pairs)
+    used = paired(even, abundances, alike, endmembers, neighbours.smoothed(abundances))
     covariances = covariances_from_pairs(used, variance, endmembers)
     subspace = telling_subspace(endmembers, covariances, variance)
     # 3. The same latents under that law.
@@ -172,7 +173,7 @@ def _learned(data: Data, at: State, spectra: FloatArray, neighbours: Neighbours)
     mixing = LinearMixing(torch.from_numpy(subspace.scores(endmembers)).to(lifted.scores))
     inside = torch.from_numpy(subspace.basis @ covariances @ subspace.basis.T).to(lifted.scores)
     variation = Variation(inside, InBands.of(torch.from_numpy(covariances).to(lifted.scores)))
-    return _Learned(lifted, replace(at, model=replace(at.model, mixing=mixing, variation=variation)), len(pairs))
+    return _Learned(lifted, replace(at, model=replace(at.model, mixing=mixing, variation=variation)), len(alike))
 
 
 def _reach(state: State, held: BoolArray) -> Tensor:

@@ -50,7 +50,9 @@ def learned_variability(problem: Problem[IvaeSpec], data: Data, state: State) ->
     if len(pairs) < FEWEST_PAIRS:
         said = f"Variability can't be learned from {len(pairs)} pairs of neighbours: it takes {FEWEST_PAIRS}."
         return Varied(data, state, notes=(Note(NoteKind.VARIABILITY, said),))
-    fit = yield from fit_variation(data, state, problem.spectra, neighbours, problem.held)
+    # Unasked, the law changes what pixels hold, and no endmember: on HySU's blind crop they moved by 12° (decision 0027).
+    held = problem.held if choice == "pairs" else np.ones_like(problem.held)
+    fit = yield from fit_variation(data, state, problem.spectra, neighbours, held)
     return Varied(fit.data, fit.state, _found(fit), (Note(NoteKind.VARIABILITY, variability_note(fit)),))
 
 
