@@ -43,9 +43,7 @@ def drawn(seed: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np
 
 
 def learned(spectra: np.ndarray, abundances: np.ndarray, pairs: np.ndarray, endmembers: np.ndarray) -> np.ndarray:
-    return covariances_from_pairs(
-        paired(spectra, abundances, pairs, endmembers, abundances), NOISE**2, endmembers
-    )
+    return covariances_from_pairs(paired(spectra, abundances, pairs, endmembers, abundances), NOISE**2, endmembers)
 
 
 def error(found: np.ndarray, covariances: np.ndarray) -> np.ndarray:
@@ -128,10 +126,13 @@ def test_pairs_count_the_less_the_more_their_composition_may_differ() -> None:
     pure = np.repeat(np.eye(3)[generator.integers(0, 3, 500)][:, None], 2, axis=1)
     abundances = np.concatenate([mixed / mixed.sum(axis=2, keepdims=True), pure]).reshape(-1, 3)
     spectra = abundances @ endmembers + NOISE * generator.normal(size=(5_000, BANDS))
-    pairs = paired(spectra, abundances, np.arange(5_000).reshape(-1, 2), endmembers, np.zeros_like(abundances))
-    found = np.trace(covariances_from_pairs(pairs, NOISE**2, endmembers), axis1=1, axis2=2)
-    apart = np.trace(pairs.differences[:2_000].T @ pairs.differences[:2_000]) / 4_000
-    assert found.max() < 0.5 * apart
+    traces = []
+    for count in (4_000, 5_000):
+        pairs = np.arange(count).reshape(-1, 2)
+        used = paired(spectra, abundances, pairs, endmembers, np.zeros_like(abundances))
+        found = covariances_from_pairs(used, NOISE**2, endmembers)
+        traces.append(np.trace(found, axis1=1, axis2=2).sum())
+    assert traces[1] < 0.7 * traces[0]  # measured 0.59; 0.80 where all pairs count alike
 
 
 @pytest.mark.parametrize(("apart", "counts"), [(0.0, True), (ALIKE - 1e-6, True), (ALIKE + 1e-6, False)])

@@ -9,7 +9,6 @@ import numpy as np
 
 from napari_unmix.cube import BoolArray, FloatArray, IntArray
 
-
 # What neighbours have in common is read off a mean over so many pixels (decision 0027).
 _WIDTH = 2.0
 

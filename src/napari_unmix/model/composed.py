@@ -29,7 +29,9 @@ def off_the_plane(spectra: FloatArray, endmembers: FloatArray, *, free_light: bo
     return beyond - (beyond @ basis) @ basis.T, spectra.shape[1] - basis.shape[1]
 
 
-def composed_share(left: FloatArray, amounts: FloatArray, abundances: FloatArray, variance: float, freedom: int) -> float:
+def composed_share(
+    left: FloatArray, amounts: FloatArray, abundances: FloatArray, variance: float, freedom: int
+) -> float:
     """The share, 0 to 1, of what is ``left`` (N, B) beyond noise that products of abundances explain; 1 where noise is all there is.
 
     What is linear in the ``amounts`` s·a (N, P) is taken off first: endmembers that are a little wrong explain that. ``variance`` σ² is expected in

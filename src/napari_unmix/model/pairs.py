@@ -17,8 +17,8 @@ from napari_unmix.rows.subspace import Subspace
 ALIKE = 0.3
 # Least squares of squares: each pair counts by the square that is expected of it, which the estimate before gives.
 _REWEIGHTED = 2
-# How far the log-ratios of neighbours' abundances differ beyond what is smooth, variance; a pair counts by the less, the more its composition may differ.
-# 0.006, 0.02 and 0.06 are alike within a tenth (decision 0027).
+# How far log-ratios of neighbours' abundances differ beyond what is smooth, variance: a pair counts by the less, the more its composition may
+# differ. With 0.006, 0.02 and 0.06 errors are alike within a tenth on average (decision 0027).
 _COMPOSITION = 0.02
 # A material that the pairs hold fewer of than this (Σ of squared abundances) borrows from the scene what it lacks.
 _OWN = 50.0
