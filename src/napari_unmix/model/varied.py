@@ -26,7 +26,7 @@ from napari_unmix.rows.simplex import scaled
 # Where linear mixing leaves no more than this times the noise, there is nothing to explain.
 NOTHING_LEFT = 1.02
 # Of what linear mixing leaves beyond noise, products of abundances explain 85 % and more where light is scattered twice, spectra are bent or
-# mixtures intimate, and at most 30 % where spectra vary or a material is missing (decision 0027).
+# mixtures intimate, and at most 43 % where spectra vary or a material is missing (decision 0027).
 OF_THE_MIXING = 0.5
 # The law is learned from at most so many pairs; fewer than the fewest say nothing.
 _MOST_PAIRS, FEWEST_PAIRS = 8_000, 200
