@@ -45,7 +45,15 @@ def test_the_default_reaches_the_measured_figures(case: Case) -> None:
     assert suggest_endmembers(cube.pixels()) == len(endmembers)
     found = score(
         case.name,
-        run_method("ivae", cube, len(endmembers), illumination=case.illumination, seed=0),
+        # A solver's abundances judge the inversion that they are of: without a law of variability.
+        run_method(
+            "ivae",
+            cube,
+            len(endmembers),
+            illumination=case.illumination,
+            seed=0,
+            plain=case.reference == "a solver's",
+        ),
         endmembers,
         abundances,
     )

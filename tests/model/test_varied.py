@@ -13,7 +13,16 @@ from napari_unmix.findings import NoteKind
 from napari_unmix.given import Given
 from napari_unmix.methods.ivae.spec import IvaeSpec
 from napari_unmix.model.nonlinear import WORTH
-from napari_unmix.model.varied import FEWEST_PAIRS, NOTHING_LEFT, law_cost, law_is_kept, may_vary
+from napari_unmix.model.varied import (
+    FEWEST_PAIRS,
+    NOTHING_LEFT,
+    OF_THE_MIXING,
+    Leftover,
+    is_of_the_spectra,
+    law_cost,
+    law_is_kept,
+    may_vary,
+)
 from napari_unmix.pipeline import unmix
 from napari_unmix.progress import drain
 from napari_unmix.rows.metrics import rmse
@@ -24,20 +33,27 @@ from napari_unmix.synthetic import blind_scene, random_materials, smooth_field
 
 
 @pytest.mark.parametrize(
-    ("misfit", "pairs", "known", "free_light", "looked_for"),
+    ("misfit", "pairs", "free_light", "looked_for"),
     [
-        (NOTHING_LEFT, 10_000, True, False, False),
-        (NOTHING_LEFT + 1e-6, 10_000, True, False, True),
-        (5.0, FEWEST_PAIRS - 1, True, False, False),
-        (5.0, FEWEST_PAIRS, True, False, True),
-        (5.0, 10_000, False, False, False),
-        (5.0, 10_000, True, True, False),
+        (NOTHING_LEFT, 10_000, False, False),
+        (NOTHING_LEFT + 1e-6, 10_000, False, True),
+        (5.0, FEWEST_PAIRS - 1, False, False),
+        (5.0, FEWEST_PAIRS, False, True),
+        (5.0, 10_000, True, False),
     ],
 )
-def test_a_law_is_looked_for_where_known_spectra_that_sum_to_one_leave_more_than_noise(
-    misfit: float, pairs: int, known: bool, free_light: bool, looked_for: bool
+def test_a_law_is_looked_for_where_spectra_that_sum_to_one_leave_more_than_noise(
+    misfit: float, pairs: int, free_light: bool, looked_for: bool
 ) -> None:
-    assert may_vary(misfit, pairs, known=known, free_light=free_light) == looked_for
+    assert may_vary(misfit, pairs, free_light=free_light) == looked_for
+
+
+@pytest.mark.parametrize(
+    ("share", "missing", "said"),
+    [(0.0, False, True), (OF_THE_MIXING - 1e-6, False, True), (OF_THE_MIXING, False, False), (0.0, True, False)],
+)
+def test_neither_scattering_nor_a_missing_material_is_variability(share: float, missing: bool, said: bool) -> None:
+    assert is_of_the_spectra(Leftover(share, missing)) == said
 
 
 @pytest.mark.parametrize(("gain", "kept"), [(-1.0, False), (WORTH - 1e-6, False), (WORTH + 1e-6, True), (50.0, True)])
@@ -102,6 +118,19 @@ def test_where_spectra_vary_the_law_is_kept_and_beats_the_better_plain_estimate(
     assert said.startswith(
         f"Spectra of each material vary: learned from {found.pairs:,} pairs of neighbours; evidence "
     )
+
+
+@pytest.mark.slow
+def test_scattering_is_not_learned_as_variability_unasked_and_gains_are() -> None:
+    found = {}
+    for kind in ("fan", "gains"):
+        scene = blind_scene(771_000, materials=3, pure=True, kind=kind, decibels=30.0, size=48)  # type: ignore[arg-type]
+        result = drain(unmix(scene.cube, IvaeSpec(endmembers=3, epochs=1)))
+        assert result.findings.misfit is not None
+        found[kind] = result.findings.variability
+    assert found["fan"] is None
+    assert found["gains"] is not None
+    assert found["gains"].chosen == "pairs"
 
 
 @pytest.mark.slow

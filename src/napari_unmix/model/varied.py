@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from napari_unmix.auxiliary.neighbours import Neighbours
 from napari_unmix.cube import BoolArray, FloatArray, IntArray
+from napari_unmix.model.composed import composed_share, off_the_plane, one_is_missing
 from napari_unmix.model.data import Data, State
 from napari_unmix.model.infer import e_step
 from napari_unmix.model.learn import variation_m_step, with_moved_endmembers
@@ -22,8 +25,13 @@ from napari_unmix.rows.simplex import scaled
 
 # Where linear mixing leaves no more than this times the noise, there is nothing to explain.
 NOTHING_LEFT = 1.02
-# The law is learned from at most so many pairs, in so many rounds; fewer pairs than the fewest say nothing.
-_MOST_PAIRS, FEWEST_PAIRS, _ROUNDS = 2_500, 200, 3
+# Of what linear mixing leaves beyond noise, products of abundances explain 85 % and more where light is scattered twice, spectra are bent or
+# mixtures intimate, and at most 43 % where spectra vary or a material is missing (decision 0027).
+OF_THE_MIXING = 0.5
+# The law is learned from at most so many pairs; fewer than the fewest say nothing.
+_MOST_PAIRS, FEWEST_PAIRS = 8_000, 200
+# Steps on single pixels, and the evidence, are of at most so many.
+_MOST_PIXELS = 1_500
 # Steps of the law on single pixels, for one posterior of them.
 _STEPS = 3
 # Rounds of expectation and maximisation after each change.
@@ -46,13 +54,38 @@ class VariationFit:
     evidence: float
 
 
-def may_vary(misfit: float, pairs: int, *, known: bool, free_light: bool) -> bool:
-    """Whether a law of variability is looked for unasked: what linear mixing leaves is more than noise, and of the spectra rather than of the model.
+def may_vary(misfit: float, pairs: int, *, free_light: bool) -> bool:
+    """Whether a law of variability is thought of unasked: linear mixing leaves more than noise, and pairs of pixels can say what that is.
 
-    Where endmembers are not ``known``, what a nonlinear mixing or a missing material leaves would be learned as variability, and the fit be called
-    good; ``free_light`` has taken off most of what varies (decision 0017).
+    ``free_light`` has taken off most of what varies (decision 0017).
     """
-    return known and not free_light and misfit > NOTHING_LEFT and pairs >= FEWEST_PAIRS
+    return not free_light and misfit > NOTHING_LEFT and pairs >= FEWEST_PAIRS
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """What a linear fit leaves: the ``share`` of it that follows from composition alone, and whether one ``missing`` material explains the rest."""
+
+    share: float
+    missing: bool
+
+
+def is_of_the_spectra(left: Leftover) -> bool:
+    """Whether it is variability that linear mixing leaves: products of abundances explain less than half of it, and one more material not all.
+
+    What a nonlinear mixing or a missing material leaves would be learned as variability, and the fit be called good (decision 0027).
+    """
+    return left.share < OF_THE_MIXING and not left.missing
+
+
+def leftover(state: State, spectra: FloatArray, data: Data) -> Leftover:
+    """What the linear fit leaves of (N, B) ``spectra``."""
+    light, abundances, variance = state.brightness(), state.abundances(), state.model.variance
+    endmembers = data.spectra(state.model.mixing.endmembers)
+    left, freedom = off_the_plane(spectra, endmembers, free_light=light is not None)
+    amounts = abundances if light is None else light[:, None] * abundances
+    share = composed_share(left, amounts, abundances, variance, freedom)
+    return Leftover(share, one_is_missing(left, endmembers, variance, freedom, NOTHING_LEFT))
 
 
 def law_is_kept(plain: float, evidence: float) -> bool:
@@ -61,24 +94,20 @@ def law_is_kept(plain: float, evidence: float) -> bool:
 
 
 def fit_variation(
-    data: Data, state: State, spectra: FloatArray, pairs: IntArray, held: BoolArray
+    data: Data, state: State, spectra: FloatArray, neighbours: Neighbours, held: BoolArray
 ) -> Steps[VariationFit]:
-    """Learn how the materials of a settled linear fit of (N, B) ``spectra`` vary, from ``pairs`` (n, 2) of neighbours; ``held`` (P,) ones stay.
+    """Learn how the materials of a settled linear fit of (N, B) ``spectra`` vary, from pairs of ``neighbours``; ``held`` (P,) ones stay.
 
-    Where abundances sum to one, the first are those of free brightness: what varies has bent them less (decision 0017).
+    Where abundances sum to one, the pairs' are those of free brightness: what varies has bent them less (decision 0017).
     """
-    some = _some(pairs)
-    rows = torch.from_numpy(np.unique(some)).to(state.latents.device)
-    endmembers = data.spectra(state.model.mixing.endmembers)
-    # 1. The law from pairs, and the posterior under it, in turn: changes of composition are taken off from the second round on.
-    at = _begun(state, spectra, endmembers)
-    for number in range(_ROUNDS):
-        learned = _learned(data, at, spectra, endmembers, some, subtract=number > 0)
-        settled = yield from settle(learned.state, learned.data, rows, _SETTLING)
-        at = settled.state
+    rows = data.learned_pixels(_MOST_PIXELS)
+    # 1. The law from pairs, and the posterior under it.
+    learned = _learned(data, _begun(state, spectra, data.spectra(state.model.mixing.endmembers)), spectra, neighbours)
+    settled = yield from settle(learned.state, learned.data, rows, _SETTLING)
     # 2. Steps on single pixels: of the law, and of the endmembers within what they vary by.
-    lifted = replace(learned.data, anchor_std=_reach(at, held))
-    for change in (_with_learned_law, with_moved_endmembers, _with_learned_law):
+    lifted = replace(learned.data, anchor_std=_reach(learned.state, held))
+    changes: tuple[Callable[[State, Data, Tensor], State], ...] = (_with_learned_law, with_moved_endmembers)
+    for change in changes[: 1 if held.all() else 2]:
         settled = yield from kept_if_better(settled, change(settled.state, lifted, rows), lifted, rows, _SETTLING)
     # 3. Against noise alone, on the same scores.
     alone = replace(state.model, mixing=learned.state.model.mixing)
@@ -124,20 +153,19 @@ class _Learned:
     pairs: int
 
 
-def _learned(
-    data: Data, at: State, spectra: FloatArray, endmembers: FloatArray, pairs: IntArray, *, subtract: bool
-) -> _Learned:
-    """The law by the pairs whose composition is alike where the fit is ``at``; ``subtract``: changes of composition are taken off."""
+def _learned(data: Data, at: State, spectra: FloatArray, neighbours: Neighbours) -> _Learned:
+    """The law by pairs of neighbours where the fit is ``at``, less what a smooth change of composition explains."""
     # 1. Even light, in which the noise is a little larger.
-    light, abundances = at.brightness(), at.abundances()
+    light, abundances, pairs = at.brightness(), at.abundances(), _some(neighbours.pairs)
     even, variance = spectra, at.model.variance
     if light is not None:
         bright = light > _DARK * float(np.median(light))
         pairs = pairs[bright[pairs].all(axis=1)]
         even, variance = spectra / light[:, None], variance * float(np.mean(light[np.unique(pairs)] ** -2.0))
     # 2. The covariances, and the scores in which they are told.
+    endmembers = data.spectra(at.model.mixing.endmembers)
     alike = alike_pairs(abundances, pairs)
-    used = paired(even, abundances, alike, endmembers if subtract else None)
+    used = paired(even, abundances, alike, endmembers, neighbours.smoothed(abundances))
     covariances = covariances_from_pairs(used, variance, endmembers)
     subspace = telling_subspace(endmembers, covariances, variance)
     # 3. The same latents under that law.

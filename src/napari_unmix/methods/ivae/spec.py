@@ -48,8 +48,8 @@ class IvaeSpec(MethodSpec):
         "auto",
         title="Endmember variability",
         description="How the spectra of one material vary from pixel to pixel. pairs: by a covariance that pairs of neighbouring pixels tell; "
-        "auto: the same, where all endmembers are known, abundances are area fractions and linear mixing leaves more than noise; each is kept "
-        "where the evidence is for it. none: not at all. "
+        "auto: the same, endmembers held, where abundances are area fractions and linear mixing leaves more than noise, that neither scattering "
+        "nor one missing material explains; each is kept where the evidence is for it. none: not at all. "
         "latent: along two directions that are fitted in every pixel; what is identified is then less, see the card.",
         json_schema_extra={"advanced": True},
     )

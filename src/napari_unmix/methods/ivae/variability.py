@@ -6,14 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_unmix.auxiliary.neighbours import adjacent_pairs
+from napari_unmix.auxiliary.neighbours import Neighbours
 from napari_unmix.findings import Note, NoteKind, VariabilityFound
 from napari_unmix.methods.contract import Problem
 from napari_unmix.methods.ivae.spec import IvaeSpec
 from napari_unmix.model.data import Data, State
 from napari_unmix.model.mixing.base import LinearMixing
 from napari_unmix.model.settle import Steps
-from napari_unmix.model.varied import FEWEST_PAIRS, VariationFit, fit_variation, may_vary
+from napari_unmix.model.varied import (
+    FEWEST_PAIRS,
+    VariationFit,
+    fit_variation,
+    is_of_the_spectra,
+    leftover,
+    may_vary,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,14 +41,18 @@ def learned_variability(problem: Problem[IvaeSpec], data: Data, state: State) ->
     if not isinstance(state.model.mixing, LinearMixing):
         said = "Variability from pairs of neighbours is learned for linear mixing alone: the mixing that was kept has none."
         return Varied(data, state, notes=(Note(NoteKind.VARIABILITY, said),))
-    pairs = adjacent_pairs(problem.cube.valid_pixels, problem.cube.acquisitions)
-    known, free_light = bool(problem.held.all()), problem.spec.illumination
-    if choice == "auto" and not may_vary(state.misfit(data), len(pairs), known=known, free_light=free_light):
+    neighbours = Neighbours(problem.cube.valid_pixels, problem.cube.acquisitions)
+    pairs = neighbours.pairs
+    if choice == "auto" and not may_vary(state.misfit(data), len(pairs), free_light=problem.spec.illumination):
+        return Varied(data, state)
+    if choice == "auto" and not is_of_the_spectra(leftover(state, problem.spectra, data)):
         return Varied(data, state)
     if len(pairs) < FEWEST_PAIRS:
         said = f"Variability can't be learned from {len(pairs)} pairs of neighbours: it takes {FEWEST_PAIRS}."
         return Varied(data, state, notes=(Note(NoteKind.VARIABILITY, said),))
-    fit = yield from fit_variation(data, state, problem.spectra, pairs, problem.held)
+    # Unasked, the law changes what pixels hold, and no endmember: on HySU's blind crop they moved by 12° (decision 0027).
+    held = problem.held if choice == "pairs" else np.ones_like(problem.held)
+    fit = yield from fit_variation(data, state, problem.spectra, neighbours, held)
     return Varied(fit.data, fit.state, _found(fit), (Note(NoteKind.VARIABILITY, variability_note(fit)),))
 
 
