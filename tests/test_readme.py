@@ -39,6 +39,7 @@ def test_tables_are_those_that_the_benchmarks_printed(tables: Any) -> None:
         "trust",
         "screening",
         "noise",
+        "speed",
         "stability",
         "regions",
         "sample",

@@ -660,7 +660,8 @@ def test_compare_prints_a_table(capsys: Capture, cube_file: Path, reference: Pat
     assert main(["compare", str(cube_file), "run", "run", "--reference", str(reference)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
-    assert lines[1].split() == ["run", "vca-fcls", "3", "0.00", "0.0000", "1.000"]
+    assert lines[0].split()[-1] == "steady"
+    assert lines[1].split() == ["run", "vca-fcls", "3", "0.00", "0.0000", "1.000", "3/3"]
 
 
 def test_runs_of_other_data_are_told(capsys: Capture, small_cube: Cube, reference: Path, tmp_path: Path) -> None:

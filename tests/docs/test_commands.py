@@ -125,7 +125,7 @@ def test_contributing_prints_commands_that_exist() -> None:
         "tox -e core -- -m slwo",
         "pytest tests/nowhere",
         "pytest --hypothesis-profile=daily",
-        "napari-unmix benchmark speed",
+        "napari-unmix benchmark sped",
         "python -m pip install tocks",
         "make",
     ],
