@@ -304,6 +304,8 @@ HEADLINES = {
         "By geometry none of 3 is steady; m1 and m3 are shaky, m2 is not determined here."
     ),
     ("shaky", "shaky"): "By geometry all 2 are shaky.",
+    ("not determined here", "not determined here"): "By geometry none of 2 is determined here.",
+    ("not determined here",): "By geometry m1 is not determined here.",
     ("given", "shaky"): "By geometry m2 is shaky.",
     ("given", "given"): "",
     (): "",
@@ -326,6 +328,9 @@ def test_of_many_materials_or_long_names_the_headline_counts() -> None:
     words: tuple[Word, ...] = ("steady", "shaky", "not determined here")
     short = [made_up(f"m{k}", words[k % 2]) for k in range(20)]
     assert headline(short) == "By geometry 10 of 20 are steady; m1, m3, m5 and 7 more are shaky."
+    of_jasper: tuple[Word, ...] = ("not determined here", "shaky", "shaky", "shaky")
+    said = headline([made_up(f"endmember {k}", word) for k, word in enumerate(of_jasper, 1)])
+    assert said == "By geometry none of 4 is steady; 3 are shaky, endmember 1 is not determined here."
     long = [made_up("a name far longer than its row", words[k % 3]) for k in range(30)]
     assert headline(long) == "By geometry 10 of 30 are steady; 10 are shaky, 10 are not determined here."
 

@@ -18,8 +18,8 @@ from napari_unmix.identifiability.missed import MISSED, left_over
 from napari_unmix.identifiability.painting import (
     ANCHORED,
     MOST_PLACES,
-    NOTHING,
     NO_MIXTURE,
+    NOTHING,
     NOWHERE,
     Place,
     nothing_said,

@@ -6,7 +6,7 @@ moves nothing; what moves can't be right everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,7 +32,7 @@ VARIES = 1.04
 # What decides, in degrees, see decision 0023: doubt below which an endmember is steady, without pure pixels and with them; and from which it is
 # not determined.
 STEADY, STEADY_BACKED, LOST = 0.3, 0.5, 3.0
-# As many names as one sentence holds; and letters of the headline, beyond which it counts and names none: three lines of the dock.
+# As many names as one sentence holds; and letters of the headline, beyond which it counts more and names fewer: three lines of the dock.
 _NAMED, _HEADLINE = 3, 110
 _SEARCHED: tuple[Word, ...] = ("steady", "shaky", "not determined here")
 
@@ -188,21 +188,31 @@ def _remedy(name: str, word: Word, measured: Evidence) -> str:
 def headline(given: Sequence[Grade], basis: str = "By geometry") -> str:
     """The grades as one short sentence; "" where there are none but of what was given. Rows, and where to paint, say what would help."""
     by_word = {word: names for word in _SEARCHED if (names := _having(given, word))}
-    count = sum(map(len, by_word.values()))
-    if not count:
+    if not by_word:
         return ""
-    if len(by_word) > 1:
-        said = f"{basis} {_several(by_word, count, _listed)}."
-        return said if len(said) <= _HEADLINE else f"{basis} {_several(by_word, count, _counted)}."
-    (word, names), *_ = by_word.items()
-    said = f"{basis} all {count} are {word}" if count > 1 else f"{basis} {names[0]} is {word}"
-    return f"{said}, as an error that all parts of the scene share would be too." if word == "steady" else f"{said}."
+    if len(by_word) == 1:
+        return f"{basis} {_alike(*next(iter(by_word.items())))}."
+    *longer, shortest = (f"{basis} {_several(by_word, named)}." for named in (_SEARCHED, _SEARCHED[2:], ()))
+    return next((said for said in longer if len(said) <= _HEADLINE), shortest)
 
 
-def _several(by_word: Mapping[Word, list[str]], count: int, told: Callable[[list[str]], str]) -> str:
-    """ "2 of 4 are steady; roof is shaky, soil is not determined here": how many can be believed, and which can't."""
-    steady = by_word.get("steady", [])
-    others = (f"{told(names)} {_are(names)} {word}" for word, names in by_word.items() if word != "steady")
+def _alike(word: Word, names: list[str]) -> str:
+    """Where one word is true of all."""
+    one = len(names) == 1
+    if word == "not determined here":
+        return f"{names[0] if one else f'none of {len(names)}'} is {word if one else 'determined here'}"
+    said = f"{names[0]} is {word}" if one else f"all {len(names)} are {word}"
+    return f"{said}, as an error that all parts of the scene share would be too" if word == "steady" else said
+
+
+def _several(by_word: Mapping[Word, list[str]], named: Collection[Word]) -> str:
+    """ "2 of 4 are steady; roof is shaky, soil is not determined here": how many can be believed, and which can't, or how many."""
+    steady, count = by_word.get("steady", []), sum(map(len, by_word.values()))
+    others = (
+        f"{_listed(names) if word in named else len(names)} {_are(names)} {word}"
+        for word, names in by_word.items()
+        if word != "steady"
+    )
     return f"{len(steady) or 'none'} of {count} {_are(steady)} steady; {', '.join(others)}"
 
 
@@ -219,10 +229,6 @@ def _listed(names: list[str]) -> str:
     if len(names) > _NAMED + 1:
         names = [*names[:_NAMED], f"{len(names) - _NAMED} more"]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _counted(names: list[str]) -> str:
-    return str(len(names))
 
 
 def _spread(subject: Subject, refits: Refits) -> FloatArray:

@@ -32,7 +32,7 @@ from napari_unmix.plugin.window.panels.step import Step, button, row, say, text
 
 MOST_ROWS = 8  # of the list of pairs before it scrolls
 SWATCH = 12
-COLUMN, MOST_COLUMN = 70, 96  # pixels at least for a figure of a run, and at most: beside it stands what it is
+COLUMN, MOST_COLUMN = 70, 92  # pixels at least for a figure of a run, and at most: beside it stands what it is
 HEADINGS = (
     ("here", "Endmembers of the run that is shown. The chosen one is subtracted in Difference."),
     ("beside", "The endmember of the other run that is the same material, by its spectrum."),
