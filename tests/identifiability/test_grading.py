@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,8 @@ from napari_unmix.given import Given
 from napari_unmix.identifiability.again.quadrants import QUADRANTS, search_without_quadrants, without_each
 from napari_unmix.identifiability.again.refits import Refits, angles
 from napari_unmix.identifiability.again.searches import Searches
-from napari_unmix.identifiability.grading import Evidence, evidence, graded, grades, headline, word_of
+from napari_unmix.identifiability.grading import Evidence, Paint, evidence, graded, grades, headline, word_of
+from napari_unmix.identifiability.painting import SEE
 from napari_unmix.identifiability.report import Grade, Report, Word
 from napari_unmix.identifiability.subject import Subject, gather
 from napari_unmix.methods.registry import spec_class
@@ -259,34 +261,78 @@ def test_the_remedy_is_what_was_not_done_yet() -> None:
     assert "merge" in graded("roof", replace(lost, half=True)).remedy
 
 
+PAINT: dict[Paint, str] = {
+    "strokes": "Paint a stroke where roof is pure,",
+    "regions": "Paint regions of different mixtures,",
+    "more regions": "Paint more regions,",
+    "nothing": "Train a method that reads what is painted,",
+}
+
+
+@pytest.mark.parametrize("paint", list(PAINT))
+def test_the_remedy_asks_to_paint_what_can_move_an_endmember(paint: Paint) -> None:
+    remedy = graded("roof", replace(STEADY_ONE, moved=9.0, paint=paint)).remedy
+    assert remedy.startswith(PAINT[paint])
+    assert (SEE in remedy) is (paint != "nothing")
+    assert "known spectrum" in remedy
+
+
+def test_a_stroke_is_asked_for_where_it_does_more_than_name(exact: Subject, kept: Searches) -> None:
+    def paint(chi: float, method: str = "gcl", **findings: Any) -> set[Paint]:
+        found = exact.result.findings.model_copy(update={"search": {"chi_linear": chi}, **findings})
+        spec = spec_class(method)(method=method, endmembers=3)
+        subject = replace(exact, result=replace(exact.result, findings=found, spec=spec))
+        return {one.paint for one in evidence(subject, without_quadrants(exact, kept))}
+
+    assert paint(1.05) == {"strokes"}
+    assert paint(1.03) == {"regions"}
+    assert paint(1.05, "vca-fcls") == paint(1.03, "vca-fcls") == {"nothing"}
+
+
 def made_up(name: str, word: Word) -> Grade:
     return Grade(name, word, "So.", "" if word in ("steady", "given") else f"Paint {name}, or look.")
 
 
 HEADLINES = {
-    ("steady", "steady"): "By geometry all 2 materials are steady",
-    ("steady", "given"): "By geometry the one material is steady",
+    ("steady", "steady"): "By geometry all 2 are steady, as an error that all parts of the scene share would be too.",
+    ("steady", "given"): "By geometry m1 is steady, as an error that all parts of the scene share would be too.",
     ("steady", "steady", "shaky", "not determined here"): (
-        "By geometry 2 of 4 materials are steady (m1 and m2), m3 is shaky, m4 is not determined here: paint m4."
+        "By geometry 2 of 4 are steady; m3 is shaky, m4 is not determined here."
     ),
-    ("shaky", "shaky"): "By geometry none of 2 materials is steady, m1 and m2 are shaky: paint m1.",
-    ("given", "shaky"): "By geometry m2 is shaky: paint m2.",
+    ("steady", "not determined here"): "By geometry 1 of 2 is steady; m2 is not determined here.",
+    ("shaky", "not determined here", "shaky"): (
+        "By geometry none of 3 is steady; m1 and m3 are shaky, m2 is not determined here."
+    ),
+    ("shaky", "shaky"): "By geometry all 2 are shaky.",
+    ("not determined here", "not determined here"): "By geometry none of 2 is determined here.",
+    ("not determined here",): "By geometry m1 is not determined here.",
+    ("given", "shaky"): "By geometry m2 is shaky.",
     ("given", "given"): "",
     (): "",
 }
 
 
 @pytest.mark.parametrize("words", list(HEADLINES))
-def test_the_headline_counts_names_and_says_where_to_begin(words: tuple[Word, ...]) -> None:
-    said = headline([made_up(f"m{k + 1}", word) for k, word in enumerate(words)])
-    assert said.startswith(HEADLINES[words])
-    assert bool(said) is bool(HEADLINES[words])
+def test_the_headline_counts_and_names(words: tuple[Word, ...]) -> None:
+    assert headline([made_up(f"m{k + 1}", word) for k, word in enumerate(words)]) == HEADLINES[words]
 
 
-def test_of_thirty_materials_the_headline_names_a_few() -> None:
-    said = headline([made_up(f"material {k}", "shaky") for k in range(30)])
-    assert "27 more" in said
-    assert len(said) < 200
+def test_the_headline_of_a_first_result_is_short_and_names_what_is_doubtful() -> None:
+    words: tuple[Word, ...] = ("shaky", "shaky", "steady", "not determined here")
+    said = headline([made_up(f"endmember {k}", word) for k, word in enumerate(words, 1)])
+    assert len(said) <= 110
+    assert [f"endmember {k}" in said for k in range(1, 5)] == [True, True, False, True]
+
+
+def test_of_many_materials_or_long_names_the_headline_counts() -> None:
+    words: tuple[Word, ...] = ("steady", "shaky", "not determined here")
+    short = [made_up(f"m{k}", words[k % 2]) for k in range(20)]
+    assert headline(short) == "By geometry 10 of 20 are steady; m1, m3, m5 and 7 more are shaky."
+    of_jasper: tuple[Word, ...] = ("not determined here", "shaky", "shaky", "shaky")
+    said = headline([made_up(f"endmember {k}", word) for k, word in enumerate(of_jasper, 1)])
+    assert said == "By geometry none of 4 is steady; 3 are shaky, endmember 1 is not determined here."
+    long = [made_up("a name far longer than its row", words[k % 3]) for k in range(30)]
+    assert headline(long) == "By geometry 10 of 30 are steady; 10 are shaky, 10 are not determined here."
 
 
 # Reports

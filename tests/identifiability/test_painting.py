@@ -18,6 +18,7 @@ from napari_unmix.identifiability.missed import MISSED, left_over
 from napari_unmix.identifiability.painting import (
     ANCHORED,
     MOST_PLACES,
+    NO_MIXTURE,
     NOTHING,
     NOWHERE,
     Place,
@@ -171,6 +172,9 @@ def test_what_is_painted_and_what_is_invalid_is_left_out() -> None:
     everything = Annotation(np.ones(cube.shape[:2], np.int32))
     assert where_to_paint(cube, result, report, everything) == ()
     assert nothing_said(result, report) == NOWHERE
+    linear = answer(cube, endmembers, LINEAR)
+    assert where_to_paint(cube, linear, report, everything) == ()
+    assert nothing_said(linear, report) == NO_MIXTURE
     valid = np.ones(cube.shape[:2], bool)
     valid[HIDDEN] = False
     within = where_to_paint(replace(cube, valid_pixels=valid), result, report)

@@ -103,6 +103,14 @@ def test_what_strokes_support_is_told_beside_a_limit() -> None:
     assert told == ("partly", said)
 
 
+def test_an_identified_answer_says_which_endmembers_the_data_hold_fast_only_where_some_are_not() -> None:
+    graded = replace(CONFIRMED, graded="By your regions all 3 are shaky.")
+    assert verdict(graded, all_pass())[1].endswith("hold. By your regions all 3 are shaky.")
+    assert verdict(replace(graded, steady=True), all_pass())[1] == verdict(CONFIRMED, all_pass())[1]
+    open_one = made_up("one", "required", "doubtful", limit="the residual is more than noise")
+    assert "By your regions" in verdict(replace(graded, steady=True), [*all_pass(), open_one])[1]
+
+
 def test_a_remedy_that_can_not_help_is_not_given() -> None:
     """Painting more regions does not change that a model leaves more than noise."""
     regions = replace(made_up("regions", "required", "fail"), remedy="Paint 7 more regions.")

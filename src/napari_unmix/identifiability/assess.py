@@ -102,4 +102,5 @@ def _circumstances(subject: Subject, refits: Refits, given: Sequence[Grade]) -> 
         strokes=strokes_said(subject.findings),
         geometry=geometry.backs(subject, refits),
         graded=headline(given, "By your regions" if regions else "By geometry"),
+        steady=all(grade.word in ("steady", "given") for grade in given),
     )

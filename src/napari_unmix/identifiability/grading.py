@@ -6,8 +6,9 @@ moves nothing; what moves can't be right everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from napari_unmix.geometry.picks import unit_length
 from napari_unmix.identifiability.again.quadrants import of_the_rule
 from napari_unmix.identifiability.again.refits import Refits, angles, some_rows
 from napari_unmix.identifiability.checks.geometry import facet_tails, purest
+from napari_unmix.identifiability.painting import SEE, strokes_only_name
 from napari_unmix.identifiability.report import Grade, Word
 from napari_unmix.identifiability.subject import Subject
 from napari_unmix.rows.metrics import angle_table
@@ -30,8 +32,12 @@ VARIES = 1.04
 # What decides, in degrees, see decision 0023: doubt below which an endmember is steady, without pure pixels and with them; and from which it is
 # not determined.
 STEADY, STEADY_BACKED, LOST = 0.3, 0.5, 3.0
-# As many names as one sentence holds.
-_NAMED = 3
+# As many names as one sentence holds; and letters of the headline, beyond which it counts more and names fewer: three lines of the dock.
+_NAMED, _HEADLINE = 3, 110
+_SEARCHED: tuple[Word, ...] = ("steady", "shaky", "not determined here")
+
+# What of a painting can move an endmember: where mixing is linear to the noise a stroke only names it, and regions can; a method may read none.
+Paint = Literal["strokes", "regions", "more regions", "nothing"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,7 @@ class Evidence:
     parts : degrees by which it moves on other draws of the data; None where there were none
     stroke : share of it in the median pixel of the stroke that has its name; None where there is none
     half : whether it is half of a material that has another endmember as well
+    paint : what of a painting can move it
     """
 
     moved: float
@@ -71,6 +78,7 @@ class Evidence:
     parts: float | None = None
     stroke: float | None = None
     half: bool = False
+    paint: Paint = "strokes"
 
     @property
     def varies(self) -> bool:
@@ -165,33 +173,47 @@ def _remedy(name: str, word: Word, measured: Evidence) -> str:
         return ""
     if measured.half:
         return "Ask for one endmember fewer, or merge the two."
+    spectrum = f"give the known spectrum of {name}"
+    if measured.paint == "nothing":
+        return f"Train a method that reads what is painted, or {spectrum}."
+    if measured.paint != "strokes":
+        regions = "regions of different mixtures" if measured.paint == "regions" else "more regions, of other mixtures"
+        return f"Paint {regions}, {SEE}, or {spectrum}."
     if measured.stroke is not None:
         return f"Give the known spectrum of {name}, or take in more of the scene that holds it."
     where = "pure" if measured.backed else "purest"
-    return f"Paint a stroke where {name} is {where}, see Where to paint, or give its known spectrum."
+    return f"Paint a stroke where {name} is {where}, {SEE}, or give its known spectrum."
 
 
 def headline(given: Sequence[Grade], basis: str = "By geometry") -> str:
-    """The grades as one sentence, and where to begin; "" where there are none but of what was given."""
-    steady, shaky, lost = (_having(given, word) for word in ("steady", "shaky", "not determined here"))
-    count = len(steady) + len(shaky) + len(lost)
-    if not count:
+    """The grades as one short sentence; "" where there are none but of what was given. Rows, and where to paint, say what would help."""
+    by_word = {word: names for word in _SEARCHED if (names := _having(given, word))}
+    if not by_word:
         return ""
-    if len(steady) == count:
-        all_of = "the one material is" if count == 1 else f"all {count} materials are"
-        return f"{basis} {all_of} steady: found again in every part of the scene, as an error that all parts share would be."
-    some = f"{len(steady)} of {count} materials are steady ({_listed(steady)})" if steady else ""
-    parts = [some or (f"none of {count} materials is steady" if count > 1 else "")]
-    parts += [f"{_listed(shaky)} {_are(shaky)} shaky"] if shaky else []
-    parts += [f"{_listed(lost)} {_are(lost)} not determined here"] if lost else []
-    first = next(grade for word in ("not determined here", "shaky") for grade in given if grade.word == word)
-    return f"{basis} {', '.join(part for part in parts if part)}: {_begin(first)}."
+    if len(by_word) == 1:
+        return f"{basis} {_alike(*next(iter(by_word.items())))}."
+    *longer, shortest = (f"{basis} {_several(by_word, named)}." for named in (_SEARCHED, _SEARCHED[2:], ()))
+    return next((said for said in longer if len(said) <= _HEADLINE), shortest)
 
 
-def _begin(grade: Grade) -> str:
-    """The first thing that its remedy names, as a clause: one sentence has no room for the others."""
-    first = grade.remedy.removesuffix(".").split(", or ")[0]
-    return f"{first[:1].lower()}{first[1:]}"
+def _alike(word: Word, names: list[str]) -> str:
+    """Where one word is true of all."""
+    one = len(names) == 1
+    if word == "not determined here":
+        return f"{names[0] if one else f'none of {len(names)}'} is {word if one else 'determined here'}"
+    said = f"{names[0]} is {word}" if one else f"all {len(names)} are {word}"
+    return f"{said}, as an error that all parts of the scene share would be too" if word == "steady" else said
+
+
+def _several(by_word: Mapping[Word, list[str]], named: Collection[Word]) -> str:
+    """ "2 of 4 are steady; roof is shaky, soil is not determined here": how many can be believed, and which can't, or how many."""
+    steady, count = by_word.get("steady", []), sum(map(len, by_word.values()))
+    others = (
+        f"{_listed(names) if word in named else len(names)} {_are(names)} {word}"
+        for word, names in by_word.items()
+        if word != "steady"
+    )
+    return f"{len(steady) or 'none'} of {count} {_are(steady)} steady; {', '.join(others)}"
 
 
 def _having(given: Sequence[Grade], word: str) -> list[str]:
@@ -199,7 +221,7 @@ def _having(given: Sequence[Grade], word: str) -> list[str]:
 
 
 def _are(names: list[str]) -> str:
-    return "is" if len(names) == 1 else "are"
+    return "are" if len(names) > 1 else "is"
 
 
 def _listed(names: list[str]) -> str:
@@ -224,7 +246,7 @@ def evidence(subject: Subject, refits: Refits) -> tuple[Evidence, ...]:
     highest, pure = purest(subject), (subject.abundances >= PURE).sum(axis=0)
     parts = _each(subject, refits.parts)
     others = _each(subject, [refits.searched] if refits.searched is not None and _comparable(subject) else [])
-    support = subject.findings.support
+    support, paint = subject.findings.support, _paint(subject)
     return tuple(
         Evidence(
             moved=float(np.median(moves[:, k])),
@@ -241,9 +263,18 @@ def evidence(subject: Subject, refits: Refits) -> tuple[Evidence, ...]:
             parts=_median(parts, k),
             stroke=_stroke(subject, k),
             half=support is not None and k in support.halves,
+            paint=paint,
         )
         for k in range(subject.count)
     )
+
+
+def _paint(subject: Subject) -> Paint:
+    if not type(subject.result.spec).uses_paint:
+        return "nothing"
+    if not strokes_only_name(subject.result):
+        return "strokes"
+    return "more regions" if subject.findings.by_regions else "regions"
 
 
 def _own_pixels(subject: Subject) -> FloatArray:

@@ -27,6 +27,7 @@ SEE = "see Where to paint"
 _MOST_MISSED = 2
 NOTHING = "Nothing to paint would help: all materials are steady."
 NOWHERE = "No place is left to suggest: no unpainted patch is clear enough of a material that is not settled."
+NO_MIXTURE = "No place is left to suggest: what is not painted holds no mixture that the painted regions lack."
 # Anchors are accepted or refused together (``geometry.anchoring``): on MUUFL a stroke that was suggested anchored, 7.3° became 3.4°, in all of three
 # strokings, and the next one of another material undid it in both that went on.
 ANCHORED = (
@@ -94,7 +95,7 @@ def where_to_paint(
         return ()
     ground = Ground.of(cube, result, annotation)
     open_ones, missed = unsettled(result, report), list(_missed(ground))[:_MOST_MISSED]
-    if _linear(result):  # what a stroke would show beside a search of linear mixing, that shows already
+    if strokes_only_name(result):  # what a stroke would show beside a search of linear mixing, that shows already
         found = [*(_regions(ground, annotation) if open_ones else ()), *missed]
     else:
         found = list(_materials(ground, open_ones, report))
@@ -128,7 +129,9 @@ def nothing_said(result: Unmixing, report: Report) -> str:
         return ANCHORED
     if not type(result.spec).uses_paint:
         return f"{type(result.spec).title} does not read what is painted."
-    return NOWHERE if unsettled(result, report) else NOTHING
+    if not unsettled(result, report):
+        return NOTHING
+    return NO_MIXTURE if strokes_only_name(result) else NOWHERE
 
 
 def unsettled(result: Unmixing, report: Report) -> tuple[int, ...]:
@@ -152,7 +155,7 @@ def _anchored(result: Unmixing) -> bool:
     return any(one.how == "anchors" for one in result.findings.strokes)
 
 
-def _linear(result: Unmixing) -> bool:
+def strokes_only_name(result: Unmixing) -> bool:
     """Whether mixing is linear to the noise, so that strokes name and do no more."""
     over = result.findings.search.get("chi_linear")
     return isinstance(over, float) and over <= LINEAR

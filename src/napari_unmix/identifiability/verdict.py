@@ -37,6 +37,7 @@ class Circumstances:
     strokes : what painted strokes of materials say of them
     geometry : whether pure pixels and a second search support them
     graded : how far each endmember can be believed, as one sentence; "" where they have no grades
+    steady : whether all can
     """
 
     why_not: str = ""
@@ -48,6 +49,7 @@ class Circumstances:
     strokes: StrokesSay = StrokesSay()
     geometry: bool = False
     graded: str = ""
+    steady: bool = False
 
 
 def verdict(circumstances: Circumstances, checks: Sequence[Check]) -> tuple[Verdict, str]:
@@ -57,7 +59,8 @@ def verdict(circumstances: Circumstances, checks: Sequence[Check]) -> tuple[Verd
     method without assumptions, or a model that does not fit, can claim; all else is "partly". Nothing here knows a check by its name.
     """
     claimed, sentence = _verdict(circumstances, checks)
-    if circumstances.graded and claimed != "identified" and not circumstances.why_not:
+    doubted = claimed != "identified" or not circumstances.steady
+    if circumstances.graded and doubted and not circumstances.why_not:
         sentence += f" {circumstances.graded}"
     if circumstances.held:
         sentence += f" Nothing is claimed of what was given: {circumstances.held}."

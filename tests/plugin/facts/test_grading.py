@@ -36,7 +36,8 @@ def test_a_word_is_whole_or_cut_or_left_out() -> None:
     assert fitted(LOST, lambda words: True) == whole
     assert fitted(LOST, lambda words: len(words) <= len(whole) - 1) == "○ not determined he…"
     assert fitted(LOST, lambda words: len(words) <= 10) == "○ not det…"
-    assert fitted(LOST, lambda words: len(words) <= 9) == "○"  # too little of the word to know it
+    assert fitted(LOST, lambda words: len(words) <= 8) == "○ not d…"
+    assert fitted(LOST, lambda words: len(words) <= 7) == "○"  # too little of the word to know it
     assert fitted(LOST, lambda words: False) == "○"
     assert fitted(STEADY, lambda words: len(words) <= 7) == "●"
     assert fitted(None, lambda words: True) == ""

@@ -73,9 +73,11 @@ def undo(window: Any) -> None:
     window.qtbot.keyClick(canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
 
 
-def test_rows_have_a_sign_and_a_word_and_say_why(window: Any, fit: Given) -> None:
+def test_rows_have_a_sign_and_a_word_that_gives_way_to_names_and_why_lists_them_all(window: Any, fit: Given) -> None:
     from napari_unmix.plugin.window.panels.endmember_row import EndmemberRow
+    from napari_unmix.plugin.window.panels.verdict import CheckRow, MaterialRow
 
+    # 1. Signs and words stand in a column, and say why.
     assert list(told(window).values()) == ["steady", "shaky", "not determined here"]
     assert [label[0] for label in labels(window)] == ["●", "◐", "○"]
     row = [made for made in window.widget.findChildren(EndmemberRow) if made.isVisible()][1]
@@ -85,30 +87,7 @@ def test_rows_have_a_sign_and_a_word_and_say_why(window: Any, fit: Given) -> Non
     shares = [made._share.geometry().left() for made in window.widget.findChildren(EndmemberRow) if made.isVisible()]
     assert len(set(shares)) == 1  # columns
 
-
-def test_the_words_give_way_to_names_and_signs_stay(window: Any, fit: Given) -> None:
-    from napari_unmix.plugin.window.panels.endmember_row import EndmemberRow
-
-    for k, name in enumerate(("rock", "soil", "tree")):
-        window.controller.rename_endmember(k, name)
-    window.qtbot.wait(60)
-    assert labels(window)[:2] == ["● steady", "◐ shaky"]
-    for k in range(3):
-        window.controller.rename_endmember(k, f"{LONG} {k}")
-    window.qtbot.wait(60)
-    whole = ("● steady", "◐ shaky", "○ not determined here")
-    assert all(len(label) == 1 or label in whole or label.endswith("…") for label in labels(window))
-    assert [label[0] for label in labels(window)] == ["●", "◐", "○"]
-    for row in window.widget.findChildren(EndmemberRow):
-        if row.isVisible():
-            words = row._grade.fontMetrics().horizontalAdvance(row._grade.text())
-            assert words <= row._grade.width()
-            assert row._eye.geometry().right() <= row.width()  # nothing is pushed out
-
-
-def test_why_lists_the_materials_above_the_checks(window: Any, fit: Given) -> None:
-    from napari_unmix.plugin.window.panels.verdict import CheckRow, MaterialRow
-
+    # 2. The list of all, what needs something first, by the names of now.
     window.press("Why?")
     window.qtbot.wait(80)
     assert "3 materials: 1 steady, 1 shaky, 1 not determined here." in window.texts()
@@ -124,6 +103,24 @@ def test_why_lists_the_materials_above_the_checks(window: Any, fit: Given) -> No
     window.qtbot.wait(60)
     assert "tree moves by 2.0°." in window.texts()
     assert "→ Paint tree." in window.texts()
+    window.press("Why?")
+
+    # 3. Words give way to names, signs stay.
+    for k, name in enumerate(("rock", "soil", "tree")):
+        window.controller.rename_endmember(k, name)
+    window.qtbot.wait(60)
+    assert labels(window)[:2] == ["● steady", "◐ shaky"]
+    for k in range(3):
+        window.controller.rename_endmember(k, f"{LONG} {k}")
+    window.qtbot.wait(60)
+    whole = ("● steady", "◐ shaky", "○ not determined here")
+    assert all(len(label) == 1 or label in whole or label.endswith("…") for label in labels(window))
+    assert [label[0] for label in labels(window)] == ["●", "◐", "○"]
+    for row in window.widget.findChildren(EndmemberRow):
+        if row.isVisible():
+            words = row._grade.fontMetrics().horizontalAdvance(row._grade.text())
+            assert words <= row._grade.width()
+            assert row._eye.geometry().right() <= row.width()  # nothing is pushed out
 
 
 def test_a_grade_follows_its_endmember_through_names_moves_and_edits_and_back(window: Any, fit: Given) -> None:
@@ -148,16 +145,6 @@ def test_a_grade_follows_its_endmember_through_names_moves_and_edits_and_back(wi
     window.wait_for(lambda: "endmember 3" in told(window))
     assert told(window)["endmember 3"] == "not determined here"
     assert window.session.run.grades[2].sentence == "endmember 3 moves by 2.0°."
-
-
-def test_an_edited_result_is_graded_again_when_it_is_checked(window: Any, fit: Given) -> None:
-    window.controller.merge_endmembers([0, 1])
-    window.wait_for(lambda: len(told(window)) == 2)
-    assert list(told(window).values()) == ["", "not determined here"]
-    window.press("Check")
-    window.wait_for(lambda: window.session.run.report is not None)
-    window.qtbot.wait(60)
-    assert list(told(window).values()) == ["steady", "shaky"]
 
 
 def test_a_move_while_it_is_checked_takes_the_grade_along(window: Any) -> None:
@@ -210,7 +197,9 @@ def no_grades(cube: Cube, result: Unmixing) -> Fit[Report]:
     return Report("not identified", "Not identified.", ())
 
 
-def test_curves_are_drawn_by_their_grade_with_one_band(window: Any, fit: Given) -> None:
+def test_curves_are_drawn_by_their_grade_with_one_band_and_beside_another_run_dashes_tell_the_run(
+    window: Any, fit: Given
+) -> None:
     from qtpy.QtCore import Qt
 
     panel = window.spectra.panel
@@ -226,22 +215,17 @@ def test_curves_are_drawn_by_their_grade_with_one_band(window: Any, fit: Given) 
     assert "not determined here" in said
     assert "parts of the scene are left out" in panel._legend.entries()[-1].tip
 
-
-def test_beside_another_run_dashes_tell_the_run(window: Any, fit: Given) -> None:
-    from qtpy.QtCore import Qt
-
     window.controller.set_option("seed", 3)
     train(window)
     window.controller.compare_with(window.session.runs[0].number)
     window.wait_for(lambda: bool(window.session.measured))
-    panel = window.spectra.panel
     window.qtbot.wait(60)
     assert panel.plot.drawn.of("beside")
     assert all(line.opts["pen"].style() == Qt.PenStyle.SolidLine for line in panel.plot.endmembers)
     assert "shaky" not in panel._legend.text()
 
 
-def test_maps_keep_their_names_and_carry_the_grade(window: Any, fit: Given) -> None:
+def test_maps_keep_their_names_and_carry_the_grade_and_what_was_edited_is_graded_again(window: Any, fit: Given) -> None:
     said = [layer.metadata["napari_unmix_grade"]["word"] for layer in window.maps()]
     assert said == ["steady", "shaky", "not determined here"]
     assert [layer.name for layer in window.maps()] == ["endmember 1", "endmember 2", "endmember 3"]
@@ -255,6 +239,11 @@ def test_maps_keep_their_names_and_carry_the_grade(window: Any, fit: Given) -> N
     window.wait_for(lambda: len(window.maps()) == 2)
     window.wait_for(lambda: "napari_unmix_grade" not in window.maps()[0].metadata)
     window.wait_for(lambda: window.maps()[1].metadata["napari_unmix_grade"]["word"] == "not determined here")
+    assert list(told(window).values()) == ["", "not determined here"]
+    window.press("Check")
+    window.wait_for(lambda: window.session.run.report is not None)
+    window.qtbot.wait(60)
+    assert list(told(window).values()) == ["steady", "shaky"]
 
 
 def test_many_materials_are_listed_some_a_turn(window: Any) -> None:

@@ -11,7 +11,7 @@ from napari_unmix.output.grades import SIGNS, counted, signed
 from napari_unmix.plugin.facts.remedies import in_window
 from napari_unmix.plugin.facts.runs import Run
 
-FEWEST_LETTERS = 7  # of a word that is cut: "not det…" can be told from all others
+FEWEST_LETTERS = 5  # of a word that is cut: "not d…" can be told from all others
 TIP_WIDTH = 76  # letters of a line of a tooltip, which Qt does not wrap
 _URGENCY: tuple[Word, ...] = ("not determined here", "shaky", "steady", "given")
 

@@ -41,8 +41,8 @@ def measured(check: Check) -> str:
 
 
 def unbroken(sentence: str) -> str:
-    """With what stands in brackets on one line."""
-    return re.sub(r"\([^)]{1,30}\)", lambda found: found[0].replace(" ", "\u00a0"), sentence)
+    """With what stands in brackets on one line, and a number with its per cent."""
+    return re.sub(r"\([^)]{1,30}\)|\d %", lambda found: found[0].replace(" ", "\u00a0"), sentence)
 
 
 def no_weight(check: Check) -> str:

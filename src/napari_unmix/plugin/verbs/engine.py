@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Collection, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ from napari_unmix.plugin.facts.seen import Sight, seen
 from napari_unmix.plugin.facts.session import Stage, Survey, Unfinished
 from napari_unmix.plugin.facts.suggesting import Suggested
 from napari_unmix.plugin.verbs import side_by_side
+from napari_unmix.plugin.verbs.assessing import Assess
 from napari_unmix.plugin.verbs.bookshelf import ask_libraries, keep_libraries, recall_libraries
 from napari_unmix.plugin.verbs.judging import judge
 from napari_unmix.plugin.verbs.known_work import held_spectra, library_of
@@ -69,13 +70,6 @@ def _unfinished(cube: Cube) -> Fit[Unfinished | None]:
     from napari_unmix.plugin.verbs.shelf import user_shelf
 
     return user_shelf().unfinished(cube)
-
-
-def _assess(cube: Cube, result: Unmixing) -> Fit[Report]:
-    yield Progress("checking what may be claimed", 0, 1, 0.0)
-    from napari_unmix.pipeline import assess
-
-    return (yield from assess(cube, result))
 
 
 def _suggest(cube: Cube) -> Fit[int]:
@@ -258,7 +252,7 @@ class Engine:
         _unmix  # of a cube, a spec, a painting or None, and given endmembers where there are any
     )
     unfinished: Callable[[Cube], Fit[Unfinished | None]] = _unfinished
-    assess: Callable[[Cube, Unmixing], Fit[Report]] = _assess
+    assess: Callable[[Cube, Unmixing], Fit[Report]] = field(default_factory=Assess)
     suggest: Callable[[Cube], Fit[int]] = _suggest
     rebanded: Callable[[Cube, BoolArray], Fit[Cube]] = _rebanded
     survey: Callable[[Cube], Fit[Survey]] = _survey

@@ -19,7 +19,8 @@ from napari_unmix.plugin.viewer import quiet
 
 ROLE = "places"
 COLOUR = "#ffd98a"  # seen on dark and on light images, and no endmember's
-_NUMBERS = {"color": COLOUR, "size": 12, "anchor": "center"}
+_NUMBERS = {"color": "black", "size": 10, "anchor": "center"}
+_BADGE = 18  # pixels of the screen, whatever the zoom: a number is read on it over any map
 
 
 class PlaceLayers:
@@ -81,15 +82,16 @@ class PlaceLayers:
         if cube is None:
             return
         options = {"metadata": {"cube": cube, kinds.ROLE: ROLE}}
-        outlines = Labels(outlined(places, cube.shape[:2]), name="where to paint", **options)
+        outlines = Labels(outlined(places, cube.shape[:2]), name="where to paint", opacity=1.0, **options)
         outlines.contour = 1
         outlines.colormap = kinds.label_colormap(dict.fromkeys(range(1, len(places) + 1), COLOUR))
         numbers = Points(
             np.array([place.centre for place in places], float),
             name="where to paint: numbers",
             size=1,
-            face_color="transparent",
-            border_color="transparent",
+            face_color=COLOUR,
+            border_width=0,
+            canvas_size_limits=(_BADGE, _BADGE),
             text={"string": [str(k + 1) for k in range(len(places))], **_NUMBERS},
             **options,
         )

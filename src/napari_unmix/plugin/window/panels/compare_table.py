@@ -32,7 +32,7 @@ from napari_unmix.plugin.window.panels.step import Step, button, row, say, text
 
 MOST_ROWS = 8  # of the list of pairs before it scrolls
 SWATCH = 12
-COLUMN = 70  # pixels at least for a figure of a run
+COLUMN, MOST_COLUMN = 70, 92  # pixels at least for a figure of a run, and at most: beside it stands what it is
 HEADINGS = (
     ("here", "Endmembers of the run that is shown. The chosen one is subtracted in Difference."),
     ("beside", "The endmember of the other run that is the same material, by its spectrum."),
@@ -57,6 +57,7 @@ class PairList(QTreeWidget):
         self.setAccessibleName("Matched endmembers")
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setTabKeyNavigation(False)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # "endmember 2" is told from the others by its end
         header = self.header()
         header.setStretchLastSection(False)
         header.setSectionsMovable(False)
@@ -161,7 +162,11 @@ class FigureGrid(QWidget):
             of = rows[1:] if figure.of_two else rows
             for column, value in enumerate(values):
                 value.setVisible(stands and column < len(of))
-                value.setText(with_unit(figure.text(of[column]), figure.unit) if column < len(of) else "")
+                words = with_unit(figure.text(of[column]), figure.unit) if column < len(of) else ""
+                room = COLUMN + MOST_COLUMN if figure.of_two else MOST_COLUMN
+                cut = value.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, room)
+                value.setText(cut)
+                value.setToolTip(title.toolTip() if cut == words else f"{words}\n{title.toolTip()}")
 
 
 def with_unit(words: str, unit: str) -> str:

@@ -22,7 +22,7 @@ from napari_unmix.plugin.window.panels.icons import colour_icon, eye_icon
 from napari_unmix.plugin.window.panels.palette import TIP, colour_menu
 from napari_unmix.plugin.window.panels.step import set_property
 
-LONGEST_NAME = 12  # letters that a name may claim before the words of grades: of a longer one the beginning is seen
+LONGEST_NAME = "endmember 30"  # so wide a name goes before the words of grades: of a longer one the beginning is seen
 NAME_EDGE, LABEL_EDGE, TOOL_WIDTH = 8, 6, 22  # pixels
 ROW_TIP = "Click to show this map alone, again for all; double-click or F2 renames it everywhere; right-click for more."
 
@@ -110,9 +110,9 @@ class EndmemberRow(QFrame):
         return None if self._known is None else self._known[0].grade
 
     def room_for_grade(self, across: int) -> int:
-        """What the rest of a row so wide leaves, where a name has what it needs, but no more than ``LONGEST_NAME`` letters."""
+        """What the rest of a row so wide leaves, where a name has what it needs, but no more than ``LONGEST_NAME`` does."""
         metrics, layout = self._name.fontMetrics(), self.layout()
-        name = min(metrics.horizontalAdvance(self._name.text()), LONGEST_NAME * metrics.averageCharWidth()) + NAME_EDGE
+        name = min(map(metrics.horizontalAdvance, (self._name.text(), LONGEST_NAME))) + NAME_EDGE
         beside = [label for label in (self._signs, self._share) if not label.isHidden()]
         labels = sum(max(label.minimumWidth(), label.sizeHint().width()) for label in beside)
         margins = layout.contentsMargins()

@@ -10,6 +10,7 @@ from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from napari_unmix.identifiability.painting import Place
+from napari_unmix.plugin.facts.reading_checks import unbroken
 from napari_unmix.plugin.facts.session import current_run
 from napari_unmix.plugin.facts.suggesting import Suggested, suggested_now, why_no_places
 from napari_unmix.plugin.window.panels.step import Step, button, row, say, text
@@ -86,7 +87,7 @@ class PlaceRow(QWidget):
         self._number.setAccessibleName(f"Place {number + 1}: {place.reason}")
         self._number.setToolTip(f"Go there, with the brush ready for a {place.kind}.")
         self._number.clicked.connect(self._go)
-        self._reason = text("note", f"{place.reason} Paint it as a {place.kind}.")
+        self._reason = text("note", unbroken(f"{place.reason} Paint it as a {place.kind}."))
         self._reason.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)  # a click goes there
         self._reason.setCursor(Qt.CursorShape.PointingHandCursor)
         self._reason.setAlignment(Qt.AlignmentFlag.AlignTop)  # a label may get a line more than it needs

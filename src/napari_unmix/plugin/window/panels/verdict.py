@@ -217,7 +217,7 @@ class MaterialRow(QWidget):
         words = QVBoxLayout()
         words.setSpacing(1)
         words.addLayout(head)
-        words.addWidget(_line("note", material.grade.sentence))
+        words.addWidget(_line("note", unbroken(material.grade.sentence)))
         if material.remedy:
             words.addWidget(_line("remedy", f"→ {material.remedy}"))
         layout = QHBoxLayout(self)
