@@ -14,7 +14,6 @@ from napari_unmix.given import Given
 from napari_unmix.methods.ivae.spec import IvaeSpec
 from napari_unmix.model.nonlinear import WORTH
 from napari_unmix.model.varied import (
-    FEWEST_PAIRS,
     NOTHING_LEFT,
     OF_THE_MIXING,
     Leftover,
@@ -23,6 +22,7 @@ from napari_unmix.model.varied import (
     law_is_kept,
     may_vary,
 )
+from napari_unmix.model.views import FEWEST_PAIRS
 from napari_unmix.pipeline import unmix
 from napari_unmix.progress import drain
 from napari_unmix.rows.metrics import rmse
@@ -155,6 +155,5 @@ def test_where_pixels_have_no_neighbours_it_is_said() -> None:
     lonely[::2, ::2] = True
     cube = Cube(scene.cube.spectra, scene.cube.wavelengths, valid_pixels=lonely)
     result = drain(unmix(cube, IvaeSpec(endmembers=3, epochs=1, variability="pairs")))
-    assert f"Variability can't be learned from 0 pairs of neighbours: it takes {FEWEST_PAIRS}." in map(
-        str, result.notes
-    )
+    said = f"Variability can't be learned from 0 pairs of neighbours: it takes {FEWEST_PAIRS}, or as many pixels that share "
+    assert said + "a superpixel or a painted region with others." in map(str, result.notes)
