@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from napari_unmix.model.infer import e_step
 from napari_unmix.model.learn import variation_m_step, with_moved_endmembers
 from napari_unmix.model.mixing.base import LinearMixing
 from napari_unmix.model.nonlinear import WORTH
-from napari_unmix.model.pairs import beside_light, covariances_from_pairs, telling_subspace
+from napari_unmix.model.pairs import PairedSpectra, beside_light, covariances_from_pairs, telling_subspace
 from napari_unmix.model.settle import Steps, kept_if_better, settle
 from napari_unmix.model.variation import InBands, Variation
 from napari_unmix.model.views import FEWEST_PAIRS, Views
@@ -98,7 +99,13 @@ def fit_variation(data: Data, state: State, spectra: FloatArray, views: Views, h
     """
     rows = data.learned_pixels(_MOST_PIXELS)
     # 1. The law from pairs, and the posterior under it.
-    learned = _learned(data, _begun(state, spectra, data.spectra(state.model.mixing.endmembers)), spectra, views)
+    endmembers = data.spectra(state.model.mixing.endmembers)
+    begun = _begun(state, spectra, endmembers)
+    even = _in_even_light(begun, spectra)
+    used = views.paired(even.spectra, begun.abundances(), endmembers, even.bright)
+    if len(used.squares) < FEWEST_PAIRS:
+        return VariationFit(data, state, False, len(used.squares), math.nan, math.nan)
+    learned = _learned(data, begun, spectra, used, even.variance)
     settled = yield from settle(learned.state, learned.data, rows, _SETTLING)
     # 2. Steps on single pixels: of the law, and of the endmembers within what they vary by.
     lifted = replace(learned.data, anchor_std=_reach(learned.state, held))
@@ -111,7 +118,7 @@ def fit_variation(data: Data, state: State, spectra: FloatArray, views: Views, h
     evidence = settled.evidence - law_cost(int((~held).sum()), lifted.anchor.shape, len(rows))
     kept = law_is_kept(plain.evidence, evidence)
     found = (lifted, settled.state) if kept else (data, state)
-    return VariationFit(*found, kept, learned.pairs, plain.evidence, evidence)
+    return VariationFit(*found, kept, len(used.squares), plain.evidence, evidence)
 
 
 def law_cost(moved: int, shape: tuple[int, ...], count: int) -> float:
@@ -133,36 +140,44 @@ def _begun(state: State, spectra: FloatArray, endmembers: FloatArray) -> State:
     return replace(state, latents=latents)
 
 
-@dataclass(frozen=True, eq=False)
-class _Learned:
-    """Data in the scores that tell abundances apart, a state that has the law there, and the pairs that it was learned from."""
+class _Even(NamedTuple):
+    """Spectra (N, B) in even light, their noise's variance, and which pixels (N,) are bright enough to be brought to it."""
+
+    spectra: FloatArray
+    variance: float
+    bright: BoolArray
+
+
+def _in_even_light(at: State, spectra: FloatArray) -> _Even:
+    """The spectra over their light, in which the noise is a little larger; as they are where light is not free."""
+    light = at.brightness()
+    if light is None:
+        return _Even(spectra, at.model.variance, np.ones(len(spectra), dtype=bool))
+    bright = light > _DARK * float(np.median(light))
+    return _Even(spectra / light[:, None], at.model.variance * float(np.mean(light[bright] ** -2.0)), bright)
+
+
+class _Learned(NamedTuple):
+    """Data in the scores that tell abundances apart, and a state that has the law there."""
 
     data: Data
     state: State
-    pairs: int
 
 
-def _learned(data: Data, at: State, spectra: FloatArray, views: Views) -> _Learned:
-    """The law by ``views`` of one composition where the fit is ``at``, less what a change of composition explains."""
-    # 1. Even light, in which the noise is a little larger.
-    light, abundances = at.brightness(), at.abundances()
-    bright, even, variance = np.ones(len(spectra), dtype=bool), spectra, at.model.variance
-    if light is not None:
-        bright = light > _DARK * float(np.median(light))
-        even, variance = spectra / light[:, None], variance * float(np.mean(light[bright] ** -2.0))
-    # 2. The covariances, and the scores in which they are told.
+def _learned(data: Data, at: State, spectra: FloatArray, used: PairedSpectra, variance: float) -> _Learned:
+    """The law by the pairs ``used``, of noise of σ² ``variance``, where the fit of (N, B) ``spectra`` is ``at``."""
+    # 1. The covariances, and the scores in which they are told.
     endmembers = data.spectra(at.model.mixing.endmembers)
-    used = views.paired(even, abundances, endmembers, bright)
     covariances = covariances_from_pairs(used, variance, endmembers)
-    if light is not None:
+    if at.model.light is not None:
         covariances = beside_light(covariances, endmembers)
     subspace = telling_subspace(endmembers, covariances, variance)
-    # 3. The same latents under that law.
+    # 2. The same latents under that law.
     lifted = data.reprojected(spectra, subspace)
     mixing = LinearMixing(torch.from_numpy(subspace.scores(endmembers)).to(lifted.scores))
     inside = torch.from_numpy(subspace.basis @ covariances @ subspace.basis.T).to(lifted.scores)
     variation = Variation(inside, InBands.of(torch.from_numpy(covariances).to(lifted.scores)))
-    return _Learned(lifted, replace(at, model=replace(at.model, mixing=mixing, variation=variation)), len(used.squares))
+    return _Learned(lifted, replace(at, model=replace(at.model, mixing=mixing, variation=variation)))
 
 
 def _reach(state: State, held: BoolArray) -> Tensor:

@@ -1,4 +1,4 @@
-"""Where two views of one composition come from: pixels beside each other, or, where those are too few, pixels of one superpixel or painted region."""
+"""Where two views of one composition come from: pixels beside each other, or, where those are too few, pixels of one painted region."""
 
 from __future__ import annotations
 
@@ -75,7 +75,10 @@ class RegionViews:
 
 
 def views_of(neighbours: Neighbours, regions: IntArray) -> Views:
-    """Neighbours, which are nearer; pixels of one of ``regions`` (N,) where there are too few of those and enough of these."""
+    """Neighbours, which are nearer; pixels of one of the painted ``regions`` (N,) where there are too few of those and enough of these.
+
+    Superpixels are no help there: one that hangs together has no more differences than neighbours (decision 0029).
+    """
     beside, within = NeighbourViews(neighbours), RegionViews(regions)
     return within if beside.count < FEWEST_PAIRS <= within.count else beside
 

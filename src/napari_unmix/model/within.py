@@ -1,4 +1,4 @@
-"""Pixels of one superpixel or painted region as pairs of each other, where pixels have too few neighbours (theory: "Pairs within a region").
+"""Pixels of one painted region as pairs of each other, where pixels have too few neighbours (theory: "Pairs within a region").
 
 They are exchangeable: which one lies beside which says nothing. Of n pixels all pairs together say what the n deviations from their mean say.
 """

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_unmix.auxiliary.neighbours import Neighbours
-from napari_unmix.cube import IntArray
 from napari_unmix.findings import Note, NoteKind, VariabilityFound
 from napari_unmix.methods.contract import Problem
 from napari_unmix.methods.ivae.spec import IvaeSpec
@@ -36,27 +35,29 @@ def learned_variability(problem: Problem[IvaeSpec], data: Data, state: State) ->
     if not isinstance(state.model.mixing, LinearMixing):
         said = "Variability from pairs of neighbours is learned for linear mixing alone: the mixing that was kept has none."
         return Varied(data, state, notes=(Note(NoteKind.VARIABILITY, said),))
-    views = views_of(Neighbours(problem.cube.valid_pixels, problem.cube.acquisitions), _patches(problem))
+    views = views_of(Neighbours(problem.cube.valid_pixels, problem.cube.acquisitions), problem.declared)
     if choice == "auto" and not may_vary(state.misfit(data), views.count, free_light=problem.spec.illumination):
         return Varied(data, state)
     if choice == "auto" and not is_of_the_spectra(leftover(state, problem.spectra, data)):
         return Varied(data, state)
     if views.count < FEWEST_PAIRS:
-        said = (
-            f"Variability can't be learned from {views.count} pairs of neighbours: it takes {FEWEST_PAIRS}, or as many pixels that share "
-            "a superpixel or a painted region with others."
-        )
-        return Varied(data, state, notes=(Note(NoteKind.VARIABILITY, said),))
+        return Varied(data, state, notes=(_too_few(views.count, views.source),))
     # Unasked, the law changes what pixels hold, and no endmember: on HySU's blind crop they moved by 12° (decision 0027).
     held = problem.held if choice == "pairs" else np.ones_like(problem.held)
     fit = yield from fit_variation(data, state, problem.spectra, views, held)
+    if fit.pairs < FEWEST_PAIRS:
+        return Varied(data, state, notes=(_too_few(fit.pairs, views.source, " of like composition"),))
     note = Note(NoteKind.VARIABILITY, variability_note(fit, views.source))
     return Varied(fit.data, fit.state, _found(fit, views.source), (note,))
 
 
-def _patches(problem: Problem[IvaeSpec]) -> IntArray:
-    """(N,) superpixels or painted regions, 0 = none: what else u may be, tiles or the whole scene, is no place of one composition."""
-    return problem.regions if "superpixels" in problem.side.sources else problem.declared
+def _called(source: Source) -> str:
+    return "pairs of neighbours" if source == "neighbours" else "pixels beside others of their region"
+
+
+def _too_few(count: int, source: Source, which: str = "") -> Note:
+    takes = f"it takes {FEWEST_PAIRS}, or as many pixels in painted regions of like composition"
+    return Note(NoteKind.VARIABILITY, f"Variability can't be learned from {count} {_called(source)}{which}: {takes}.")
 
 
 def _found(fit: VariationFit, source: Source) -> VariabilityFound:
@@ -80,9 +81,7 @@ def _found(fit: VariationFit, source: Source) -> VariabilityFound:
 def variability_note(fit: VariationFit, source: Source) -> str:
     """What was found, in one sentence."""
     gain = fit.evidence - fit.plain
-    pairs = (
-        f"{fit.pairs:,} {'pairs of neighbours' if source == 'neighbours' else 'pixels beside others of their region'}"
-    )
+    pairs = f"{fit.pairs:,} {_called(source)}"
     if fit.kept:
         return f"Spectra of each material vary: learned from {pairs}; evidence {gain:.1f} nats per pixel above plain noise."
     return f"Spectra of each material were taken to be one: {pairs} do not tell that they vary ({gain:+.2f} nats per pixel)."
