@@ -176,12 +176,14 @@ class VariabilityFound(Frozen):
 
     ``chosen``: "pairs" where that law was kept. ``pairs``: how many it was learned from. ``evidence``: log evidence in nats per pixel with it
     ("pairs") and with noise alone ("none"). ``spread``: of each endmember, how far one pixel's spectrum is from it, root mean square over its own.
+    ``source``: whether pairs were of neighbours, or, where those are too few, pixels of one region, each against the others: then their number.
     """
 
     chosen: Literal["none", "pairs"]
     pairs: int
     evidence: dict[str, float]
     spread: tuple[float, ...] = ()
+    source: Literal["neighbours", "regions"] = "neighbours"
 
 
 class RestartsFound(Frozen):

@@ -55,3 +55,6 @@ def test_a_row_is_held_against_the_better_plain_estimate_of_the_same_scene(ours:
     assert f"| {ours / 0.04:.2f} |" in table(rows)[-1]
     (verdict,) = verdicts(rows)
     assert said in verdict
+    assert verdict.startswith("* ivae, spectra vary, endmembers known: ")
+    unasked = [*rows, row("ivae, unasked", ours)]
+    assert verdicts(unasked) == [verdict, verdict.replace("spectra vary", "unasked")]

@@ -9,6 +9,7 @@ from napari_unmix.model.pairs import (
     ALIKE,
     MOST_TELLING,
     alike_pairs,
+    beside_light,
     covariances_from_pairs,
     own_share,
     paired,
@@ -139,6 +140,25 @@ def test_pairs_count_the_less_the_more_their_composition_may_differ() -> None:
 def test_pairs_count_whose_abundances_are_alike(apart: float, counts: bool) -> None:
     abundances = np.array([[0.5, 0.5], [0.5 + apart / 2, 0.5 - apart / 2]])
     assert len(alike_pairs(abundances, np.array([[0, 1]]))) == counts
+
+
+def test_free_light_leaves_nothing_along_an_endmember_and_all_that_is_across_it() -> None:
+    endmembers, covariances = planted(3)
+    found = beside_light(covariances, endmembers)
+    np.testing.assert_allclose(found @ endmembers[:, :, None], 0.0, atol=1e-15)
+    across = np.random.default_rng(3).normal(size=(5, BANDS))
+    for endmember, before, after in zip(endmembers, covariances, found, strict=True):
+        rows = across - np.outer(across @ endmember, endmember) / (endmember @ endmember)
+        np.testing.assert_allclose(rows @ after @ rows.T, rows @ before @ rows.T, atol=1e-12)
+    # However bright it is written; and again it changes nothing.
+    np.testing.assert_allclose(beside_light(covariances, 5 * endmembers), found, atol=1e-15)
+    np.testing.assert_allclose(beside_light(found, endmembers), found, atol=1e-15)
+
+
+def test_a_gain_of_each_material_is_no_variability_where_light_is_free() -> None:
+    endmembers = planted(4)[0]
+    gains = endmembers[:, :, None] * endmembers[:, None, :]
+    np.testing.assert_allclose(beside_light(0.04 * gains, endmembers), 0.0, atol=1e-15)
 
 
 @pytest.mark.parametrize(("materials", "directions"), [(2, 4), (3, 9), (4, 4 + MOST_TELLING), (5, 5 + MOST_TELLING)])

@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 
 from napari_unmix.answer import Unmixing
-from napari_unmix.cube import Cube, FloatArray
+from napari_unmix.cube import Annotation, Cube, FloatArray
 from napari_unmix.findings import NoteKind
 from napari_unmix.given import Given
 from napari_unmix.methods.ivae.spec import IvaeSpec
 from napari_unmix.model.nonlinear import WORTH
 from napari_unmix.model.varied import (
-    FEWEST_PAIRS,
     NOTHING_LEFT,
     OF_THE_MIXING,
     Leftover,
@@ -23,6 +22,7 @@ from napari_unmix.model.varied import (
     law_is_kept,
     may_vary,
 )
+from napari_unmix.model.views import FEWEST_PAIRS
 from napari_unmix.pipeline import unmix
 from napari_unmix.progress import drain
 from napari_unmix.rows.metrics import rmse
@@ -120,6 +120,26 @@ def test_where_spectra_vary_the_law_is_kept_and_beats_the_better_plain_estimate(
     )
 
 
+def test_without_a_neighbour_the_law_is_learned_within_painted_regions() -> None:
+    """Every second pixel, as the squares of one colour of a chessboard: none shares an edge with another."""
+    cube, means, abundances = varying()
+    rows, columns = np.indices(cube.shape[:2])
+    seen = (rows + columns) % 2 == 0
+    alone = Cube(cube.spectra, cube.wavelengths, valid_pixels=seen)
+    squares = Annotation(np.where(seen, 1 + rows // 8 * 5 + columns // 8, 0))
+    known = Given.known(means, ("one", "two", "three"))
+    result = drain(unmix(alone, IvaeSpec(endmembers=3, epochs=2), squares, known))
+    found = result.findings.variability
+    assert found is not None
+    assert (found.chosen, found.source) == ("pairs", "regions")
+    pixels, truth = alone.pixels().astype(float), abundances[seen]
+    plain = min(rmse(fully_constrained(pixels, means), truth), rmse(scaled(pixels, means)[0], truth))
+    assert rmse(result.abundances[seen], truth) < 0.85 * plain
+    (said,) = [note.sentence for note in result.notes if note.kind is NoteKind.VARIABILITY]
+    pixels_read = f"{found.pairs:,} pixels beside others of their region"
+    assert said.startswith(f"Spectra of each material vary: learned from {pixels_read}; ")
+
+
 @pytest.mark.slow
 def test_scattering_is_not_learned_as_variability_unasked_and_gains_are() -> None:
     found = {}
@@ -155,6 +175,18 @@ def test_where_pixels_have_no_neighbours_it_is_said() -> None:
     lonely[::2, ::2] = True
     cube = Cube(scene.cube.spectra, scene.cube.wavelengths, valid_pixels=lonely)
     result = drain(unmix(cube, IvaeSpec(endmembers=3, epochs=1, variability="pairs")))
-    assert f"Variability can't be learned from 0 pairs of neighbours: it takes {FEWEST_PAIRS}." in map(
-        str, result.notes
+    said = f"Variability can't be learned from 0 pairs of neighbours: it takes {FEWEST_PAIRS}, or as many pixels in painted regions"
+    assert said + " of like composition." in map(str, result.notes)
+
+
+def test_where_neighbours_are_unlike_nothing_is_learned_and_it_is_said() -> None:
+    scene = blind_scene(3, materials=3, pure=True, kind="tilt", decibels=30.0, size=16)
+    shuffled = np.random.default_rng(0).permutation(scene.cube.pixels()).reshape(scene.cube.shape)
+    cube = Cube(shuffled, scene.cube.wavelengths)
+    plain, asked = (
+        drain(unmix(cube, IvaeSpec(endmembers=3, epochs=1, variability=choice)))  # type: ignore[arg-type]
+        for choice in ("none", "pairs")
     )
+    assert any(" pairs of neighbours of like composition: it takes " in note.sentence for note in asked.notes)
+    assert asked.findings.variability is None
+    np.testing.assert_array_equal(asked.abundances, plain.abundances)

@@ -105,6 +105,17 @@ def _borrowed(covariances: FloatArray, amounts: FloatArray, endmembers: FloatArr
     return np.asarray(share[:, None, None] * covariances + ((1 - share) * power)[:, None, None] * pooled)
 
 
+def beside_light(covariances: FloatArray, endmembers: FloatArray) -> FloatArray:
+    """(P, B, B) what is left of covariances where brightness is free: nothing along each material's own endmember (P, B).
+
+    A gain that a pixel's materials share is light, and the gain of a single one does not show on its pure pixels (theory: "Free light"): what
+    pairs have there is what the estimated light left of it, and composition.
+    """
+    unit = endmembers / np.maximum(np.linalg.norm(endmembers, axis=1, keepdims=True), 1e-300)
+    across = np.eye(endmembers.shape[1]) - unit[:, :, None] * unit[:, None, :]  # (P, B, B) projections
+    return np.asarray(across @ covariances @ across)
+
+
 def own_share(amounts: FloatArray) -> FloatArray:
     """(P,) how much of a material's covariance is its own, for the sums of its squared abundances over the pairs (P,); the rest is borrowed."""
     return np.asarray(np.minimum(amounts / _OWN, 1.0))

@@ -5,22 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from napari_unmix.auxiliary.neighbours import Neighbours
-from napari_unmix.cube import BoolArray, FloatArray, IntArray
+from napari_unmix.cube import BoolArray, FloatArray
 from napari_unmix.model.composed import composed_share, off_the_plane, one_is_missing
 from napari_unmix.model.data import Data, State
 from napari_unmix.model.infer import e_step
 from napari_unmix.model.learn import variation_m_step, with_moved_endmembers
 from napari_unmix.model.mixing.base import LinearMixing
 from napari_unmix.model.nonlinear import WORTH
-from napari_unmix.model.pairs import alike_pairs, covariances_from_pairs, paired, telling_subspace
+from napari_unmix.model.pairs import PairedSpectra, beside_light, covariances_from_pairs, telling_subspace
 from napari_unmix.model.settle import Steps, kept_if_better, settle
 from napari_unmix.model.variation import InBands, Variation
+from napari_unmix.model.views import FEWEST_PAIRS, Views
 from napari_unmix.rows.simplex import scaled
 
 # Where linear mixing leaves no more than this times the noise, there is nothing to explain.
@@ -28,8 +29,6 @@ NOTHING_LEFT = 1.02
 # Of what linear mixing leaves beyond noise, products of abundances explain 85 % and more where light is scattered twice, spectra are bent or
 # mixtures intimate, and at most 43 % where spectra vary or a material is missing (decision 0027).
 OF_THE_MIXING = 0.5
-# The law is learned from at most so many pairs; fewer than the fewest say nothing.
-_MOST_PAIRS, FEWEST_PAIRS = 8_000, 200
 # Steps on single pixels, and the evidence, are of at most so many.
 _MOST_PIXELS = 1_500
 # Steps of the law on single pixels, for one posterior of them.
@@ -44,7 +43,7 @@ _DARK = 0.1
 
 @dataclass(frozen=True, eq=False)
 class VariationFit:
-    """The state that was kept, with its data, how many pairs were read, and evidence per pixel, of noise alone and with the law."""
+    """The state that was kept, with its data, how many pairs (or pixels of regions) were read, and evidence per pixel, of noise and with the law."""
 
     data: Data
     state: State
@@ -93,16 +92,20 @@ def law_is_kept(plain: float, evidence: float) -> bool:
     return evidence >= plain + WORTH
 
 
-def fit_variation(
-    data: Data, state: State, spectra: FloatArray, neighbours: Neighbours, held: BoolArray
-) -> Steps[VariationFit]:
-    """Learn how the materials of a settled linear fit of (N, B) ``spectra`` vary, from pairs of ``neighbours``; ``held`` (P,) ones stay.
+def fit_variation(data: Data, state: State, spectra: FloatArray, views: Views, held: BoolArray) -> Steps[VariationFit]:
+    """Learn how the materials of a settled linear fit of (N, B) ``spectra`` vary, from ``views`` of one composition; ``held`` (P,) ones stay.
 
     Where abundances sum to one, the pairs' are those of free brightness: what varies has bent them less (decision 0017).
     """
     rows = data.learned_pixels(_MOST_PIXELS)
     # 1. The law from pairs, and the posterior under it.
-    learned = _learned(data, _begun(state, spectra, data.spectra(state.model.mixing.endmembers)), spectra, neighbours)
+    endmembers = data.spectra(state.model.mixing.endmembers)
+    begun = _begun(state, spectra, endmembers)
+    even = _in_even_light(begun, spectra)
+    used = views.paired(even.spectra, begun.abundances(), endmembers, even.bright)
+    if len(used.squares) < FEWEST_PAIRS:
+        return VariationFit(data, state, False, len(used.squares), math.nan, math.nan)
+    learned = _learned(data, begun, spectra, used, even.variance)
     settled = yield from settle(learned.state, learned.data, rows, _SETTLING)
     # 2. Steps on single pixels: of the law, and of the endmembers within what they vary by.
     lifted = replace(learned.data, anchor_std=_reach(learned.state, held))
@@ -115,7 +118,7 @@ def fit_variation(
     evidence = settled.evidence - law_cost(int((~held).sum()), lifted.anchor.shape, len(rows))
     kept = law_is_kept(plain.evidence, evidence)
     found = (lifted, settled.state) if kept else (data, state)
-    return VariationFit(*found, kept, learned.pairs, plain.evidence, evidence)
+    return VariationFit(*found, kept, len(used.squares), plain.evidence, evidence)
 
 
 def law_cost(moved: int, shape: tuple[int, ...], count: int) -> float:
@@ -128,13 +131,6 @@ def law_cost(moved: int, shape: tuple[int, ...], count: int) -> float:
     return 0.5 * numbers * math.log(count) / count
 
 
-def _some(pairs: IntArray) -> IntArray:
-    """At most ``_MOST_PAIRS`` of them, the same ones every time."""
-    if len(pairs) <= _MOST_PAIRS:
-        return pairs
-    return np.asarray(pairs[np.sort(np.random.default_rng(0).choice(len(pairs), _MOST_PAIRS, replace=False))])
-
-
 def _begun(state: State, spectra: FloatArray, endmembers: FloatArray) -> State:
     """The state whose latents are of abundances with free brightness; as it is where that is free anyway."""
     if state.model.light is not None:
@@ -144,36 +140,44 @@ def _begun(state: State, spectra: FloatArray, endmembers: FloatArray) -> State:
     return replace(state, latents=latents)
 
 
-@dataclass(frozen=True, eq=False)
-class _Learned:
-    """Data in the scores that tell abundances apart, a state that has the law there, and the pairs that it was learned from."""
+class _Even(NamedTuple):
+    """Spectra (N, B) in even light, their noise's variance, and which pixels (N,) are bright enough to be brought to it."""
+
+    spectra: FloatArray
+    variance: float
+    bright: BoolArray
+
+
+def _in_even_light(at: State, spectra: FloatArray) -> _Even:
+    """The spectra over their light, in which the noise is a little larger; as they are where light is not free."""
+    light = at.brightness()
+    if light is None:
+        return _Even(spectra, at.model.variance, np.ones(len(spectra), dtype=bool))
+    bright = light > _DARK * float(np.median(light))
+    return _Even(spectra / light[:, None], at.model.variance * float(np.mean(light[bright] ** -2.0)), bright)
+
+
+class _Learned(NamedTuple):
+    """Data in the scores that tell abundances apart, and a state that has the law there."""
 
     data: Data
     state: State
-    pairs: int
 
 
-def _learned(data: Data, at: State, spectra: FloatArray, neighbours: Neighbours) -> _Learned:
-    """The law by pairs of neighbours where the fit is ``at``, less what a smooth change of composition explains."""
-    # 1. Even light, in which the noise is a little larger.
-    light, abundances, pairs = at.brightness(), at.abundances(), _some(neighbours.pairs)
-    even, variance = spectra, at.model.variance
-    if light is not None:
-        bright = light > _DARK * float(np.median(light))
-        pairs = pairs[bright[pairs].all(axis=1)]
-        even, variance = spectra / light[:, None], variance * float(np.mean(light[np.unique(pairs)] ** -2.0))
-    # 2. The covariances, and the scores in which they are told.
+def _learned(data: Data, at: State, spectra: FloatArray, used: PairedSpectra, variance: float) -> _Learned:
+    """The law by the pairs ``used``, of noise of σ² ``variance``, where the fit of (N, B) ``spectra`` is ``at``."""
+    # 1. The covariances, and the scores in which they are told.
     endmembers = data.spectra(at.model.mixing.endmembers)
-    alike = alike_pairs(abundances, pairs)
-    used = paired(even, abundances, alike, endmembers, neighbours.smoothed(abundances))
     covariances = covariances_from_pairs(used, variance, endmembers)
+    if at.model.light is not None:
+        covariances = beside_light(covariances, endmembers)
     subspace = telling_subspace(endmembers, covariances, variance)
-    # 3. The same latents under that law.
+    # 2. The same latents under that law.
     lifted = data.reprojected(spectra, subspace)
     mixing = LinearMixing(torch.from_numpy(subspace.scores(endmembers)).to(lifted.scores))
     inside = torch.from_numpy(subspace.basis @ covariances @ subspace.basis.T).to(lifted.scores)
     variation = Variation(inside, InBands.of(torch.from_numpy(covariances).to(lifted.scores)))
-    return _Learned(lifted, replace(at, model=replace(at.model, mixing=mixing, variation=variation)), len(alike))
+    return _Learned(lifted, replace(at, model=replace(at.model, mixing=mixing, variation=variation)))
 
 
 def _reach(state: State, held: BoolArray) -> Tensor:
