@@ -138,6 +138,7 @@ def test_train_on_holds_the_locked_and_the_known(window: Any, minerals: Path) ->
     window.controller.offer_library(minerals)
     window.wait_for(lambda: window.session.offered is not None)
     window.controller.hold_spectra([0])
+    window.wait_for(lambda: bool(window.session.held))
     window.press("Train on")
     window.wait_for(lambda: len(given) == 2)
     assert given[1].names == ("water", "endmember 2", "endmember 3")

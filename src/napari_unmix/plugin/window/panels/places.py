@@ -19,7 +19,10 @@ TIP = "Show on the image the few places where a stroke, or a region, would help 
 
 
 class PlacesPart(QWidget):
-    """A part of the steps of side information and of the result; the list is where the button was pressed."""
+    """A part of the steps of side information and of the result; the list is where the button was pressed.
+
+    With the result the button ``ask`` stands beside *Why?*, so that verdict and export are on one screen.
+    """
 
     def __init__(self, step: Step) -> None:
         super().__init__()
@@ -28,8 +31,8 @@ class PlacesPart(QWidget):
         self._pressed = step.name == "result" and suggested_now(step.session) is not None
         self._listed: Suggested | None = None
         self._rows: list[QWidget] = []
-        self._ask = button("Where to paint", TIP, self._press)
-        self._ask.setCheckable(True)
+        self.ask = button("Where to paint", TIP, self._press)
+        self.ask.setCheckable(True)
         self._said = text("note")
         self._column = QVBoxLayout()
         self._column.setContentsMargins(0, 0, 0, 0)
@@ -37,7 +40,8 @@ class PlacesPart(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(4)
-        outer.addWidget(row(self._ask, stretch=-2))
+        if step.name != "result":
+            outer.addWidget(row(self.ask, stretch=-2))
         outer.addWidget(self._said)
         outer.addLayout(self._column)
         step.listen(self.refresh, "cube", "run", "training", "places")
@@ -47,9 +51,9 @@ class PlacesPart(QWidget):
         """Show the session."""
         suggested, why_not = suggested_now(self._session), why_no_places(self._session)
         self.setVisible(current_run(self._session) is not None)
-        self._ask.setEnabled(not why_not)
-        self._ask.setToolTip(why_not or TIP)
-        self._ask.setChecked(suggested is not None)
+        self.ask.setEnabled(not why_not)
+        self.ask.setToolTip(why_not or TIP)
+        self.ask.setChecked(suggested is not None)
         listed = suggested if self._pressed else None
         say(self._said, "" if listed is None else listed.said)
         if listed is not self._listed:
@@ -62,7 +66,7 @@ class PlacesPart(QWidget):
 
     def _press(self) -> None:
         self._pressed = suggested_now(self._session) is None
-        self._ask.setChecked(not self._pressed)  # it turns when the places are there
+        self.ask.setChecked(not self._pressed)  # it turns when the places are there
         self._controller.toggle_places()
 
     def _fill(self, places: tuple[Place, ...]) -> None:

@@ -29,8 +29,10 @@ class ResultPanel(Step):
         self._state = text("outOfDate")
         self._state.setToolTip("Train again to bring the result up to date.")
         self.body.addWidget(self._state)
-        for part in (RunsPart, EndmemberRows, VerdictPart, PlacesPart, WritingPart, AreasPart, ComparePart):
-            self.body.addWidget(part(self))
+        runs, rows, verdict, places = RunsPart(self), EndmemberRows(self), VerdictPart(self), PlacesPart(self)
+        verdict.add_button(places.ask)
+        for part in (runs, rows, verdict, places, WritingPart(self), AreasPart(self), ComparePart(self)):
+            self.body.addWidget(part)
         self.listen(self.refresh, "cube", "training", "run", "runs", "annotation", "spec", "state")
         self.refresh()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_unmix.identifiability.report import Check, Report
 from napari_unmix.plugin.facts.grading import Material, materials_of, materials_tally
@@ -77,6 +77,12 @@ class VerdictPart(QWidget):
         outer.addWidget(self._checks)
         step.listen(self.refresh, "cube", "run", "state", "training", "theme")
         self.refresh()
+
+    def add_button(self, made: QPushButton) -> None:
+        """One more beside *Why?*."""
+        line = self._buttons.layout()
+        assert isinstance(line, QHBoxLayout)
+        line.insertWidget(2, made)
 
     def refresh(self, *_: Any) -> None:
         """Show the session."""
