@@ -224,7 +224,7 @@ def test_a_material_that_has_a_stroke_or_was_given_is_not_asked_for_again() -> N
     assert unsettled(replace(result, findings=background), report) == (0,)  # a stroke of something else settles nothing
 
 
-def test_where_a_stroke_anchors_nothing_is_suggested_that_could_undo_it() -> None:
+def test_where_a_stroke_anchors_nothing_is_suggested() -> None:
     cube, endmembers = scene(hidden=True)
     result = answer(cube, endmembers)
     report = graded(result, "shaky", "shaky", "shaky")

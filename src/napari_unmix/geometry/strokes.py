@@ -5,12 +5,13 @@ taken for the endmember's spectrum. Where spectra vary, it draws its endmember a
 (``confirming``): a stroke far off is a mixture.
 
 Where no endmember leads a stroke, either its material was not found or the stroke is mostly background. Where mixing is linear to the noise, the
-search misses nothing that a stroke would show: it names. Else it anchors, as long as the rest of the scene agrees (``anchoring``). What does not
-anchor names, by what the stroke has more of than the scene has: what surrounds a thin thing is everywhere.
+search misses nothing that a stroke would show: it names. Else it anchors, as long as the rest of the scene agrees, with the others or without them
+(``anchoring``). What does not anchor names, by what the stroke has more of than the scene has: what surrounds a thin thing is everywhere.
 """
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy as np
 from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.findings import Note, NoteKind, StrokeFound
 from napari_unmix.geometry import archetypes as arch
-from napari_unmix.geometry.anchoring import LED, Anchored, Tried, anchored_by_strokes, try_anchors
+from napari_unmix.geometry.anchoring import LED, Anchored, Trials, Tried, anchored_by_strokes
 from napari_unmix.geometry.confirming import AGREE, confirm
 from napari_unmix.geometry.found import NO_EXCESS, VARIABILITY, Found, Search
 from napari_unmix.geometry.picks import unit_length
@@ -153,12 +154,13 @@ def _not_led(
     tried = Tried((), {})
     # Rare materials would be lost to anchors: least squares, which judges these, gives them up.
     if variability > LINEAR and not isinstance(found.recipe, SupportedPicks):
-        tried = yield from try_anchors(spectra, found.endmembers, strokes)
-    if tried.anchors:
-        painted = [strokes[k] for k in tried.anchors]
-        anchored = yield from anchored_by_strokes(spectra, len(found.endmembers), painted, inversion)
-        if min(anchored.purities) >= LED:  # as on the pixels that it was tried on
-            return _anchored(spectra, anchored, strokes, inversion, tried)
+        trials = yield from Trials.of(spectra, found.endmembers, strokes)
+        tried = yield from trials.nearly_all()
+        anchored = yield from _as_tried(spectra, found, strokes, inversion, tried)
+        if anchored is None:
+            anchored = yield from _by_fewer(spectra, found, strokes, inversion, variability, trials)
+        if anchored is not None:
+            return anchored
     naming = enriched(shares_of(spectra, found.endmembers, inversion), strokes)
     least = LED if variability > VARIABILITY else MOSTLY
     told = tuple(
@@ -171,6 +173,37 @@ def _not_led(
     )
     endmembers = found.endmembers[naming.first(len(found.endmembers))]
     return named_by(replace(found, endmembers=endmembers, strokes=told), led, said)
+
+
+def _as_tried(
+    spectra: FloatArray, found: Found, strokes: list[IntArray], inversion: Inversion, tried: Tried
+) -> Generator[float, None, Found | None]:
+    """What these anchors find in all the spectra; None where there are none, or one has less of its endmember than in the pixels it was tried on."""
+    if not tried.anchors:
+        return None
+    painted = [strokes[k] for k in tried.anchors]
+    anchored = yield from anchored_by_strokes(spectra, len(found.endmembers), painted, inversion)
+    return _anchored(spectra, anchored, strokes, inversion, tried) if min(anchored.purities) >= LED else None
+
+
+def _by_fewer(
+    spectra: FloatArray,
+    found: Found,
+    strokes: list[IntArray],
+    inversion: Inversion,
+    variability: float,
+    trials: Trials,
+) -> Generator[float, None, Found | None]:
+    """The most strokes, of those that nothing leads, that anchor alone and with which every stroke is led; None where there are none."""
+    naming = leading(spectra, found.endmembers, strokes, inversion, 0.0)
+    least = LED if variability > VARIABILITY else MOSTLY
+    if naming is None:
+        return None
+    for tried in (yield from trials.fewer(np.flatnonzero(naming.purities < least).tolist())):
+        anchored = yield from _as_tried(spectra, found, strokes, inversion, tried)
+        if anchored is not None and leading(spectra, anchored.endmembers, strokes, inversion, LED) is not None:
+            return anchored
+    return None
 
 
 def _confirmed(
@@ -225,7 +258,10 @@ def _anchored(
         shares = shares_of(spectra, anchored.endmembers, inversion)[:, len(told) :]
         naming = enriched(shares, [strokes[k] for k in rest])
         places[rest] = len(told) + naming.endmembers
-        found |= {k: refused(one, tried.costs[k]) for k, one in zip(rest, naming.found, strict=True)}
+        found |= {
+            k: refused(one, tried.costs[k]) if k in tried.costs else one
+            for k, one in zip(rest, naming.found, strict=True)
+        }
     order = Naming(places, np.zeros(len(strokes))).first(count)
     return Found(
         anchored.endmembers[order],

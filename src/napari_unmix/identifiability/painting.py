@@ -28,10 +28,10 @@ _MOST_MISSED = 2
 NOTHING = "Nothing to paint would help: all materials are steady."
 NOWHERE = "No place is left to suggest: no unpainted patch is clear enough of a material that is not settled."
 NO_MIXTURE = "No place is left to suggest: what is not painted holds no mixture that the painted regions lack."
-# Anchors are accepted or refused together (``geometry.anchoring``): on MUUFL a stroke that was suggested anchored, 7.3° became 3.4°, in all of three
-# strokings, and the next one of another material undid it in both that went on.
+# Where strokes anchored in a full search, it is not made again and no endmember has a grade, so there is little to suggest by; what a further stroke
+# would do there was not measured (decision 0025).
 ANCHORED = (
-    "A stroke anchors an endmember here, and a further one of another material could undo that: nothing is suggested."
+    "A stroke anchors an endmember here, and what a further one would do is not measured there: nothing is suggested."
 )
 # Below this share the purest patch of a material is mostly something else, and a stroke there would name that.
 _LEAST_SHARE = 1 / 3
