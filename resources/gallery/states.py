@@ -213,7 +213,7 @@ def grades(folder: Path) -> None:
         made.append(
             Grade(name, word, f"Left-out parts of the scene move {name} by {0.2 * 4**k:.1f}°.", remedy, spread=spread)
         )
-    summary = "By geometry 1 of 4 materials is steady (grass), asphalt is shaky, roof is not determined here."
+    summary = "By geometry 1 of 3 is steady; asphalt is shaky, roof is not determined here."
     scene.session.run = replace(run, report=replace(run.report, summary=summary, grades=tuple(made)))
     scene.both("result")
     scene.press("Why?")
