@@ -35,7 +35,7 @@ class EndmemberRows(QWidget):
         content = QWidget()
         self._column = QVBoxLayout(content)
         self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(1)
+        self._column.setSpacing(0)
         self._scroll = _Rows(content, self._fit_grades)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)

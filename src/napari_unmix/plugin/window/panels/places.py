@@ -50,11 +50,12 @@ class PlacesPart(QWidget):
     def refresh(self, *_: Any) -> None:
         """Show the session."""
         suggested, why_not = suggested_now(self._session), why_no_places(self._session)
-        self.setVisible(current_run(self._session) is not None)
         self.ask.setEnabled(not why_not)
         self.ask.setToolTip(why_not or TIP)
         self.ask.setChecked(suggested is not None)
         listed = suggested if self._pressed else None
+        # An empty part would still take the space between two.
+        self.setVisible(current_run(self._session) is not None and (listed is not None or self._step.name != "result"))
         say(self._said, "" if listed is None else listed.said)
         if listed is not self._listed:
             self._listed = listed

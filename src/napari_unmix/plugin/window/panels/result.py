@@ -26,6 +26,7 @@ class ResultPanel(Step):
 
     def __init__(self, session: Session, controller: Controller) -> None:
         super().__init__(session, controller)
+        self.body.setSpacing(4)  # names, verdict and *Export…* are seen at once on the smallest screen
         self._state = text("outOfDate")
         self._state.setToolTip("Train again to bring the result up to date.")
         self.body.addWidget(self._state)

@@ -71,7 +71,7 @@ class VerdictPart(QWidget):
         checks.addWidget(self._notes)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.setSpacing(6)
+        outer.setSpacing(3)
         outer.addWidget(self._line)
         outer.addWidget(self._buttons)
         outer.addWidget(self._checks)
