@@ -15,7 +15,7 @@ from napari_unmix.plugin.facts.session import current_run
 from napari_unmix.plugin.facts.suggesting import Suggested, suggested_now, why_no_places
 from napari_unmix.plugin.window.panels.step import Step, button, row, say, text
 
-TIP = "Show on the image the few places where a stroke, or a region, would help this result most. Press again to hide them."
+TIP = "Show on the image the few places where a stroke, or a region, tells most about what is not settled here. Press again to hide them."
 
 
 class PlacesPart(QWidget):

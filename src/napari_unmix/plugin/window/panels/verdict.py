@@ -140,7 +140,7 @@ class VerdictPart(QWidget):
         self._list_more()
 
     def _list_more(self) -> None:
-        """Some materials a turn: thirty at once would hold the window for some 120 ms."""
+        """Some materials a turn: each lays the dock out anew, so that thirty at once would hold the window."""
         first = len(self._material_rows)
         for material in self._listed[first : first + MOST_A_TURN]:
             self._material_rows.append(MaterialRow(material))
