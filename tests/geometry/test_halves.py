@@ -91,7 +91,7 @@ def test_the_order_of_endmembers_only_renames_the_halves(seed: int, order: list[
 
 
 def test_of_the_materials_of_drawn_scenes_hardly_any_are_halves() -> None:
-    """What decision 0020 measures, no theorem: a scene of 20 dB without pure pixels may raise an alarm, one in hundreds does."""
+    """A decision, no theorem: of 400 scenes drawn like these none raised an alarm, but seed 349 at 20 dB without pure pixels does."""
     rng, alarms = np.random.default_rng(5), 0
     for seed in rng.integers(0, 10_000, 40).tolist():
         kind, decibels = str(rng.choice(KINDS)), float(rng.choice([20.0, 30.0, 40.0]))

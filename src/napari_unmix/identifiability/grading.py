@@ -19,7 +19,7 @@ from napari_unmix.identifiability.again.refits import Refits, angles, some_rows
 from napari_unmix.identifiability.checks.geometry import facet_tails, purest
 from napari_unmix.identifiability.painting import SEE, strokes_only_name
 from napari_unmix.identifiability.report import Grade, Word
-from napari_unmix.identifiability.subject import Subject
+from napari_unmix.identifiability.subject import Subject, listed
 from napari_unmix.rows.metrics import angle_table
 from napari_unmix.rows.subspace import subspace_excess
 
@@ -209,7 +209,7 @@ def _several(by_word: Mapping[Word, list[str]], named: Collection[Word]) -> str:
     """ "2 of 4 are steady; roof is shaky, soil is not determined here": how many can be believed, and which can't, or how many."""
     steady, count = by_word.get("steady", []), sum(map(len, by_word.values()))
     others = (
-        f"{_listed(names) if word in named else len(names)} {_are(names)} {word}"
+        f"{_first_of(names) if word in named else len(names)} {_are(names)} {word}"
         for word, names in by_word.items()
         if word != "steady"
     )
@@ -224,11 +224,11 @@ def _are(names: list[str]) -> str:
     return "are" if len(names) > 1 else "is"
 
 
-def _listed(names: list[str]) -> str:
+def _first_of(names: list[str]) -> str:
     """ "roof", "roof and soil", "roof, soil, water and 4 more"."""
     if len(names) > _NAMED + 1:
         names = [*names[:_NAMED], f"{len(names) - _NAMED} more"]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return listed(names)
 
 
 def _spread(subject: Subject, refits: Refits) -> FloatArray:

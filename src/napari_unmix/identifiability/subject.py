@@ -86,7 +86,7 @@ class Subject:
             for k in self.findings.held
             if k < self.count
         ]
-        return _listed(said) if said else ""
+        return listed(said) if said else ""
 
     @property
     def inversion(self) -> Inversion:
@@ -164,10 +164,11 @@ class Subject:
 
     def named(self, chosen: Sequence[int] | IntArray) -> str:
         """ "rock", "rock and soil", "rock, soil and water": the names of these endmembers."""
-        return _listed([self.result.names[int(k)] for k in chosen])
+        return listed([self.result.names[int(k)] for k in chosen])
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """ "rock", "rock and soil", "rock, soil and water"."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 

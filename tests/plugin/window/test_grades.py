@@ -75,7 +75,8 @@ def undo(window: Any) -> None:
 
 def test_rows_have_a_sign_and_a_word_that_gives_way_to_names_and_why_lists_them_all(window: Any, fit: Given) -> None:
     from napari_unmix.plugin.window.panels.endmember_row import EndmemberRow
-    from napari_unmix.plugin.window.panels.verdict import CheckRow, MaterialRow
+    from napari_unmix.plugin.window.panels.materials import MaterialRow
+    from napari_unmix.plugin.window.panels.verdict import CheckRow
 
     # 1. Signs and words stand in a column, and say why.
     assert list(told(window).values()) == ["steady", "shaky", "not determined here"]
@@ -247,7 +248,7 @@ def test_maps_keep_their_names_and_carry_the_grade_and_what_was_edited_is_graded
 
 
 def test_many_materials_are_listed_some_a_turn(window: Any) -> None:
-    from napari_unmix.plugin.window.panels.verdict import MOST_A_TURN, MaterialRow
+    from napari_unmix.plugin.window.panels.materials import MOST_A_TURN, MaterialRow
 
     window.with_fakes(3)
     window.seam.put(unmix=Given(), assess=graded)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_unmix.identifiability.report import Check, Report
-from napari_unmix.plugin.facts.grading import Material, materials_of, materials_tally
+from napari_unmix.plugin.facts.grading import Material, materials_of
 from napari_unmix.plugin.facts.reading_checks import in_order, measured, no_weight, tally, title, unbroken
 from napari_unmix.plugin.facts.remedies import in_window
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.session import being_checked, current_report, current_run
+from napari_unmix.plugin.window.panels.materials import MaterialList, line_of
 from napari_unmix.plugin.window.panels.reveal import edited
-from napari_unmix.plugin.window.panels.step import Step, button, more_button, row, say, set_property, swatch, text
+from napari_unmix.plugin.window.panels.step import Step, button, more_button, row, say, set_property, text
 
 VERDICTS = {"identified": ("◉", "pass"), "partly": ("◐", "doubtful"), "not identified": ("○", "fail")}
 STATUSES = {"pass": "✓", "doubtful": "◐", "fail": "✗", "not applicable": "–"}
 
-MOST_A_TURN = 6  # materials that are laid out in one turn of the event loop
 CHECK_TIP = (
     "Find out what may be claimed of this result, in the background; it takes about as long as after a training."
 )
@@ -47,14 +47,7 @@ class VerdictPart(QWidget):
         self._line = row(self._mark, self._trust, stretch=1)
         self._buttons = row(self._why, self._check, stretch=-2)  # below the sentence, which needs the width
         self._materials: tuple[Material, ...] = ()  # of the run that is shown
-        self._listed: tuple[Material, ...] = ()  # that are laid out
-        self._material_rows: list[QWidget] = []
-        self._material_tally = text("note")
-        self._turn = QTimer(self)
-        self._turn.setSingleShot(True)
-        self._turn.timeout.connect(self._list_more)
-        self._list = QVBoxLayout()
-        self._list.setContentsMargins(0, 0, 0, 0)
+        self._list = MaterialList()
         self._tally = text("note")
         self._more = more_button("How each check was made, in the words of the theory page.", self._show_details)
         self._rows: list[CheckRow] = []
@@ -64,8 +57,7 @@ class VerdictPart(QWidget):
         self._checks = QWidget()
         checks = QVBoxLayout(self._checks)
         checks.setContentsMargins(0, 0, 0, 0)
-        checks.addWidget(self._material_tally)
-        checks.addLayout(self._list)
+        checks.addWidget(self._list)
         checks.addWidget(row(self._tally, self._more, stretch=0))
         checks.addLayout(self._column)
         checks.addWidget(self._notes)
@@ -125,28 +117,9 @@ class VerdictPart(QWidget):
         unfolded = self._why.isChecked()
         if unfolded and self._filled is not self._report:
             self._fill(self._report)
-        if unfolded and self._listed != self._materials:
-            self._fill_list(self._materials)
+        if unfolded:
+            self._list.show_materials(self._materials)
         self._checks.setVisible(unfolded)
-
-    def _fill_list(self, materials: tuple[Material, ...]) -> None:
-        """The materials, above the checks."""
-        self._listed = materials
-        for gone in self._material_rows:
-            self._list.removeWidget(gone)
-            gone.deleteLater()
-        self._material_rows = []
-        say(self._material_tally, materials_tally(materials))
-        self._list_more()
-
-    def _list_more(self) -> None:
-        """Some materials a turn: each lays the dock out anew, so that thirty at once would hold the window."""
-        first = len(self._material_rows)
-        for material in self._listed[first : first + MOST_A_TURN]:
-            self._material_rows.append(MaterialRow(material))
-            self._list.addWidget(self._material_rows[-1])
-        if len(self._material_rows) < len(self._listed):
-            self._turn.start()
 
     def _fill(self, report: Report | None) -> None:
         self._filled = report
@@ -185,7 +158,7 @@ class CheckRow(QWidget):
         sign.setFixedWidth(16)
         sign.setToolTip(check.status)
         sign.setAccessibleName(check.status)
-        self._sentence = _line("note", check.sentence)
+        self._sentence = line_of("note", check.sentence)
         words = QVBoxLayout()
         words.setSpacing(1)
         for name, content in (
@@ -195,7 +168,7 @@ class CheckRow(QWidget):
             ("remedy", f"→ {in_window(check.remedy)}" if check.remedy else ""),
         ):
             if content:
-                words.addWidget(_line(name, content))
+                words.addWidget(line_of(name, content))
         words.addWidget(self._sentence)
         words.addStretch(1)
         layout = QHBoxLayout(self)
@@ -207,34 +180,3 @@ class CheckRow(QWidget):
     def show_details(self, wanted: bool) -> None:
         """Show how the check was made; why one was not made is said at once."""
         self._sentence.setVisible(wanted or not self._plain)
-
-
-class MaterialRow(QWidget):
-    """One material: its colour and name, how far it can be believed, why, and what would help."""
-
-    def __init__(self, material: Material) -> None:
-        super().__init__()
-        name = _line("checkTitle", material.name)
-        word = QLabel(material.word)
-        head = QHBoxLayout()
-        head.setSpacing(6)
-        head.addWidget(name, 1)
-        head.addWidget(word, 0, Qt.AlignmentFlag.AlignTop)
-        words = QVBoxLayout()
-        words.setSpacing(1)
-        words.addLayout(head)
-        words.addWidget(_line("note", unbroken(material.grade.sentence)))
-        if material.remedy:
-            words.addWidget(_line("remedy", f"→ {material.remedy}"))
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(4, 2, 0, 2)
-        layout.setSpacing(6)
-        layout.addWidget(swatch(material.colour), 0, Qt.AlignmentFlag.AlignTop)
-        layout.addLayout(words, 1)
-
-
-def _line(name: str, content: str) -> QLabel:
-    made = text(name, content)
-    made.setAlignment(Qt.AlignmentFlag.AlignTop)  # a label may get a line more than it needs
-    made.setIndent(0)
-    return made
