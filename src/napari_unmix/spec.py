@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+# What methods are for: one obvious choice, what checks it, what it is measured against, what the field has used for long, what is tried.
+Group = Literal["default", "second opinion", "baseline", "classical", "experimental"]
+GROUPS: tuple[Group, ...] = get_args(Group)
 
 # Options that methods which train share; each has a preset of its own.
 Epochs = Annotated[
@@ -25,6 +29,7 @@ LearningRate = Annotated[
 class MethodSpec(BaseModel):
     """Base of all specs. A subclass names its method, its title for the form, and where its code is.
 
+    ``group`` says what a newcomer may take the method for: ``GROUPS`` has them in the order in which methods are listed.
     ``why_not_identifiable`` is the reason, for the report, of a method whose answer no assumption makes unique.
     ``implementation`` is "module:function"; the function takes a ``methods.contract.Problem`` and is a generator of ``Progress`` that
     returns a ``methods.contract.Solution``. It is imported only when the method runs, so listing methods loads no torch.
@@ -34,6 +39,7 @@ class MethodSpec(BaseModel):
 
     title: ClassVar[str]
     implementation: ClassVar[str]
+    group: ClassVar[Group] = "experimental"
     uses_paint: ClassVar[bool] = False
     why_not_identifiable: ClassVar[str] = ""
 

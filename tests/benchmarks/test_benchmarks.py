@@ -45,13 +45,19 @@ def test_noise_and_number_hold_on_a_few_scenes(tmp_path: Path, capsys: pytest.Ca
 
 
 def test_speed_beats_a_loop_and_says_how_exact_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("speed", ["--endmembers", "5", "14", "--pixels", "8000", "--repeats", "1", "--out", str(tmp_path)]) == 0
-    with (tmp_path / "speed.csv").open(newline="") as file:
+    assert (
+        run(
+            "speed",
+            ["least-squares", "--endmembers", "5", "14", "--pixels", "8000", "--repeats", "1", "--out", str(tmp_path)],
+        )
+        == 0
+    )
+    with (tmp_path / "speed-least-squares.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["endmembers"], row["goal"]) for row in rows] == [("5", "3000.0")] * 2 + [("14", "")] * 2
     assert all(float(row["reached"]) > 1.5 * float(row["peer"]) for row in rows)
     assert all(float(row["violation"]) < 1e-10 for row in rows)
-    assert (tmp_path / "speed.md").read_text() in capsys.readouterr().out + "\n"
+    assert (tmp_path / "speed-least-squares.md").read_text() in capsys.readouterr().out + "\n"
 
 
 def test_every_benchmark_is_listed() -> None:

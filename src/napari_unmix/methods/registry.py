@@ -8,12 +8,12 @@ from functools import cache
 
 from napari_unmix import methods
 from napari_unmix.sentences import UnmixError
-from napari_unmix.spec import MethodSpec
+from napari_unmix.spec import GROUPS, MethodSpec
 
 
 @cache
 def method_specs() -> dict[str, type[MethodSpec]]:
-    """Method name -> spec class, the default method first, then by name."""
+    """Method name -> spec class, by group, the default first, then by name."""
     found: dict[str, type[MethodSpec]] = {}
     for folder in pkgutil.iter_modules(methods.__path__):
         if not folder.ispkg or folder.name.startswith("_"):
@@ -22,7 +22,7 @@ def method_specs() -> dict[str, type[MethodSpec]]:
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, MethodSpec) and value.__module__ == module.__name__:
                 found[value.model_fields["method"].default] = value
-    return dict(sorted(found.items(), key=lambda item: (item[0] != "ivae", item[0])))
+    return dict(sorted(found.items(), key=lambda item: (GROUPS.index(item[1].group), item[0])))
 
 
 def spec_class(method: str) -> type[MethodSpec]:

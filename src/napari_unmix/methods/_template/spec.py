@@ -6,12 +6,13 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from napari_unmix.spec import MethodSpec
+from napari_unmix.spec import Group, MethodSpec
 
 
 class TemplateSpec(MethodSpec):
     """The pixels that span the largest simplex (N-FINDR, Winter 1999), then exact simplex or scaled least squares."""
 
+    group: ClassVar[Group] = "classical"
     title: ClassVar[str] = "Largest simplex + least squares"
     implementation: ClassVar[str] = "napari_unmix.methods._template.fit:fit"
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from napari_unmix.auxiliary.names import GENERATOR_NAMES, Auxiliary
-from napari_unmix.spec import Batch, Epochs, LearningRate, MethodSpec
+from napari_unmix.spec import Batch, Epochs, Group, LearningRate, MethodSpec
 
 
 def _read_variability(value: Any) -> Any:
@@ -18,6 +18,7 @@ def _read_variability(value: Any) -> Any:
 class IvaeSpec(MethodSpec):
     """Region-conditional prior on abundances, linear or another mixing, anchored endmembers, semi-amortised inference."""
 
+    group: ClassVar[Group] = "default"
     title: ClassVar[str] = "iVAE"
     implementation: ClassVar[str] = "napari_unmix.methods.ivae.fit:fit"
     uses_paint: ClassVar[bool] = True

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from napari_unmix.spec import Batch, Epochs, LearningRate, MethodSpec
+from napari_unmix.spec import Batch, Epochs, Group, LearningRate, MethodSpec
 
 
 class MaeSpec(MethodSpec):
     """Reconstruct masked bands of each pixel, then read abundances off the embedding by a linear probe (no side information)."""
 
+    group: ClassVar[Group] = "experimental"
     title: ClassVar[str] = "Masked autoencoder (no theorem)"
     implementation: ClassVar[str] = "napari_unmix.methods.mae.fit:fit"
     why_not_identifiable: ClassVar[str] = "no theorem says what reconstructing masked bands identifies"

@@ -6,12 +6,13 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from napari_unmix.spec import MethodSpec
+from napari_unmix.spec import Group, MethodSpec
 
 
 class SisalSpec(MethodSpec):
     """Simplex identification by a hinge penalty (Bioucas-Dias 2009), then exact simplex or scaled least squares."""
 
+    group: ClassVar[Group] = "classical"
     title: ClassVar[str] = "SISAL + least squares"
     implementation: ClassVar[str] = "napari_unmix.methods.sisal.fit:fit"
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from napari_unmix.spec import Batch, Epochs, LearningRate, MethodSpec
+from napari_unmix.spec import Batch, Epochs, Group, LearningRate, MethodSpec
 
 
 class VaeSpec(MethodSpec):
     """Variational autoencoder with simplex latents and one prior for all pixels (Kingma & Welling 2014): no side information."""
 
+    group: ClassVar[Group] = "baseline"
     title: ClassVar[str] = "VAE (not identifiable)"
     implementation: ClassVar[str] = "napari_unmix.methods.vae.fit:fit"
     why_not_identifiable: ClassVar[str] = (

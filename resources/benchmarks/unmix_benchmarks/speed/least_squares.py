@@ -42,13 +42,13 @@ class Speed:
 
 def main(arguments: list[str]) -> int:
     """Run it."""
-    options = parser("speed", __doc__ or "")
+    options = parser("speed least-squares", __doc__ or "")
     options.add_argument("--endmembers", type=int, nargs="+", default=[3, 5, 8, 12, 20, 30, 40], help="numbers to try")
     options.add_argument("--pixels", type=int, default=60_000, help="of a scene")
     options.add_argument("--repeats", type=int, default=5, help="of which the median counts")
     chosen = options.parse_args(arguments)
     rows = list(_simplex(chosen.endmembers, chosen.pixels, chosen.repeats))
-    write_rows("speed", rows, [*table(rows), "", summary(rows)], chosen.out)
+    write_rows("speed-least-squares", rows, [*table(rows), "", summary(rows)], chosen.out)
     return 0
 
 
