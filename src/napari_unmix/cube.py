@@ -6,13 +6,16 @@ Axis order, everywhere in the core: cubes are (H, W, B), spectra are rows (N, B)
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_unmix.lazy import LazySpectra, row_slices, sample
 from napari_unmix.sentences import UnmixError, printable, shown
 
 FloatArray = NDArray[np.floating]
@@ -154,10 +157,11 @@ class Cube:
 
     Attributes
     ----------
-    spectra : (H, W, B) float32, C-contiguous; reflectance or radiance as the reader scaled it
+    spectra : (H, W, B) float32, C-contiguous; reflectance or radiance as the reader scaled it. Of a cube that is too large for memory
+        a ``LazySpectra``, which is sliced alike and read then
     wavelengths : (B,) float64, nm, or None where the bands' places are no wavelengths of light, or not known
     good_bands : (B,) bool; excluded bands are gaps in every plot and take no part in any fit
-    valid_pixels : (H, W) bool; pixels of no data are excluded from every fit
+    valid_pixels : (H, W) bool; pixels of no data are excluded from every fit. Of lazy spectra the file's own mask only: ``block`` looks
     scale : the number that stored values were divided by (10000 for most reflectance products)
     name : a short name for the user, made printable as the repairs are
     source : the file it was read from, or None
@@ -193,8 +197,10 @@ class Cube:
         height, width, bands = self.spectra.shape
         if min(height, width, bands) < 1:
             raise UnmixError(f"The cube is empty ({height}×{width}×{bands}): check the file.")
-        spectra = np.ascontiguousarray(self.spectra, dtype=np.float32)
-        object.__setattr__(self, "spectra", spectra)
+        spectra = self.spectra
+        if not isinstance(spectra, LazySpectra):
+            spectra = np.ascontiguousarray(spectra, dtype=np.float32)
+            object.__setattr__(self, "spectra", spectra)
         object.__setattr__(self, "name", shown(self.name, _LONGEST_NAME))
         object.__setattr__(self, "repairs", printable(self.repairs))
         if self.wavelengths is not None:
@@ -213,7 +219,8 @@ class Cube:
                     f"The cube has {bands} bands but {self.good_bands.size} good-band flags: give one per band."
                 )
             object.__setattr__(self, "good_bands", np.ones(bands, bool))
-        finite = _finite_pixels(spectra, self.good_bands)
+        lazy = isinstance(spectra, LazySpectra)
+        finite = np.ones((height, width), bool) if lazy else _finite_pixels(spectra, self.good_bands)
         if self.valid_pixels.size == 0:
             valid = finite
         elif self.valid_pixels.shape == (height, width):
@@ -256,9 +263,68 @@ class Cube:
     def _measured(self) -> FloatArray | None:
         return None if self.measured_axis is None else self.measured_axis.values
 
+    @property
+    def lazy(self) -> LazySpectra | None:
+        """The spectra where they stay in their file; None of a cube in memory."""
+        return self.spectra if isinstance(self.spectra, LazySpectra) else None
+
+    @cached_property
+    def overview(self) -> Cube:
+        """Of a cube that stays in its file every ``overview_step``-th pixel of every such line, as a cube in memory; of others the cube itself."""
+        lazy = self.lazy
+        if lazy is None or lazy.overview is None:
+            return self
+        seen = lazy.overview
+        valid = self.valid_pixels[np.ix_(seen.rows, seen.columns)] & lazy.holds_data(seen.spectra, self.good_bands)
+        return replace(self, spectra=seen.spectra, valid_pixels=valid, acquisitions=None, georeference=None, parts=())
+
+    @property
+    def overview_step(self) -> int:
+        """Pixels from one of the overview to the next."""
+        return 1 if self.lazy is None or self.lazy.overview is None else self.lazy.overview.step
+
     def pixels(self) -> FloatArray:
-        """(N, B_good) float64 spectra of the valid pixels in the good bands, in row-major order: what a method fits."""
+        """(N, B_good) float64 spectra of the valid pixels in the good bands, in row-major order: what a method fits.
+
+        Raises UnmixError where the cube stays in its file: ``sampled`` and ``block`` read parts of it.
+        """
+        if self.lazy is not None:
+            raise self.lazy.too_large("Unmixing", self.lazy.run_bytes)
         return np.asarray(self.spectra[self.valid_pixels][:, self.good_bands], dtype=np.float64)
+
+    def blocks(self, most_bytes: int = 64 << 20) -> Iterator[slice]:
+        """Slices of rows whose spectra take at most ``most_bytes`` (at least one row), of whole chunks where the file has chunks."""
+        height, width, bands = self.shape
+        return row_slices(height, width * bands * 4, most_bytes, 1 if self.lazy is None else self.lazy.cell[0])
+
+    def block(self, rows: slice) -> tuple[FloatArray, BoolArray]:
+        """Spectra (h, W, B) of some rows, and which of their pixels (h, W) hold data: of a cube in its file, read and looked at now."""
+        spectra, valid = self.spectra[rows], self.valid_pixels[rows]
+        return spectra, valid if self.lazy is None else valid & self.lazy.holds_data(spectra, self.good_bands)
+
+    def sampled(self, count: int, seed: int = 0) -> tuple[IntArray, FloatArray]:
+        """A sample of pixels that hold data, spread over the whole image: a random one of each stratum.
+
+        Parameters
+        ----------
+        count : how many are wanted; fewer come where there are fewer
+        seed : of the choice
+
+        Returns
+        -------
+        places : (n,) ascending numbers of the pixels among the valid ones in row-major order, as ``pixels`` and ``image`` count them
+        spectra : (n, B_good) float64
+        """
+        cell = (1, 1) if self.lazy is None else self.lazy.cell
+        places, spectra = sample(self._looked_at, self.valid_pixels, cell, count, np.random.default_rng(seed))
+        ranks = np.cumsum(self.valid_pixels.ravel()) - 1
+        return ranks[places], spectra[:, self.good_bands].astype(np.float64)
+
+    def _looked_at(self, places: IntArray) -> tuple[BoolArray, FloatArray]:
+        """Which of these places (flat) hold data, and their spectra (n, B)."""
+        spectra = self.spectra[np.unravel_index(places, self.shape[:2])]
+        held = np.ones(len(places), bool) if self.lazy is None else self.lazy.holds_data(spectra, self.good_bands)
+        return held, spectra
 
     def image(self, values: NDArray[np.generic], fill: float = np.nan) -> NDArray[np.generic]:
         """Put (N, …) values of the valid pixels back into an (H, W, …) image; other pixels are ``fill``."""
