@@ -339,11 +339,13 @@ class Cube:
 
 
 def _finite_pixels(spectra: NDArray[np.float32], good_bands: BoolArray) -> BoolArray:
-    """(H, W) bool: pixels whose good bands are all finite; line by line, for a big cube leaves no room for another."""
-    finite = np.empty(spectra.shape[:2], bool)
-    bad = ~good_bands
-    for row, line in enumerate(spectra):
-        np.all(np.isfinite(line) | bad, axis=1, out=finite[row])
+    """(H, W) bool: pixels whose good bands are all finite. A sum that is finite says so at once; of the others each number is looked at."""
+    height, width, bands = spectra.shape
+    with np.errstate(over="ignore", invalid="ignore"):
+        finite: BoolArray = np.isfinite(spectra.reshape(-1, bands) @ np.ones(bands, np.float32)).reshape(height, width)
+    for row in np.flatnonzero(~finite.all(axis=1)):  # line by line, for a big cube leaves no room for another
+        unsure = ~finite[row]
+        finite[row, unsure] = np.isfinite(spectra[row, unsure][:, good_bands]).all(axis=1)
     return finite
 
 

@@ -130,7 +130,8 @@ class LazySpectra:
 
     def holds_data(self, spectra: Float32, good_bands: Flags) -> Flags:
         """(…) bool: which of (…, B) spectra of this cube are finite in all good bands, and none of those that stand for no data."""
-        held: Flags = np.asarray(np.isfinite(spectra[..., good_bands]).all(axis=-1))
+        chosen = spectra if good_bands.all() else spectra[..., good_bands]
+        held: Flags = np.asarray(np.isfinite(chosen).all(axis=-1))
         for empty in self.source.empty:
             held &= ~np.asarray((spectra == empty)[..., good_bands].all(axis=-1))
         return held
@@ -247,7 +248,7 @@ def _three(index: Any) -> tuple[Any, Any, Any]:
         given = (given[0], slice(None), *given[1:])
     if len(given) > 3 or any(one is None for one in given):
         raise IndexError("spectra in a file are sliced by rows, columns and bands")
-    rows, columns, bands = (*given, *(slice(None) for _ in range(3 - len(given))))
+    rows, columns, bands = [*given, slice(None), slice(None), slice(None)][:3]
     if _is_list(bands) and (_is_list(rows) or _is_list(columns) or (_is_number(rows) and isinstance(columns, slice))):
         raise IndexError("spectra in a file: take the pixels first, and of these the bands")
     if any(_is_list(one) and np.ndim(one) > 1 and not _is_mask(one) for one in (rows, columns, bands)) and not (

@@ -5,11 +5,11 @@ Importing this package loads NumPy only; h5py, Zarr, tifffile and Pillow are loa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
+from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,10 @@ from napari_unmix.io.annotation import read_annotation
 from napari_unmix.io.apart import in_haste
 from napari_unmix.io.assemble import Taken, finished, take
 from napari_unmix.io.boundary import answered, existing, explained
-from napari_unmix.io.budget import byte_budget
+from napari_unmix.io.budget import byte_budget, lazily
 from napari_unmix.io.capture import holds_cube, refusal, remarks, within
 from napari_unmix.io.formats import FORMATS, SUFFIXES, format_of
+from napari_unmix.io.on_disk import on_disk, stays
 from napari_unmix.io.stored import Stored
 from napari_unmix.reading import parse_bands, parse_repair
 from napari_unmix.sentences import UnmixError
@@ -41,6 +42,7 @@ def read_cube(
     dark: str | Path | None = None,
     white: str | Path | None = None,
     repair: str = "all",
+    keep_on_disk: bool | None = None,
 ) -> Cube:
     """Read a hyperspectral cube of any of the formats in ``FORMATS``; what is not given is found out, and said in ``Cube.repairs``.
 
@@ -55,6 +57,8 @@ def read_cube(
     bands : the bands that take part, such as ``5-80,95-160`` (numbers from 1) or ``400-900nm``; with "all" among them, also such as look bad
     dark, white : references of a recording of raw counts, calibrated to (raw − dark) / (white − dark)
     repair : "all", "none", or some of ``reading.REPAIRS``, with commas: what may be repaired or left out beside what the file declares
+    keep_on_disk : True leaves the numbers of ENVI, NumPy, Zarr, HDF5 and MATLAB 7.3 files where they are and reads them when they are
+        sliced, False holds them in memory; None does what the memory allows: it holds what it could unmix
 
     Returns
     -------
@@ -76,7 +80,8 @@ def read_cube(
         white,
         parse_repair(repair),
     )
-    return read_as(path, reading)
+    with lazily(keep_on_disk):
+        return read_as(path, reading)
 
 
 def read_as(path: str | Path, reading: Reading) -> Cube:
@@ -86,38 +91,48 @@ def read_as(path: str | Path, reading: Reading) -> Cube:
         path = existing(path, "file")
         path = path if path.name else path.resolve()  # "." has no name to call the cube by
         path, found = within(path)
-        cube = finished(_taken(path, reading), path, reading, _reference)
-    return replace(cube, repairs=(*found, *cube.repairs))
+        taken = _taken(path, reading)
+        cube = taken if isinstance(taken, Cube) else finished(taken, path, reading, _reference)
+    return replace(cube, repairs=(*found, *cube.repairs)) if found else cube
 
 
-@contextmanager
-def _opened(path: Path, reading: Reading) -> Iterator[Stored]:
-    """What the file holds, by the format that its content shows; the file is closed at the end. Raises UnmixError, OSError, MemoryError."""
+def _opened(path: Path, reading: Reading) -> Stored:
+    """What the file holds, by the format that its content shows; whoever asks closes it. Raises UnmixError, OSError, MemoryError."""
     form = format_of(path)
     if form is None:
         raise refusal(path)
     if reading.key is not None and not form.holds_several:
         raise UnmixError(f"{path.name} holds one array, so it has no {reading.key!r}: leave the name out.")
-    stored = form.stored(path, reading)
-    try:
-        yield replace(stored, repairs=(*stored.repairs, *remarks(stored, path, reading)))
-    finally:
+    return form.stored(path, reading)
+
+
+def _taken(path: Path, reading: Reading, scale: float | None = None) -> Taken | Cube:
+    """The numbers of a file, which is closed and whose own array is let go: beside the spectra there is room for no other.
+
+    The cube itself where these are too many for memory, and can stay in their file: that is open as long as the cube is.
+    """
+    stored = _opened(path, reading)
+    with ExitStack() as stack:
         if stored.close is not None:
-            stored.close()
-
-
-def _taken(path: Path, reading: Reading, scale: float | None = None) -> Taken:
-    """The numbers of a file, which is closed and whose own array is let go: beside the spectra there is room for no other."""
-    with _opened(path, reading) as stored:
-        return take(stored if scale is None else replace(stored, scale=scale), path, reading)
+            stack.callback(stored.close)
+        stored = replace(stored, repairs=(*stored.repairs, *remarks(stored, path, reading)))
+        if scale is not None:
+            stored = replace(stored, scale=scale)
+        if not stays(stored):
+            return take(stored, path, reading)
+        cube = on_disk(stored, path, reading, _reference)
+        finalize(cube.spectra, stack.pop_all().close)
+    return cube
 
 
 def _reference(path: Path) -> tuple[NDArray[np.float32], BoolArray]:
     """The numbers (H, W, B) of a dark or white reference, and which of its pixels (H, W) hold data. Raises UnmixError."""
     plain = Reading(repair="none")
-    with explained(path):
+    with explained(path), lazily(False):
         path = existing(path, "reference")
-        cube = finished(_taken(path, plain, scale=1.0), path, plain)
+        taken = _taken(path, plain, scale=1.0)
+        assert isinstance(taken, Taken)
+        cube = finished(taken, path, plain)
     return cube.spectra, cube.valid_pixels
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.cube import BoolArray, Cube, Reading
+from napari_unmix.cube import BoolArray, Cube, IntArray, Reading
 from napari_unmix.io.axis.wavelengths import read_axis
 from napari_unmix.io.budget import readable_shape
 from napari_unmix.io.formats import SUFFIXES
@@ -17,7 +17,7 @@ from napari_unmix.io.magnitude import in_range
 from napari_unmix.io.stored import Stored, three_axes, to_spectra
 from napari_unmix.reading import chosen_bands, repairs_wanted, takes_all
 from napari_unmix.screening.axes import LAST, PLACES, axis_of_bands
-from napari_unmix.screening.screen import screen
+from napari_unmix.screening.screen import Screened, screen
 from napari_unmix.sentences import UnmixError
 
 Spectra = NDArray[np.float32]
@@ -26,17 +26,22 @@ Reference = Callable[[Path], tuple[Spectra, BoolArray]]
 
 @dataclass(frozen=True, eq=False)
 class Taken:
-    """The numbers of a file as spectra (H, W, B), and where they are no data; ``stored`` is what else it holds, its array let go."""
+    """The numbers of a file as spectra (H, W, B), and where they are no data; ``stored`` is what else it holds, its array let go.
+
+    Of a thinned copy ``columns`` are those of the image that it holds, and ``width`` is how many that has.
+    """
 
     spectra: Spectra
     missing: BoolArray | None
     turned: tuple[str, ...]
     stored: Stored
+    columns: IntArray | None = None
+    width: int = 0
 
 
 def take(stored: Stored, path: Path, reading: Reading) -> Taken:
     """Read the numbers, with the user's scale and no data in place of the file's, and find the axis of the bands. Raises UnmixError."""
-    stored = _as_wanted(stored, reading)
+    stored = as_wanted(stored, reading)
     axis, turned = bands_axis(stored, reading, path)
     spectra, missing = to_spectra(stored, axis)
     return Taken(spectra, missing, turned, replace(stored, array=np.empty(0)))
@@ -54,9 +59,17 @@ def finished(taken: Taken, path: Path, reading: Reading, reference: Reference | 
     In this order: pixels and bands without data, calibration by references, the spectral axis, the user's bands, and the screening of what
     is left. ``reference`` reads the file of a dark or white reference. Raises UnmixError where nothing usable remains.
     """
+    return screened(taken, path, reading, calibration_of(taken, reading, reference, path))[0]
+
+
+def screened(
+    taken: Taken, path: Path, reading: Reading, calibration: Calibration | None, sparing: frozenset[str] = frozenset()
+) -> tuple[Cube, Screened]:
+    """``finished`` with its references read, and what the screening found; ``sparing`` are repairs that are left undone. Raises UnmixError."""
     spectra, missing, turned, stored = taken.spectra, taken.missing, taken.turned, taken.stored
     good, valid, lost = _without_missing(spectra, missing, stored, path)
-    spectra, calibrated = _calibrated(spectra, reading, reference, path)
+    if calibration is not None:
+        spectra = calibration.applied(spectra, slice(None) if taken.columns is None else taken.columns)
     places = read_axis(stored.wavelengths, spectra.shape[2], stored.unit)
     cube = Cube(
         spectra=spectra,
@@ -68,35 +81,44 @@ def finished(taken: Taken, path: Path, reading: Reading, reference: Reference | 
         scale=float(stored.scale),
         name=short_name(path),
         source=path,
-        repairs=(*stored.repairs, *turned, *lost, *calibrated, *places.repairs),
+        repairs=(
+            *stored.repairs,
+            *turned,
+            *lost,
+            *(() if calibration is None else (calibration.said,)),
+            *places.repairs,
+        ),
         georeference=stored.georeference,
         reading=reading,
     )
-    cube = _screened(cube, chosen_bands(cube, reading.bands), stored, valid)
+    cube, found = _screened(cube, chosen_bands(cube, reading.bands), stored, valid, sparing)
     if not cube.valid_pixels.any():
         raise UnmixError(
             f"{path.name} has no pixel with data in all of its good bands: check its no-data value, or give --no-data none."
         )
-    return in_range(cube)
+    return in_range(cube), found
 
 
-def _screened(cube: Cube, chosen: BoolArray, stored: Stored, declared: BoolArray | None) -> Cube:
+def _screened(
+    cube: Cube, chosen: BoolArray, stored: Stored, declared: BoolArray | None, sparing: frozenset[str]
+) -> tuple[Cube, Screened]:
     """The cube of the ``chosen`` bands (B,), without what is no data or broken among the pixels that the file ``declared`` valid (H, W)."""
     found = screen(
         cube.spectra,
         chosen,
         np.ones(cube.valid_pixels.shape, bool) if declared is None else declared,
-        repair=repairs_wanted(cube.reading),
+        repair=repairs_wanted(cube.reading) - sparing,
         scale=cube.scale,
         ceiling=stored.ceiling,
     )
-    return replace(
+    of_bands = replace(
         cube,
         spectra=found.spectra,
         good_bands=found.good_bands,
         valid_pixels=found.valid_pixels,
         repairs=(*cube.repairs, *found.remarks),
     )
+    return of_bands, found
 
 
 def short_name(path: Path) -> str:
@@ -136,7 +158,7 @@ def _by_wavelengths(lengths: list[int], stored: Stored) -> tuple[int, tuple[str,
     return axis, () if axis == LAST else (said,)
 
 
-def _as_wanted(stored: Stored, reading: Reading) -> Stored:
+def as_wanted(stored: Stored, reading: Reading) -> Stored:
     """The user's scale and no data in place of the file's."""
     if (
         reading.scale is not None or reading.dark is not None or reading.white is not None
@@ -182,6 +204,8 @@ def _drop_empty_bands(spectra: Spectra, good: BoolArray, path: Path) -> tuple[Bo
     empty = np.ones(spectra.shape[2], bool)
     for line in spectra:
         empty &= ~np.isfinite(line).any(axis=0)
+        if not empty.any():  # most cubes: all is told by their first line
+            break
     if not (good & ~empty).any():
         raise UnmixError(f"{path.name} has no finite number in its {good.sum()} good bands: check how it was written.")
     newly = int(np.count_nonzero(empty & good))
@@ -189,41 +213,53 @@ def _drop_empty_bands(spectra: Spectra, good: BoolArray, path: Path) -> tuple[Bo
     return good & ~empty, note
 
 
-def _calibrated(
-    spectra: Spectra, reading: Reading, reference: Reference | None, path: Path
-) -> tuple[Spectra, tuple[str, ...]]:
-    """(raw − dark) / (white − dark), each column by its own references, which are averaged over their lines."""
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """(raw − dark) / (white − dark), each column by its own references, which are averaged over their lines: ``low`` and ``span`` (W, B)."""
+
+    low: Spectra
+    span: Spectra | None
+    said: str
+
+    def applied(self, spectra: Spectra, columns: slice | IntArray, bands: slice | IntArray = slice(None)) -> Spectra:
+        """(h, w, b) calibrated counts of some columns and bands; NaN where the references say nothing."""
+        low = self.low[columns][:, bands]
+        span = None if self.span is None else self.span[columns][:, bands]
+        out = np.empty_like(spectra)
+        for row, line in enumerate(spectra):
+            out[row] = line - low
+            if span is not None:
+                np.divide(out[row], span, out=out[row], where=span > 0)
+                out[row][span <= 0] = np.nan
+        return out
+
+
+def calibration_of(taken: Taken, reading: Reading, reference: Reference | None, path: Path) -> Calibration | None:
+    """The references of a cube; None where none is given. Raises UnmixError where they are of another size."""
     if reading.dark is None and reading.white is None:
-        return spectra, ()
+        return None
     if reference is None:
         raise UnmixError(f"{path.name} is a reference itself: it is not calibrated.")
+    size = (taken.width or taken.spectra.shape[1], taken.spectra.shape[2])
     dark, white = (
-        None if file is None else _column_means(reference, file, spectra, path)
-        for file in (reading.dark, reading.white)
+        None if file is None else _column_means(reference, file, size, path) for file in (reading.dark, reading.white)
     )
-    low = np.zeros(spectra.shape[1:], np.float32) if dark is None else dark
-    span = None if white is None else white - low
-    out = np.empty_like(spectra)
-    for row, line in enumerate(spectra):
-        out[row] = line - low
-        if span is not None:
-            np.divide(out[row], span, out=out[row], where=span > 0)
-            out[row][span <= 0] = np.nan
-    return out, (_calibration_sentence(reading),)
+    low = np.zeros(size, np.float32) if dark is None else dark
+    return Calibration(low, None if white is None else white - low, _calibration_sentence(reading))
 
 
-def _column_means(reference: Reference, file: Path, spectra: Spectra, path: Path) -> Spectra:
-    """(W, B) or (1, B) mean over the lines of a reference of the cube's width, or of one column."""
+def _column_means(reference: Reference, file: Path, size: tuple[int, int], path: Path) -> Spectra:
+    """(W, B) mean over the lines of a reference of the cube's width, or of one column; ``size`` is (W, B)."""
     values, valid = reference(file)
     height, width, bands = values.shape
-    if bands != spectra.shape[2] or width not in (1, spectra.shape[1]):
+    if bands != size[1] or width not in (1, size[0]):
         raise UnmixError(
-            f"The reference {file.name} is {height}×{width} pixels of {bands} bands, {path.name} has {spectra.shape[1]} columns of "
-            f"{spectra.shape[2]} bands: give a reference of the same camera setting."
+            f"The reference {file.name} is {height}×{width} pixels of {bands} bands, {path.name} has {size[0]} columns of "
+            f"{size[1]} bands: give a reference of the same camera setting."
         )
     weights = valid[:, :, None]
     mean = np.where(weights, values, 0).sum(axis=0, dtype=np.float64) / np.maximum(weights.sum(axis=0), 1)
-    return np.broadcast_to(mean.astype(np.float32), spectra.shape[1:])
+    return np.broadcast_to(mean.astype(np.float32), size)
 
 
 def _calibration_sentence(reading: Reading) -> str:

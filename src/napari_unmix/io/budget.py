@@ -1,9 +1,15 @@
-"""How much memory a file may claim: sizes in headers are checked before a byte of the array is read."""
+"""How much memory a file may claim, and which cubes are held in it: sizes in headers are checked before a byte of the array is read.
+
+One rule: a cube is held in memory where a run of it fits there; larger ones stay in their file, where their format can, and are read as
+needed (``lazy``).
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +21,9 @@ except ImportError:  # Windows
 from napari_unmix.sentences import UnmixError
 
 _FLOAT32 = 4
+# What `unmix` takes at its peak: so much, and so many times the float32 cube. Measured from 5 to 800 MB (decision 0034): never more.
+_RUN_BYTES, _RUN_TIMES = 400_000_000, 6
+_PLANE = 8  # bytes a pixel that masks and their sums take of a cube that stays in its file
 _SMALL = 50_000_000  # bytes
 _HIGHEST_RATIO = 200
 _ENDLESS = 10**20
@@ -25,6 +34,39 @@ _CGROUP = Path("/sys/fs/cgroup")
 def byte_budget() -> int:
     """Bytes that one array may take on this machine: half of the memory that is available now."""
     return _available_memory() // 2
+
+
+_lazily: ContextVar[bool | None] = ContextVar("lazily", default=None)
+
+
+def run_bytes(elements: int) -> int:
+    """Bytes that unmixing a cube of so many numbers takes, the cube among them."""
+    return _RUN_BYTES + _RUN_TIMES * _FLOAT32 * elements
+
+
+def stays_on_disk(elements: int) -> bool:
+    """Whether a cube of so many numbers stays in its file: a run of it would not fit into the memory that is available now."""
+    wanted = _lazily.get()
+    return run_bytes(elements) > _available_memory() if wanted is None else wanted
+
+
+@contextmanager
+def lazily(wanted: bool | None) -> Iterator[None]:
+    """Within, cubes stay in their file (True), are held in memory (False), or whichever the memory allows (None)."""
+    token = _lazily.set(wanted)
+    try:
+        yield
+    finally:
+        _lazily.reset(token)
+
+
+def check_cube(shape: Sequence[int], itemsize: int, label: str, *, can_stay: bool) -> None:
+    """Raise UnmixError where a cube (its axes in any order) neither fits into memory nor, where ``can_stay``, can be read as needed."""
+    elements = math.prod(shape)
+    if not (can_stay and stays_on_disk(elements)):
+        check_budget(elements, itemsize, label)
+        return
+    check_budget(elements // max(min(shape), 1), _PLANE, label)
 
 
 def check_budget(elements: int, itemsize: int, label: str) -> None:
@@ -46,8 +88,11 @@ def check_ratio(packed: int, unpacked: int, label: str) -> None:
         )
 
 
-def check_array(shape: Sequence[int], kind: str, itemsize: int, label: str) -> None:
-    """Raise UnmixError unless a stored array (its shape, NumPy kind letter and item size) can be a cube (H, W, B)."""
+def check_array(shape: Sequence[int], kind: str, itemsize: int, label: str, *, can_stay: bool = False) -> None:
+    """Raise UnmixError unless a stored array (its shape, NumPy kind letter and item size) can be a cube (H, W, B).
+
+    ``can_stay``: where it is too large for memory it is read as needed.
+    """
     if kind not in "uif":
         raise UnmixError(f"{label} holds no real numbers (NumPy kind {kind!r}): store the cube as integers or floats.")
     if len(shape) != 3:
@@ -57,7 +102,7 @@ def check_array(shape: Sequence[int], kind: str, itemsize: int, label: str) -> N
         )
     if min(shape) < 1:
         raise UnmixError(f"{label} is empty ({readable_shape(shape)}): check how it was written.")
-    check_budget(math.prod(shape), itemsize, label)
+    check_cube(shape, itemsize, label, can_stay=can_stay)
 
 
 def readable_size(size: int) -> str:

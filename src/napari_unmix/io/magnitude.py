@@ -32,8 +32,9 @@ def in_range(cube: Cube) -> Cube:
 
 def _largest(cube: Cube) -> float:
     """The largest absolute number of the valid pixels in the good bands; line by line, so that a big cube needs no copy of itself."""
-    largest = 0.0
+    largest, whole = 0.0, bool(cube.good_bands.all())
     for line, valid in zip(cube.spectra, cube.valid_pixels, strict=True):
         if valid.any():
-            largest = max(largest, float(np.abs(line[valid][:, cube.good_bands]).max()))
+            known = line if whole and valid.all() else line[valid][:, cube.good_bands]
+            largest = max(largest, float(known.max()), -float(known.min()))
     return largest

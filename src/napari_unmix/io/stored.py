@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from napari_unmix.cube import BoolArray, FloatArray, Georeference
 
-_BLOCK = 8_000_000  # numbers converted at a time, so that a big file needs no float64 copy of itself
+_READ = 1_000_000  # numbers read at a time, which a processor's cache nearly holds
+_UNPACKED = 8_000_000  # the same of an array in chunks, which are unpacked whole
+_CONVERTED = 250_000  # numbers converted at a time: what lies between in double precision stays in the cache
+_SINGLE_BITS = 24  # of the whole numbers that single precision holds
 
 
 class ArrayLike(Protocol):
@@ -84,9 +87,8 @@ def to_spectra(stored: Stored, axis: int) -> tuple[NDArray[np.float32], BoolArra
     missing = np.empty(spectra.shape, bool) if checked else None
     for lines, block in blocks(stored, axis):
         if missing is not None:
-            missing[lines] = _no_data(block, stored)
-        with np.errstate(over="ignore", invalid="ignore"):  # beyond float32: infinite, so an invalid pixel
-            _scale(block, stored, out=spectra[lines])
+            missing[lines] = no_data(block, stored)
+        scaled(block, stored, out=spectra[lines])
     return spectra, missing
 
 
@@ -102,8 +104,10 @@ def blocks(stored: Stored, axis: int) -> Iterator[tuple[slice, NDArray[Any]]]:
     kept = three_axes(stored.array.shape)
     height, width, bands = sizes(stored, axis)
     rows = next(place for place in range(3) if place != axis)
-    step = max(1, _BLOCK // (width * bands))
-    slab = _whole_chunks(stored.array, kept[rows], step)
+    step = max(1, _CONVERTED // (width * bands))
+    chunks: Sequence[int] | None = getattr(stored.array, "chunks", None)
+    slab = max(1, (_UNPACKED if chunks else _READ) // (width * bands))
+    slab = slab if chunks is None else max(slab // int(chunks[kept[rows]]), 1) * int(chunks[kept[rows]])
     for top in range(0, height, slab):
         bottom = min(top + slab, height)
         index: list[Any] = [0] * len(stored.array.shape)
@@ -115,17 +119,22 @@ def blocks(stored: Stored, axis: int) -> Iterator[tuple[slice, NDArray[Any]]]:
             yield slice(first, last), read[first - top : last - top]
 
 
-def _whole_chunks(array: ArrayLike, axis: int, step: int) -> int:
-    """Lines to read at a time: a chunk of HDF5 or Zarr is unpacked whole, so none should be read twice."""
-    chunks: Sequence[int] | None = getattr(array, "chunks", None)
-    chunk = int(chunks[axis]) if chunks else 1
-    return max(step // chunk, 1) * chunk
+def scaled(block: NDArray[Any], stored: Stored, out: NDArray[np.float32]) -> None:
+    """(block · gain + offset) / scale in double precision, rounded to single; what float32 can't hold becomes infinite.
+
+    A quotient of two numbers that single precision holds is rounded once or twice to the same number (Figueroa, "When is double rounding
+    innocuous?", SIGNUM 30, 1995: 53 bits are more than twice 24 and two), so such are divided in single precision.
+    """
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        _scale(block, stored, out)
 
 
 def _scale(block: NDArray[Any], stored: Stored, out: NDArray[np.float32]) -> None:
-    """(block · gain + offset) / scale, in double precision."""
-    if stored.gains is None and stored.offsets is None and stored.scale == 1:
+    plain = stored.gains is None and stored.offsets is None
+    if plain and (stored.scale == 1 or _is_single(block.dtype, stored.scale)):
         np.copyto(out, block, casting="unsafe")
+        if stored.scale != 1:
+            np.divide(out, np.float32(stored.scale), out=out)
         return
     if stored.gains is None and stored.offsets is None:
         np.divide(block, stored.scale, out=out, casting="unsafe", dtype=np.float64)
@@ -137,7 +146,13 @@ def _scale(block: NDArray[Any], stored: Stored, out: NDArray[np.float32]) -> Non
     out[...] = (block.astype(np.float64) * gain + offset) / stored.scale
 
 
-def _no_data(block: NDArray[Any], stored: Stored) -> BoolArray:
+def _is_single(kind: np.dtype[Any], scale: float) -> bool:
+    """Whether single precision holds all stored numbers of a type, and the scale."""
+    held = kind.itemsize * 8 <= _SINGLE_BITS if kind.kind in "ui" else kind.itemsize <= np.dtype(np.float32).itemsize
+    return held and float(np.float32(scale)) == scale
+
+
+def no_data(block: NDArray[Any], stored: Stored) -> BoolArray:
     found = np.zeros(block.shape, bool)
     for value in stored.no_data:
         found |= equals(block, value)

@@ -26,13 +26,16 @@ _KEPT = "--repair none keeps them"
 class Screened:
     """What is left of a cube, and what was done, in sentences that name the option which changes it.
 
-    ``spectra`` (H, W, B) are the array that was given, or a copy where numbers were mended.
+    ``spectra`` (H, W, B) are the array that was given, or a copy where numbers were mended. ``fills`` and ``empty`` are the numbers, and
+    the spectra (B,), that were found to be no data.
     """
 
     spectra: Float32
     good_bands: BoolArray
     valid_pixels: BoolArray
     remarks: tuple[str, ...] = ()
+    fills: tuple[np.float32, ...] = ()
+    empty: tuple[Float32, ...] = ()
 
     @cached_property
     def bounds(self) -> Extremes:
@@ -86,6 +89,7 @@ def _without_fills(state: Screened, scale: float, bands_too: bool) -> Screened:
         return state
     usable = Unusable(state.valid_pixels, fills)
     names = " or ".join(f"{value * scale:.7g}" for value in fills)
+    state = replace(state, fills=fills)
     return _without_holes(state, usable, f"hold {names}, which is no data", "--no-data none keeps them", bands_too)
 
 
@@ -123,8 +127,15 @@ def _without_masks(state: Screened) -> Screened:
         if found.any():
             total = int(state.valid_pixels.sum())
             said = f"{int(found.sum())} of {total} pixels {what}: left out as no data (--no-data none keeps them)"
+            state = replace(state, empty=(*state.empty, *_kinds(state.spectra[found], state.good_bands)))
             state = state.without(said, pixels=found)
     return state
+
+
+def _kinds(spectra: Float32, good_bands: BoolArray) -> Float32:
+    """(K, B) one of each kind among (N, B) spectra, by their good bands: as few as a mask has."""
+    _, first = np.unique(spectra[:, good_bands], axis=0, return_index=True)
+    return np.asarray(spectra[first])
 
 
 def _without_bad_bands(state: Screened) -> Screened:

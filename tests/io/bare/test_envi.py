@@ -64,7 +64,8 @@ def test_each_type_order_and_interleave(write_envi, small, code, order, interlea
 
 
 def test_the_blocks_of_a_big_file_join_without_a_seam(write_envi, monkeypatch):
-    monkeypatch.setattr("napari_unmix.io.stored._BLOCK", 7)
+    for name in ("_READ", "_UNPACKED", "_CONVERTED"):
+        monkeypatch.setattr(f"napari_unmix.io.stored.{name}", 7)
     cube = np.arange(11 * 2 * 3, dtype=np.int16).reshape(11, 2, 3)
     np.testing.assert_array_equal(read_cube(write_envi(cube, data_ignore_value=-1)).spectra, cube)
 

@@ -268,7 +268,7 @@ def test_a_zip_bomb(tmp_path, spectra, monkeypatch):
 
 
 def test_chunks_that_are_not_blocks_of_lines(tmp_path, spectra, monkeypatch):
-    monkeypatch.setattr("napari_unmix.io.stored._BLOCK", 2 * 5 * 8)  # two lines at a time
+    monkeypatch.setattr("napari_unmix.io.stored._UNPACKED", 2 * 5 * 8)  # two lines at a time
     for chunks in ((1, 5, 8), (3, 2, 1), (4, 5, 2), (6, 5, 1)):
         zarr.create_array(tmp_path / f"{chunks}.zarr", data=spectra, chunks=chunks)
         np.testing.assert_array_equal(read_cube(tmp_path / f"{chunks}.zarr", bands_axis="last").spectra, spectra)

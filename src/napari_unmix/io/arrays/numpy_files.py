@@ -18,7 +18,9 @@ from napari_unmix.io.arrays.choosing import Entry, choose
 from napari_unmix.io.arrays.companions import find_companions
 from napari_unmix.io.arrays.matrix import as_image
 from napari_unmix.io.arrays.npy import read_array, read_array_header, read_numbers
-from napari_unmix.io.budget import check_array, check_ratio, readable_shape, readable_size
+from napari_unmix.io.bare.layout import Layout
+from napari_unmix.io.bare.lines import Lines, Turned
+from napari_unmix.io.budget import check_array, check_ratio, readable_shape, readable_size, stays_on_disk
 from napari_unmix.io.stored import Stored, three_axes
 from napari_unmix.sentences import UnmixError, shown
 
@@ -29,6 +31,10 @@ def read_npy(path: Path, reading: Reading) -> Stored:
     """Read a three-axis array, or a matrix of pixels whose image size is given. Raises UnmixError, and OSError where the file cannot be read."""
     with open_regular(path) as stream:
         held = os.fstat(stream.fileno()).st_size
+        in_file = None if reading.size is not None else _in_file(stream, held, path)
+        if in_file is not None:
+            return Stored(array=in_file, close=in_file.close)
+        stream.seek(0)
         array = _checked_array(stream, held, path.name, matrix=reading.size is not None)
     image, said = _as_image(array, reading, path.name)
     return Stored(array=image, bands_axis=2 if array.ndim == 2 else None, repairs=said)
@@ -119,6 +125,22 @@ def _checked_array(stream: IO[bytes], size: int, label: str, *, matrix: bool = F
         raise
     except _DAMAGED as error:
         raise _explained(error, label) from error
+
+
+def _in_file(stream: IO[bytes], held: int, path: Path) -> Lines | Turned | None:
+    """The array of a plain file that is too large for memory, in its file; None of any other, which ``_checked_array`` judges."""
+    try:
+        header = read_array_header(stream)
+    except _DAMAGED:
+        return None
+    if len(header.shape) != 3 or header.dtype.kind not in "uif" or min(header.shape) < 1:
+        return None
+    if header.data_bytes > held - stream.tell() or not stays_on_disk(header.size):
+        return None
+    check_array(header.shape, header.dtype.kind, header.dtype.itemsize, path.name, can_stay=True)
+    first, middle, last = header.shape[::-1] if header.by_columns else header.shape
+    lines = Lines(path, Layout((first, middle, last), header.dtype, "bip", stream.tell()))
+    return Turned(lines) if header.by_columns else lines
 
 
 def _counting(shape: tuple[int, ...]) -> tuple[int, ...]:

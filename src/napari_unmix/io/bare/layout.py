@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_unmix.io.budget import check_budget
+from napari_unmix.io.budget import check_cube
 from napari_unmix.sentences import UnmixError
 
 INTERLEAVES = ("bsq", "bil", "bip")
@@ -74,7 +74,7 @@ class Layout:
 def fitted(path: Path, layout: Layout) -> tuple[Layout, tuple[str, ...]]:
     """The layout as far as the file reaches, with a sentence where that is not as far as its header says.
 
-    Raises UnmixError where the file is of another size, or its cube is beyond this machine's memory.
+    Raises UnmixError where the file is of another size, or not even the masks of its cube fit into this machine's memory.
     """
     held, needed = path.stat().st_size, layout.data_bytes
     said: tuple[str, ...] = ()
@@ -88,7 +88,7 @@ def fitted(path: Path, layout: Layout) -> tuple[Layout, tuple[str, ...]]:
                 f"{_instead(layout, held)}."
             )
         said = (f"{path.name} is {held - needed} bytes longer than its header says: the end was left out",)
-    check_budget(math.prod(layout.shape), _CHECKS, f"{path.name} ({layout.described})")
+    check_cube(layout.shape, _CHECKS, f"{path.name} ({layout.described})", can_stay=True)
     return layout, said
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unmix.io.budget import byte_budget, readable_size
-from napari_unmix.io.groups.blocks import Blocks
+from napari_unmix.io.groups.blocks import Blocks, slices
 from napari_unmix.io.groups.hdf5_filters import (
     BITSHUFFLE,
     BLOSC,
@@ -50,6 +50,8 @@ class Hdf5Array:
     label : how it is called in a sentence
     """
 
+    can_stay = True  # in its file
+
     def __init__(self, dataset: Any, label: str) -> None:
         self.dataset, self.label = dataset, shown(label)
         self.shape: tuple[int, ...] = tuple(int(length) for length in dataset.shape)
@@ -61,7 +63,7 @@ class Hdf5Array:
 
     def __getitem__(self, index: Any) -> Any:
         if self.chunks is None or not self.shape:
-            self._check_whole()
+            self._check_piece(index)
             return self.dataset[index]
         if self._blocks is None:
             self._blocks = self._opened()
@@ -102,9 +104,9 @@ class Hdf5Array:
             return False
         return bool(self.dataset.id.get_type().equal(h5py.h5t.py_create(self.dtype)))
 
-    def _check_whole(self) -> None:
-        """One piece: no more comes than the file has, or it is all fill value."""
-        size, budget = math.prod(self.shape) * self.dtype.itemsize, byte_budget()
+    def _check_piece(self, index: Any) -> None:
+        """No more of one piece comes than is asked for: what the file has, or all fill value."""
+        size, budget = math.prod(map(len, slices(index, self.shape)[0])) * self.dtype.itemsize, byte_budget()
         if size > budget:
             raise UnmixError(
                 f"{self.label} needs {readable_size(size)}, this machine can give {readable_size(budget)}: crop it or bin it."

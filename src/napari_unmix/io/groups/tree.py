@@ -113,6 +113,7 @@ class Guarded:
         self.shape = tuple(int(length) for length in array.shape)
         self.dtype = np.dtype(array.dtype)
         self.chunks: tuple[int, ...] | None = getattr(array, "chunks", None)
+        self.can_stay = bool(getattr(array, "can_stay", False))
 
     def __getitem__(self, index: Any) -> Any:
         with told_by(self._failed):

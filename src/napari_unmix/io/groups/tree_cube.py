@@ -222,7 +222,8 @@ def looks_spectral(tree: Tree) -> bool:
 def check_cube(array: Any, label: str) -> None:
     """Raise UnmixError where an array cannot be a cube, or it or one of its chunks is beyond the memory."""
     shape = [array.shape[axis] for axis in three_axes(array.shape)] if len(array.shape) > 3 else array.shape
-    check_array(shape, array.dtype.kind, array.dtype.itemsize, label)
+    can_stay = bool(getattr(array, "can_stay", False))
+    check_array(shape, array.dtype.kind, array.dtype.itemsize, label, can_stay=can_stay)
     if array.chunks:
         chunk = [max(int(length), 1) for length in array.chunks]
         check_array(

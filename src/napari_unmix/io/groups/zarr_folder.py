@@ -118,6 +118,8 @@ def _tree(node: Any, path: Path) -> Tree:
 class ZarrArray:
     """An array of Zarr as one that is read when it is sliced; ``chunks`` are what is decoded at a time."""
 
+    can_stay = True  # in its folder or file
+
     def __init__(self, array: Any, label: str) -> None:
         self.array, self.label, self.shape, self.dtype = array, label, array.shape, array.dtype
         self.chunks = tuple(int(length) for length in array.shards or array.chunks)
