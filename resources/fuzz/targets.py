@@ -6,6 +6,7 @@ import json
 import struct
 import warnings
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -61,7 +62,10 @@ def numbers(path: Path) -> object:
         raise UnmixError("it was left out")
     with explained(path):
         found, _ = within(path)
-        with _opened(found, reading) as stored:
+        with ExitStack() as stack:
+            stored = _opened(found, reading)
+            if stored.close is not None:
+                stack.callback(stored.close)
             return to_spectra(stored, bands_axis(stored, reading, found)[0])
 
 

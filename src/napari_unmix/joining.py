@@ -31,6 +31,9 @@ def join_cubes(cubes: Sequence[Cube]) -> Cube:
     first = cubes[0]
     for other in cubes[1:]:
         _check_bands(first, other)
+    for cube in cubes:
+        if cube.lazy is not None:
+            raise cube.lazy.too_large(f"Joining {cube.name} with others", sum(each.spectra.nbytes for each in cubes))
     good = np.logical_and.reduce([cube.good_bands for cube in cubes])
     if not good.any():
         raise UnmixError(

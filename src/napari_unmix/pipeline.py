@@ -19,6 +19,7 @@ from napari_unmix.identifiability.again.searches import Searches
 from napari_unmix.identifiability.assess import assess_solution
 from napari_unmix.identifiability.decided import decided
 from napari_unmix.identifiability.report import Report
+from napari_unmix.io.budget import check_run
 from napari_unmix.methods.contract import Problem, QuickLook, Solution, implementation
 from napari_unmix.methods.one_material import one_material_solution
 from napari_unmix.model.threads import steps_on_one_thread
@@ -132,14 +133,18 @@ _SUGGESTED: WeakKeyDictionary[Cube, int] = WeakKeyDictionary()
 
 
 def suggested(cube: Cube, spectra: FloatArray | None = None) -> int:
-    """The number of endmembers suggested for a cube, whose ``pixels()`` are (N, B): counted once, as a window asks before it trains."""
+    """The number of endmembers suggested for a cube, whose ``pixels()`` are (N, B): counted once, as a window asks before it trains.
+
+    Of a cube that stays in its file it is counted in its ``overview``.
+    """
     if cube not in _SUGGESTED:
-        _SUGGESTED[cube] = int(suggest_endmembers(cube.pixels() if spectra is None else spectra))
+        _SUGGESTED[cube] = int(suggest_endmembers(cube.overview.pixels() if spectra is None else spectra))
     return _SUGGESTED[cube]
 
 
 def _checked(cube: Cube, count: int, illumination: bool, automatic: bool) -> tuple[FloatArray, int]:
     """The pixels of a cube that can be unmixed, and the most endmembers that they can tell apart."""
+    check_run(cube.spectra.size, cube.name, held=cube.lazy is None)
     spectra = cube.pixels()
     check_values(spectra)
     return spectra, check_size(spectra, count, illumination, automatic=automatic)

@@ -35,7 +35,8 @@ def describe(cube: Cube) -> dict[str, Any]:
     """What there is to say about a cube, as plain values."""
     height, width, bands = cube.shape
     axis, light = cube.spectral_axis, cube.wavelengths
-    pixels = cube.pixels()
+    seen = cube.overview
+    pixels = seen.pixels()
     suggested, refusal, said = _suggestion(pixels)
     return {
         "name": cube.name,
@@ -49,7 +50,8 @@ def describe(cube: Cube) -> dict[str, Any]:
         "scale": cube.scale,
         "value_range": [float(pixels.min()), float(pixels.max())] if pixels.size else None,
         "good_bands": int(cube.good_bands.sum()),
-        "valid_pixels": int(cube.valid_pixels.sum()),
+        "valid_pixels": int(seen.valid_pixels.sum()),
+        "looked_at": seen.shape[0] * seen.shape[1],
         "suggested_endmembers": suggested,
         "refusal": refusal,
         "endmembers": said,
@@ -85,7 +87,7 @@ def _lines(values: dict[str, Any]) -> list[str]:
         "values": f"{limits[0]:.4g} to {limits[1]:.4g}" if limits else "no valid pixel",
         "scale": f"stored values were divided by {values['scale']:g}",
         "good bands": f"{values['good_bands']} of {bands}",
-        "valid pixels": f"{values['valid_pixels']} of {rows * columns}",
+        "valid pixels": f"{values['valid_pixels']} of {values['looked_at']}{' that were looked at' * (values['looked_at'] < rows * columns)}",
     }
     return [
         *(f"{name:<14}{fact}" for name, fact in facts.items()),

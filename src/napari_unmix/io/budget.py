@@ -60,13 +60,22 @@ def lazily(wanted: bool | None) -> Iterator[None]:
         _lazily.reset(token)
 
 
+def check_run(elements: int, label: str, *, held: bool) -> None:
+    """Raise UnmixError where unmixing a cube of so many numbers would take more than the memory has; ``held``: the cube itself is in it already."""
+    needed, available = (_RUN_TIMES - held) * _FLOAT32 * elements, _available_memory()
+    if needed > available:
+        raise UnmixError(
+            f"Unmixing {label} needs {readable_size(needed)} of memory, this machine can give {readable_size(available)}:"
+            " crop the cube, bin it, or leave out lines."
+        )
+
+
 def check_cube(shape: Sequence[int], itemsize: int, label: str, *, can_stay: bool) -> None:
     """Raise UnmixError where a cube (its axes in any order) neither fits into memory nor, where ``can_stay``, can be read as needed."""
     elements = math.prod(shape)
-    if not (can_stay and stays_on_disk(elements)):
+    planes = elements // max(min(shape), 1) * (_PLANE + _FLOAT32)
+    if not (can_stay and stays_on_disk(elements) and planes <= byte_budget()):
         check_budget(elements, itemsize, label)
-        return
-    check_budget(elements // max(min(shape), 1), _PLANE, label)
 
 
 def check_budget(elements: int, itemsize: int, label: str) -> None:

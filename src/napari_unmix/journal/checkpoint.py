@@ -74,9 +74,10 @@ def task_of(cube: Cube, spec: Any, annotation: Annotation | None, given: Given |
 
 
 def cube_digest(cube: Cube) -> str:
-    """SHA-256 of all of a cube that decides a fit: spectra, masks, axis, acquisitions, and where it lies."""
-    rows = max(1, _HASHED_AT_ONCE // max(cube.spectra[0].nbytes, 1))
-    parts = (cube.spectra[start : start + rows] for start in range(0, cube.shape[0], rows))
+    """SHA-256 of all of a cube that decides a fit: spectra (of one in its file what its overview shows), masks, axis, acquisitions, place."""
+    spectra = cube.overview.spectra
+    rows = max(1, _HASHED_AT_ONCE // max(spectra[0].nbytes, 1))
+    parts = (spectra[start : start + rows] for start in range(0, len(spectra), rows))
     digest = _digest(parts)
     others = (cube.good_bands, cube.valid_pixels, cube.wavelengths, cube.axis, cube.acquisitions, cube.fwhm)
     place = None if cube.georeference is None else np.array(cube.georeference.transform)

@@ -14,7 +14,11 @@ MOST_NEAREST_NM = 60.0  # a band further away does not stand for that colour
 
 
 def composite(cube: Cube, choice: str = COMPOSITES[0]) -> FloatArray:
-    """(H, W, 3) float32 in 0–1: three bands or principal components, each stretched over its percentiles 2–98."""
+    """(H, W, 3) float32 in 0–1: three bands or principal components, each stretched over its percentiles 2–98.
+
+    Of a cube that stays in its file, (h, w, 3) of its ``overview``.
+    """
+    cube = cube.overview
     planes = _principal(cube) if choice == COMPOSITES[2] else cube.spectra[:, :, list(composite_bands(cube, choice))]
     out = np.zeros((*cube.shape[:2], 3), dtype=np.float32)
     sample = planes[_sampled_pixels(cube)]  # (n, 3)
@@ -65,7 +69,8 @@ def _colour_bands(cube: Cube, choice: str) -> tuple[int, int, int] | None:
 
 
 def sampled(cube: Cube) -> FloatArray:
-    """(n, B) evenly spread valid pixels, at most about ``SURVEYED_PIXELS``."""
+    """(n, B) evenly spread valid pixels, at most about ``SURVEYED_PIXELS``; of a cube that stays in its file those of its ``overview``."""
+    cube = cube.overview
     return cube.spectra[_sampled_pixels(cube)]
 
 

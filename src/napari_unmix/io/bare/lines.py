@@ -58,7 +58,10 @@ class Lines:
         return self._layout.dtype
 
     def __getitem__(self, index: Any) -> Any:
-        wanted = index if isinstance(index, tuple) else (index,)
+        wanted: tuple[Any, ...] = index if isinstance(index, tuple) else (index,)
+        if Ellipsis in wanted:
+            at = wanted.index(Ellipsis)
+            wanted = wanted[:at] + (slice(None),) * (4 - len(wanted)) + wanted[at + 1 :]
         if wanted and isinstance(wanted[0], slice) and all(one == slice(None) for one in wanted[1:]):
             top, bottom, step = wanted[0].indices(self.shape[0])
             if step == 1 and bottom > top:

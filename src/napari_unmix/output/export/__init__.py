@@ -34,6 +34,7 @@ class Export:
     suffixes : of OUT, lower case, the usual one first
     module, write : where ``(contents, folder, stem, suffix) -> None`` is, which writes files into an empty folder
     of_cubes, of_runs : what it is for
+    by_lines : whether it is written some lines at a time, so that a cube of any size can be
     """
 
     title: str
@@ -42,6 +43,7 @@ class Export:
     write: str
     of_cubes: bool = True
     of_runs: bool = True
+    by_lines: bool = True
 
     def writer(self) -> Callable[[Contents, Path, str, str], None]:
         """The function that writes."""
@@ -54,9 +56,9 @@ EXPORTS = {
     "envi": Export("ENVI", (".hdr", ".img", ".dat", ".bip", ".bil", ".bsq"), f"{_HERE}.envi", "write_envi"),
     "geotiff": Export("GeoTIFF", (".tif", ".tiff"), f"{_HERE}.geotiff", "write_geotiff"),
     "ome-zarr": Export("OME-Zarr", (".ome.zarr", ".zarr"), f"{_HERE}.ome_zarr", "write_ome_zarr"),
-    "npz": Export("NumPy", (".npz",), f"{_HERE}.arrays", "write_npz"),
-    "matlab": Export("MATLAB", (".mat",), f"{_HERE}.arrays", "write_mat"),
-    "netcdf": Export("NetCDF", (".nc",), f"{_HERE}.dataset", "write_netcdf"),
+    "npz": Export("NumPy", (".npz",), f"{_HERE}.arrays", "write_npz", by_lines=False),
+    "matlab": Export("MATLAB", (".mat",), f"{_HERE}.arrays", "write_mat", by_lines=False),
+    "netcdf": Export("NetCDF", (".nc",), f"{_HERE}.dataset", "write_netcdf", by_lines=False),
     "table": Export("table of pixels and of endmembers", (".csv",), f"{_HERE}.tables", "write_tables", of_cubes=False),
     "library": Export("spectral library (ENVI)", (".sli",), f"{_HERE}.tables", "write_sli", of_cubes=False),
 }
@@ -120,6 +122,10 @@ def export(subject: Subject, path: str | Path, form: str | None = None, *, overw
     if not (chosen.of_runs if contents.is_run else chosen.of_cubes):
         raise UnmixError(
             f"{target.name} is for a {chosen.title}, which a cube is not: give the folder of a run, or another suffix."
+        )
+    if isinstance(subject, Cube) and subject.lazy is not None and not chosen.by_lines:
+        raise UnmixError(
+            f"{target.name} would have to be in memory as a whole, {subject.spectra.nbytes / 1e9:.3g} GB: write .bil, .tif or .ome.zarr."
         )
     _check_names(target, [f"{stem}{image.suffix}{suffix}" for image in contents.images])
     if not overwrite and os.path.lexists(target):

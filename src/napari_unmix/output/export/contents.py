@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,6 +44,7 @@ class Image:
     good_bands : (K,)
     classes : names of the classes from 0, of an image of classes
     grades : of abundances, how far each endmember can be believed; () where nobody knows
+    holds_data : of a cube that stays in its file, which of some spectra (h, W, K) are data; None where ``valid`` tells
     """
 
     role: str
@@ -54,6 +56,7 @@ class Image:
     good_bands: BoolArray | None = None
     classes: tuple[str, ...] = ()
     grades: tuple[Grade | None, ...] = ()
+    holds_data: Callable[[NDArray[Any]], BoolArray] | None = None
 
     @property
     def words(self) -> list[str]:
@@ -78,7 +81,8 @@ class Image:
         for first in range(0, height, step):
             lines = slice(first, min(first + step, height))
             block = np.array(self.values[lines])
-            block[~self.valid[lines]] = 0 if block.dtype.kind == "u" else np.nan
+            valid = self.valid[lines] if self.holds_data is None else self.valid[lines] & self.holds_data(block)
+            block[~valid] = 0 if block.dtype.kind == "u" else np.nan
             yield lines, block
 
 
@@ -127,7 +131,7 @@ class Contents:
 
 def of_cube(cube: Cube) -> Contents:
     """A cube as it was read: what was repaired is repaired, what was left out is marked."""
-    axis = cube.spectral_axis
+    axis, lazy = cube.spectral_axis, cube.lazy
     image = Image(
         role=CUBE,
         values=cube.spectra,
@@ -136,6 +140,7 @@ def of_cube(cube: Cube) -> Contents:
         axis=axis,
         fwhm=_widths(cube.fwhm, axis),
         good_bands=cube.good_bands,
+        holds_data=None if lazy is None else partial(lazy.holds_data, good_bands=cube.good_bands),
     )
     return Contents(
         name=cube.name,

@@ -50,15 +50,19 @@ def write_envi(contents: Contents, folder: Path, stem: str, suffix: str) -> None
 
 
 def _write_numbers(image: Image, path: Path, interleave: str) -> None:
-    order = _ORDERS[interleave]
-    stored: Any = np.memmap(
-        path, image.values.dtype.newbyteorder("<"), "w+", shape=tuple(image.shape[axis] for axis in order)
-    )
-    allocate(path)
-    by_lines = stored.transpose(np.argsort(order))
-    for lines, block in image.blocks():
-        by_lines[lines] = block
-    stored.flush()
+    """Some lines at a time; of a bsq file into each band's place."""
+    height, width, bands = image.shape
+    kind = image.values.dtype.newbyteorder("<")
+    with path.open("w+b") as stream:
+        stream.truncate(height * width * bands * kind.itemsize)
+        allocate(path)
+        for lines, block in image.blocks():
+            moved = np.ascontiguousarray(block.transpose(_ORDERS[interleave]), kind)
+            pieces = moved if interleave == "bsq" else [moved]
+            for band, piece in enumerate(pieces):
+                place = band * height * width + lines.start * width * (1 if interleave == "bsq" else bands)
+                stream.seek(place * kind.itemsize)
+                stream.write(piece.data)
 
 
 def header_fields(image: Image, contents: Contents, interleave: str) -> dict[str, object]:

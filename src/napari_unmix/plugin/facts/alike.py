@@ -45,11 +45,11 @@ def alike_text(pair: tuple[int, int] | None) -> str:
 def _moments(cube: Cube, annotation: Annotation, regions: list[int]) -> tuple[FloatArray, FloatArray]:
     """(R, B_good) mean spectra of some pixels of each region, spread over it, and (R,) their variance over all bands; NaN of none."""
     labels = np.where(cube.valid_pixels, annotation.labels, 0).ravel()
-    spectra = cube.spectra.reshape(-1, cube.shape[2])
     means, spreads = np.full((len(regions), int(cube.good_bands.sum())), np.nan), np.full(len(regions), np.nan)
     for row, label in enumerate(regions):
         places = np.flatnonzero(labels == label)
-        some = spectra[places[:: max(1, len(places) // MOST_PIXELS)]][:, cube.good_bands]
+        chosen = np.unravel_index(places[:: max(1, len(places) // MOST_PIXELS)], cube.shape[:2])
+        some = cube.spectra[chosen][:, cube.good_bands]
         if len(some) > 1:
             means[row], spreads[row] = some.mean(axis=0), max(float(some.var(axis=0).sum()), 1e-300)
     return means, spreads

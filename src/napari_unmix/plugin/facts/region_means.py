@@ -27,11 +27,10 @@ def region_means(cube: Cube, annotation: Annotation | None) -> dict[int, RegionM
     painted = painted[np.argsort(labels[painted], kind="stable")]
     painted = painted[:: max(1, -(-painted.size // MOST_PIXELS))]
     ignored = set(annotation.of_kind("ignore"))
-    flat = cube.spectra.reshape(-1, cube.shape[2])
     means: dict[int, RegionMean] = {}
     for label in np.unique(labels[painted]).tolist():
         if label not in ignored:
-            spectra = flat[painted[labels[painted] == label]]
+            spectra = cube.spectra[np.unravel_index(painted[labels[painted] == label], cube.shape[:2])]
             mean = np.where(cube.good_bands, spectra.mean(axis=0, dtype=np.float64), np.nan)
             spread = spectra.std(axis=0, ddof=1, dtype=np.float64) if len(spectra) > 1 else None
             means[label] = RegionMean(mean, None if spread is None else np.where(cube.good_bands, spread, np.nan))

@@ -81,6 +81,7 @@ def _suggest(cube: Cube) -> Fit[int]:
 
 def survey(cube: Cube) -> Survey:
     """The mean spectrum and the range of the values, from evenly spread valid pixels."""
+    cube = cube.overview
     rows, columns = np.nonzero(cube.valid_pixels)
     step = max(1, len(rows) // SURVEYED_PIXELS)
     sample = cube.spectra[rows[::step], columns[::step]].astype(np.float64)

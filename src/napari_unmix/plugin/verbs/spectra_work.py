@@ -21,6 +21,7 @@ def noisy_bands_of(cube: Cube) -> Fit[tuple[int, ...]]:
     from napari_unmix.screening.screen import neighbours
     from napari_unmix.screening.spikes import usual_jumps
 
+    cube = cube.overview
     good = np.flatnonzero(cube.good_bands)
     if good.size < 2 or not cube.valid_pixels.any():
         return ()

@@ -42,18 +42,38 @@ def cube_layers(cube: Cube, advice: Mapping[str, Any] | None = None) -> list[Lay
         "contrast_limits": (low, high),
         "axis_labels": ("band", "row", "column"),
         "metadata": {**carried, ROLE: "bands"},
+        **placement(cube, 3),
     }
     composite_options = {
         "name": f"{cube.name} composite",
         "rgb": True,
         "metadata": {**carried, ROLE: "composite"},
+        **placement(cube, 2),
     }
     return [(planes(cube), bands, "image"), (composite(cube), composite_options, "image")]
 
 
 def planes(cube: Cube) -> FloatArray:
-    """(B, H, W) the bands as napari shows them; the spectra themselves, not a copy."""
-    return np.moveaxis(cube.spectra, 2, 0)
+    """(B, H, W) the bands as napari shows them; the spectra themselves, not a copy. Of a cube that stays in its file, its ``overview``."""
+    return np.moveaxis(cube.overview.spectra, 2, 0)
+
+
+def placement(cube: Cube, axes: int) -> dict[str, tuple[float, ...]]:
+    """Where an image of a cube lies, so that a step on the canvas is a pixel: the overview of a cube in its file is drawn larger."""
+    step = cube.overview_step
+    before = axes - 2
+    return {"scale": (*(1.0,) * before, step, step), "translate": (*(0.0,) * before, step // 2, step // 2)}
+
+
+def to_pixel(cube: Cube, place: FloatArray) -> FloatArray:
+    """(row, column) in a cube of a place (2,) in the data of its image."""
+    return place * cube.overview_step + cube.overview_step // 2
+
+
+def from_pixel(cube: Cube, pixel: tuple[int, int]) -> tuple[float, float]:
+    """The reverse."""
+    step = cube.overview_step
+    return (pixel[0] - step // 2) / step, (pixel[1] - step // 2) / step
 
 
 def annotation_layer(annotation: Annotation, cube: Cube) -> LayerData:

@@ -203,6 +203,9 @@ class ViewerLink:
             if role in IMAGES:
                 layer.metadata["cube"] = cube
                 layer.data = composite(cube, self._session.composite) if role == "composite" else kinds.planes(cube)
+                for name, value in kinds.placement(cube, len(layer.scale)).items():
+                    if cube.overview_step != reread.before.overview_step:
+                        setattr(layer, name, value)
             if role == "bands":
                 layer.contrast_limits_range = layer.contrast_limits = kinds.band_limits(cube)
             if isinstance(layer, Labels) and layer.data.shape == cube.shape[:2]:
@@ -300,7 +303,8 @@ class ViewerLink:
         if aim is None or not images:
             return
         image = images[0]
-        place = image.data_to_world((*[0] * (image.ndim - 2), *aim.pixel))[-2:]
+        pixel = kinds.from_pixel(self._session.cube, aim.pixel) if self._session.cube is not None else aim.pixel
+        place = image.data_to_world((*[0] * (image.ndim - 2), *pixel))[-2:]
         camera = self._viewer.scene.camera
         camera.center = (*tuple(camera.center)[:-2], *place)
         self.painting.take_brush()
@@ -312,6 +316,7 @@ class ViewerLink:
             return None
         images = sorted(self.images.of(cube), key=lambda layer: kinds.layer_role(layer) == "composite")
         place = np.asarray(images[-1].world_to_data(position) if images else position)[-2:]
+        place = kinds.to_pixel(cube, place) if images else place
         row, column = (int(np.floor(value + 0.5)) for value in place)
         return row, column
 
