@@ -22,7 +22,7 @@ from napari_unmix.io.boundary import answered, existing, explained
 from napari_unmix.io.budget import byte_budget, lazily
 from napari_unmix.io.capture import holds_cube, refusal, remarks, within
 from napari_unmix.io.formats import FORMATS, SUFFIXES, format_of
-from napari_unmix.io.on_disk import on_disk, stays
+from napari_unmix.io.on_disk import cube_on_disk, stays
 from napari_unmix.io.stored import Stored
 from napari_unmix.reading import parse_bands, parse_repair
 from napari_unmix.sentences import UnmixError
@@ -120,7 +120,7 @@ def _taken(path: Path, reading: Reading, scale: float | None = None) -> Taken | 
             stored = replace(stored, scale=scale)
         if not stays(stored):
             return take(stored, path, reading)
-        cube = on_disk(stored, path, reading, _reference)
+        cube = cube_on_disk(stored, path, reading, _reference)
         finalize(cube.spectra, stack.pop_all().close)
     return cube
 

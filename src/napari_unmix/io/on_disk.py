@@ -37,7 +37,7 @@ def stays(stored: Stored) -> bool:
     return bool(getattr(stored.array, "can_stay", False)) and stays_on_disk(math.prod(stored.array.shape))
 
 
-def on_disk(stored: Stored, path: Path, reading: Reading, reference: Reference | None) -> Cube:
+def cube_on_disk(stored: Stored, path: Path, reading: Reading, reference: Reference | None) -> Cube:
     """The cube of an open file that stays open. Raises UnmixError where nothing usable is seen in it, OSError."""
     stored = as_wanted(stored, reading)
     axis, turned = bands_axis(_told(stored, path), reading, path)
