@@ -58,7 +58,7 @@ class LazySpectra:
     Parameters
     ----------
     source : what reads them; safe for several threads
-    most_bytes : asked when all of them are wanted at once (``np.asarray``): how many bytes that may take
+    memory : asked when all of them are wanted at once (``np.asarray``): how many bytes there are; half of them may be taken
     run_bytes : what unmixing all of them would take
     overview : a thinned copy in memory
 
@@ -71,9 +71,9 @@ class LazySpectra:
     ndim = 3
 
     def __init__(
-        self, source: Source, most_bytes: Callable[[], int], run_bytes: int = 0, overview: Overview | None = None
+        self, source: Source, memory: Callable[[], int], run_bytes: int = 0, overview: Overview | None = None
     ) -> None:
-        self.source, self.overview, self.run_bytes, self._most = source, overview, run_bytes, most_bytes
+        self.source, self.overview, self.run_bytes, self._memory = source, overview, run_bytes, memory
         self.shape = source.shape
         self.dtype = np.dtype(np.float32)
 
@@ -108,8 +108,8 @@ class LazySpectra:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
             raise ValueError("spectra in a file become an array by a copy only")
-        if self.nbytes > self._most():
-            raise self.too_large("All of it at once", self.nbytes)
+        if 2 * self.nbytes > self._memory():
+            raise self.too_large("All of it at once", 2 * self.nbytes)
         whole = np.empty(self.shape, np.float32)
         for rows in self.blocks():
             whole[rows] = self[rows]
@@ -117,10 +117,14 @@ class LazySpectra:
 
     def too_large(self, what: str, needed: int) -> UnmixError:
         """The sentence on what is not done with a cube that stays in its file."""
-        height, width, bands = self.shape
+        (height, width, bands), memory = self.shape, self._memory()
+        remedy = (
+            "crop the cube, bin it, or use a machine with more memory"
+            if needed > memory
+            else "read it with keep_on_disk=False"
+        )
         return UnmixError(
-            f"{what} needs {needed / 1e9:.3g} GB for {height}×{width} pixels of {bands} bands, this machine can give {self._most() / 1e9:.3g} GB:"
-            " crop the cube, bin it, or use a machine with more memory."
+            f"{what} needs {needed / 1e9:.3g} GB for {height}×{width} pixels of {bands} bands, this machine can give {memory / 1e9:.3g} GB: {remedy}."
         )
 
     def blocks(self, most_bytes: int = 64 << 20) -> Iterator[slice]:

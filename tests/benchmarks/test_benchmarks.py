@@ -44,6 +44,17 @@ def test_noise_and_number_hold_on_a_few_scenes(tmp_path: Path, capsys: pytest.Ca
     assert (tmp_path / "noise.md").read_text() in capsys.readouterr().out + "\n"
 
 
+def test_reading_is_measured_in_memory_and_in_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = ["--held", "40", "30", "20", "--large", "60", "40", "20", "--repeats", "1"]
+    assert run("speed", ["reading", *small, "--out", str(tmp_path)]) == 0
+    with (tmp_path / "speed-reading.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["file"] for row in rows][-3:] == ["bsq uint16", "bil uint16", "bip uint16"]
+    assert all(float(row["plain"]) > 0 for row in rows[:6])
+    assert all(0 < float(row["click"]) < 1000 and float(row["opened"]) > 0 for row in rows[6:])
+    assert (tmp_path / "speed-reading.md").read_text() in capsys.readouterr().out + "\n"
+
+
 def test_speed_beats_a_loop_and_says_how_exact_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (
         run(

@@ -78,6 +78,11 @@ def check_cube(shape: Sequence[int], itemsize: int, label: str, *, can_stay: boo
         check_budget(elements, itemsize, label)
 
 
+def available() -> int:
+    """Bytes of memory that are available now, to this process."""
+    return _available_memory()
+
+
 def check_budget(elements: int, itemsize: int, label: str) -> None:
     """Raise UnmixError where ``elements`` stored numbers of ``itemsize`` bytes do not fit beside their float32 copy."""
     needed, budget = elements * (itemsize + _FLOAT32), byte_budget()

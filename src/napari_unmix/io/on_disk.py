@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from napari_unmix.cube import Cube, FloatArray, Reading
 from napari_unmix.io.assemble import Calibration, Reference, Taken, as_wanted, bands_axis, calibration_of, screened
-from napari_unmix.io.budget import byte_budget, readable_size, run_bytes, stays_on_disk
+from napari_unmix.io.budget import available, readable_size, run_bytes, stays_on_disk
 from napari_unmix.io.stored import ArrayLike, Stored, no_data, scaled, sizes, three_axes, to_spectra
 from napari_unmix.lazy import LazySpectra, Overview
 from napari_unmix.sentences import UnmixError
@@ -55,7 +55,7 @@ def cube_on_disk(stored: Stored, path: Path, reading: Reading, reference: Refere
         seen.spectra[seen.spectra == value / np.float32(power)] = np.nan
     lazy = LazySpectra(
         source,
-        byte_budget,
+        available,
         run_bytes(math.prod(source.shape)),
         Overview(step, rows, columns, cast(Float32, seen.spectra)),
     )

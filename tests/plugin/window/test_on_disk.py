@@ -1,4 +1,4 @@
-"""A cube that is too large for memory, in the window: it is seen, clicked and told, and training refuses it in a sentence; whichever door is first."""
+"""A cube too large for memory, in the window: it is seen, clicked and told, training refuses it in a sentence; whichever door is first."""
 
 from __future__ import annotations
 
