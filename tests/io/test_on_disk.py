@@ -141,8 +141,22 @@ def in_one_piece(folder: Path, stored: np.ndarray) -> Path:
     return folder / "scene.h5"
 
 
+def in_matlab(folder: Path, stored: np.ndarray) -> Path:
+    with h5py.File(folder / "scene.mat", "w", userblock_size=512) as file:
+        dataset = file.create_dataset("cube", data=stored.T, chunks=(5, 9, 8), compression="gzip")
+        dataset.attrs["MATLAB_class"] = np.bytes_("single")
+        file["wavelength"] = np.arange(400.0, 520, 10)[:, None]
+        file["wavelength"].attrs["MATLAB_class"] = np.bytes_("double")
+        file["mask"] = np.ones(stored.shape[1::-1], np.uint8)
+        file["mask"][3, 4] = 0
+        file["mask"].attrs["MATLAB_class"] = np.bytes_("logical")
+    with (folder / "scene.mat").open("r+b") as stream:
+        stream.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
+    return folder / "scene.mat"
+
+
 @pytest.mark.parametrize(
-    "write", [npy, by_columns, bands_first, in_zarr, in_hdf5, in_one_piece], ids=lambda write: write.__name__
+    "write", [npy, by_columns, bands_first, in_zarr, in_hdf5, in_one_piece, in_matlab], ids=lambda write: write.__name__
 )
 def test_other_formats(tmp_path: Path, write: Callable[[Path, np.ndarray], Path]) -> None:
     options = {"bands_axis": "first"} if write is bands_first else {}

@@ -20,6 +20,7 @@ _FEWEST_BANDS, _FEWEST_PIXELS = 2, 20  # below, nothing is told from anything
 _MUCH = 0.1  # of the pixels: who loses more is told which band costs most
 _MOST_NAMED = 8
 _KEPT = "--repair none keeps them"
+_BY_JUMPS = {"lines", "spikes"}  # repairs that ask how pixels differ from their neighbours
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +74,7 @@ def screen(
         state = _without_masks(state)
     if "bands" in repair:
         state = _without_bad_bands(state)
-    usual = usual_jumps(state.spectra, state.good_bands, state.valid_pixels)
+    usual = usual_jumps(state.spectra, state.good_bands, state.valid_pixels) if repair & _BY_JUMPS else None
     if "lines" in repair and usual is not None:
         state = _without_failed_elements(state, usual)
     if "saturation" in repair:

@@ -241,6 +241,6 @@ def summary(rows: Sequence[Row]) -> str:
     held = [row.plain / row.lean for row in rows if np.isfinite(row.lean)]
     large = [row for row in rows if np.isfinite(row.opened)]
     return (
-        f"Reading without repairs takes {min(held):.1f} to {max(held):.1f} times the lean conversion (goal 1.5). A file that stays where it is shows a picture"
-        f" within {max(row.opened for row in large):.1f} s (goal 5) in {max(row.megabytes for row in large):.0f} MB."
+        f"Reading without repairs takes {min(held):.1f} to {max(held):.1f} times the lean conversion (goal 1.5). A file that stays where it is"
+        f" shows a picture within {max(row.opened for row in large):.1f} s (goal 5) in {max(row.megabytes for row in large):.0f} MB."
     )

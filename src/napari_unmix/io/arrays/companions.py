@@ -270,7 +270,8 @@ def as_valid(mask: BoolArray, array: NDArray[Any], axis: int) -> tuple[BoolArray
     if mask.all():
         return mask, []
     step = max(1, math.ceil(array.shape[axis] / 16))
-    some = np.moveaxis(array, axis, 2)[:, :, ::step]
+    part = tuple(slice(None, None, step if place == axis else None) for place in range(3))
+    some = np.moveaxis(np.asarray(array[part]), axis, 2)
     empty = ((some == 0) | ~np.isfinite(some)).all(axis=2)
     if not mask.any() or empty[mask].mean() > 0.5 > empty[~mask].mean():
         mask = ~mask

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,9 @@ from napari_unmix.files.opened import first_bytes
 from napari_unmix.io.arrays.choosing import Entry, choose
 from napari_unmix.io.arrays.companions import find_companions
 from napari_unmix.io.arrays.matlab5 import Load, read_version_5
-from napari_unmix.io.arrays.matlab73 import by_matlab, list_hdf5, load_hdf5, unwritten_hdf5
+from napari_unmix.io.arrays.matlab73 import by_matlab, list_hdf5, load_hdf5, open_hdf5_array, unwritten_hdf5
 from napari_unmix.io.arrays.matrix import as_image
-from napari_unmix.io.budget import check_budget, readable_shape
+from napari_unmix.io.budget import check_array, check_budget, readable_shape, stays_on_disk
 from napari_unmix.io.groups.tree_cube import with_unwritten
 from napari_unmix.io.stored import Stored, three_axes
 from napari_unmix.sentences import UnmixError
@@ -37,6 +37,14 @@ def read_matlab(path: Path, reading: Reading) -> Stored:
     entries = [Entry(*entry) for entry in listed]
     size = reading.size or _image_size(entries, load)
     chosen, among = choose(entries, size, reading.key, path)
+    if (
+        hdf5
+        and len(chosen.shape) == 3
+        and min(chosen.shape) > 0
+        and chosen.kind in "uif"
+        and stays_on_disk(chosen.size)
+    ):
+        return _in_file(path, reading, entries, chosen, among, load)
     check_budget(chosen.size, chosen.itemsize, f"{chosen.name!r} in {path.name} ({readable_shape(chosen.shape)})")
     stored = load([chosen.name])[chosen.name]
     array, turned = _as_image(stored, size, by_matlab(path) if hdf5 else True, f"{chosen.name!r} in {path.name}")
@@ -57,6 +65,33 @@ def read_matlab(path: Path, reading: Reading) -> Stored:
         repairs=(*among, *turned, *scaled, *found.repairs),
     )
     return with_unwritten(read, path, reading, unwritten_hdf5(path, chosen.name)) if hdf5 else read
+
+
+def _in_file(
+    path: Path, reading: Reading, entries: list[Entry], chosen: Entry, among: tuple[str, ...], load: Load
+) -> Stored:
+    """A scene of version 7.3 that is too large for memory, in its file. Its largest number is not looked for, so whole numbers stay as they are."""
+    label = f"{chosen.name!r} in {path.name}"
+    check_array(chosen.shape, chosen.kind, chosen.itemsize, label, can_stay=True)
+    array, close = open_hdf5_array(path, chosen.name)
+    found = find_companions(entries, chosen, cast(NDArray[Any], array), None, load)
+    given = found.scale if found.scale is not None and _is_scale(found.scale) else 1.0
+    unscaled = "whole numbers without a scale are read as they are: --scale NUMBER divides them"
+    read = Stored(
+        array=array,
+        bands_axis=found.axis,
+        wavelengths=found.wavelengths,
+        unit=found.unit,
+        fwhm=found.fwhm,
+        scale=given,
+        no_data=found.no_data,
+        good_bands=found.good_bands,
+        valid_pixels=found.valid_pixels,
+        georeference=found.georeference,
+        repairs=(*among, *((unscaled,) if given == 1 and chosen.kind in "ui" else ()), *found.repairs),
+        close=close,
+    )
+    return with_unwritten(read, path, reading, unwritten_hdf5(path, chosen.name))
 
 
 def is_mat_file(path: Path, start: bytes) -> bool:

@@ -7,7 +7,8 @@ links); MATLAB never writes such a thing, so a file that has it is refused.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unmix.files.opened import first_bytes
+from napari_unmix.io.bare.lines import Turned
 from napari_unmix.io.boundary import reason_of, told_by
 from napari_unmix.io.budget import check_budget
 from napari_unmix.io.groups.hdf5_chunks import Hdf5Array
 from napari_unmix.io.groups.hdf5_door import opened_hdf5
-from napari_unmix.io.groups.tree import Unwritten
+from napari_unmix.io.groups.tree import Guarded, Unwritten
 from napari_unmix.sentences import UnmixError
 
 _LONGEST_TEXT = 1000  # letters
@@ -52,6 +54,19 @@ def load_hdf5(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
     with told_by(lambda error: _explained(path, error)), opened_hdf5(path) as file:
         found = [(name, dataset) for name, dataset in _datasets(file, path) if name in wanted]
         return {name: _load(dataset, name, path, turned) for name, dataset in found}
+
+
+def open_hdf5_array(path: Path, name: str) -> tuple[Turned | Guarded, Callable[[], None]]:
+    """An array of three axes that stays in its file, as its writer shows its axes, and what closes the file. Raises UnmixError."""
+
+    def failed(error: Exception) -> UnmixError:
+        return _explained(path, error)
+
+    turned = by_matlab(path)
+    with told_by(failed), ExitStack() as stack:
+        file = stack.enter_context(opened_hdf5(path))
+        array = Guarded(Hdf5Array(dict(_datasets(file, path))[name], f"{name!r} in {path.name}"), failed)
+        return (Turned(array) if turned else array), stack.pop_all().close
 
 
 def unwritten_hdf5(path: Path, name: str) -> tuple[Unwritten, ...]:

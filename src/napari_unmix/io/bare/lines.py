@@ -145,6 +145,7 @@ class Turned:
         self._array = array
         self.shape: tuple[int, ...] = tuple(array.shape[::-1])
         self.dtype: np.dtype[Any] = array.dtype
+        self.size, self.ndim = math.prod(self.shape), len(self.shape)
         self.can_stay = bool(getattr(array, "can_stay", False))
         chunks = getattr(array, "chunks", None)
         self.chunks: tuple[int, ...] | None = None if chunks is None else tuple(chunks[::-1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -114,6 +115,7 @@ class Guarded:
         self.dtype = np.dtype(array.dtype)
         self.chunks: tuple[int, ...] | None = getattr(array, "chunks", None)
         self.can_stay = bool(getattr(array, "can_stay", False))
+        self.size, self.ndim = math.prod(self.shape), len(self.shape)
 
     def __getitem__(self, index: Any) -> Any:
         with told_by(self._failed):
