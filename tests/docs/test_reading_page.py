@@ -11,6 +11,7 @@ import pytest
 
 from napari_unmix.cli import main
 from napari_unmix.cube import Cube
+from napari_unmix.io import read_cube
 from napari_unmix.reading import OPTIONS, REPAIRS
 
 PAGE = (Path(__file__).parents[2] / "resources" / "docs" / "reading.md").read_text(encoding="utf-8")
@@ -41,3 +42,17 @@ def test_its_commands_run(
         assert main(shlex.split(line)[1:]) == 0
     assert "good bands    " in capsys.readouterr().out
     assert '"bands": "2-20"' in (tmp_path / "run" / "run.json").read_text()
+
+
+def test_its_lines_of_python_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.arange(6000, dtype="<u2").tofile("scene.bil")
+    Path("scene.hdr").write_text(
+        "ENVI\nsamples = 20\nlines = 30\nbands = 10\ndata type = 12\ninterleave = bil\nbyte order = 0\n"
+    )
+    block = re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    assert block is not None
+    names: dict[str, object] = {"read_cube": read_cube}
+    exec(block[1], names)
+    assert names["spectra"].shape[1:] == (20, 10)  # type: ignore[attr-defined]
+    assert names["places"].size == 600  # type: ignore[attr-defined]
