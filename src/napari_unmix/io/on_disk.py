@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -163,15 +164,13 @@ def picked(array: ArrayLike, kept: tuple[int, ...], wanted: list[Places]) -> NDA
 
 def of_bands(stored: Stored, bands: Places) -> Stored:
     """The same with the gains and offsets of these bands."""
-    gains, offsets = (
-        np.asarray(given)[bands] if np.ndim(given) else given  # type: ignore[arg-type] # (None is no list)
-        for given in (stored.gains, stored.offsets)
-    )
-    return (
-        stored
-        if np.ndim(stored.gains) + np.ndim(stored.offsets) == 0
-        else replace(stored, gains=gains, offsets=offsets)
-    )  # type: ignore[arg-type]
+    if isinstance(stored.gains, int | float | None) and isinstance(stored.offsets, int | float | None):
+        return stored
+    return replace(stored, gains=_of_bands(stored.gains, bands), offsets=_of_bands(stored.offsets, bands))
+
+
+def _of_bands(given: Sequence[float] | float | None, bands: Places) -> Sequence[float] | float | None:
+    return given if isinstance(given, int | float | None) else [given[band] for band in bands.tolist()]
 
 
 def thinning(source: StoredSource, itemsize: int) -> int:
