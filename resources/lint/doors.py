@@ -99,7 +99,7 @@ DOORS: dict[str, dict[str, str]] = {
     "output/run/plain.py": {"write_text": _NEW},
     "output/run/place.py": {"rename": _MOVES},
     "output/export/arrays.py": {"np.savez": _NEW},
-    "output/export/envi.py": {"np.memmap": _NEW},
+    "output/export/envi.py": {"open": _NEW},
     "output/export/geotiff.py": {"rasterio.open": _NEW, "tifffile.memmap": _NEW},
     "output/export/mapped.py": {"open": _NEW},
     "output/export/ome_zarr.py": {"zarr.create_group": _NEW},

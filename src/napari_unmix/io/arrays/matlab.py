@@ -71,7 +71,7 @@ def _in_file(
     path: Path, reading: Reading, entries: list[Entry], chosen: Entry, among: tuple[str, ...], load: Load
 ) -> Stored:
     """A scene of version 7.3 that is too large for memory, in its file. Its largest number is not looked for, so whole numbers stay as they are."""
-    label = f"{chosen.name!r} in {path.name}"
+    label = f"{chosen.name!r} in {path.name} ({readable_shape(chosen.shape)})"
     check_array(chosen.shape, chosen.kind, chosen.itemsize, label, can_stay=True)
     array, close = open_hdf5_array(path, chosen.name)
     found = find_companions(entries, chosen, cast(NDArray[Any], array), None, load)
