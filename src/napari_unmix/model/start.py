@@ -18,7 +18,7 @@ from napari_unmix.model.elbo import proposals
 from napari_unmix.model.law import Model
 from napari_unmix.model.light import first_light
 from napari_unmix.model.mixing.base import LinearMixing
-from napari_unmix.model.network import InferenceNetwork, best_device
+from napari_unmix.model.network import InferenceNetwork
 from napari_unmix.model.priors.base import RegionPrior, sums_by_region
 from napari_unmix.model.priors.dirichlet import TYPICAL_ALPHA, RegionDirichlet, fit_dirichlet
 from napari_unmix.model.settle import Settled, Steps, settle
@@ -56,13 +56,15 @@ def start_from_least_squares(
     leaning: Sequence[bool] = (),
     painted: int = 0,
     inverted: Inverted | None = None,
+    device: torch.device | str = "cpu",
 ) -> Start:
     """From (N, B) spectra with u (N,) and endmembers (P, B) held within their standard errors (P,), at a noise of σ ``noise``.
 
     ``strokes`` are the regions of u that are strokes of materials, of endmembers 0, 1, … or those that ``led`` names, and ``leaning`` those whose α
     leans to it; the first ``painted`` regions were painted. ``inverted`` are the abundances by least squares where somebody made them already.
+    The fit is on ``device``.
     """
-    device, size = best_device(), len(endmembers)
+    device, size = torch.device(device), len(endmembers)
     # 1. Abundances and brightness by least squares, a little inside the simplex; α(u) follows from them.
     abundances, light = inverted or inversion.invert(spectra, endmembers)
     log_abundances = torch.from_numpy((1 - _INSIDE) * abundances + _INSIDE / size).log().to(device)

@@ -33,7 +33,7 @@ from napari_unmix.model.data import Data, State
 from napari_unmix.model.elbo import Trained, proposals, train_network
 from napari_unmix.model.fit import fit as fit_linear
 from napari_unmix.model.fitted import Fitted
-from napari_unmix.model.network import InferenceNetwork, Step, dropped_notes
+from napari_unmix.model.network import InferenceNetwork, Step, device_of, dropped_notes
 from napari_unmix.model.nonlinear import MixingFit, fit_mixing
 from napari_unmix.model.settle import numbered
 from napari_unmix.model.spread import endmember_error
@@ -228,6 +228,7 @@ def _started(
         leaning=[name not in background for name in problem.materials],
         painted=problem.side.declared,
         inverted=inverted,
+        device=device_of(spec),
     )
 
 
