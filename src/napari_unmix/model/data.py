@@ -48,6 +48,14 @@ class Data:
         order = order[torch.argsort((self.regions[order] == 0).int(), stable=True)]
         return torch.sort(order[:most])[0]
 
+    def judging_pixels(self, most: int) -> Tensor | None:
+        """Indices of at most ``most`` pixels of known u, evenly through the scene; of any where u is nowhere known. None: all pixels."""
+        known = torch.nonzero(self.regions > 0)[:, 0]
+        known = known if len(known) else self.everything()
+        if len(self.scores) <= most:
+            return None
+        return known[torch.arange(min(most, len(known)), device=known.device) * len(known) // min(most, len(known))]
+
     def spectra(self, scores: Tensor) -> FloatArray:
         """(n, K) scores -> (n, B)."""
         return self.subspace.spectra(scores.cpu().numpy())
