@@ -258,7 +258,12 @@ class Cube:
 
     def pixels(self) -> FloatArray:
         """(N, B_good) float64 spectra of the valid pixels in the good bands, in row-major order: what a method fits."""
-        return np.asarray(self.spectra[self.valid_pixels][:, self.good_bands], dtype=np.float64)
+        found = np.empty((int(self.valid_pixels.sum()), int(self.good_bands.sum())))
+        end = 0
+        for line, valid in zip(self.spectra, self.valid_pixels, strict=True):  # no copy of the cube beside this one
+            begin, end = end, end + int(valid.sum())
+            found[begin:end] = line[valid][:, self.good_bands]
+        return found
 
     def image(self, values: NDArray[np.generic], fill: float = np.nan) -> NDArray[np.generic]:
         """Put (N, …) values of the valid pixels back into an (H, W, …) image; other pixels are ``fill``."""

@@ -65,6 +65,10 @@ class Posterior:
         inverse: Tensor = torch.linalg.inv(self.hessian)
         return inverse
 
+    def of(self, rows: Tensor) -> Posterior:
+        """Of the pixels ``rows`` (n,) alone."""
+        return Posterior(self.latents[rows], self.hessian[rows], self.energy[rows])
+
     def moments(self, size: int) -> Moments:
         """Of the first ``size`` latents, z."""
         return Moments(self.latents[:, :size], self.covariance()[:, :size, :size])
