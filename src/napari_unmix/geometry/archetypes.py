@@ -13,7 +13,6 @@ from functools import partial
 import numpy as np
 
 from napari_unmix.cube import BoolArray, FloatArray, IntArray
-from napari_unmix.geometry.extremes import Extremes
 from napari_unmix.geometry.seen import NO_LOSS, LossOf, unseen
 from napari_unmix.journal.loops import long_loop
 from napari_unmix.journal.trees import Tree, like, named, numbers, plain, truth
@@ -81,7 +80,6 @@ def fit_archetypes(
     abundances: FloatArray | None = None
     best: Archetypes | None = None
     archetypes, losses, over = start.copy(), list[float](), False
-    extremes = Extremes(scores)
 
     def place() -> Tree:
         return plain(
@@ -102,7 +100,7 @@ def fit_archetypes(
             over = not np.isfinite(loss) or (len(losses) > 5 and abs(losses[-1] - loss) < 1e-5 * loss)
             losses.append(loss)
             if not over:
-                archetypes = _moved(scores, extremes, archetypes, abundances, weights, share, strokes, held)
+                archetypes = _moved(scores, archetypes, abundances, weights, share, strokes, held)
             yield LossOf(loss, partial(np.copy, best.archetypes)) if best.loss == loss else loss
     if strokes is not None or best is None:
         abundances = yield from _inverted(invert, scores, archetypes, abundances, losses)
@@ -136,7 +134,6 @@ def _went_on(form: Archetypes, place: Tree) -> tuple[FloatArray, FloatArray, Arc
 
 def _moved(
     scores: FloatArray,
-    extremes: Extremes,
     archetypes: FloatArray,
     abundances: FloatArray,
     weights: FloatArray,
@@ -149,11 +146,11 @@ def _moved(
     backers = (
         np.round(share * abundances.sum(axis=0)).astype(int).clip(FEWEST_BACKERS, max(FEWEST_BACKERS, len(scores) // 2))
     )
-    return _frank_wolfe(extremes, archetypes, weighted.T @ abundances, weighted.T @ scores, backers, strokes, held)
+    return _frank_wolfe(scores, archetypes, weighted.T @ abundances, weighted.T @ scores, backers, strokes, held)
 
 
 def _frank_wolfe(
-    extremes: Extremes,
+    scores: FloatArray,
     archetypes: FloatArray,
     gram: FloatArray,
     moment: FloatArray,
@@ -173,7 +170,8 @@ def _frank_wolfe(
             if strokes is not None and k in anchors:
                 gradient = gradient + strokes.weight * gram[k, k] * (archetypes[k] - anchors[k])
                 mass = (1 + strokes.weight) * mass
-            step = extremes.mean_of_lowest(k, gradient, int(backers[k])) - archetypes[k]
+            extreme = np.argpartition(scores @ gradient, backers[k] - 1)[: backers[k]]
+            step = scores[extreme].mean(axis=0) - archetypes[k]
             curvature = mass * (step @ step)
             if curvature > 0:
                 archetypes[k] += np.clip(-(gradient @ step) / curvature, 0.0, 1.0) * step

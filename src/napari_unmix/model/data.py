@@ -12,6 +12,8 @@ from napari_unmix.cube import FloatArray
 from napari_unmix.model.law import Model
 from napari_unmix.rows.subspace import Subspace
 
+_CHUNK = 50_000
+
 
 @dataclass(frozen=True, eq=False)
 class Data:
@@ -69,8 +71,12 @@ class Data:
 
 def projected(spectra: FloatArray, subspace: Subspace, device: torch.device) -> tuple[Tensor, Tensor]:
     """Scores (N, K) and the squared norm (N,) of what lies outside the subspace."""
-    scores = subspace.scores(spectra)
-    outside = np.maximum(((spectra - subspace.origin) ** 2).sum(axis=1) - (scores**2).sum(axis=1), 0.0)
+    scores, outside = np.empty((len(spectra), len(subspace.basis))), np.empty(len(spectra))
+    for first in range(0, len(spectra), _CHUNK):  # a large scene leaves no room for another copy of it
+        rows = slice(first, first + _CHUNK)
+        beyond = spectra[rows] - subspace.origin
+        scores[rows] = beyond @ subspace.basis.T
+        outside[rows] = np.maximum((beyond**2).sum(axis=1) - (scores[rows] ** 2).sum(axis=1), 0.0)
     return torch.from_numpy(scores).to(device), torch.from_numpy(outside).to(device)
 
 
