@@ -47,7 +47,8 @@ def _leading_scores(cube: Cube) -> FloatArray:
     """(N, K) ``principal_scores`` of every second band of the valid pixels; of a large cube in strips, so that no copy of it is made."""
     if np.count_nonzero(cube.valid_pixels) <= _AT_ONCE:
         return principal_scores(second_half(cube.pixels(), COMPONENTS), COMPONENTS)
-    bands = second_half(np.flatnonzero(cube.good_bands)[None], COMPONENTS)[0]
+    good = np.flatnonzero(cube.good_bands)
+    bands = good[1::2] if len(good) // 2 >= COMPONENTS else good  # as ``second_half`` takes them
     count, total = 0, np.zeros(len(bands))
     for part in _strips(cube, bands):
         count, total = count + len(part), total + part.sum(axis=0)

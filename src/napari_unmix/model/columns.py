@@ -56,7 +56,8 @@ def mode_in_columns(latents: Tensor, scores: Tensor, regions: Tensor, model: Mod
     """Damped Gauss–Newton from ``latents`` (N, D) for scores (N, K) and u (N,), as ``infer.solve`` has it."""
     law = _Law.of(model)
     pixels = _Pixels.of_model(model, scores, regions)
-    every, ended = pixels, latents.T.contiguous()
+    # A copy always: of one latent, the transposed tensor is the same memory.
+    every, ended = pixels, latents.T.clone(memory_format=torch.contiguous_format)
     here, active = law.at(ended.clone(), pixels), torch.arange(len(latents), device=latents.device)
     still = torch.ones(len(latents), dtype=torch.bool, device=latents.device)
     for _ in range(limits.iterations):

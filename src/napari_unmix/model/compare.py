@@ -37,7 +37,8 @@ def choose_prior(
 ) -> Steps[PriorChoice]:
     """Fit the priors that ``choice`` ("auto", "dirichlet", "logistic-normal") admits, and finish the one of the highest evidence.
 
-    Of many pixels an even sample judges: it holds learned ones and others in the scene's own proportion, so it says what all would say. ``state`` has the Dirichlet; ``spectra`` (N, B) and ``regions`` (N,), 0 = unknown, are what the Gaussian reads.
+    Of many pixels an even sample judges: it holds learned ones and others in the scene's own proportion, so it says what all would say.
+    ``state`` has the Dirichlet; ``spectra`` (N, B) and ``regions`` (N,), 0 = unknown, are what the Gaussian reads.
     """
     # 1. The Dirichlet that the fit has had so far, a logistic-normal with its moments, or both, on the pixels that judge.
     if choice == "logistic-normal":

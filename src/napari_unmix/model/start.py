@@ -237,4 +237,3 @@ def _equal_abundances(state: State, rows: Tensor) -> Tensor:
     latents = state.latents[rows].clone()
     latents[:, : state.model.size] = 0.0
     return latents
-

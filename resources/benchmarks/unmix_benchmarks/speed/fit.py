@@ -8,6 +8,7 @@ against the scene's reference.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import math
@@ -86,7 +87,9 @@ class Scene(NamedTuple):
 def main(arguments: list[str]) -> int:
     """Run it."""
     options = parser("speed fit", __doc__ or "")
-    options.add_argument("--scenes", nargs="+", help=f"of {', '.join(_SCENES)}, {_MIRRORED}, {_LARGE}, ROWSxCOLUMNSxBANDSxENDMEMBERS")
+    options.add_argument(
+        "--scenes", nargs="+", help=f"of {', '.join(_SCENES)}, {_MIRRORED}, {_LARGE}, ROWSxCOLUMNSxBANDSxENDMEMBERS"
+    )
     options.add_argument("--large", action="store_true", help=f"{_LARGE} as well, which takes some gigabytes")
     options.add_argument("--no-ladders", action="store_true", help="leave out how it grows")
     options.add_argument("--one", help="a scene and a method, run here: what each run is started with")
@@ -95,9 +98,15 @@ def main(arguments: list[str]) -> int:
         print(json.dumps(asdict(taken(*chosen.one.split(",")))))
         return 0
     scenes = chosen.scenes or [*_SCENES, *([_MIRRORED] if _data() else []), *([_LARGE] if chosen.large else [])]
-    left_out = [] if _data() else ["Samson and Jasper Ridge are left out: NAPARI_UNMIX_DATA names no folder that has them."]
+    left_out = (
+        [] if _data() else ["Samson and Jasper Ridge are left out: NAPARI_UNMIX_DATA names no folder that has them."]
+    )
     rows = [row for scene in scenes if _there(scene) for row in _both(scene)]
-    ladders = {} if chosen.no_ladders else {what: [_apart(scene, "ivae") for scene in ladder] for what, ladder in _LADDERS.items()}
+    ladders = (
+        {}
+        if chosen.no_ladders
+        else {what: [_apart(scene, "ivae") for scene in ladder] for what, ladder in _LADDERS.items()}
+    )
     every = [*rows, *(row for ladder in ladders.values() for row in ladder)]
     lines = [*table(rows), "", *stage_table(rows), "", *_grown(ladders), peers(), *left_out]
     write_rows("speed-fit", every, lines, chosen.out)
@@ -121,11 +130,15 @@ def _both(scene: str) -> Iterator[Taken]:
 
 def _apart(scene: str, method: str) -> Taken:
     """The run in a process of its own, on one thread."""
-    one = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     code = f"import sys; from unmix_benchmarks.speed.fit import main; sys.exit(main(['--one', '{scene},{method}']))"
     paths = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
     run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, **one, "PYTHONPATH": paths}
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **one, "PYTHONPATH": paths},
     )
     return Taken(**json.loads(run.stdout.splitlines()[-1]))
 
@@ -138,29 +151,31 @@ def taken(name: str, method: str) -> Taken:
     from napari_unmix import drain, method_specs, unmix
     from napari_unmix.progress import Progress
 
+    # All that a fit imports, torch among it, is there once its module is.
+    importlib.import_module(method_specs()[method].implementation.split(":")[0])
+    importing = time.process_time()
     scene = made(name)
     stages: dict[str, float] = {}
-    at, importing = ["reading the pixels", time.process_time()], time.process_time()
-    import napari_unmix.methods.ivae.fit  # noqa: F401  # torch and all that a fit imports
-
-    begun = time.process_time()
-    importing, at[1] = begun - importing, begun
+    peak, begun = Peak(), time.process_time()
+    stage, since = "reading the pixels", begun
 
     def look(progress: Progress) -> None:
+        nonlocal stage, since
         now = time.process_time()
-        stages[str(at[0])] = stages.get(str(at[0]), 0.0) + now - float(at[1])
-        at[:] = progress.stage, now
+        stages[stage] = stages.get(stage, 0.0) + now - since
+        stage, since = progress.stage, now
 
-    peak = Peak()
     spec = method_specs()[method].model_validate(
         {"method": method, "endmembers": scene.endmembers, "illumination": scene.illumination, "seed": 0}
     )
     result = drain(unmix(scene.cube, spec), look)
     look(Progress("", 0, 1, 1.0))
     seconds, above = time.process_time() - begun, peak.bytes() - scene.cube.spectra.nbytes
-    angle, error = (math.nan, math.nan) if scene.truth is None else _errors(result.endmembers, result.abundances, *scene.truth)
+    angle, error = (
+        (math.nan, math.nan) if scene.truth is None else _errors(result.endmembers, result.abundances, *scene.truth)
+    )
     height, width, bands = scene.cube.shape
-    told = "; ".join(f"{stage} {value:.2f}" for stage, value in stages.items() if value >= 0.005)
+    told = "; ".join(f"{what} {value:.2f}" for what, value in stages.items() if value >= 0.005)
     sizes = (len(result.endmembers), height * width, bands)
     memory = (scene.cube.spectra.nbytes / _GIGABYTE, above / _GIGABYTE, _MEMORY_GOALS.get(name))
     goal = _GOALS.get(name) if method == "ivae" else None
@@ -240,7 +255,9 @@ def _simulated(height: int, width: int, bands: int, size: int) -> Scene:
     return Scene(Cube(spectra, np.linspace(400, 2400, bands)), size, False, (endmembers, abundances))
 
 
-def _errors(found: FloatArray, shares: FloatArray, endmembers: FloatArray, abundances: FloatArray) -> tuple[float, float]:
+def _errors(
+    found: FloatArray, shares: FloatArray, endmembers: FloatArray, abundances: FloatArray
+) -> tuple[float, float]:
     """Mean angle (degrees) and the abundances' root mean square error, after matching."""
     from napari_unmix.rows.alignment import match_endmembers
     from napari_unmix.rows.metrics import rmse, spectral_angle
@@ -305,4 +322,6 @@ def peers() -> str:
     there = [name for name in _DEEP_PEERS if importlib.util.find_spec(name)]
     if there:
         return f"Installed here, but without a common way to call them: {', '.join(there)}. Not compared."
-    return f"No deep peer is installed ({', '.join(_DEEP_PEERS)} were looked for), so none is compared and none is quoted."
+    return (
+        f"No deep peer is installed ({', '.join(_DEEP_PEERS)} were looked for), so none is compared and none is quoted."
+    )

@@ -1,9 +1,10 @@
 """The identifiable VAE: a|u by a region prior, x = s·f(a) + ε (theory M1–M5; s free with illumination, f linear unless asked otherwise).
 
 Endmembers come from the rule that the data allow (``geometry.search``), refined by region moments where painted regions carry them: they
-are the anchor. Then two starts far apart, on a sample; where they end elsewhere, the inference network and α(u) are trained by the ELBO for a third.
-Then every pixel's posterior mode by Gauss–Newton from the best start, α(u) by Newton on the posterior's moments, and the endmembers within their uncertainty, kept only
-where the evidence rises. Another mixing starts from there. Last, region priors compete by evidence.
+are the anchor. Then two starts far apart, on a sample of the pixels; where they end at other abundances, the inference network and α(u) are
+trained by the ELBO for a third (decision 0033). Then every pixel's posterior mode by Gauss–Newton from the best start, α(u) by Newton on the
+posterior's moments, and the endmembers within their uncertainty, kept only where the evidence rises. Another mixing starts from there. Last,
+region priors compete by evidence.
 
 Where endmembers are given, the search begins with them (``geometry.beside``). Those that are held have an error of zero: region moments, EM and
 another mixing leave them in their place, and only the other endmembers, the abundances and α(u) are fitted.
