@@ -290,7 +290,12 @@ class Cube:
         """
         if self.lazy is not None:
             raise self.lazy.too_large("Unmixing", self.lazy.run_bytes)
-        return np.asarray(self.spectra[self.valid_pixels][:, self.good_bands], dtype=np.float64)
+        found = np.empty((int(self.valid_pixels.sum()), int(self.good_bands.sum())))
+        end = 0
+        for line, valid in zip(self.spectra, self.valid_pixels, strict=True):  # no copy of the cube beside this one
+            begin, end = end, end + int(valid.sum())
+            found[begin:end] = line[valid][:, self.good_bands]
+        return found
 
     def blocks(self, most_bytes: int = 64 << 20) -> Iterator[slice]:
         """Slices of rows whose spectra take at most ``most_bytes`` (at least one row), of whole chunks where the file has chunks."""

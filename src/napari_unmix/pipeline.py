@@ -22,6 +22,7 @@ from napari_unmix.identifiability.report import Report
 from napari_unmix.io.budget import check_run
 from napari_unmix.methods.contract import Problem, QuickLook, Solution, implementation
 from napari_unmix.methods.one_material import one_material_solution
+from napari_unmix.model.network import device_of
 from napari_unmix.model.threads import steps_on_one_thread
 from napari_unmix.preconditions import FEWEST_ENDMEMBERS, check_size, check_values
 from napari_unmix.progress import Fit, Progress, forward, looking, meanwhile
@@ -92,6 +93,7 @@ def _looked_at(
     cube: Cube, spec: MethodSpec, annotation: Annotation | None, given: Given | None
 ) -> Fit[tuple[Problem[MethodSpec], QuickLook]]:
     """What a method fits, and the first maps, which are there to look at before u is made."""
+    device_of(spec)  # refused before any work where it asks for a GPU that is not there
     if annotation is not None:
         annotation.check_against(cube)
         cube = without_ignored(cube, annotation)

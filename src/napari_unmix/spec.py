@@ -24,6 +24,15 @@ LearningRate = Annotated[
         gt=0, le=0.1, title="Learning rate", description="Peak step size of Adam.", json_schema_extra={"advanced": True}
     ),
 ]
+DeviceName = Literal["auto", "cpu", "cuda"]
+Device = Annotated[
+    DeviceName,
+    Field(
+        title="Device",
+        description="Where it trains. auto: a GPU that PyTorch can use, else the processor; cuda: the GPU, or not at all.",
+        json_schema_extra={"advanced": True},
+    ),
+]
 
 
 class MethodSpec(BaseModel):

@@ -140,6 +140,16 @@ def test_strata_of_position_are_fewer_and_larger_than_blocks(cube: Cube) -> None
     assert position(cube).max() == 16 < blocks(cube).max()
 
 
+def test_a_large_scene_is_cut_in_strips_as_it_is_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = region_scene(4).cube
+    valid = made.valid_pixels.copy()
+    valid[3:6, 2:9] = False
+    cube = replace(made, valid_pixels=valid, good_bands=np.arange(made.shape[2]) != 5)
+    at_once = superpixels(cube)
+    monkeypatch.setattr("napari_unmix.auxiliary.segments._AT_ONCE", 3 * cube.shape[1])
+    np.testing.assert_array_equal(superpixels(cube), at_once)
+
+
 def test_superpixels_depend_on_a_pixels_own_noise_only_weakly() -> None:
     """The share of the noise, in the signal's subspace, that lies between segments beyond what as many random segments would hold."""
     rng = np.random.default_rng(1)

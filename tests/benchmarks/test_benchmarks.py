@@ -71,6 +71,33 @@ def test_speed_beats_a_loop_and_says_how_exact_it_is(tmp_path: Path, capsys: pyt
     assert (tmp_path / "speed-least-squares.md").read_text() in capsys.readouterr().out + "\n"
 
 
+def test_a_fit_is_timed_by_stage_in_a_process_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("speed", ["fit", "--scenes", "24x24x20x3", "--no-ladders", "--out", str(tmp_path)]) == 0
+    with (tmp_path / "speed-fit.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["method"], row["endmembers"], row["pixels"], row["bands"]) for row in rows] == [
+        ("ivae", "3", "576", "20"),
+        ("vca-fcls", "3", "576", "20"),
+    ]
+    ours = rows[0]
+    assert "finding endmembers" in ours["stages"]
+    by_stage = sum(float(told.rsplit(" ", 1)[1]) for told in ours["stages"].split("; "))
+    assert by_stage == pytest.approx(float(ours["seconds"]), abs=0.1)
+    assert float(ours["seconds"]) > float(rows[1]["seconds"])
+    assert 0 < float(ours["above_cube"]) < 4
+    assert float(ours["error"]) < 0.2
+    assert "No deep peer is installed" in capsys.readouterr().out
+
+
+def test_by_which_power_seconds_grow() -> None:
+    from unmix_benchmarks.speed.fit import Taken, exponent
+
+    def taken(pixels: int, seconds: float) -> Taken:
+        return Taken("s", "ivae", 3, pixels, 9, seconds, 0.0, None, 0.1, 0.1, None, 0.0, 0.0, "")
+
+    assert exponent([taken(100, 1.0), taken(400, 2.0), taken(1600, 4.0)], "pixels") == pytest.approx(0.5)
+
+
 def test_every_benchmark_is_listed() -> None:
     names = {"accuracy", "bundles", "calibration", "noise", "paint", "regions", "sample", "screening"}
     names |= {"speed", "stability", "trust"}

@@ -138,3 +138,33 @@ def test_priors_compare_alike_in_whatever_space_the_spectra_were_projected(setti
     small, large = chosen(flat).evidence, chosen(space).evidence
     for name in ("dirichlet", "logistic-normal"):
         assert large[name] - large["gaussian"] == pytest.approx(small[name] - small["gaussian"], abs=1e-3)
+
+
+@pytest.mark.parametrize("lit", [False, True])
+def test_a_sample_judges_as_all_pixels_do_and_the_winner_has_all_of_them(
+    lit: bool, setting: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = setting(26, 3, lit=lit, pixels=900, hidden=False)
+    every = chosen(made)
+    monkeypatch.setattr("napari_unmix.model.compare._MOST_JUDGED", 300)
+    some = chosen(made)
+    assert some.prior == every.prior
+    assert some.evidence.keys() == every.evidence.keys()
+    for name, value in some.evidence.items():
+        assert value == pytest.approx(every.evidence[name], abs=0.3)
+    np.testing.assert_allclose(some.fitted.abundances(), every.fitted.abundances(), atol=1e-3)
+    assert some.fitted.std(np.zeros(3)).shape == (900, 3)
+    assert some.fitted.misfit() == pytest.approx(every.fitted.misfit(), rel=1e-3)
+
+
+def test_pixels_of_known_u_judge_evenly_through_the_scene(setting: Made) -> None:
+    data = setting(27, 3, pixels=100).data
+    assert data.judging_pixels(100) is None
+    regions = torch.zeros(100, dtype=torch.long)
+    nowhere = replace(data, regions=regions).judging_pixels(10)
+    assert nowhere is not None
+    assert nowhere.tolist() == list(range(0, 100, 10))
+    regions[40:60] = 1
+    known = replace(data, regions=regions).judging_pixels(50)
+    assert known is not None
+    assert known.tolist() == list(range(40, 60))

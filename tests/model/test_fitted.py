@@ -176,7 +176,11 @@ def test_the_gaussian_is_a_fitted_of_its_own_abundances_spread_and_evidence(sett
     fitted: Fitted = GaussianFitted(gaussian, laplace)
     np.testing.assert_array_equal(fitted.abundances(), gaussian.abundances)
     error = np.array([0.02, 0.0, 0.01])
-    assert fitted.misfit() == laplace.misfit() > 2
+    left = made.data.scores.numpy() - gaussian.abundances @ made.model.mixing.endmembers.numpy()
+    squares = (left**2).sum() / 90 + 40 * made.model.variance
+    assert fitted.misfit() == pytest.approx((squares / data.freedom / made.model.variance) ** 0.5)
+    assert fitted.misfit() == pytest.approx(laplace.misfit(), rel=0.05)
+    assert fitted.misfit() > 2
     np.testing.assert_allclose(fitted.std(error), np.minimum(fitted.misfit() * gaussian.std_with(error), 0.5))
     assert fitted.brightness() is None
     assert fitted.nonlinear_contribution() is None

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from napari_unmix.model import infer, law
+from napari_unmix.model.columns import is_solved_in_columns
 from napari_unmix.model.logratio import helmert
 from napari_unmix.model.mixing.products import FanMixing
 from napari_unmix.model.priors.dirichlet import RegionDirichlet
@@ -57,6 +58,46 @@ def test_the_solver_ends_at_a_mode_from_any_start(prior: str, lit: bool, setting
     here = law.quadratic(first.latents, scores, labels, model)
     assert here.gradient[known].norm(dim=1).max() < 0.05
     torch.testing.assert_close(first.hessian, here.hessian)
+
+
+@pytest.mark.parametrize("size", [2, 3, 6])
+@pytest.mark.parametrize("lit", [False, True])
+@pytest.mark.parametrize("hidden", [False, True])
+@pytest.mark.parametrize("prior", ["dirichlet", "logistic-normal"])
+def test_pixels_in_columns_end_where_pixels_in_rows_do(
+    prior: str, hidden: bool, lit: bool, size: int, setting: Made
+) -> None:
+    made = setting(8, size, lit=lit, prior=prior, hidden=hidden, pixels=200)
+    assert is_solved_in_columns(made.model)
+    before = made.state.latents.clone()
+    columns, rows = infer.solve(*made.pixels, made.model), infer.solve_any(*made.pixels, made.model)
+    torch.testing.assert_close(made.state.latents, before, rtol=0, atol=0)
+    torch.testing.assert_close(
+        made.model.abundances(columns.latents), made.model.abundances(rows.latents), atol=1e-9, rtol=0
+    )
+    torch.testing.assert_close(columns.energy, rows.energy, atol=1e-9, rtol=1e-9)
+    torch.testing.assert_close(columns.hessian, rows.hessian, atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("mixing", "varied"), [("fan", 0.0), ("linear", 0.1)])
+def test_other_laws_are_solved_in_rows(mixing: str, varied: float, setting: Made) -> None:
+    made = setting(8, 3, mixing=mixing, varied=varied)
+    assert not is_solved_in_columns(made.model)
+    rows = infer.solve_any(*made.pixels, made.model)
+    torch.testing.assert_close(infer.solve(*made.pixels, made.model).latents, rows.latents, rtol=0, atol=0)
+
+
+def test_where_no_step_helps_a_pixel_stays_and_the_others_go_on(setting: Made) -> None:
+    made = setting(9, 3, pixels=20, hidden=False)
+    latents, scores, labels = made.pixels
+    done = infer.solve(latents, scores, labels, made.model, iterations=60)
+    mixed = torch.cat([done.latents[:10], latents[10:]])
+    again = infer.solve(mixed, scores, labels, made.model, iterations=60)
+    torch.testing.assert_close(again.latents, done.latents, atol=1e-3, rtol=0)
+    nowhere = scores.clone()
+    nowhere[0] = math.nan
+    others = infer.solve(latents, nowhere, labels, made.model, iterations=60)
+    torch.testing.assert_close(others.latents[1:], done.latents[1:], atol=1e-9, rtol=0)
 
 
 def test_a_step_is_never_longer_than_its_limit_and_latents_stay_finite(setting: Made) -> None:

@@ -12,7 +12,7 @@ import torch
 from napari_unmix.model.logratio import helmert
 from napari_unmix.model.priors.base import Moments, RegionPrior, reweighted, sums_by_region
 from napari_unmix.model.priors.dirichlet import RegionDirichlet, fit_dirichlet
-from napari_unmix.model.priors.gaussian import gaussian_posterior, gaussian_steps
+from napari_unmix.model.priors.gaussian import GaussianLaw, gaussian_posterior
 from napari_unmix.model.priors.logistic_normal import RegionLogisticNormal
 from napari_unmix.rows.simplex import fully_constrained
 
@@ -311,4 +311,6 @@ def test_the_gaussian_takes_a_step_for_every_region() -> None:
     generator = np.random.default_rng(0)
     endmembers, regions = generator.uniform(0.1, 1, (3, 20)), np.repeat(np.arange(1, 8), 30)
     spectra = generator.dirichlet(np.ones(3), 210) @ endmembers + generator.normal(0, 0.01, (210, 20))
-    assert sum(1 for _ in gaussian_steps(spectra, endmembers, regions, 0.01)) == 7
+    law = GaussianLaw.of(spectra, endmembers, regions, 0.01)
+    assert law is not None
+    assert sum(1 for _ in law.posterior_steps()) == 7

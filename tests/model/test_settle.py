@@ -14,7 +14,7 @@ from napari_unmix.model.infer import TO_THE_MODE, e_step
 from napari_unmix.model.learn import m_step
 from napari_unmix.model.priors.base import Moments
 from napari_unmix.model.priors.dirichlet import RegionDirichlet
-from napari_unmix.model.settle import Settled, better, e_steps, kept_if_better, numbered, settle
+from napari_unmix.model.settle import Settled, _together, better, e_steps, kept_if_better, numbered, settle
 
 Made = Callable[..., Any]
 T = TypeVar("T")
@@ -117,13 +117,21 @@ def test_a_change_that_does_not_help_leaves_the_state_as_it_was(setting: Made) -
 
 
 def test_every_batch_is_shown_with_the_state_it_belongs_to(setting: Made) -> None:
-    made = setting(7, 2, pixels=12_000, noise=0.1)
+    made = setting(7, 2, pixels=12_000, noise=0.1, mixing="fan")
     states, losses = [], []
     steps = numbered(e_steps(made.state, made.data, made.data.everything()), states.append)
     for number, step in enumerate(steps, start=1):
         assert (step.step, step.steps) == (number, 0)
         losses.append(step.loss)
-    assert states == [made.state] * 3  # batches of 5000
+    assert states == [made.state] * 3  # batches of 5000, of a law that is solved in rows
     whole = e_step(made.model, made.state.latents, made.data, made.data.everything(), TO_THE_MODE)
     assert losses[0] == pytest.approx(-float(whole.evidence[:5000].mean()))
     assert end_of(e_steps(made.state, made.data, made.data.everything())).evidence.shape == (12_000,)
+
+
+@pytest.mark.parametrize(
+    ("size", "mixing", "pixels"),
+    [(2, "linear", 60_000), (4, "linear", 20_000), (14, "linear", 5_000), (4, "fan", 5_000)],
+)
+def test_batches_are_as_large_as_their_latents_allow(size: int, mixing: str, pixels: int, setting: Made) -> None:
+    assert _together(setting(8, size, mixing=mixing, pixels=30).model) == pixels

@@ -20,8 +20,11 @@ from napari_unmix.model.start import (
     choose_start,
     endmember_span,
     first_dirichlet,
+    need_another,
     pooled_dirichlet,
     start_from_least_squares,
+    starts_disagree,
+    two_starts,
 )
 from napari_unmix.rows.inversion import inversion
 from napari_unmix.rows.simplex import fully_constrained
@@ -149,9 +152,28 @@ def test_the_start_of_the_highest_evidence_is_gone_on_from(evidence: list[float]
     assert best_of(evidence) == chosen
 
 
+@pytest.mark.parametrize(
+    ("evidence", "apart", "disagree"),
+    [
+        ([3.0, 2.9], [0.0, 0.002], False),
+        ([3.0, 2.9], [0.0, 0.02], True),
+        ([2.9, 3.0], [0.02, 0.0], True),
+        ([3.0, -200.0], [0.0, 0.3], False),  # it has not come anywhere yet
+    ],
+)
+def test_a_network_is_worth_its_training_where_as_likely_starts_disagree(
+    evidence: list[float], apart: list[float], disagree: bool
+) -> None:
+    assert starts_disagree(evidence, apart) is disagree
+
+
 def test_restarts_are_recorded_and_the_best_is_the_state() -> None:
     start = started(2)
-    begun, restarts = end_of(choose_start(start, start.prior))
+    tried = end_of(two_starts(start))
+    assert not need_another(start, tried)
+    _, without = end_of(choose_start(start, tried))
+    assert without.starts == ("least squares", "one prior for all")
+    begun, restarts = end_of(choose_start(start, tried, start.prior))
     assert restarts.starts == ("least squares", "inference network", "one prior for all")
     assert restarts.chosen == restarts.starts[int(np.argmax(restarts.evidence))]
     assert restarts.abundance_rms_to_chosen[restarts.starts.index(restarts.chosen)] == 0
@@ -163,14 +185,14 @@ def test_restarts_are_recorded_and_the_best_is_the_state() -> None:
 def test_a_start_of_spoilt_latents_is_not_chosen() -> None:
     start = started(2)
     spoilt = replace(start, state=replace(start.state, latents=torch.full_like(start.state.latents, 20.0)))
-    _, restarts = end_of(choose_start(spoilt, start.prior))
+    _, restarts = end_of(choose_start(spoilt, end_of(two_starts(spoilt)), start.prior))
     assert restarts.chosen != "least squares"
 
 
 @pytest.mark.parametrize("std", [0.0, 0.05])
 def test_the_endmembers_move_only_within_their_error(std: float) -> None:
     start = started(4, std=std)
-    state, _ = end_of(fit(start, start.prior))
+    state, _ = end_of(fit(start, end_of(two_starts(start))))
     moved = (state.model.mixing.endmembers - start.data.anchor).abs().max()
     assert bool(moved > 1e-6) is (std > 0)
     assert moved < 4 * std + 1e-9

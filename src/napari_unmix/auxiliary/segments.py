@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from napari_unmix.auxiliary.labelling import FEWEST_SEGMENTS, MOST_SEGMENTS, PIXELS_PER_SEGMENT, numbered
@@ -13,6 +15,8 @@ COMPACTNESS = 0.1
 SMOOTHING = (
     0.7  # pixels: with half of the bands, a pixel's own noise counts for less, and no scene we have lost accuracy
 )
+# Pixels that are copied at once.
+_AT_ONCE = 50_000
 
 
 def superpixels(cube: Cube, pixels: int = PIXELS_PER_SEGMENT) -> IntArray:
@@ -26,11 +30,10 @@ def superpixels(cube: Cube, pixels: int = PIXELS_PER_SEGMENT) -> IntArray:
     valid = cube.valid_pixels
     if not valid.any():
         return np.zeros(valid.shape, np.int32)
-    spectra = cube.pixels()
-    scores = principal_scores(second_half(spectra, COMPONENTS), COMPONENTS)
+    scores = _leading_scores(cube)
     segments = slic(
         cube.image(scores / max(float(scores[:, 0].std()), 1e-12), fill=0.0),
-        n_segments=int(np.clip(len(spectra) // pixels, FEWEST_SEGMENTS, MOST_SEGMENTS)),
+        n_segments=int(np.clip(len(scores) // pixels, FEWEST_SEGMENTS, MOST_SEGMENTS)),
         compactness=COMPACTNESS,
         sigma=SMOOTHING,
         channel_axis=-1,
@@ -38,6 +41,30 @@ def superpixels(cube: Cube, pixels: int = PIXELS_PER_SEGMENT) -> IntArray:
         mask=None if valid.all() else valid,
     )
     return numbered(segments, valid)
+
+
+def _leading_scores(cube: Cube) -> FloatArray:
+    """(N, K) ``principal_scores`` of every second band of the valid pixels; of a large cube in strips, so that no copy of it is made."""
+    if np.count_nonzero(cube.valid_pixels) <= _AT_ONCE:
+        return principal_scores(second_half(cube.pixels(), COMPONENTS), COMPONENTS)
+    good = np.flatnonzero(cube.good_bands)
+    bands = good[1::2] if len(good) // 2 >= COMPONENTS else good  # as ``second_half`` takes them
+    count, total = 0, np.zeros(len(bands))
+    for part in _strips(cube, bands):
+        count, total = count + len(part), total + part.sum(axis=0)
+    mean, moment = total / count, np.zeros((len(bands), len(bands)))
+    for part in _strips(cube, bands):
+        moment += (part - mean).T @ (part - mean)
+    directions = np.linalg.eigh(moment)[1][:, ::-1][:, :COMPONENTS]
+    return np.concatenate([(part - mean) @ directions for part in _strips(cube, bands)])
+
+
+def _strips(cube: Cube, bands: IntArray) -> Iterator[FloatArray]:
+    """(n, B) float64 spectra of the valid pixels, a few lines at a time."""
+    lines = max(1, _AT_ONCE // cube.shape[1])
+    for first in range(0, cube.shape[0], lines):
+        rows = slice(first, first + lines)
+        yield cube.spectra[rows][cube.valid_pixels[rows]][:, bands].astype(np.float64)
 
 
 def second_half(spectra: FloatArray, fewest: int = 1) -> FloatArray:

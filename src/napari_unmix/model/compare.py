@@ -10,13 +10,15 @@ from torch import Tensor
 
 from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.model.data import Data, State
-from napari_unmix.model.fitted import Fitted, GaussianFitted, LaplaceFitted, finish
+from napari_unmix.model.fitted import Fitted, GaussianFitted, LaplaceFitted, finish, gaussian_evidence, judged
 from napari_unmix.model.infer import e_step
 from napari_unmix.model.mixing.base import LinearMixing
-from napari_unmix.model.priors.gaussian import gaussian_steps
+from napari_unmix.model.priors.gaussian import GaussianLaw
 from napari_unmix.model.settle import Steps, settle, without_loss
 
 _MOST_LEARNED = 20_000
+# Priors are judged on at most so many pixels of known u: their difference has a standard error of a few thousandths of a nat then (decision 0032).
+_MOST_JUDGED = 20_000
 _ROUNDS = 4
 
 
@@ -33,16 +35,17 @@ class PriorChoice:
 def choose_prior(
     data: Data, state: State, spectra: FloatArray, regions: IntArray, *, choice: str
 ) -> Steps[PriorChoice]:
-    """Fit the priors that ``choice`` ("auto", "dirichlet", "logistic-normal") admits, and finish with the one of the highest evidence.
+    """Fit the priors that ``choice`` ("auto", "dirichlet", "logistic-normal") admits, and finish the one of the highest evidence.
 
+    Of many pixels an even sample judges: it holds learned ones and others in the scene's own proportion, so it says what all would say.
     ``state`` has the Dirichlet; ``spectra`` (N, B) and ``regions`` (N,), 0 = unknown, are what the Gaussian reads.
     """
-    # 1. The Dirichlet that the fit has had so far, a logistic-normal with its moments, or both. Large scenes: one posterior at a time.
+    # 1. The Dirichlet that the fit has had so far, a logistic-normal with its moments, or both, on the pixels that judge.
     if choice == "logistic-normal":
         other = yield from _as_logistic_normal(state, data)
         best, evidence = other.fitted, {"logistic-normal": other.fitted.evidence()}
     else:
-        best = yield from finish(state, data)
+        best = yield from judged(state, data, _MOST_JUDGED)
         evidence = {"dirichlet": best.evidence()}
     if choice == "auto":
         other = yield from _as_logistic_normal(best.state, data)
@@ -51,17 +54,21 @@ def choose_prior(
         sharper = replace(best, state=best.state.with_latents(other.rows, other.latents))
         best = other.fitted if compare(evidence) == "logistic-normal" else sharper
     # 2. The Gaussian, in closed form: where spectra are linear mixtures that sum to one, with the same white noise in all.
-    fitted: Fitted = best
-    model = best.state.model
+    law, model = None, best.state.model
     closed_form = model.light is None and model.variation is None and isinstance(model.mixing, LinearMixing)
     if choice == "auto" and closed_form:
-        steps = gaussian_steps(spectra, best.endmembers(), regions, best.state.model.variance**0.5)
-        gaussian = yield from without_loss(steps, best.state)
-        if gaussian is not None:
-            closed = GaussianFitted(gaussian, best)
-            evidence["gaussian"] = closed.evidence()
-            fitted = closed if compare(evidence) == "gaussian" else best
-    return PriorChoice(fitted, compare(evidence), evidence, prior_note(evidence, choice))
+        law = GaussianLaw.of(spectra, best.endmembers(), regions, model.variance**0.5)
+        if law is not None:
+            evidence["gaussian"] = gaussian_evidence(law.evidence, best)
+    # 3. Every pixel under the law that won, and under no other.
+    won = compare(evidence)
+    note = prior_note(evidence, choice)
+    if law is not None and won == "gaussian":
+        gaussian = yield from without_loss(law.posterior_steps(), best.state)
+        return PriorChoice(GaussianFitted(gaussian, best), won, evidence, note)
+    if best.rows is not None:
+        best = yield from finish(best.state, data)
+    return PriorChoice(best, won, evidence, note)
 
 
 class _Other(NamedTuple):
@@ -78,7 +85,7 @@ def _as_logistic_normal(state: State, data: Data) -> Steps[_Other]:
     posterior = e_step(state.model, state.latents, data, rows)
     law = state.model.prior.logistic_normal(posterior.moments(state.model.size), data.regions[rows])
     settled = yield from settle(replace(state, model=replace(state.model, prior=law)), data, rows, _ROUNDS)
-    return _Other((yield from finish(settled.state, data)), rows, posterior.latents)
+    return _Other((yield from judged(settled.state, data, _MOST_JUDGED)), rows, posterior.latents)
 
 
 def compare(evidence: Mapping[str, float]) -> str:

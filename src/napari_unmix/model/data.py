@@ -12,6 +12,8 @@ from napari_unmix.cube import FloatArray
 from napari_unmix.model.law import Model
 from napari_unmix.rows.subspace import Subspace
 
+_CHUNK = 50_000
+
 
 @dataclass(frozen=True, eq=False)
 class Data:
@@ -48,6 +50,14 @@ class Data:
         order = order[torch.argsort((self.regions[order] == 0).int(), stable=True)]
         return torch.sort(order[:most])[0]
 
+    def judging_pixels(self, most: int) -> Tensor | None:
+        """Indices of at most ``most`` pixels of known u, evenly through the scene; of any where u is nowhere known. None: all pixels."""
+        known = torch.nonzero(self.regions > 0)[:, 0]
+        known = known if len(known) else self.everything()
+        if len(self.scores) <= most:
+            return None
+        return known[torch.arange(min(most, len(known)), device=known.device) * len(known) // min(most, len(known))]
+
     def spectra(self, scores: Tensor) -> FloatArray:
         """(n, K) scores -> (n, B)."""
         return self.subspace.spectra(scores.cpu().numpy())
@@ -61,8 +71,12 @@ class Data:
 
 def projected(spectra: FloatArray, subspace: Subspace, device: torch.device) -> tuple[Tensor, Tensor]:
     """Scores (N, K) and the squared norm (N,) of what lies outside the subspace."""
-    scores = subspace.scores(spectra)
-    outside = np.maximum(((spectra - subspace.origin) ** 2).sum(axis=1) - (scores**2).sum(axis=1), 0.0)
+    scores, outside = np.empty((len(spectra), len(subspace.basis))), np.empty(len(spectra))
+    for first in range(0, len(spectra), _CHUNK):  # a large scene leaves no room for another copy of it
+        rows = slice(first, first + _CHUNK)
+        beyond = spectra[rows] - subspace.origin
+        scores[rows] = beyond @ subspace.basis.T
+        outside[rows] = np.maximum((beyond**2).sum(axis=1) - (scores[rows] ** 2).sum(axis=1), 0.0)
     return torch.from_numpy(scores).to(device), torch.from_numpy(outside).to(device)
 
 

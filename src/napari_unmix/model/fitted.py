@@ -74,11 +74,12 @@ class Fitted(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class LaplaceFitted:
-    """A state, and every pixel's Laplace posterior under it."""
+    """A state, and Laplace's posterior under it of every pixel, or of the pixels ``rows`` (n,) alone that judge it."""
 
     data: Data
     state: State
     posterior: Posterior
+    rows: Tensor | None = None
 
     def endmembers(self) -> FloatArray:
         return self.state.endmembers(self.data)
@@ -98,7 +99,8 @@ class LaplaceFitted:
         model, regions, known = self.state.model, self.data.regions, self.known()
         cost = bic_cost(model.prior.parameters_per_region, torch.bincount(regions[known], minlength=1))
         noise = -0.5 * self.data.scores.shape[1] * math.log(2 * math.pi * model.variance)
-        return float(self.posterior.evidence[known].mean()) + noise - cost
+        judging = known if self.rows is None else slice(None)
+        return float(self.posterior.evidence[judging].mean()) + noise - cost
 
     def known(self) -> Tensor:
         """(N,) whether u is known; everywhere where it is nowhere."""
@@ -175,20 +177,14 @@ class GaussianFitted:
         return None
 
     def evidence(self) -> float:
-        """In the coordinates of the fit that it is compared with: its own are the endmembers' plane, what lies beyond it is noise alone."""
-        scores = self.laplace.data.scores
-        extra = scores.shape[1] - self.laplace.state.model.size
-        if not extra:
-            return self.gaussian.evidence
-        corners = torch.from_numpy(self.laplace.data.subspace.scores(self.endmembers())).to(scores)
-        plane = torch.linalg.qr((corners[:-1] - corners[-1]).T)[0]
-        centred = scores[self.laplace.known()] - corners[-1]
-        beyond = float((centred.square().sum(dim=1) - (centred @ plane).square().sum(dim=1)).mean())
-        variance = self.laplace.state.model.variance
-        return self.gaussian.evidence - 0.5 * (beyond / variance + extra * math.log(2 * math.pi * variance))
+        return gaussian_evidence(self.gaussian.evidence, self.laplace)
 
     def misfit(self) -> float:
-        return self.laplace.misfit()
+        """Of its own abundances: where it won, no other posterior of all pixels is there."""
+        data, state = self.laplace.data, self.laplace.state
+        mixed = torch.from_numpy(self.gaussian.abundances).to(data.scores) @ state.model.mixing.endmembers
+        squares = ((data.scores - mixed) ** 2).sum(dim=1) + data.outside
+        return float((squares.mean() / data.freedom / state.model.variance).sqrt())
 
     def nonlinear_contribution(self) -> Contribution | None:
         return None
@@ -201,6 +197,32 @@ class GaussianFitted:
 
     def parameters(self) -> dict[str, FloatArray]:
         return self.laplace.parameters()
+
+
+def gaussian_evidence(evidence: float, laplace: LaplaceFitted) -> float:
+    """The Gaussian's ``evidence`` in the coordinates of the fit that it is compared with.
+
+    Its own are the endmembers' plane: what lies beyond it is noise alone.
+    """
+    scores = laplace.data.scores
+    extra = scores.shape[1] - laplace.state.model.size
+    if not extra:
+        return evidence
+    corners = torch.from_numpy(laplace.data.subspace.scores(laplace.endmembers())).to(scores)
+    plane = torch.linalg.qr((corners[:-1] - corners[-1]).T)[0]
+    centred = scores[laplace.known()] - corners[-1]
+    beyond = float((centred.square().sum(dim=1) - (centred @ plane).square().sum(dim=1)).mean())
+    variance = laplace.state.model.variance
+    return evidence - 0.5 * (beyond / variance + extra * math.log(2 * math.pi * variance))
+
+
+def judged(state: State, data: Data, most: int) -> Steps[LaplaceFitted]:
+    """The posterior of at most ``most`` pixels that say how good a law is; of all where there are no more, which is a finished fit."""
+    rows = data.judging_pixels(most)
+    if rows is None:
+        return (yield from finish(state, data))
+    posterior = yield from e_steps(state, data, rows)
+    return LaplaceFitted(data, state.with_latents(rows, posterior.latents), posterior, rows)
 
 
 def finish(state: State, data: Data) -> Steps[LaplaceFitted]:

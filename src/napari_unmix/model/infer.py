@@ -1,6 +1,7 @@
 """The E-step: damped Gauss–Newton to each pixel's posterior mode in log-ratio coordinates, and the Laplace posterior there.
 
-All pixels are solved together; derivatives are in closed form (theory: "Coordinates, inference, noise").
+All pixels are solved together; derivatives are in closed form (theory: "Coordinates, inference, noise"). Where mixing is linear and spectra do
+not vary, ``columns`` takes the same steps an order of magnitude sooner.
 """
 
 from __future__ import annotations
@@ -11,9 +12,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from napari_unmix.model.columns import Limits, is_solved_in_columns, mode_in_columns
 from napari_unmix.model.data import Data
 from napari_unmix.model.law import Model, quadratic
 from napari_unmix.model.priors.base import Moments, Quadratic
+from napari_unmix.model.small import (
+    MOST_UNKNOWNS,
+    factored,
+    half_log_determinants,
+    inverted,
+    packed,
+    unpacked,
+)
 from napari_unmix.wanted import still_wanted
 
 _FARTHEST = 25.0  # |z| beyond which an abundance is zero to double precision
@@ -41,14 +51,23 @@ class Posterior:
     def evidence(self) -> Tensor:
         """(N,) log p(x | u) ≈ −energy − ½ log|H| + ½D log 2π, up to the constant of the noise."""
         dimension = self.latents.shape[1]
-        factor: Tensor = torch.linalg.cholesky_ex(self.hessian)[0]
-        half_log_det = factor.diagonal(dim1=1, dim2=2).clamp_min(1e-150).log().sum(dim=1)
+        if dimension <= MOST_UNKNOWNS:
+            half_log_det = half_log_determinants(factored(packed(self.hessian)))
+        else:
+            factor: Tensor = torch.linalg.cholesky_ex(self.hessian)[0]
+            half_log_det = factor.diagonal(dim1=1, dim2=2).clamp_min(1e-150).log().sum(dim=1)
         return -self.energy - half_log_det + 0.5 * dimension * math.log(2 * math.pi)
 
     def covariance(self) -> Tensor:
         """(N, D, D)."""
+        if self.latents.shape[1] <= MOST_UNKNOWNS:
+            return unpacked(inverted(factored(packed(self.hessian))))
         inverse: Tensor = torch.linalg.inv(self.hessian)
         return inverse
+
+    def of(self, rows: Tensor) -> Posterior:
+        """Of the pixels ``rows`` (n,) alone."""
+        return Posterior(self.latents[rows], self.hessian[rows], self.energy[rows])
 
     def moments(self, size: int) -> Moments:
         """Of the first ``size`` latents, z."""
@@ -79,6 +98,21 @@ def solve(
     tolerance: float = 1e-5,
 ) -> Posterior:
     """Damped Gauss–Newton from ``latents`` (N, D) for scores (N, K) and u (N,): every accepted step lowers its pixel's energy."""
+    if not is_solved_in_columns(model):
+        return solve_any(latents, scores, regions, model, iterations, tolerance)
+    limits = Limits(iterations, tolerance, _LEAST_FALL, _LONGEST_STEP, _FARTHEST, _SHORTENINGS)
+    return Posterior(*mode_in_columns(latents, scores, regions, model, limits))
+
+
+def solve_any(
+    latents: Tensor,
+    scores: Tensor,
+    regions: Tensor,
+    model: Model,
+    iterations: int = TO_THE_MODE,
+    tolerance: float = 1e-5,
+) -> Posterior:
+    """The same for every law, pixels first."""
     least = _LEAST_FALL if model.variation is None else _LEAST_FALL_VARIED
     here = quadratic(latents, scores, regions, model)
     latents, active = latents.clone(), torch.arange(len(latents), device=latents.device)

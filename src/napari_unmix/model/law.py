@@ -17,7 +17,7 @@ from torch import Tensor
 
 from napari_unmix.model.light import Light
 from napari_unmix.model.logratio import basis_of, softmax_slope
-from napari_unmix.model.mixing.base import Mixing
+from napari_unmix.model.mixing.base import LinearMixing, Mixing
 from napari_unmix.model.priors.base import Quadratic, RegionPrior
 from napari_unmix.model.variation import Variation
 
@@ -165,10 +165,12 @@ def _spectrum(latents: Tensor, scores: Tensor, model: Model) -> Quadratic:
 
 
 def smallest_singular_values(latents: Tensor, model: Model) -> Tensor:
-    """(N,) the smallest singular value of f's Jacobian along the simplex, in score units per unit of abundance.
+    """(N,) the smallest singular value of f's Jacobian along the simplex, in score units per unit of abundance; (1,) where it is one for all pixels.
 
     With free illumination the direction that brightness can imitate is taken out first. f is injective where it is positive.
     """
+    if model.light is None and isinstance(model.mixing, LinearMixing):
+        latents = latents[:1]  # it is the same everywhere
     abundances = model.abundances(latents)
     tangent = model.basis().expand(len(latents), -1, -1)
     mixed, slope, _ = model.mixing.linearised(abundances, model.extras(latents), tangent)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Device = Literal["auto", "cpu", "cuda"]
+from napari_unmix.sentences import UnmixError
+from napari_unmix.spec import DeviceName, MethodSpec
 
 
 @dataclass(frozen=True)
@@ -13,7 +14,7 @@ class Machine:
     """``threads`` of the CPU for a fit's steps; ``device``: "auto" takes a GPU that torch can use, else the CPU."""
 
     threads: int = 1
-    device: Device = "auto"
+    device: DeviceName = "auto"
 
 
 _in_use = Machine()
@@ -30,6 +31,20 @@ def use(wanted: Machine) -> None:
     _in_use = wanted
 
 
-def chosen_device(device: Device, *, cuda: bool) -> Literal["cpu", "cuda"]:
+def chosen_device(device: DeviceName, *, cuda: bool) -> Literal["cpu", "cuda"]:
     """The device for a wish, where ``cuda`` says whether there is a GPU that works; without one every wish is the CPU."""
     return "cuda" if cuda and device != "cpu" else "cpu"
+
+
+def asked_device(spec: MethodSpec) -> DeviceName:
+    """What a spec asks for; "auto" of a method that has no such option."""
+    asked: DeviceName = getattr(spec, "device", "auto")
+    return asked
+
+
+def check_device(asked: DeviceName, *, cuda: bool) -> None:
+    """Raise UnmixError where a run asks for a GPU, and there is none that works (``cuda``)."""
+    if asked == "cuda" and not cuda:
+        raise UnmixError(
+            "device is cuda, but PyTorch finds no GPU that it can use here: ask for auto or cpu, or install a driver and a PyTorch for it."
+        )

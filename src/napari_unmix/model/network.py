@@ -17,15 +17,21 @@ from napari_unmix.findings import Note, NoteKind
 from napari_unmix.journal.loops import long_loop
 from napari_unmix.journal.trees import Tree, array, like, listed_as, named, number, numbers, plain
 from napari_unmix.model.adam import Adam, one_cycle
-from napari_unmix.model.machine import chosen_device, machine
+from napari_unmix.model.machine import asked_device, check_device, chosen_device, machine
+from napari_unmix.spec import MethodSpec
 
 # An epoch of a large scene is a sample of it: the network is small and sees enough.
 MOST_STEPS_PER_EPOCH = 120
 
 
-def best_device() -> torch.device:
-    """The GPU where there is one that works in double precision, else the CPU; the CPU too where the user prefers it."""
-    return torch.device(chosen_device(machine().device, cuda=torch.cuda.is_available()))
+def device_of(spec: MethodSpec) -> torch.device:
+    """The device that a spec asks for; with "auto" the GPU where there is one, else the CPU, and the CPU too where the user prefers it.
+
+    Raises UnmixError where it asks for a GPU and there is none that works.
+    """
+    asked, cuda = asked_device(spec), torch.cuda.is_available()
+    check_device(asked, cuda=cuda)
+    return torch.device(chosen_device(machine().device if asked == "auto" else asked, cuda=cuda))
 
 
 class InferenceNetwork(nn.Module):

@@ -13,8 +13,10 @@ from torch import Tensor
 
 from napari_unmix.journal.loops import long_loop
 from napari_unmix.journal.trees import Tree, like, listed_as, named, number, numbers, plain, truth, whole
+from napari_unmix.model.columns import is_solved_in_columns
 from napari_unmix.model.data import Data, State
 from napari_unmix.model.infer import TO_THE_MODE, Posterior, e_step, joined
+from napari_unmix.model.law import Model
 from napari_unmix.model.learn import m_step
 from napari_unmix.model.network import Step
 
@@ -23,7 +25,9 @@ T = TypeVar("T")
 ROUNDS = 8
 # Gauss–Newton steps in a round: a few stragglers do not hold the others up, they go on from where they are in the next round.
 _ITERATIONS = 8
-_CHUNK = 5_000
+# Pixels of a batch: so many, or where they are solved in columns as many as have so many latents, if that is more. A batch ends with a few
+# stragglers, whatever its size: at 20,000 pixels of three latents it takes 0.65 of the time a pixel that it takes at 5,000.
+_CHUNK, _LATENTS = 5_000, 60_000
 _SETTLED = 1e-3  # nats per pixel
 
 
@@ -48,7 +52,7 @@ class Settled:
 def e_steps(state: State, data: Data, rows: Tensor, iterations: int = TO_THE_MODE) -> Steps[Posterior]:
     """The posterior of ``rows``, batch by batch."""
     pieces: list[Posterior] = []
-    batches = torch.split(rows, _CHUNK)
+    batches = torch.split(rows, _together(state.model))
 
     def place() -> Tree:
         return plain(pieces)
@@ -64,6 +68,11 @@ def e_steps(state: State, data: Data, rows: Tensor, iterations: int = TO_THE_MOD
             pieces.append(e_step(state.model, state.latents, data, batch, iterations))
             yield Seen(-float(pieces[-1].evidence.mean()), state)
     return joined(pieces)
+
+
+def _together(model: Model) -> int:
+    """Pixels of a batch."""
+    return max(_CHUNK, _LATENTS // model.dimension) if is_solved_in_columns(model) else _CHUNK
 
 
 def _form(latents: Tensor, rows: Tensor) -> Posterior:

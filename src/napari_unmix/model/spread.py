@@ -11,6 +11,7 @@ from napari_unmix.geometry.found import Found
 from napari_unmix.model.infer import Posterior
 from napari_unmix.model.law import Model
 from napari_unmix.model.logratio import softmax_slope
+from napari_unmix.model.small import MOST_UNKNOWNS, factored, packed, unpacked
 from napari_unmix.regions.acceptance import POORLY_DETERMINED, Refined
 
 _CHUNK = 5_000
@@ -23,14 +24,20 @@ def abundance_std(posterior: Posterior, model: Model, endmember_error: Tensor | 
     may reach so far that cubature's points (Arasaratnam & Haykin 2009) stand where the likelihood has long ruled them out.
     ``endmember_error`` (P,): the endmembers' standard errors as shares of the simplex, see ``endmember_error``.
     """
+    every = torch.arange(len(posterior.latents), device=posterior.latents.device)
+    return torch.cat([_std(posterior.of(rows), model, endmember_error) for rows in torch.split(every, _CHUNK)])
+
+
+def _std(posterior: Posterior, model: Model, endmember_error: Tensor | None) -> Tensor:
+    """The same of so few pixels that what it takes stays small."""
     size, basis = model.size, model.basis()
     covariance = posterior.covariance()
     if endmember_error is not None:
         covariance = covariance + endmember_covariance(posterior, model, endmember_error, covariance)
     covariance = covariance[:, :size, :size]
     slope = softmax_slope(model.abundances(posterior.latents), basis)
-    linear = torch.einsum("npd,nde,npe->np", slope, covariance, slope).clamp_min(0.0).sqrt()
-    root = torch.linalg.cholesky_ex(covariance)[0] * size**0.5
+    linear = ((slope @ covariance) * slope).sum(dim=2).clamp_min(0.0).sqrt()
+    root = _root(covariance) * size**0.5
     total = square = torch.zeros_like(linear)
     for direction in range(size):
         for sign in (1.0, -1.0):
@@ -38,6 +45,14 @@ def abundance_std(posterior: Posterior, model: Model, endmember_error: Tensor | 
             total, square = total + abundances, square + abundances**2
     points = 2 * size
     return torch.minimum(linear, (square / points - (total / points) ** 2).clamp_min(0.0).sqrt())
+
+
+def _root(covariance: Tensor) -> Tensor:
+    """(N, d, d) lower triangles L with C = LLᵀ."""
+    if covariance.shape[1] > MOST_UNKNOWNS:
+        found: Tensor = torch.linalg.cholesky_ex(covariance)[0]
+        return found
+    return unpacked(factored(packed(covariance))).tril()
 
 
 def endmember_covariance(posterior: Posterior, model: Model, endmember_error: Tensor, covariance: Tensor) -> Tensor:

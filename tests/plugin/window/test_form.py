@@ -91,7 +91,15 @@ def test_in_the_window_one_control_of_each_kind_reaches_the_session(window: Any)
 
     window.controller.choose_method("mae")
     window.qtbot.wait(50)
-    assert set(panel._form.controls) == {"illumination", "brightness", "epochs", "batch", "learning_rate", "seed"}
+    assert set(panel._form.controls) == {
+        "illumination",
+        "brightness",
+        "epochs",
+        "batch",
+        "learning_rate",
+        "device",
+        "seed",
+    }
     assert all(made.native.isVisible() == session.spec.applies(name) for name, made in panel._form.controls.items())
     assert session.trouble is None
 

@@ -1,9 +1,10 @@
 """The identifiable VAE: a|u by a region prior, x = s·f(a) + ε (theory M1–M5; s free with illumination, f linear unless asked otherwise).
 
 Endmembers come from the rule that the data allow (``geometry.search``), refined by region moments where painted regions carry them: they
-are the anchor. Then the inference network and α(u), by the ELBO. Then semi-amortised inference: every pixel's posterior mode by
-Gauss–Newton from the network's proposal, α(u) by Newton on the posterior's moments, and the endmembers within their uncertainty, kept only
-where the evidence rises. Another mixing starts from there. Last, region priors compete by evidence.
+are the anchor. Then two starts far apart, on a sample of the pixels; where they end at other abundances, the inference network and α(u) are
+trained by the ELBO for a third (decision 0033). Then every pixel's posterior mode by Gauss–Newton from the best start, α(u) by Newton on the
+posterior's moments, and the endmembers within their uncertainty, kept only where the evidence rises. Another mixing starts from there. Last,
+region priors compete by evidence.
 
 Where endmembers are given, the search begins with them (``geometry.beside``). Those that are held have an error of zero: region moments, EM and
 another mixing leave them in their place, and only the other endmembers, the abundances and α(u) are fitted.
@@ -33,11 +34,11 @@ from napari_unmix.model.data import Data, State
 from napari_unmix.model.elbo import Trained, proposals, train_network
 from napari_unmix.model.fit import fit as fit_linear
 from napari_unmix.model.fitted import Fitted
-from napari_unmix.model.network import InferenceNetwork, Step, dropped_notes
+from napari_unmix.model.network import InferenceNetwork, Step, device_of, dropped_notes
 from napari_unmix.model.nonlinear import MixingFit, fit_mixing
 from napari_unmix.model.settle import numbered
 from napari_unmix.model.spread import endmember_error
-from napari_unmix.model.start import Start, start_from_least_squares
+from napari_unmix.model.start import Start, need_another, start_from_least_squares, two_starts
 from napari_unmix.model.threads import steps_on_one_thread
 from napari_unmix.progress import Fit, Preview, Progress, meanwhile
 from napari_unmix.regions.acceptance import Refined, refine_by_regions
@@ -47,7 +48,7 @@ from napari_unmix.rows.simplex import fully_constrained
 T = TypeVar("T")
 
 # Shares of the progress bar.
-_SEARCHED, _TRAINED, _REFINED, _BENT, _VARIED = 0.35, 0.5, 0.65, 0.75, 0.9
+_SEARCHED, _COMPARED, _TRAINED, _REFINED, _BENT, _VARIED = 0.35, 0.37, 0.5, 0.65, 0.75, 0.9
 
 
 @steps_on_one_thread
@@ -66,16 +67,17 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
     order = yield from meanwhile(lambda: problem.order(refined.endmembers), refining, pixels=len(problem.spectra))
     endmembers = problem.exactly(problem.written(refined.endmembers[order]))
     uncertain = np.where(problem.held, 0.0, endmember_error(refined, found)[order])
-    # 2. The inference network and α(u), by the ELBO.
-    beginning = Progress("training the inference network", 0, 1, _SEARCHED, snapshot=QuickLook(problem, endmembers))
+    # 2. Two starts; where they disagree, the inference network and α(u) by the ELBO, for a third.
+    beginning = Progress("comparing starts", 0, 1, _SEARCHED, snapshot=QuickLook(problem, endmembers))
     inverted = yield from meanwhile(
         lambda: problem.inversion.invert(problem.spectra, endmembers), beginning, pixels=len(problem.spectra)
     )
     start = _started(problem, endmembers, inverted, np.where(problem.held, 0.0, refined.vertex_std[order]), found)
     report = _Reporter(problem, start.data, start.state)
-    trained = yield from _trained(spec, report, start)
+    tried = yield from report.steps("comparing starts", numbered(two_starts(start)), (_SEARCHED, _COMPARED))
+    trained = (yield from _trained(spec, report, start)) if need_another(start, tried) else None
     # 3. Every pixel's posterior, α(u) and the endmembers by EM.
-    fitting = numbered(fit_linear(start, trained.prior), report.look)
+    fitting = numbered(fit_linear(start, tried, None if trained is None else trained.prior), report.look)
     state, restarts = yield from report.steps("refining the posterior", fitting, (_TRAINED, _REFINED))
     report.look(state)
     # 4. Another mixing, where it is asked for.
@@ -105,12 +107,13 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
         search=found.numbers,
         strokes=found.strokes,
     )
-    notes = (*dropped_notes(trained.last), *mixing_notes, *varied.notes, Note(NoteKind.PRIOR, chosen.note))
+    dropped = () if trained is None else dropped_notes(trained.last)
+    notes = (*dropped, *mixing_notes, *varied.notes, Note(NoteKind.PRIOR, chosen.note))
     return replace(
         _solution(problem, fitted, findings, uncertain),
         notes=(*_search_notes(found, refined), *refined.notes, *notes),
         history=tuple(report.history),
-        model={**start.network.parameters_by_name(), **fitted.parameters()},
+        model={**({} if trained is None else start.network.parameters_by_name()), **fitted.parameters()},
     )
 
 
@@ -127,7 +130,7 @@ def _trained(spec: IvaeSpec, report: _Reporter, start: Start) -> Fit[Trained]:
         learning_rate=spec.learning_rate,
         seed=spec.seed,
     )
-    trained = yield from report.steps("training the inference network", training, (_SEARCHED, _TRAINED))
+    trained = yield from report.steps("training the inference network", training, (_COMPARED, _TRAINED))
     report.network = None
     return trained
 
@@ -228,6 +231,7 @@ def _started(
         leaning=[name not in background for name in problem.materials],
         painted=problem.side.declared,
         inverted=inverted,
+        device=device_of(spec),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from napari_unmix.auxiliary.names import GENERATOR_NAMES, Auxiliary
-from napari_unmix.spec import Batch, Epochs, Group, LearningRate, MethodSpec
+from napari_unmix.spec import Batch, Device, Epochs, Group, LearningRate, MethodSpec
 
 
 def _read_variability(value: Any) -> Any:
@@ -57,6 +57,7 @@ class IvaeSpec(MethodSpec):
     epochs: Epochs = 12
     batch: Batch = 1024
     learning_rate: LearningRate = 3e-3
+    device: Device = "auto"
 
     @property
     def side_information(self) -> str:

@@ -17,7 +17,7 @@ from napari_unmix.findings import Findings, Note, NoteKind
 from napari_unmix.geometry.picks import vertex_components
 from napari_unmix.methods.contract import Problem, QuickLook, Solution
 from napari_unmix.methods.mae.spec import MaeSpec
-from napari_unmix.model.network import Loss, Step, best_device, dropped_notes, train
+from napari_unmix.model.network import Loss, Step, device_of, dropped_notes, train
 from napari_unmix.model.threads import seeded, steps_on_one_thread
 from napari_unmix.progress import Fit, Preview, Progress, meanwhile
 from napari_unmix.rows.simplex import project_to_simplex
@@ -42,7 +42,7 @@ def fit(problem: Problem[MaeSpec]) -> Fit[Solution]:
     spec = problem.spec
     yield Progress("hiding bands", 0, 1, 0.01)
     with seeded(spec.seed):
-        model = MaskedAutoencoder(problem.spectra, problem.endmember_count, spec.seed)
+        model = MaskedAutoencoder(problem.spectra, problem.endmember_count, spec.seed, device_of(spec))
     history, batch = [], Step(0, 0, 0.0)
     for batch in train(
         list(model.parameters()),
@@ -124,13 +124,12 @@ def _brightness(spectra: FloatArray, mixed: FloatArray) -> FloatArray:
 class MaskedAutoencoder(nn.Module):
     """Spectra with hidden blocks, and which are hidden -> embedding (N, K) -> all bands, linearly."""
 
-    def __init__(self, spectra: FloatArray, count: int, seed: int) -> None:
+    def __init__(self, spectra: FloatArray, count: int, seed: int, device: torch.device | str = "cpu") -> None:
         super().__init__()
         bands = spectra.shape[1]
         self.centre = spectra.mean(axis=0)
         # One scale for all bands: bands that hardly vary stay small, instead of being noise at full strength.
         self.scale = max(float((spectra - self.centre).std()), 1e-12)
-        device = best_device()
         self.data = torch.from_numpy((spectra - self.centre) / self.scale).float().to(device)
         blocks = min(_BLOCKS, bands)
         self.block_of_band = torch.from_numpy(np.arange(bands) * blocks // bands).to(device)

@@ -25,7 +25,7 @@ from napari_unmix.model.network import (
     Loss,
     Step,
     annealed_variance,
-    best_device,
+    device_of,
     dropped_notes,
     entropy,
     train,
@@ -116,7 +116,7 @@ class _Model:
 
     @classmethod
     def start(cls, problem: Problem[VaeSpec]) -> _Model:
-        spectra, count, device = problem.spectra, problem.endmember_count, best_device()
+        spectra, count, device = problem.spectra, problem.endmember_count, device_of(problem.spec)
         subspace = linear_subspace(spectra, min(count + 2, spectra.shape[1]))
         corners = subspace.scores(_first_endmembers(problem))
         still = np.where(problem.held[:, None], corners, np.nan)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from napari_unmix.spec import Batch, Epochs, Group, LearningRate, MethodSpec
+from napari_unmix.spec import Batch, Device, Epochs, Group, LearningRate, MethodSpec
 
 
 class VaeSpec(MethodSpec):
@@ -21,3 +21,4 @@ class VaeSpec(MethodSpec):
     epochs: Epochs = 60
     batch: Batch = 512
     learning_rate: LearningRate = 3e-3
+    device: Device = "auto"

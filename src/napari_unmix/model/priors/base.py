@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 import torch
 from torch import Tensor
 
-from napari_unmix.model.logratio import basis_of, softmax_slope
+from napari_unmix.model.logratio import basis_of
 
 if TYPE_CHECKING:
     from napari_unmix.model.priors.logistic_normal import RegionLogisticNormal
@@ -36,9 +36,13 @@ class Moments:
         """(N, P) posterior mean of log a, to second order."""
         basis = basis_of(self.z, self.z.shape[1] + 1)
         log_abundances = torch.log_softmax(self.z @ basis.T, dim=1)
-        # log a_j is linear in z but for the common log-sum-exp, whose curvature is Vᵀ C V.
-        curvature = torch.einsum("pd,npe->nde", basis, softmax_slope(log_abundances.exp(), basis))
-        return log_abundances - 0.5 * (curvature * self.covariance).sum(dim=(1, 2))[:, None]
+        # log a_j is linear in z but for the common log-sum-exp, whose curvature is VᵀCV = Σ_p a_p V_pᵀV_p − wᵀw, w = aV.
+        abundances = log_abundances.exp()
+        squares = (basis[:, :, None] * basis[:, None, :]).flatten(1)
+        mean = abundances @ basis
+        along = (self.covariance @ mean[:, :, None])[:, :, 0]
+        bent = ((abundances @ squares) * self.covariance.flatten(1)).sum(dim=1) - (along * mean).sum(dim=1)
+        return log_abundances - 0.5 * bent[:, None]
 
 
 class RegionPrior(Protocol):

@@ -23,6 +23,7 @@ _FEWEST_PIXELS = 6
 _SURE = 2.0
 # Condition number of the endmembers' differences beyond which their inverse is rounding.
 _MOST_ALIKE = 1e11
+_CHUNK = 50_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,57 +51,74 @@ class _Region:
     count: float
 
 
+@dataclass(frozen=True, eq=False)
+class GaussianLaw:
+    """What the regions' Gaussians are, before any pixel's posterior: ``white`` (N, P−1) are the unconstrained abundances with white noise.
+
+    ``whiten`` (P−1, P−1) took them there; ``members`` are each region's pixels, ``hidden`` those of unknown u; ``evidence`` as the posterior has it.
+    """
+
+    white: FloatArray
+    whiten: FloatArray
+    members: list[IntArray]
+    regions: list[_Region]
+    hidden: IntArray
+    evidence: float
+
+    @classmethod
+    def of(cls, spectra: FloatArray, endmembers: FloatArray, regions: IntArray, noise: float) -> GaussianLaw | None:
+        """Of (N, B) spectra that mix (P, B) endmembers with abundances summing to one, under regions u (N,), 0 = unknown.
+
+        None where endmembers are so alike that the unconstrained abundances have no finite noise.
+        """
+        edges = endmembers[:-1] - endmembers[-1]
+        gram = edges @ edges.T
+        if np.linalg.cond(gram) > _MOST_ALIKE:
+            return None
+        whiten = np.linalg.inv(np.linalg.cholesky(noise**2 * np.linalg.inv(gram)))
+        white = np.empty((len(spectra), len(edges)))
+        for first in range(0, len(spectra), _CHUNK):
+            rows = slice(first, first + _CHUNK)
+            white[rows] = np.linalg.solve(gram, edges @ (spectra[rows] - endmembers[-1]).T).T @ whiten.T
+        members = _members(regions)
+        fitted = [_empirical_region(white[rows], white) for rows in members]
+        hidden = np.flatnonzero(regions == 0)
+        return cls(white, whiten, members, fitted, hidden, _evidence(white, noise, members, fitted))
+
+    def posterior_steps(self) -> Generator[None, None, GaussianPosterior]:
+        """The posterior under each region, mixed by how likely the region is (theory: "Region posterior"). Yields before each region."""
+        white, whiten = self.white, self.whiten
+        size = white.shape[1] + 1
+        shares = _responsibilities(white[self.hidden], self.regions)  # (n, R), of the pixels with unknown u
+        full = np.vstack([np.eye(size - 1), -np.ones((1, size - 1))])  # the last abundance is one minus the others
+        unwhiten = np.linalg.inv(whiten)
+        # An endmember's error is a shift by shares of the others that sum to zero.
+        centring = np.eye(size - 1) - 1 / size
+        abundances, second, passed = (np.zeros((len(white), size)) for _ in range(3))
+        for number, (known, region) in enumerate(zip(self.members, self.regions, strict=True)):
+            yield
+            likely = np.flatnonzero(shares[:, number] > 1e-6)
+            share = np.concatenate([np.ones(len(known)), shares[likely, number]])[:, None]
+            rows = np.concatenate([known, self.hidden[likely]])
+            gain = region.covariance @ np.linalg.inv(region.covariance + np.eye(size - 1))
+            centre = region.mean + (white[rows] - region.mean) @ gain.T
+            # The region's mean is itself uncertain by (S + I)/n, which passes through I − K = (S + I)⁻¹.
+            spread = unwhiten @ (gain + (np.eye(size - 1) - gain) / region.count) @ unwhiten.T
+            mode = _on_simplex(centre @ unwhiten.T, spread)
+            abundances[rows] += share * mode
+            second[rows] += share * (mode**2 + np.diag(full @ spread @ full.T))
+            through = full @ unwhiten @ gain @ whiten
+            passed[rows] += share * np.diag(through @ centring @ through.T)
+        std = np.sqrt(np.maximum(second - abundances**2, 0.0))
+        return GaussianPosterior(abundances, std, self.evidence, passed)
+
+
 def gaussian_posterior(
     spectra: FloatArray, endmembers: FloatArray, regions: IntArray, noise: float
 ) -> GaussianPosterior | None:
-    """``gaussian_steps`` to its end."""
-    return drain(gaussian_steps(spectra, endmembers, regions, noise))
-
-
-def gaussian_steps(
-    spectra: FloatArray, endmembers: FloatArray, regions: IntArray, noise: float
-) -> Generator[None, None, GaussianPosterior | None]:
-    """Infer abundances of (N, B) spectra that mix (P, B) endmembers with abundances summing to one, under regions u (N,), 0 = unknown.
-
-    Yields before each region. None where endmembers are so alike that the unconstrained abundances have no finite noise.
-    """
-    # 1. Unconstrained abundances, whose noise is white in the coordinates of ``white``.
-    size = len(endmembers)
-    edges = endmembers[:-1] - endmembers[-1]
-    gram = edges @ edges.T
-    if np.linalg.cond(gram) > _MOST_ALIKE:
-        return None
-    covariance = noise**2 * np.linalg.inv(gram)
-    free = np.linalg.solve(gram, edges @ (spectra - endmembers[-1]).T).T  # (N, P−1) unconstrained
-    whiten = np.linalg.inv(np.linalg.cholesky(covariance))
-    white = free @ whiten.T
-    # 2. Every region's mean and signal covariance; which regions a pixel of unknown u may belong to.
-    members = _members(regions)
-    fitted = [_empirical_region(white[rows], white) for rows in members]
-    hidden = np.flatnonzero(regions == 0)
-    shares = _responsibilities(white[hidden], fitted)  # (n, R), of the pixels with unknown u
-    # 3. The posterior under each region, mixed by how likely the region is (theory: "Region posterior").
-    full = np.vstack([np.eye(size - 1), -np.ones((1, size - 1))])  # the last abundance is one minus the others
-    unwhiten = np.linalg.inv(whiten)
-    # An endmember's error is a shift by shares of the others that sum to zero.
-    centring = np.eye(size - 1) - 1 / size
-    abundances, second, passed = (np.zeros((len(spectra), size)) for _ in range(3))
-    for number, (known, region) in enumerate(zip(members, fitted, strict=True)):
-        yield
-        likely = np.flatnonzero(shares[:, number] > 1e-6)
-        share = np.concatenate([np.ones(len(known)), shares[likely, number]])[:, None]
-        rows = np.concatenate([known, hidden[likely]])
-        gain = region.covariance @ np.linalg.inv(region.covariance + np.eye(size - 1))
-        centre = region.mean + (white[rows] - region.mean) @ gain.T
-        # The region's mean is itself uncertain by (S + I)/n, which passes through I − K = (S + I)⁻¹.
-        spread = unwhiten @ (gain + (np.eye(size - 1) - gain) / region.count) @ unwhiten.T
-        mode = _on_simplex(centre @ unwhiten.T, spread)
-        abundances[rows] += share * mode
-        second[rows] += share * (mode**2 + np.diag(full @ spread @ full.T))
-        through = full @ unwhiten @ gain @ whiten
-        passed[rows] += share * np.diag(through @ centring @ through.T)
-    std = np.sqrt(np.maximum(second - abundances**2, 0.0))
-    return GaussianPosterior(abundances, std, _evidence(white, noise, members, fitted), passed)
+    """The law of the regions, and every pixel's posterior under it; None where there is no law."""
+    law = GaussianLaw.of(spectra, endmembers, regions, noise)
+    return None if law is None else drain(law.posterior_steps())
 
 
 def _members(regions: IntArray) -> list[IntArray]:

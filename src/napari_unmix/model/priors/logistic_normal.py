@@ -55,13 +55,14 @@ class RegionLogisticNormal:
 
     def _joint(self, z: Tensor) -> Tensor:
         """(N, R) log π_r + log N(z; μ_r, Σ_r)."""
-        precision, log_det = self._precision()
+        precision, log_det = self.precision()
         pulled = torch.einsum("rde,re->rd", precision, self.mean)
         outer = (z[:, :, None] * z[:, None, :]).flatten(1)
         quadratic = outer @ precision.flatten(1).T - 2 * z @ pulled.T + (pulled * self.mean).sum(dim=1)
         return self.log_weights - 0.5 * (quadratic + log_det + z.shape[1] * math.log(2 * math.pi))
 
-    def _precision(self) -> tuple[Tensor, Tensor]:
+    def precision(self) -> tuple[Tensor, Tensor]:
+        """(R, d, d) Σ⁻¹ and (R,) log|Σ|."""
         precision: Tensor = torch.linalg.inv(self.covariance)
         log_det: Tensor = torch.linalg.slogdet(self.covariance)[1]
         return precision, log_det
@@ -72,7 +73,7 @@ class RegionLogisticNormal:
 
     def quadratic(self, z: Tensor, regions: Tensor) -> Quadratic:
         """Exact where u is known; for unknown u the Hessian is the mean of the regions' precisions by p(u | z)."""
-        precision, log_det = self._precision()
+        precision, log_det = self.precision()
         index = (regions - 1).clamp_min(0)
         centred = z - self.mean[index]
         hessian = precision[index]

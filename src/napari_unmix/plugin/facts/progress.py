@@ -16,6 +16,7 @@ _WORDS = {
     "finding the endmember": "finding the material",
     "refining endmembers by regions": "refining the materials by the painted regions",
     "telling the regions apart": "refining the materials by the painted regions",
+    "comparing starts": "learning the maps",
     "training the inference network": "learning the maps",
     "training": "learning the maps",
     "hiding bands": "learning to fill in hidden bands",
