@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +32,14 @@ class Scene:
     bands : from its bands to those that took part in the run
     regions : (H, W) u where it is known, as the run numbered it, 0 = unknown; None where it is nowhere
     stamp : what its file was when it was read: size and time of its last change; None where it came from no single file
+    together : pixels that are solved together, about
     """
 
     cube: Cube
     bands: Bands
     regions: IntArray | None = None
-    stamp: tuple[int, int] | None = field(default=None)
+    stamp: tuple[int, int] | None = None
+    together: int = UNIT
 
     @classmethod
     def of(cls, cube: Cube, applied: Applied, axis: SpectralAxis, regions: IntArray | None = None) -> Scene:
@@ -48,7 +50,7 @@ class Scene:
     @property
     def unit(self) -> int:
         """Rows that are solved together."""
-        return max(1, UNIT // self.cube.shape[1])
+        return max(1, self.together // self.cube.shape[1])
 
     def tiles(self, units: int = 1) -> list[slice]:
         """All rows, as many units at a time."""

@@ -21,7 +21,7 @@ from napari_unmix.sentences import UnmixError, shown
 
 LOCAL = ("threads", "processes")
 # Seconds until a scheduler that does not answer is said to be none, and until one without any worker is given up.
-PATIENCE, WITHOUT_WORKERS = 5.0, 60.0
+PATIENCE, WITHOUT_WORKERS = 3.0, 60.0
 # Seconds between two looks: a cancel is answered as soon.
 _EVERY = 0.5
 # Tasks that wait for each worker, so that none is idle while an answer travels.
@@ -39,13 +39,14 @@ def scheduled(order: Order, scheduler: str, workers: int | None = None) -> Itera
         try:
             with contextlib.ExitStack() as closing:
                 yield partial(_streamed, _client(distributed, scheduler, workers, closing), order, scheduler)
-        except (distributed.CommClosedError, distributed.TimeoutError) as error:
+        except distributed.comm.CommClosedError as error:
             raise _gone(scheduler) from error
 
 
 def _library() -> Any:
     try:
         import distributed
+        import distributed.comm
     except ImportError as error:
         raise UnmixError('--scheduler needs dask: install "napari-unmix[cluster]", or leave it out.') from error
     return distributed
