@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import zarr
 
+from napari_unmix.applying.outputs import targets_of
 from napari_unmix.cli import main
-from napari_unmix.cli.apply_command import targets_of
 from napari_unmix.cube import Cube
 from napari_unmix.output.run import read_run
 from napari_unmix.sentences import UnmixError

@@ -67,7 +67,8 @@ def worked(order: Order, first: int, last: int) -> FloatArray:
 
 def reading_for(run: Run, given: Reading) -> Reading:
     """How another cube is read for a run: as the run's own was, but for what is ``given``; which bands take part, the run says."""
-    own = written_as(run.reading_or(Reading()))
+    parts = run.origin.parts  # of a joined cube the first says how all are read
+    own = written_as(parts[0].reading) if parts else {}
     return replace(reading_of({**own, **written_as(given)}), bands=given.bands)
 
 

@@ -26,7 +26,7 @@ from napari_unmix.output.export.contents import (
 )
 from napari_unmix.output.export.ome_zarr import place_of
 from napari_unmix.output.export.units import LISTS
-from napari_unmix.sentences import UnmixError
+from napari_unmix.sentences import UnmixError, shown
 
 GROUP = ".zarr"  # with .ome before it, it is an image
 _IMAGES = ("geotiff", "envi", "ome-zarr", "netcdf", "npz", "matlab")
@@ -72,6 +72,20 @@ def _beside(target: Path) -> list[Path]:
     return [
         target.with_name(name) for name in (*images, *(f"{stem}{ENDMEMBERS}{end}" for end in (".hdr", ".sli", ".csv")))
     ]
+
+
+def targets_of(out: Path, cubes: list[Path]) -> list[Path]:
+    """Where the maps of each cube go: OUT, or of several OUT with their names before its suffix. Raises UnmixError where two have one name."""
+    if len(cubes) == 1:
+        return [out]
+    stem, dot, suffix = out.name.partition(".")
+    names = [f"{stem}-{cube.name.split('.')[0] or cube.name}{dot}{suffix}" for cube in cubes]
+    for name in names:
+        if names.count(name) > 1:
+            raise UnmixError(
+                f"Two cubes would be written to {shown(name)}: apply the run to each of them by itself, with its own --out."
+            )
+    return [out.with_name(name) for name in names]
 
 
 def _is_group(target: Path) -> bool:

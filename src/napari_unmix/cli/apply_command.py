@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command. What can be refused is refused before a cube is read."""
     from napari_unmix.applying.order import Order, reading_for
-    from napari_unmix.applying.outputs import check_target, taken
+    from napari_unmix.applying.outputs import check_target, taken, targets_of
     from napari_unmix.output.export import AlreadyThere
     from napari_unmix.output.run import json_text, read_run
 
@@ -82,20 +82,6 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print("\n".join(line for cube, done in zip(cubes, made, strict=True) for line in _lines(cube, done)))
     return 0
-
-
-def targets_of(out: Path, cubes: list[Path]) -> list[Path]:
-    """Where the maps of each cube go: OUT, or of several OUT with their names before its suffix. Raises UnmixError where two have one name."""
-    if len(cubes) == 1:
-        return [out]
-    stem, dot, suffix = out.name.partition(".")
-    names = [f"{stem}-{cube.name.split('.')[0] or cube.name}{dot}{suffix}" for cube in cubes]
-    for name in names:
-        if names.count(name) > 1:
-            raise UnmixError(
-                f"Two cubes would be written to {shown(name)}: apply the run to each of them by itself, with its own --out."
-            )
-    return [out.with_name(name) for name in names]
 
 
 def _workers(arguments: argparse.Namespace) -> int | None:
