@@ -21,7 +21,7 @@ from napari_unmix.model.mixing.residual import ResidualMixing
 from napari_unmix.model.mixing.variability import VariableMixing
 from napari_unmix.model.priors.base import RegionPrior
 from napari_unmix.model.priors.dirichlet import RegionDirichlet
-from napari_unmix.model.priors.gaussian import GaussianLaw, GaussianRegions, Plane
+from napari_unmix.model.priors.gaussian import GaussianRegions
 from napari_unmix.model.priors.logistic_normal import RegionLogisticNormal
 from napari_unmix.model.variation import Variation
 from napari_unmix.rows.subspace import Subspace
@@ -49,7 +49,7 @@ class Law:
     endmembers: FloatArray
     endmember_error: FloatArray
     widening: float
-    gaussian: GaussianLaw | None
+    gaussian: GaussianRegions | None
 
 
 def law_of(parameters: Parameters, findings: Findings) -> Law | None:
@@ -91,7 +91,7 @@ def _law(parameters: Parameters, findings: Findings) -> Law:
         endmembers,
         np.asarray(findings.endmember_error or np.zeros(count), dtype=np.float64),
         float(parameters["law.widening"][0]),
-        _gaussian(parameters, endmembers, variance**0.5) if chosen else None,
+        _gaussian(parameters, count) if chosen else None,
     )
 
 
@@ -122,13 +122,12 @@ def _variation(parameters: Parameters, corners: Tensor) -> Variation | None:
     return Variation(found)
 
 
-def _gaussian(parameters: Parameters, endmembers: FloatArray, noise: float) -> GaussianLaw:
+def _gaussian(parameters: Parameters, count: int) -> GaussianRegions:
     labels, *rest = (parameters[f"gaussian.{name}"] for name in ("labels", "mean", "covariance", "counts"))
     mean, covariance, counts = (each.astype(np.float64) for each in rest)
-    plane = Plane.of(endmembers, noise)
-    if plane is None:
-        raise ValueError("its endmembers are one and the same")
-    return GaussianLaw(GaussianRegions(labels.astype(np.int32), mean, covariance, counts), plane)
+    if covariance.shape != (len(labels), count - 1, count - 1) or mean.shape != covariance.shape[:2]:
+        raise ValueError(f"{len(labels)} Gaussian regions of means {mean.shape} and covariances {covariance.shape}")
+    return GaussianRegions(labels.astype(np.int32), mean, covariance, counts)
 
 
 def _mixing(found: MixingFound, corners: Tensor, basis: Tensor, parameters: Parameters) -> Mixing:

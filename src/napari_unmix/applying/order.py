@@ -9,7 +9,6 @@ from pathlib import Path
 from threading import Lock
 from typing import TypeVar
 
-from napari_unmix.applying.compressing import COMPONENTS
 from napari_unmix.applying.scene import Scene, stamp_of
 from napari_unmix.applying.tile import Applied
 from napari_unmix.cube import FloatArray, Reading, SpectralAxis
@@ -32,7 +31,7 @@ class Order:
     run: Path
     cube: Path
     reading: Reading = _AS_FOUND
-    components: int = COMPONENTS
+    components: int | None = None
 
     def prepared(self) -> Prepared:
         """The run as a function and the cube as its scene, made once in a process. Raises UnmixError."""

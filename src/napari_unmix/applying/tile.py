@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from napari_unmix.answer import Unmixing
-from napari_unmix.applying.compressing import COMPONENTS, compressed, compressed_gaussian
+from napari_unmix.applying.compressing import COMPONENTS, GAUSSIAN_COMPONENTS, compressed, compressed_gaussian
+from napari_unmix.applying.gaussian import GaussianMixture
 from napari_unmix.applying.law import Law, law_of
 from napari_unmix.cube import BoolArray, FloatArray, IntArray
 from napari_unmix.findings import NoteKind
 from napari_unmix.model.infer import TO_THE_MODE, solve
 from napari_unmix.model.law import Model
-from napari_unmix.model.priors.gaussian import GaussianLaw
 from napari_unmix.model.spread import abundance_std, widened
 from napari_unmix.model.threads import one_thread
 from napari_unmix.rows.inversion import Inversion
@@ -86,23 +86,20 @@ class Applied:
     digest: str
 
     @classmethod
-    def of(cls, result: Unmixing, *, components: int = COMPONENTS) -> Applied:
+    def of(cls, result: Unmixing, *, components: int | None = None) -> Applied:
         """That of an answer, as ``unmix`` returned it or as ``read_run(folder).answer()`` has it.
 
-        p(a) of pixels of unknown u is the mixture over the run's regions by so many ``components``. Raises UnmixError where its parameters are
+        p(a) of pixels of unknown u is the mixture over the run's regions by at most so many ``components``. Raises UnmixError where its parameters are
         damaged.
         """
         good: BoolArray = np.asarray(~np.isnan(result.endmembers).all(axis=0))
         law, why = _law_or_why(result)
+        most = components or (GAUSSIAN_COMPONENTS if law is not None and law.gaussian else COMPONENTS)
         infer: Inference = _LeastSquares(result.endmembers[:, good], result.inversion)
         if law is not None:
-            infer = _closed_form(law, components) if law.gaussian else _posterior(law, result, good, components)
-        said = (
-            _said(law, components)
-            if law is not None
-            else f"Abundances by least squares on the run's endmembers: {why}."
-        )
-        return cls(result.names, result.endmembers, result.inversion, infer, said, _digest(result, components))
+            infer = _closed_form(law, most) if law.gaussian else _posterior(law, result, good, most)
+        said = _said(law, most) if law is not None else f"Abundances by least squares on the run's endmembers: {why}."
+        return cls(result.names, result.endmembers, result.inversion, infer, said, _digest(result, most))
 
     @cached_property
     def good_bands(self) -> BoolArray:
@@ -170,7 +167,7 @@ def _law_or_why(result: Unmixing) -> tuple[Law | None, str]:
 
 
 def _said(law: Law, components: int) -> str:
-    regions = len(law.gaussian.regions.counts) if law.gaussian else len(law.model.prior.concentrations())
+    regions = len(law.gaussian.counts) if law.gaussian else len(law.model.prior.concentrations())
     mixture = f"the mixture over its {regions} regions" if regions > 1 else "its one region's law"
     by = f", by {components} components" if regions > components else ""
     return f"Abundances by the run's own posterior; nothing is painted here, so p(a) is {mixture}{by}."
@@ -207,8 +204,8 @@ class _ClosedForm:
     """The Gaussian regions' posterior: ``painted`` where u is known, the ``mixture`` elsewhere."""
 
     law: Law
-    painted: GaussianLaw
-    mixture: GaussianLaw
+    painted: GaussianMixture
+    mixture: GaussianMixture
 
     def __call__(self, spectra: FloatArray, regions: IntArray) -> Inferred:
         abundances, std = (np.empty((len(spectra), len(self.law.endmembers))) for _ in range(2))
@@ -216,15 +213,15 @@ class _ClosedForm:
             if here.any():
                 found = law.posterior(spectra[here], regions[here])
                 abundances[here] = found.abundances
-                std[here] = widened(found.std_with(self.law.endmember_error), self.law.widening)
+                std[here] = widened(found.std(self.law.endmember_error), self.law.widening)
         left = ((spectra - abundances @ self.law.endmembers) ** 2).sum(axis=1)
         return Inferred(abundances, std, left, None)
 
 
 def _closed_form(law: Law, components: int) -> _ClosedForm:
     assert law.gaussian is not None
-    few = replace(law.gaussian, regions=compressed_gaussian(law.gaussian.regions, components))
-    return _ClosedForm(law, law.gaussian, few)
+    painted = GaussianMixture(law.gaussian, law.endmembers, law.model.variance**0.5)
+    return _ClosedForm(law, painted, replace(painted, regions=compressed_gaussian(law.gaussian, components)))
 
 
 @dataclass(frozen=True, eq=False)

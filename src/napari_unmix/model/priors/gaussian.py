@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -22,8 +21,6 @@ from napari_unmix.rows.simplex import project_to_simplex
 _FEWEST_PIXELS = 6
 # A signal direction must rise over the sampling error of the noise by this many standard errors.
 _SURE = 2.0
-# A region that a pixel is in with a probability under this one adds nothing.
-_LIKELY = 1e-6
 # Condition number of the endmembers' differences beyond which their inverse is rounding.
 _MOST_ALIKE = 1e11
 
@@ -33,7 +30,7 @@ class GaussianPosterior:
     """``abundances`` (N, P), ``std`` (N, P), ``evidence``: log p(x|u) in nats per pixel, less half of log N per parameter (BIC).
 
     ``passed`` (N, P): variance of the abundances per unit variance of what they would be without a prior, for errors that it does not know of.
-    ``regions``: the law that was estimated, to infer other pixels by.
+    ``regions``: the law that was estimated, for whoever infers other pixels by it.
     """
 
     abundances: FloatArray
@@ -49,7 +46,7 @@ class GaussianPosterior:
 
 @dataclass(frozen=True, eq=False)
 class GaussianRegions:
-    """a|u ~ N(m_u, S_u) of the regions that hold pixels, all but the last abundance, which is one minus the others.
+    """a|u ~ N(m_u, S_u) of the regions that hold pixels, in all abundances but the last, which is one minus the others.
 
     ``labels`` (R,) u, ``mean`` (R, P − 1), ``covariance`` (R, P − 1, P − 1) and ``counts`` (R,) of pixels.
     """
@@ -58,6 +55,14 @@ class GaussianRegions:
     mean: FloatArray
     covariance: FloatArray
     counts: FloatArray
+
+    @classmethod
+    def of(cls, labels: IntArray, fitted: list[_Region], unwhiten: FloatArray) -> GaussianRegions:
+        """The regions that were fitted in whitened coordinates, of u ``labels`` (R,)."""
+        mean = np.array([region.mean for region in fitted]).reshape(-1, len(unwhiten))
+        covariance = np.array([region.covariance for region in fitted]).reshape(-1, *unwhiten.shape)
+        counts = np.array([region.count for region in fitted])
+        return cls(labels, mean @ unwhiten.T, unwhiten @ covariance @ unwhiten.T, counts)
 
     def saved(self) -> dict[str, FloatArray | IntArray]:
         """Parameters by name."""
@@ -70,44 +75,6 @@ class _Region:
     covariance: FloatArray  # of the signal, in noise-whitened coordinates
     rank: int
     count: float
-
-
-@dataclass(frozen=True, eq=False)
-class Plane:
-    """Unconstrained abundances (n, P − 1) of linear mixtures of sum one, and the coordinates ``whiten`` in which their noise is white."""
-
-    endmembers: FloatArray
-    gram: FloatArray
-    whiten: FloatArray
-
-    @classmethod
-    def of(cls, endmembers: FloatArray, noise: float) -> Plane | None:
-        """That of (P, B) endmembers at a noise of σ ``noise``; None where they are so alike that no noise is finite."""
-        edges = endmembers[:-1] - endmembers[-1]
-        gram = edges @ edges.T
-        if np.linalg.cond(gram) > _MOST_ALIKE:
-            return None
-        covariance = noise**2 * np.linalg.inv(gram)
-        return cls(endmembers, gram, np.linalg.inv(np.linalg.cholesky(covariance)))
-
-    @property
-    def unwhiten(self) -> FloatArray:
-        """(P − 1, P − 1) back to abundances."""
-        return np.asarray(np.linalg.inv(self.whiten))
-
-    def white(self, spectra: FloatArray) -> FloatArray:
-        """(n, P − 1) of (n, B) spectra."""
-        edges = self.endmembers[:-1] - self.endmembers[-1]
-        free = np.linalg.solve(self.gram, edges @ (spectra - self.endmembers[-1]).T).T
-        return np.asarray(free @ self.whiten.T)
-
-
-class Under(NamedTuple):
-    """Pixels under one region: ``mode`` (n, P) on the simplex, and of every pixel alike the ``variance`` (P,) and what is ``passed`` (P,)."""
-
-    mode: FloatArray
-    variance: FloatArray
-    passed: FloatArray
 
 
 def gaussian_posterior(
@@ -126,85 +93,42 @@ def gaussian_steps(
     """
     # 1. Unconstrained abundances, whose noise is white in the coordinates of ``white``.
     size = len(endmembers)
-    plane = Plane.of(endmembers, noise)
-    if plane is None:
+    edges = endmembers[:-1] - endmembers[-1]
+    gram = edges @ edges.T
+    if np.linalg.cond(gram) > _MOST_ALIKE:
         return None
-    white = plane.white(spectra)
+    covariance = noise**2 * np.linalg.inv(gram)
+    free = np.linalg.solve(gram, edges @ (spectra - endmembers[-1]).T).T  # (N, P−1) unconstrained
+    whiten = np.linalg.inv(np.linalg.cholesky(covariance))
+    white = free @ whiten.T
     # 2. Every region's mean and signal covariance; which regions a pixel of unknown u may belong to.
     members = _members(regions)
     fitted = [_empirical_region(white[rows], white) for rows in members]
     hidden = np.flatnonzero(regions == 0)
     shares = _responsibilities(white[hidden], fitted)  # (n, R), of the pixels with unknown u
     # 3. The posterior under each region, mixed by how likely the region is (theory: "Region posterior").
+    full = np.vstack([np.eye(size - 1), -np.ones((1, size - 1))])  # the last abundance is one minus the others
+    unwhiten = np.linalg.inv(whiten)
+    # An endmember's error is a shift by shares of the others that sum to zero.
+    centring = np.eye(size - 1) - 1 / size
     abundances, second, passed = (np.zeros((len(spectra), size)) for _ in range(3))
     for number, (known, region) in enumerate(zip(members, fitted, strict=True)):
         yield
-        likely = np.flatnonzero(shares[:, number] > _LIKELY)
+        likely = np.flatnonzero(shares[:, number] > 1e-6)
         share = np.concatenate([np.ones(len(known)), shares[likely, number]])[:, None]
         rows = np.concatenate([known, hidden[likely]])
-        under = _under(white[rows], region, plane)
-        abundances[rows] += share * under.mode
-        second[rows] += share * (under.mode**2 + under.variance)
-        passed[rows] += share * under.passed
+        gain = region.covariance @ np.linalg.inv(region.covariance + np.eye(size - 1))
+        centre = region.mean + (white[rows] - region.mean) @ gain.T
+        # The region's mean is itself uncertain by (S + I)/n, which passes through I − K = (S + I)⁻¹.
+        spread = unwhiten @ (gain + (np.eye(size - 1) - gain) / region.count) @ unwhiten.T
+        mode = on_simplex(centre @ unwhiten.T, spread)
+        abundances[rows] += share * mode
+        second[rows] += share * (mode**2 + np.diag(full @ spread @ full.T))
+        through = full @ unwhiten @ gain @ whiten
+        passed[rows] += share * np.diag(through @ centring @ through.T)
     std = np.sqrt(np.maximum(second - abundances**2, 0.0))
-    found = _regions_found(regions, members, fitted, plane)
+    found = GaussianRegions.of(np.unique(regions[regions > 0]), fitted, unwhiten)
     return GaussianPosterior(abundances, std, _evidence(white, noise, members, fitted), passed, found)
-
-
-def _under(white: FloatArray, region: _Region, plane: Plane) -> Under:
-    """The posterior of whitened pixels (n, P − 1) under one region."""
-    whiten, unwhiten, size = plane.whiten, plane.unwhiten, len(plane.endmembers)
-    full = np.vstack([np.eye(size - 1), -np.ones((1, size - 1))])  # the last abundance is one minus the others
-    gain = region.covariance @ np.linalg.inv(region.covariance + np.eye(size - 1))
-    centre = region.mean + (white - region.mean) @ gain.T
-    # The region's mean is itself uncertain by (S + I)/n, which passes through I − K = (S + I)⁻¹.
-    spread = unwhiten @ (gain + (np.eye(size - 1) - gain) / region.count) @ unwhiten.T
-    through = full @ unwhiten @ gain @ whiten
-    # An endmember's error is a shift by shares of the others that sum to zero.
-    centring = np.eye(size - 1) - 1 / size
-    mode = _on_simplex(centre @ unwhiten.T, spread)
-    return Under(mode, np.diag(full @ spread @ full.T), np.diag(through @ centring @ through.T))
-
-
-def _regions_found(regions: IntArray, members: list[IntArray], fitted: list[_Region], plane: Plane) -> GaussianRegions:
-    """The estimated law in abundances."""
-    unwhiten = plane.unwhiten
-    return GaussianRegions(
-        np.array([regions[rows[0]] for rows in members], dtype=np.int32),
-        np.array([region.mean @ unwhiten.T for region in fitted]).reshape(-1, len(unwhiten)),
-        np.array([unwhiten @ region.covariance @ unwhiten.T for region in fitted]).reshape(-1, *unwhiten.shape),
-        np.array([region.count for region in fitted]),
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class GaussianLaw:
-    """The law of a fit, by which other pixels are inferred: ``regions`` whose mixture is p(a) where u is unknown, on the ``plane``."""
-
-    regions: GaussianRegions
-    plane: Plane
-
-    def posterior(self, spectra: FloatArray, regions: IntArray) -> GaussianPosterior:
-        """Of (n, B) spectra with u (n,), 0 = unknown, none of whose pixels changes the law; the evidence is not read, and NaN."""
-        fitted, white = self._fitted(), self.plane.white(spectra)
-        shares = (regions[:, None] == self.regions.labels).astype(np.float64)  # (n, R)
-        hidden = ~shares.any(axis=1)
-        shares[hidden] = _responsibilities(white[hidden], fitted)
-        abundances, second, passed = (np.zeros((len(spectra), len(self.plane.endmembers))) for _ in range(3))
-        for share, region in zip(shares.T, fitted, strict=True):
-            rows = np.flatnonzero(share > _LIKELY)
-            under, weight = _under(white[rows], region, self.plane), share[rows, None]
-            abundances[rows] += weight * under.mode
-            second[rows] += weight * (under.mode**2 + under.variance)
-            passed[rows] += weight * under.passed
-        std = np.sqrt(np.maximum(second - abundances**2, 0.0))
-        return GaussianPosterior(abundances, std, np.nan, passed, self.regions)
-
-    def _fitted(self) -> list[_Region]:
-        """The regions in whitened coordinates."""
-        whiten, law = self.plane.whiten, self.regions
-        each = zip(law.mean, law.covariance, law.counts, strict=True)
-        return [_Region(mean @ whiten.T, whiten @ covariance @ whiten.T, 0, float(n)) for mean, covariance, n in each]
 
 
 def _members(regions: IntArray) -> list[IntArray]:
@@ -215,7 +139,7 @@ def _members(regions: IntArray) -> list[IntArray]:
     return groups[1:] if (regions == 0).any() else groups
 
 
-def _on_simplex(points: FloatArray, spread: FloatArray) -> FloatArray:
+def on_simplex(points: FloatArray, spread: FloatArray) -> FloatArray:
     """(n, P−1) posterior means -> (n, P) modes on the simplex, nearest in the posterior's metric."""
     precision = np.linalg.inv(spread)
     size = len(precision) + 1
