@@ -89,7 +89,7 @@ class Applied:
     def of(cls, result: Unmixing, *, components: int | None = None) -> Applied:
         """That of an answer, as ``unmix`` returned it or as ``read_run(folder).answer()`` has it.
 
-        p(a) of pixels of unknown u is the mixture over the run's regions by at most so many ``components``. Raises UnmixError where its parameters are
+        p(a) of pixels of unknown u is the mixture over the run's regions, by at most so many ``components``. Raises UnmixError where parameters are
         damaged.
         """
         good: BoolArray = np.asarray(~np.isnan(result.endmembers).all(axis=0))

@@ -137,7 +137,7 @@ def _run(prior: str, model: Model, data: Data) -> Unmixing:
         illumination=None,
         reconstruction_error=maps[:, :, 0],
         names=tuple(f"endmember {k + 1}" for k in range(_ENDMEMBERS)),
-        spec=IvaeSpec(),
+        spec=IvaeSpec.model_validate({}),
         findings=Findings(prior=PriorFound(chosen=prior, evidence={}), endmember_error=(0.01,) * _ENDMEMBERS),
         model=fitted.parameters(),
     )
