@@ -40,6 +40,7 @@ def test_tables_are_those_that_the_benchmarks_printed(tables: Any) -> None:
         "screening",
         "noise",
         "speed",
+        "speed",
         "stability",
         "regions",
         "sample",
