@@ -17,8 +17,8 @@ from napari_unmix.rows.simplex import fully_constrained
 from napari_unmix.sentences import UnmixError
 
 Made = Callable[..., Any]
-# Parameters are saved in single precision, and the search for a mode ends where it gains 1e-7 nats.
-SAME = 5e-4
+# Parameters are saved in single precision, and the search for a mode ends where it gains 1e-7 nats, or 1e-4 where spectra vary.
+SAME, SAME_VARIED = 5e-4, 1e-3
 
 
 def rms(difference: FloatArray) -> float:
@@ -41,16 +41,16 @@ LAWS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: ", ".join(f"{k} {v}" for k, v in law.items()) or "plain")
 def test_its_own_pixels_get_its_own_maps_again(law: dict[str, Any], answer: Made) -> None:
     made = answer(21, 3, pixels=60, **law)
-    applied = Applied.of(made.result)
+    applied, same = Applied.of(made.result), SAME_VARIED if "varied" in law else SAME
     assert "the run's own posterior" in applied.said
     painted = applied.maps(made.spectra, made.regions)
-    assert rms(painted.abundances - made.result.abundances[0]) < SAME
+    assert rms(painted.abundances - made.result.abundances[0]) < same
     assert painted.std is not None
-    assert rms(painted.std - made.result.abundance_std[0]) < SAME
+    assert rms(painted.std - made.result.abundance_std[0]) < same
     # Three regions are fewer than the components: the mixture is the run's own.
     unpainted, unknown = applied.maps(made.spectra), made.regions == 0
     assert 5 < unknown.sum() < 40
-    assert rms((unpainted.abundances - made.result.abundances[0])[unknown]) < SAME
+    assert rms((unpainted.abundances - made.result.abundances[0])[unknown]) < same
     assert rms((unpainted.abundances - made.result.abundances[0])[~unknown]) > 1e-5  # u says something
     if law.get("lit"):
         assert painted.illumination is not None

@@ -270,7 +270,7 @@ class _Posterior:
         precision = centred @ centred.T / self.painted.variance
         if self.painted.light is None:  # along the constant nothing may move
             precision += np.trace(precision)
-        return np.clip(_OF_THE_NOISE * np.sqrt(np.diag(np.linalg.inv(precision))), *_INSIDE)
+        return np.asarray(np.clip(_OF_THE_NOISE * np.sqrt(np.diag(np.linalg.inv(precision))), *_INSIDE))
 
     def _start(self, scores: Tensor) -> Tensor:
         """(n, D) latents by least squares on the endmembers, inside the simplex by as much as noise; what a mixing has beside them at zero."""
