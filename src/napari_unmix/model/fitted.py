@@ -210,7 +210,8 @@ class GaussianFitted:
 
     def parameters(self) -> dict[str, FloatArray]:
         regions = {f"gaussian.{name}": values for name, values in self.gaussian.regions.saved().items()}
-        return {**self.laplace.parameters(), **{name: values.astype(np.float32) for name, values in regions.items()}}
+        saved = {name: values.astype(np.float32) for name, values in regions.items()}
+        return {**self.laplace.parameters(), **saved, "law.widening": np.array([self.misfit()], dtype=np.float32)}
 
 
 def finish(state: State, data: Data) -> Steps[LaplaceFitted]:
