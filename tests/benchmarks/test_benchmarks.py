@@ -98,6 +98,18 @@ def test_by_which_power_seconds_grow() -> None:
     assert exponent([taken(100, 1.0), taken(400, 2.0), taken(1600, 4.0)], "pixels") == pytest.approx(0.5)
 
 
+def test_few_components_are_nearly_all_regions_and_much_sooner(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("speed", ["apply", "--pixels", "2000", "--repeats", "1", "--out", str(tmp_path)]) == 0
+    with (tmp_path / "speed-apply.csv").open(newline="") as file:
+        rows = {(row["prior"], row["how"]): row for row in csv.DictReader(file)}
+    for prior in ("dirichlet", "logistic-normal"):
+        assert float(rows[prior, "16 components"]["rms"]) < 3e-4 < float(rows[prior, "least squares"]["rms"])
+        assert float(rows[prior, "16 components"]["reached"]) > 1.5 * float(rows[prior, "all 400 regions"]["reached"])
+    assert (tmp_path / "speed-apply.md").read_text() in capsys.readouterr().out + "\n"
+
+
 def test_every_benchmark_is_listed() -> None:
     names = {"accuracy", "bundles", "calibration", "noise", "paint", "regions", "sample", "screening"}
     names |= {"speed", "stability", "trust"}

@@ -157,7 +157,7 @@ def test_parameters_are_saved_by_name(setting: Made) -> None:
     saved = finished(setting(10, 3, mixing="variable")).parameters()
     assert set(saved) == {
         *("prior.log_alpha", "prior.log_weights", "mixing.directions"),
-        *("endmembers", "subspace.origin", "subspace.basis", "noise.variance"),
+        *("endmembers", "subspace.origin", "subspace.basis", "noise.variance", "law.corners", "law.widening"),
     }
     assert all(values.dtype == np.float32 for values in saved.values())
     made = setting(10, 3, mixing="residual")
@@ -187,4 +187,5 @@ def test_the_gaussian_is_a_fitted_of_its_own_abundances_spread_and_evidence(sett
     np.testing.assert_array_equal(fitted.endmembers(), laplace.endmembers())
     np.testing.assert_array_equal(fitted.concentrations(), laplace.concentrations())
     assert fitted.smallest_jacobian() == laplace.smallest_jacobian()
-    assert fitted.parameters().keys() == laplace.parameters().keys()
+    own = {f"gaussian.{name}" for name in ("labels", "mean", "covariance", "counts")}
+    assert fitted.parameters().keys() == laplace.parameters().keys() | own

@@ -136,22 +136,31 @@ class LaplaceFitted:
         named |= {f"mixing.{name}": value for name, value in mixing_parameters(model.mixing).items()}
         if model.variation is not None:
             named |= self._varied(model.variation)
+        if model.light is not None:
+            named |= {"light.shape": model.light.shape, "light.mean": torch.tensor([model.light.mean])}
         return {
             **{name: value.detach().cpu().numpy().astype(np.float32) for name, value in named.items()},
             "endmembers": self.endmembers().astype(np.float32),
             "subspace.origin": self.data.subspace.origin.astype(np.float32),
             "subspace.basis": self.data.subspace.basis.astype(np.float32),
             "noise.variance": np.array([model.variance], dtype=np.float32),
+            # What other pixels are inferred by beside these: ``endmembers`` above may have been cut at zero.
+            "law.corners": model.mixing.endmembers.cpu().numpy().astype(np.float32),
+            "law.widening": np.array([self.state.widening(self.data)], dtype=np.float32),
         }
 
     def _varied(self, variation: Variation) -> dict[str, Tensor]:
-        """Factors (P, R, B), the widest first, and what a band varies by beyond them (P,): see ``InBands``."""
+        """Factors (P, R, B), the widest first, what a band varies by beyond them (P,): see ``InBands``; and the covariances in scores (P, K, K)."""
         found = variation.in_bands
         if found is None:
             basis = torch.from_numpy(self.data.subspace.basis).to(variation.factors)
             factors = variation.factors.flip(2).transpose(1, 2) @ basis
             found = InBands(factors, factors.new_zeros(len(factors)))
-        return {"variation.factors": found.factors, "variation.rest": found.rest}
+        return {
+            "variation.factors": found.factors,
+            "variation.rest": found.rest,
+            "variation.covariances": variation.covariances,
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,7 +205,9 @@ class GaussianFitted:
         return self.laplace.smallest_jacobian()
 
     def parameters(self) -> dict[str, FloatArray]:
-        return self.laplace.parameters()
+        regions = {f"gaussian.{name}": values for name, values in self.gaussian.regions.saved().items()}
+        saved = {name: values.astype(np.float32) for name, values in regions.items()}
+        return {**self.laplace.parameters(), **saved, "law.widening": np.array([self.misfit()], dtype=np.float32)}
 
 
 def gaussian_evidence(evidence: float, laplace: LaplaceFitted) -> float:

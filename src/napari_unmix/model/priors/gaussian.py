@@ -31,16 +31,43 @@ class GaussianPosterior:
     """``abundances`` (N, P), ``std`` (N, P), ``evidence``: log p(x|u) in nats per pixel, less half of log N per parameter (BIC).
 
     ``passed`` (N, P): variance of the abundances per unit variance of what they would be without a prior, for errors that it does not know of.
+    ``regions``: the law that was estimated, for whoever infers other pixels by it.
     """
 
     abundances: FloatArray
     std: FloatArray
     evidence: float
     passed: FloatArray
+    regions: GaussianRegions
 
     def std_with(self, endmember_error: FloatArray) -> FloatArray:
         """(N, P) spread with the endmembers' own standard errors (P,), as shares of the simplex, carried through."""
         return np.asarray(np.sqrt(self.std**2 + self.passed * (self.abundances**2 @ endmember_error**2)[:, None]))
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianRegions:
+    """a|u ~ N(m_u, S_u) of the regions that hold pixels, in all abundances but the last, which is one minus the others.
+
+    ``labels`` (R,) u, ``mean`` (R, P − 1), ``covariance`` (R, P − 1, P − 1) and ``counts`` (R,) of pixels.
+    """
+
+    labels: IntArray
+    mean: FloatArray
+    covariance: FloatArray
+    counts: FloatArray
+
+    @classmethod
+    def of(cls, labels: IntArray, fitted: list[_Region], unwhiten: FloatArray) -> GaussianRegions:
+        """The regions that were fitted in whitened coordinates, of u ``labels`` (R,)."""
+        mean = np.array([region.mean for region in fitted]).reshape(-1, len(unwhiten))
+        covariance = np.array([region.covariance for region in fitted]).reshape(-1, *unwhiten.shape)
+        counts = np.array([region.count for region in fitted])
+        return cls(labels, mean @ unwhiten.T, unwhiten @ covariance @ unwhiten.T, counts)
+
+    def saved(self) -> dict[str, FloatArray | IntArray]:
+        """Parameters by name."""
+        return {"labels": self.labels, "mean": self.mean, "covariance": self.covariance, "counts": self.counts}
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +89,7 @@ class GaussianLaw:
     whiten: FloatArray
     members: list[IntArray]
     regions: list[_Region]
+    labels: IntArray
     hidden: IntArray
     evidence: float
 
@@ -83,7 +111,15 @@ class GaussianLaw:
         members = _members(regions)
         fitted = [_empirical_region(white[rows], white) for rows in members]
         hidden = np.flatnonzero(regions == 0)
-        return cls(white, whiten, members, fitted, hidden, _evidence(white, noise, members, fitted))
+        return cls(
+            white,
+            whiten,
+            members,
+            fitted,
+            np.unique(regions[regions > 0]),
+            hidden,
+            _evidence(white, noise, members, fitted),
+        )
 
     def posterior_steps(self) -> Generator[None, None, GaussianPosterior]:
         """The posterior under each region, mixed by how likely the region is (theory: "Region posterior"). Yields before each region."""
@@ -104,13 +140,14 @@ class GaussianLaw:
             centre = region.mean + (white[rows] - region.mean) @ gain.T
             # The region's mean is itself uncertain by (S + I)/n, which passes through I − K = (S + I)⁻¹.
             spread = unwhiten @ (gain + (np.eye(size - 1) - gain) / region.count) @ unwhiten.T
-            mode = _on_simplex(centre @ unwhiten.T, spread)
+            mode = on_simplex(centre @ unwhiten.T, spread)
             abundances[rows] += share * mode
             second[rows] += share * (mode**2 + np.diag(full @ spread @ full.T))
             through = full @ unwhiten @ gain @ whiten
             passed[rows] += share * np.diag(through @ centring @ through.T)
         std = np.sqrt(np.maximum(second - abundances**2, 0.0))
-        return GaussianPosterior(abundances, std, self.evidence, passed)
+        found = GaussianRegions.of(self.labels, self.regions, unwhiten)
+        return GaussianPosterior(abundances, std, self.evidence, passed, found)
 
 
 def gaussian_posterior(
@@ -129,7 +166,7 @@ def _members(regions: IntArray) -> list[IntArray]:
     return groups[1:] if (regions == 0).any() else groups
 
 
-def _on_simplex(points: FloatArray, spread: FloatArray) -> FloatArray:
+def on_simplex(points: FloatArray, spread: FloatArray) -> FloatArray:
     """(n, P−1) posterior means -> (n, P) modes on the simplex, nearest in the posterior's metric."""
     precision = np.linalg.inv(spread)
     size = len(precision) + 1

@@ -21,7 +21,17 @@ if TYPE_CHECKING:
 
     Subject: TypeAlias = Cube | Run | tuple[Cube, Unmixing] | Contents
 
-__all__ = ["EXPORTS", "AlreadyThere", "Contents", "Export", "contents_of", "export", "format_for", "titles"]
+__all__ = [
+    "EXPORTS",
+    "AlreadyThere",
+    "Contents",
+    "Export",
+    "check_free",
+    "contents_of",
+    "export",
+    "format_for",
+    "titles",
+]
 
 
 @dataclass(frozen=True)
@@ -131,7 +141,7 @@ def export(subject: Subject, path: str | Path, form: str | None = None, *, overw
     if not overwrite and os.path.lexists(target):
         raise AlreadyThere(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with placed_whole(target.parent, lambda place: _check_free(place, overwrite)) as room:
+    with placed_whole(target.parent, lambda place: check_free(place, overwrite)) as room:
         chosen.writer()(contents, room, stem, suffix)
         made = sorted(os.listdir(room), key=lambda name: (name != target.name, len(name), name))
     return [target.with_name(name) for name in made]
@@ -156,7 +166,8 @@ def _named(form: str, target: Path) -> tuple[Export, str, str]:
     return chosen, target.name, chosen.suffixes[0]
 
 
-def _check_free(place: Path, overwrite: bool) -> None:
+def check_free(place: Path, overwrite: bool) -> None:
+    """Raise AlreadyThere where a place that is taken may not be replaced."""
     if not overwrite:
         raise AlreadyThere(place)
     if place.is_dir() and not any((place / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray")):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unmix.io.budget import readable_size
-from napari_unmix.output.export.contents import CLASSES, CUBE, ILLUMINATION, Contents
+from napari_unmix.output.export.contents import CLASSES, CUBE, ERROR, ILLUMINATION, Contents
 from napari_unmix.output.export.units import LISTS
 from napari_unmix.sentences import UnmixError
 
@@ -45,7 +45,7 @@ def arrays_of(contents: Contents) -> dict[str, NDArray[Any]]:
     """Name -> array. Pixels and bands that take no part keep their numbers, and are marked in ``mask`` and ``good_bands``."""
     main = contents.main
     found: dict[str, NDArray[Any]] = {image.role: image.values for image in contents.images if image.role != CLASSES}
-    found |= {name: values[:, :, 0] for name, values in found.items() if name == ILLUMINATION}
+    found |= {name: values[:, :, 0] for name, values in found.items() if name in (ERROR, ILLUMINATION)}
     found["mask"] = main.valid
     if contents.axis.unit:
         name, unit = LISTS[contents.axis.kind]

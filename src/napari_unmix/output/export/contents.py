@@ -25,7 +25,15 @@ _MOST_CLASSES = 254
 
 # What an image is, and what follows OUT's name in the name of its file.
 CUBE, ABUNDANCES, SPREAD, ILLUMINATION, CLASSES = "cube", "abundances", "abundance_std", "illumination", "classes"
-SUFFIXES = {CUBE: "", ABUNDANCES: "", SPREAD: "_std", ILLUMINATION: "_illumination", CLASSES: "_classes"}
+ERROR = "error"  # of a scene that a run was applied to
+SUFFIXES = {
+    CUBE: "",
+    ABUNDANCES: "",
+    SPREAD: "_std",
+    ILLUMINATION: "_illumination",
+    CLASSES: "_classes",
+    ERROR: "_error",
+}
 ENDMEMBERS, GRADES = "_endmembers", "_grades"
 
 
@@ -35,7 +43,7 @@ class Image:
 
     Attributes
     ----------
-    role : ``CUBE``, ``ABUNDANCES``, ``SPREAD``, ``ILLUMINATION`` or ``CLASSES``
+    role : ``CUBE``, ``ABUNDANCES``, ``SPREAD``, ``ILLUMINATION``, ``ERROR`` or ``CLASSES``
     values : (H, W, K) float32; of classes uint8: the number of the endmember that has most of a pixel, 0 where there is no answer
     names : (K,) names of the bands: places on the spectral axis, or endmembers
     valid : (H, W) pixels with data

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_unmix.cube import Georeference
 from napari_unmix.output.export import contents_of
-from napari_unmix.output.export.contents import ABUNDANCES, CLASSES, CUBE, ILLUMINATION, Contents, Image
+from napari_unmix.output.export.contents import ABUNDANCES, CLASSES, CUBE, ERROR, ILLUMINATION, Contents, Image
 from napari_unmix.output.export.ome_zarr import place_of
 from napari_unmix.output.export.units import LISTS
 from napari_unmix.sentences import UnmixError
@@ -44,7 +44,7 @@ def to_xarray(subject: Subject) -> xarray.Dataset:
     for image in contents.images:
         if image.role == CLASSES:
             continue
-        along = () if image.role == ILLUMINATION else (("band",) if image.role == CUBE else ("endmember",))
+        along = () if image.role in (ERROR, ILLUMINATION) else (("band",) if image.role == CUBE else ("endmember",))
         values = image.values if along else image.values[:, :, 0]
         variables[image.role] = (
             ("y", "x", *along),

@@ -17,6 +17,7 @@ from napari_unmix.identifiability.report import Report
 from napari_unmix.methods.registry import method_specs
 from napari_unmix.output.composite import COMPOSITES
 from napari_unmix.output.run.glance import Glance
+from napari_unmix.plugin.facts.applying import AppliedMaps, AppliedTo, Applying
 from napari_unmix.plugin.facts.areas import Areas, Outline
 from napari_unmix.plugin.facts.candidates import Naming, Place
 from napari_unmix.plugin.facts.derived import View
@@ -156,7 +157,8 @@ class Session:
     another cube than the current one, or where it was stopped on a cube without a run; ``checking`` is the number of the run that is, or was
     last, checked.
     ``label`` is what the brush paints; ``pixel`` and ``pins`` are (row, column); ``chore`` is what is made in the background; ``exported`` is
-    the folder that was written last, ``page`` the report page, ``adopted`` the cube that was last made of an open array, ``reread`` the one
+    the folder that was written last, ``page`` the report page, ``applying`` a run on its way to other cubes, ``applied`` where the maps of the last
+    one are, ``applied_maps`` those of them that were asked for, ``adopted`` the cube that was last made of an open array, ``reread`` the one
     that was last read in another way, ``unfinished`` an interrupted training of the cube; ``undoable`` and ``redoable`` are the acts that would be
     undone and done again, "" for none. ``recent`` are the runs on the disk, ``keeping`` the numbers of those that are being written,
     ``waking`` is the one whose maps are being read again, ``known`` is what the disk knows of the cube; ``naming`` is how far the naming by
@@ -217,6 +219,9 @@ class Session:
     chore: Chore | None = None
     exported: Path | None = None
     page: Path | None = None
+    applying: Applying | None = None
+    applied: AppliedTo | None = None
+    applied_maps: AppliedMaps | None = None
     undoable: str = ""
     redoable: str = ""
     naming: Naming = field(default_factory=Naming)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from napari_unmix.plugin.facts.session import Theme
+from napari_unmix.plugin.verbs.applying import ApplyVerbs
 from napari_unmix.plugin.verbs.comparing import CompareVerbs
 from napari_unmix.plugin.verbs.editing import EditVerbs
 from napari_unmix.plugin.verbs.keeping import KeepVerbs
@@ -13,7 +14,9 @@ from napari_unmix.plugin.verbs.suggesting import SuggestVerbs
 from napari_unmix.plugin.verbs.writing import WriteVerbs
 
 
-class Controller(KeepVerbs, KnownVerbs, MapVerbs, EditVerbs, ReadOutVerbs, SuggestVerbs, WriteVerbs, CompareVerbs):
+class Controller(
+    KeepVerbs, KnownVerbs, MapVerbs, EditVerbs, ReadOutVerbs, SuggestVerbs, WriteVerbs, CompareVerbs, ApplyVerbs
+):
     """All verbs on a session."""
 
     def set_theme(self, theme: Theme) -> None:
@@ -25,4 +28,5 @@ class Controller(KeepVerbs, KnownVerbs, MapVerbs, EditVerbs, ReadOutVerbs, Sugge
         self.leave_nothing()
         self._chores.cancel()
         self.stop_matching()
+        self.stop_applying()
         self.stop()

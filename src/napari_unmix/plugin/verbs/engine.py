@@ -19,6 +19,7 @@ from napari_unmix.identifiability.report import Report
 from napari_unmix.library.spectra import SpectralLibrary
 from napari_unmix.library.stock import Stock
 from napari_unmix.output.run.glance import Glance
+from napari_unmix.plugin.facts.applying import AppliedMaps, AppliedTo
 from napari_unmix.plugin.facts.areas import Areas, Asked, measured
 from napari_unmix.plugin.facts.candidates import Answered, LibraryChoice, Question
 from napari_unmix.plugin.facts.edits import Edit
@@ -30,6 +31,7 @@ from napari_unmix.plugin.facts.seen import Sight, seen
 from napari_unmix.plugin.facts.session import Stage, Survey, Unfinished
 from napari_unmix.plugin.facts.suggesting import Suggested
 from napari_unmix.plugin.verbs import side_by_side
+from napari_unmix.plugin.verbs.applying_work import applied_maps, apply_run
 from napari_unmix.plugin.verbs.assessing import Assess
 from napari_unmix.plugin.verbs.bookshelf import ask_libraries, keep_libraries, recall_libraries
 from napari_unmix.plugin.verbs.judging import judge
@@ -286,6 +288,8 @@ class Engine:
     hold: Callable[[Offered, Sequence[int], float | None, tuple[HeldSpectrum, ...]], Fit[tuple[HeldSpectrum, ...]]] = (
         held_spectra
     )
+    apply: Callable[[Run, Sequence[Path], Path], Fit[AppliedTo]] = apply_run
+    applied_maps: Callable[[AppliedTo, int], Fit[AppliedMaps]] = applied_maps
     reference: side_by_side.Reads = side_by_side.reference
     measure: side_by_side.Measures = side_by_side.measure
     overlay: side_by_side.Draws = side_by_side.overlay

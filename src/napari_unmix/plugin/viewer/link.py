@@ -19,6 +19,7 @@ from napari_unmix.plugin.facts.session import Adopted, Aim, Reread, Session
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.viewer import layers as kinds
 from napari_unmix.plugin.viewer.adoption import could_be_cube
+from napari_unmix.plugin.viewer.applied_layers import AppliedLayers
 from napari_unmix.plugin.viewer.band_slider import BandSlider
 from napari_unmix.plugin.viewer.compare_layers import CompareLayers
 from napari_unmix.plugin.viewer.connecting import discard, disconnect
@@ -55,6 +56,7 @@ class ViewerLink:
         self.compare = CompareLayers(viewer, session, controller)
         self.marks = Marks(viewer, session, controller, self.painting.brush_size)
         self.derived = DerivedLayers(viewer, session, controller)
+        self.applied = AppliedLayers(viewer, session)
         self.places = PlaceLayers(viewer, session, controller)
         self.drawn = Drawn(viewer, session, controller)
         self.grouping = Grouping(viewer, session)
@@ -93,7 +95,7 @@ class ViewerLink:
             (events.state, self.painting.leave_brush),
         ):
             self._listen(signal, slot)
-        for signal, slot in self.band_slider.connections():
+        for signal, slot in (*self.band_slider.connections(), *self.applied.connections()):
             self._listen(signal, slot)
         self._connections += self.painting.keys(viewer)
         viewer.mouse_drag_callbacks.append(self._pressed)

@@ -7,6 +7,7 @@ from typing import Any
 from napari_unmix.plugin.facts.edits import edited_text
 from napari_unmix.plugin.facts.session import Session, current_run, out_of_date, runs_of, shown, training_here
 from napari_unmix.plugin.verbs.controller import Controller
+from napari_unmix.plugin.window.panels.applying import ApplyPart
 from napari_unmix.plugin.window.panels.compare import ComparePart
 from napari_unmix.plugin.window.panels.endmembers import EndmemberRows
 from napari_unmix.plugin.window.panels.maps import AreasPart
@@ -32,7 +33,16 @@ class ResultPanel(Step):
         self.body.addWidget(self._state)
         runs, rows, verdict, places = RunsPart(self), EndmemberRows(self), VerdictPart(self), PlacesPart(self)
         verdict.add_button(places.ask)
-        for part in (runs, rows, verdict, places, WritingPart(self), AreasPart(self), ComparePart(self)):
+        for part in (
+            runs,
+            rows,
+            verdict,
+            places,
+            WritingPart(self),
+            ApplyPart(self),
+            AreasPart(self),
+            ComparePart(self),
+        ):
             self.body.addWidget(part)
         self.listen(self.refresh, "cube", "training", "run", "runs", "annotation", "spec", "state")
         self.refresh()
