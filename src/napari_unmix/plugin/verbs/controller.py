@@ -5,6 +5,7 @@ from __future__ import annotations
 from napari_unmix.plugin.facts.session import Theme
 from napari_unmix.plugin.verbs.comparing import CompareVerbs
 from napari_unmix.plugin.verbs.editing import EditVerbs
+from napari_unmix.plugin.verbs.following import LiveVerbs
 from napari_unmix.plugin.verbs.keeping import KeepVerbs
 from napari_unmix.plugin.verbs.known_spectra import KnownVerbs
 from napari_unmix.plugin.verbs.maps import MapVerbs
@@ -13,7 +14,9 @@ from napari_unmix.plugin.verbs.suggesting import SuggestVerbs
 from napari_unmix.plugin.verbs.writing import WriteVerbs
 
 
-class Controller(KeepVerbs, KnownVerbs, MapVerbs, EditVerbs, ReadOutVerbs, SuggestVerbs, WriteVerbs, CompareVerbs):
+class Controller(
+    LiveVerbs, KeepVerbs, KnownVerbs, MapVerbs, EditVerbs, ReadOutVerbs, SuggestVerbs, WriteVerbs, CompareVerbs
+):
     """All verbs on a session."""
 
     def set_theme(self, theme: Theme) -> None:
@@ -23,6 +26,7 @@ class Controller(KeepVerbs, KnownVerbs, MapVerbs, EditVerbs, ReadOutVerbs, Sugge
     def close(self) -> None:
         """Stop everything, but what is being kept."""
         self.leave_nothing()
+        self.stop_following()
         self._chores.cancel()
         self.stop_matching()
         self.stop()
