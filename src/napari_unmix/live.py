@@ -17,6 +17,7 @@ from napari_unmix.methods.contract import Problem
 from napari_unmix.methods.ivae import live as ivae
 from napari_unmix.methods.ivae.live import Begun, LiveMaps
 from napari_unmix.methods.ivae.spec import IvaeSpec
+from napari_unmix.methods.ivae.unpainted import Prepared, prepared
 from napari_unmix.pipeline import make_problem, materials_of, without_ignored
 from napari_unmix.progress import Fit, drain, forward
 from napari_unmix.sentences import UnmixError
@@ -29,7 +30,7 @@ class Live:
     cube: Cube
     spec: IvaeSpec
     ignored: BoolArray
-    prepared: ivae.Prepared
+    prepared: Prepared
 
     def fits(self, annotation: Annotation | None) -> bool:
         """Whether a painting leaves out the pixels that were left out: those of another need another preparation."""
@@ -70,7 +71,7 @@ def _prepared(cube: Cube, spec: IvaeSpec, annotation: Annotation | None) -> Fit[
         raise UnmixError(
             f"{cube.name} holds one endmember, whose map no painting changes: ask for two or more to have maps that follow it."
         )
-    known = yield from ivae.prepared(cast("Problem[IvaeSpec]", problem))
+    known = yield from prepared(cast("Problem[IvaeSpec]", problem))
     return Live(cube, spec, ignored, known)
 
 

@@ -98,4 +98,4 @@ def live_text(session: Session) -> str:
     return "Live: the run is of this painting; paint, and the maps follow."
 
 
-FOLLOWING = "following the painting"
+FOLLOWING = "following the painting"  # the stage of ``live``
