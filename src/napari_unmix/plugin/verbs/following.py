@@ -40,6 +40,7 @@ class LiveVerbs(CubeVerbs, LookVerbs):
         self._live_maps: LiveMaps | None = None  # those that are shown
         for name in ASKED_BY:
             session.events[name].connect(self._ask_live)
+        session.events.cubes.connect(self._forget_prepared)
 
     def set_live(self, wanted: bool) -> None:
         """Have the maps follow the painting, or no longer: then the run that was shown before is shown again."""
@@ -75,7 +76,7 @@ class LiveVerbs(CubeVerbs, LookVerbs):
         self._following.drop()
         if asked is None or not same_image(asked.cube, self._shown_cube()):
             self._withdraw()
-        self._follow()
+        self._follow_painting()
 
     def _ready(self, asked: Followed) -> Live | None:
         """What was prepared for it."""
@@ -88,7 +89,7 @@ class LiveVerbs(CubeVerbs, LookVerbs):
         training = self.session.training
         return training.cube if training is not None and training.live else None
 
-    def _follow(self) -> None:
+    def _follow_painting(self) -> None:
         """Follow what is asked for, where that is prepared."""
         asked = self._followed
         prepared = None if asked is None else self._ready(asked)
@@ -127,7 +128,7 @@ class LiveVerbs(CubeVerbs, LookVerbs):
         wanted = could_follow(self.session)
         if wanted is not None and self._ready(wanted) is None:
             self._prepare(wanted)
-        self._follow()
+        self._follow_painting()
 
     # --- what comes of it
 
@@ -167,13 +168,6 @@ class LiveVerbs(CubeVerbs, LookVerbs):
         if training is not None and training.live:
             self.session.training = None
 
-    def _forget_closed(self) -> None:
-        super()._forget_closed()
+    def _forget_prepared(self, *_: Any) -> None:
+        """Hold nothing for cubes that are closed."""
         self._prepared.keep_only(self.session.cubes)
-
-    def remove_cube(self, cube: Cube) -> None:
-        """A cube was closed: nothing of it is followed."""
-        if self._followed is not None and same_image(self._followed.cube, cube):
-            self.stop_following()
-            self._withdraw()
-        super().remove_cube(cube)
