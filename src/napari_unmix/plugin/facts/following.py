@@ -13,7 +13,8 @@ from napari_unmix.spec import MethodSpec
 
 LIVE_TIP = (
     "The maps follow your strokes: first ones as soon as a stroke ends, final ones soon after, by what Train would find. "
-    "They have no error bars and no grades, and are not kept: press Train for the whole answer."
+    "They have no error bars and no grades, and are not kept: press Train for the whole answer. "
+    "Where spectra vary, how they do is as learned without paint."
 )
 
 
