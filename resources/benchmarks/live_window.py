@@ -33,25 +33,30 @@ class LiveWindow(Window):
         self.controller.set_live(True)
         self.live_until(lambda: self.final(None), 600)
 
+    @property
+    def maps(self) -> Any:
+        """Those that follow; None before the first."""
+        training = self.session.training
+        return None if training is None else training.preview
+
     def final(self, before: Any) -> bool:
         """Whether maps of another painting than those are final."""
-        training = self.session.training
-        return self.session.following is None and training is not None and training.preview is not before
+        return self.session.following is None and self.maps is not before
 
     def stroke(self, number: int) -> tuple[float, float, float]:
         """Seconds from the release to the first maps, to the final ones, and to the last layer that shows these."""
-        layer = self.workspace.link.painting.layer
+        layer: Any = self.workspace.link.painting.layer
         self.viewer.layers.selection.active = layer
         layer.mode = "paint"
         self.controller.select_label(1 + number % 8)
         row, column = np.random.default_rng(number).integers(20, self.side - 40, 2)
-        before = self.session.training.preview
+        before = self.maps
         start = self.drag((row, column), (row, column + 12))
-        self.live_until(lambda: self.session.training.preview is not before)
+        self.live_until(lambda: self.maps is not before)
         first = time.perf_counter() - start
         self.live_until(lambda: self.final(before))
         final = time.perf_counter() - start
-        maps = self.session.training.preview.abundances
+        maps = self.maps.abundances
         self.live_until(lambda: self._drawn_of(maps))
         return first, final, time.perf_counter() - start
 
@@ -64,6 +69,7 @@ class LiveWindow(Window):
         from dataclasses import replace
 
         training = self.session.training
+        assert training is not None  # maps are shown
         maps = replace(preview, abundances=preview.abundances.copy())
         self.session.training = training.previewed(maps)
 
@@ -90,7 +96,7 @@ def main() -> int:
     made.gaps.timer.start()
     for _ in range(strokes):
         for pause in (0.15, 0.35):
-            made.replay(made.session.training.preview)
+            made.replay(made.maps)
             made.live(pause)
     made.gaps.timer.stop()
     alone = made.gaps.at(0.99)

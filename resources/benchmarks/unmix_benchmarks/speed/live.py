@@ -96,7 +96,7 @@ def _reflected(folder: Path, side: int) -> Cube:
 
 
 def _followed(name: str, cube: Cube, *, light: bool, strokes: int, beside: bool) -> Iterator[Taken]:
-    spec = IvaeSpec(endmembers=_ENDMEMBERS, illumination=light)
+    spec = IvaeSpec.model_validate({"endmembers": _ENDMEMBERS, "illumination": light})
     live, preparing = _timed(lambda: prepare(cube, spec))
     yield Taken(name, "none", "preparation, once", preparing, preparing, 1, None)
     unpainted = live.follow(None)

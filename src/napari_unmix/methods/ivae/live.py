@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -41,8 +40,6 @@ from napari_unmix.regions.acceptance import Refined, refine_by_regions
 from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.inversion import Inverted
 from napari_unmix.rows.metrics import spectral_angle
-
-T = TypeVar("T")
 
 # α(u) of painted regions is learned from about this many pixels, evenly spread so that painted ones count by their share, in so many rounds.
 _LEARNED, _ROUNDS = 20_000, 2
@@ -110,9 +107,6 @@ class _Placed:
     state: State
     moved: bool
     near: bool
-
-
-# A painting
 
 
 @steps_on_one_thread
