@@ -110,7 +110,7 @@ def _looked_at(
         yield (measuring := Progress("measuring the noise", 0, 1, 0.0))
         count = max(least, min((yield from meanwhile(lambda: suggested(cube, spectra), measuring)), most))
     used = annotation if spec.uses_paint else None
-    materials = {} if used is None else _materials(used, cube)
+    materials = {} if used is None else materials_of(used, cube)
     led = least + len(materials.keys() - set(() if given is None else given.names))
     beside_one = count == 1 < led
     if spec.endmembers == "auto" and (beside_one or least):
@@ -158,7 +158,7 @@ def without_ignored(cube: Cube, annotation: Annotation) -> Cube:
     return replace(cube, valid_pixels=cube.valid_pixels & ~ignored) if ignored.any() else cube
 
 
-def _materials(annotation: Annotation, cube: Cube) -> dict[str, IntArray]:
+def materials_of(annotation: Annotation, cube: Cube) -> dict[str, IntArray]:
     """Name -> indices among the valid pixels of the strokes of that material; two labels of one name are one material."""
     where = annotation.labels[cube.valid_pixels]
     pixels: dict[str, list[IntArray]] = {}

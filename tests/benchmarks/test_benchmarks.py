@@ -110,6 +110,21 @@ def test_few_components_are_nearly_all_regions_and_much_sooner(
     assert (tmp_path / "speed-apply.md").read_text() in capsys.readouterr().out + "\n"
 
 
+def test_live_maps_are_timed_first_and_final(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NAPARI_UNMIX_DATA", raising=False)
+    assert run("speed", ["live", "--strokes", "6", "--side", "48", "--no-run", "--out", str(tmp_path)]) == 0
+    with (tmp_path / "speed-live.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["stroke"] for row in rows] == ["none", *["region"] * 2, *["material"] * 2, *["both"] * 2]
+    first, final = (
+        [float(row["median"]) for row in rows if row["what"] == f"{what} maps"] for what in ("first", "final")
+    )
+    assert all(early < late < float(rows[0]["median"]) for early, late in zip(first, final, strict=True))
+    assert "Jasper Ridge is left out" in capsys.readouterr().out
+
+
 def test_every_benchmark_is_listed() -> None:
     names = {"accuracy", "bundles", "calibration", "noise", "paint", "regions", "sample", "screening"}
     names |= {"speed", "stability", "trust"}

@@ -4,6 +4,7 @@ from napari_unmix.auxiliary.information import (
     HEAD,
     SideInformation,
     make_side_information,
+    painted_over,
     side_information,
     statuses,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "Source",
     "blocks",
     "make_side_information",
+    "painted_over",
     "position",
     "side_information",
     "statuses",

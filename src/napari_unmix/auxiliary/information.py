@@ -86,26 +86,48 @@ def make_side_information(cube: Cube, annotation: Annotation | None, choice: str
     they overlap. Materials are anchors, not regions. Raises UnmixError where the annotation or the choice does not fit the cube,
     ValueError for an unknown name.
     """
-    painted = np.zeros(cube.shape[:2], np.int32)
-    if annotation is not None:
-        annotation.check_against(cube)
-        painted = np.where(cube.valid_pixels, annotation.labels, 0)
-    regions = [] if annotation is None else annotation.of_kind("region")
-    regions = [label for label in regions if (painted == label).any()]
+    painted = _painted(cube, annotation)
+    regions = _regions(annotation, painted)
+    names = in_use(choice, painted=bool(regions), acquisitions=_acquisitions(cube))
+    free = ~np.isin(painted, regions) & cube.valid_pixels
+    made = (yield from _combined(cube, names)) if names and free.any() else None
+    return painted_over(cube, annotation, choice, made)
+
+
+def painted_over(cube: Cube, annotation: Annotation | None, choice: str, made: IntArray | None) -> SideInformation:
+    """u where paint lies over what the generators of ``choice`` have ``made`` (H, W) of the cube; None where nothing of it is in use.
+
+    What was made does not depend on paint: who keeps it has u of other paint at once.
+    """
+    painted = _painted(cube, annotation)
+    regions = _regions(annotation, painted)
     mapping = {label: place for place, label in enumerate(regions, start=1)}
     labels = np.zeros(cube.shape[:2], dtype=np.int32)
     for label, place in mapping.items():
         labels[painted == label] = place
     names = in_use(choice, painted=bool(regions), acquisitions=_acquisitions(cube))
     free = (labels == 0) & cube.valid_pixels
-    if names and free.any():
-        made = yield from _combined(cube, names)
+    if names and made is not None and free.any():
         free &= made > 0
         labels[free] = len(regions) + 1 + np.unique(made[free], return_inverse=True)[1]
     sources = (*([PAINTED] if regions else []), *names)
     side = SideInformation(labels, sources, mapping, ())
     said = statuses(choice, painted=bool(regions), acquisitions=_acquisitions(cube), usable=side.usable)
     return replace(side, statuses=said)
+
+
+def _painted(cube: Cube, annotation: Annotation | None) -> IntArray:
+    """(H, W) labels of the valid pixels; 0 without paint."""
+    if annotation is None:
+        return np.zeros(cube.shape[:2], np.int32)
+    annotation.check_against(cube)
+    return np.where(cube.valid_pixels, annotation.labels, 0)
+
+
+def _regions(annotation: Annotation | None, painted: IntArray) -> list[int]:
+    """The labels that are regions of valid pixels."""
+    there = set(np.unique(painted).tolist())
+    return [] if annotation is None else [label for label in annotation.of_kind("region") if label in there]
 
 
 def _acquisitions(cube: Cube) -> int:

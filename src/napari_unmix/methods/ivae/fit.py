@@ -27,6 +27,7 @@ from napari_unmix.geometry.found import Found
 from napari_unmix.geometry.picks import unit_length
 from napari_unmix.methods.contract import Problem, QuickLook, Solution
 from napari_unmix.methods.ivae.spec import IvaeSpec
+from napari_unmix.methods.ivae.starting import started
 from napari_unmix.methods.ivae.variability import learned_variability
 from napari_unmix.methods.searched import searched
 from napari_unmix.model.compare import choose_prior
@@ -34,11 +35,11 @@ from napari_unmix.model.data import Data, State
 from napari_unmix.model.elbo import Trained, proposals, train_network
 from napari_unmix.model.fit import fit as fit_linear
 from napari_unmix.model.fitted import Fitted
-from napari_unmix.model.network import InferenceNetwork, Step, device_of, dropped_notes
+from napari_unmix.model.network import InferenceNetwork, Step, dropped_notes
 from napari_unmix.model.nonlinear import MixingFit, fit_mixing
 from napari_unmix.model.settle import numbered
 from napari_unmix.model.spread import endmember_error
-from napari_unmix.model.start import Start, need_another, start_from_least_squares, two_starts
+from napari_unmix.model.start import Start, need_another, two_starts
 from napari_unmix.model.threads import steps_on_one_thread
 from napari_unmix.progress import Fit, Preview, Progress, meanwhile
 from napari_unmix.regions.acceptance import Refined, refine_by_regions
@@ -72,7 +73,7 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
     inverted = yield from meanwhile(
         lambda: problem.inversion.invert(problem.spectra, endmembers), beginning, pixels=len(problem.spectra)
     )
-    start = _started(problem, endmembers, inverted, np.where(problem.held, 0.0, refined.vertex_std[order]), found)
+    start = started(problem, endmembers, inverted, np.where(problem.held, 0.0, refined.vertex_std[order]), found)
     report = _Reporter(problem, start.data, start.state)
     tried = yield from report.steps("comparing starts", numbered(two_starts(start)), (_SEARCHED, _COMPARED))
     trained = (yield from _trained(spec, report, start)) if need_another(start, tried) else None
@@ -206,33 +207,6 @@ class _Reporter:
             state = replace(state, latents=proposals(self.network, state, data, every))
         preview = self.problem.preview(state.endmembers(data), state.abundances())
         return replace(preview, misfit=state.misfit(data))
-
-
-def _started(
-    problem: Problem[IvaeSpec], endmembers: FloatArray, inverted: Inverted, vertex_std: FloatArray, found: Found
-) -> Start:
-    """The linear state, abundances by least squares: painted materials are regions of their own, whose α leans to their vertex; not where
-    they were found to be mostly background."""
-    spec = problem.spec
-    regions, count = problem.regions.copy(), int(problem.regions.max(initial=0))
-    for material, pixels in enumerate(problem.materials.values()):
-        regions[pixels] = count + 1 + material
-    background = {stroke.material for stroke in found.strokes if stroke.background}
-    return start_from_least_squares(
-        problem.spectra,
-        regions,
-        endmembers,
-        vertex_std,
-        found.noise,
-        inversion=problem.inversion,
-        seed=spec.seed,
-        strokes=range(count + 1, count + 1 + len(problem.materials)),
-        led=problem.led,
-        leaning=[name not in background for name in problem.materials],
-        painted=problem.side.declared,
-        inverted=inverted,
-        device=device_of(spec),
-    )
 
 
 def _mixing_found(spec: IvaeSpec, mixed: MixingFit) -> MixingFound:

@@ -131,7 +131,7 @@ class Training:
     """A run under way: of which cube, from what, and what it shows so far.
 
     ``number`` is the one that the run will have. ``known`` is how the run before it looks, with what the user renamed since: every preview is
-    matched to it. ``look`` is of ``preview``; both are None before the first.
+    matched to it. ``look`` is of ``preview``; both are None before the first. ``live``: no run will come of it, its maps follow the painting.
     """
 
     number: int
@@ -142,6 +142,7 @@ class Training:
     preview: Preview | None = None
     look: Look | None = None
     held: tuple[HeldSpectrum, ...] = ()
+    live: bool = False
 
     def previewed(self, preview: Preview, names: Sequence[str] = ()) -> Training:
         """With a new preview, matched to the run before and to the preview before."""

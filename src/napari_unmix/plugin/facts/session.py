@@ -154,7 +154,8 @@ class Session:
     is compared with, ``views`` the further maps that are asked for, ``outlines`` the shapes that are drawn on
     the cube, ``areas`` the amounts that were measured last, ``judged`` what a first look told of strokes, ``places`` where to paint
     next, ``aim`` the place that was gone to last; ``training`` is under way, perhaps on
-    another cube than the current one, or where it was stopped on a cube without a run; ``checking`` is the number of the run that is, or was
+    another cube than the current one, or where it was stopped on a cube without a run, or shows maps that follow the painting, as they do while
+    ``live`` is on; ``following`` is what is done for them now; ``checking`` is the number of the run that is, or was
     last, checked.
     ``label`` is what the brush paints; ``pixel`` and ``pins`` are (row, column); ``chore`` is what is made in the background; ``exported`` is
     the folder that was written last, ``page`` the report page, ``applying`` a run on its way to other cubes, ``applied`` where the maps of the last
@@ -186,6 +187,8 @@ class Session:
     suggested: int | None = None
     state: RunState = "idle"
     progress: Progress | None = None
+    live: bool = False
+    following: Progress | None = None
     training: Training | None = None
     checking: int | None = None
     runs: tuple[Run, ...] = ()

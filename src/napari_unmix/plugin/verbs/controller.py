@@ -6,6 +6,7 @@ from napari_unmix.plugin.facts.session import Theme
 from napari_unmix.plugin.verbs.applying import ApplyVerbs
 from napari_unmix.plugin.verbs.comparing import CompareVerbs
 from napari_unmix.plugin.verbs.editing import EditVerbs
+from napari_unmix.plugin.verbs.following import LiveVerbs
 from napari_unmix.plugin.verbs.keeping import KeepVerbs
 from napari_unmix.plugin.verbs.known_spectra import KnownVerbs
 from napari_unmix.plugin.verbs.maps import MapVerbs
@@ -15,7 +16,16 @@ from napari_unmix.plugin.verbs.writing import WriteVerbs
 
 
 class Controller(
-    KeepVerbs, KnownVerbs, MapVerbs, EditVerbs, ReadOutVerbs, SuggestVerbs, WriteVerbs, CompareVerbs, ApplyVerbs
+    LiveVerbs,
+    KeepVerbs,
+    KnownVerbs,
+    MapVerbs,
+    EditVerbs,
+    ReadOutVerbs,
+    SuggestVerbs,
+    WriteVerbs,
+    CompareVerbs,
+    ApplyVerbs,
 ):
     """All verbs on a session."""
 
@@ -26,6 +36,7 @@ class Controller(
     def close(self) -> None:
         """Stop everything, but what is being kept."""
         self.leave_nothing()
+        self.stop_following()
         self._chores.cancel()
         self.stop_matching()
         self.stop_applying()

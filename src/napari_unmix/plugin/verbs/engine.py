@@ -54,6 +54,9 @@ from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec
 
 if TYPE_CHECKING:
+    from napari_unmix.live import Live
+    from napari_unmix.methods.ivae.live import Begun, LiveMaps
+    from napari_unmix.methods.ivae.spec import IvaeSpec
     from napari_unmix.synthetic import Scene
 
 SURVEYED_PIXELS = 4000
@@ -66,6 +69,26 @@ def _unmix(cube: Cube, spec: MethodSpec, annotation: Annotation | None, given: G
     from napari_unmix.plugin.verbs.shelf import user_shelf
 
     return (yield from user_shelf().kept(cube, spec, annotation, unmix(cube, spec, annotation, given), given))
+
+
+def _prepare_live(cube: Cube, spec: IvaeSpec, annotation: Annotation | None) -> Fit[Live]:
+    yield Progress("reading the pixels", 0, 1, 0.0)
+    from napari_unmix.live import prepare
+
+    return (yield from prepare(cube, spec, annotation))
+
+
+def _live_first(live: Live, annotation: Annotation | None, before: LiveMaps | None) -> Fit[Begun]:
+    """The first maps, whose images are made here and not in the window's thread."""
+    begun = yield from live.begin(annotation, before)
+    assert begun.maps.preview is not None
+    return begun
+
+
+def _live_final(live: Live, begun: Begun) -> Fit[LiveMaps]:
+    maps = yield from live.finish(begun)
+    assert maps.preview is not None
+    return maps
 
 
 def _unfinished(cube: Cube) -> Fit[Unfinished | None]:
@@ -254,6 +277,9 @@ class Engine:
     unmix: Callable[..., Fit[Unmixing]] = (
         _unmix  # of a cube, a spec, a painting or None, and given endmembers where there are any
     )
+    prepare_live: Callable[[Cube, IvaeSpec, Annotation | None], Fit[Live]] = _prepare_live
+    live_first: Callable[[Live, Annotation | None, LiveMaps | None], Fit[Begun]] = _live_first
+    live_final: Callable[[Live, Begun], Fit[LiveMaps]] = _live_final
     unfinished: Callable[[Cube], Fit[Unfinished | None]] = _unfinished
     assess: Callable[[Cube, Unmixing], Fit[Report]] = field(default_factory=Assess)
     suggest: Callable[[Cube], Fit[int]] = _suggest

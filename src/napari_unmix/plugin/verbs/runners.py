@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from psygnal import EmitLoopError
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QThreadPool, QTimer
 from superqt.utils import GeneratorWorker
 
 from napari_unmix.plugin.verbs.jobs import Handlers, RunFailed
@@ -26,6 +26,8 @@ PREVIEW_SHARE = 0.2  # making previews takes at most this share of the training 
 PAUSE_SECONDS = 0.02
 # How long a thread may hold Python before the window, which asks for it at every event, gets it; Python's own 5 ms make a slow window.
 TURN_SECONDS = 0.0005
+# Threads that Qt's pool has at the least: a stroke's maps do not wait for checks and for what is written meanwhile.
+FEWEST_THREADS = 4
 _MOST_LETTERS = 200  # of an unexpected error's message
 
 
@@ -199,6 +201,8 @@ class ThreadJob:
             sys.setswitchinterval(min(TURN_SECONDS, ThreadJob._turn_before))
         self._alive.add(self)
         self._timer.start()
+        pool = QThreadPool.globalInstance()
+        pool.setMaxThreadCount(max(pool.maxThreadCount(), FEWEST_THREADS))
         self._worker.start()
 
     def cancel(self) -> None:

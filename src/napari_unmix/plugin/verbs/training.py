@@ -44,7 +44,7 @@ class TrainVerbs(PaintVerbs):
         spec, painted = session.spec, session.annotation
         annotation = painted if painted is not None and painted.labels.any() else None
         session.trouble = session.unfinished = None
-        known, before = _known(session), _left_off(session)
+        known, before = known_look(session), _left_off(session)
         made = Training(self._next_number(), cube, spec, painted, known, held=session.held)
         session.training = (
             made if before is None else replace(made, preview=before.preview, look=before.look)
@@ -146,7 +146,8 @@ class TrainVerbs(PaintVerbs):
 
     def _give_back(self) -> None:
         training = self.session.training
-        if training is not None and (training.preview is None or runs_of(self.session, training.cube)):
+        stays = training is None or training.live
+        if training is not None and not stays and (training.preview is None or runs_of(self.session, training.cube)):
             self.session.training = None
 
     def pause(self) -> None:
@@ -168,8 +169,11 @@ class TrainVerbs(PaintVerbs):
             job.wait(CLOSE_SECONDS)
 
 
-def _known(session: Session) -> Look | None:
+def known_look(session: Session) -> Look | None:
     """How what is shown of the cube looks, which a new run is matched to."""
+    live = session.training
+    if live is not None and live.live and live.known is not None and same_image(live.cube, session.cube):
+        return live.known
     if session.run is not None and same_image(session.run.home, session.cube):
         return session.run.look
     before = _left_off(session)
@@ -177,9 +181,11 @@ def _known(session: Session) -> Look | None:
 
 
 def _left_off(session: Session) -> Training | None:
-    """The training of the current cube that was stopped, where the cube has no run."""
+    """The training of the current cube that was stopped, where the cube has no run; or the maps that follow its painting."""
     before, cube = session.training, session.cube
-    return before if before is not None and same_image(before.cube, cube) and not runs_of(session, cube) else None
+    if before is None or not same_image(before.cube, cube):
+        return None
+    return before if before.live or not runs_of(session, cube) else None
 
 
 def _look_of(unmixing: Unmixing, training: Training) -> Look:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari_unmix.plugin.facts.edits import edited_text
+from napari_unmix.plugin.facts.following import live_shown
 from napari_unmix.plugin.facts.session import Session, current_run, out_of_date, runs_of, shown, training_here
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.applying import ApplyPart
@@ -56,6 +57,8 @@ class ResultPanel(Step):
         stale = out_of_date(session)
         preview = what is not None and what.run is None
         state = "preview: it still changes" if preview and training_here(session) else ""
+        if live_shown(session):
+            state = "live: these maps follow your strokes and are not kept"
         if not state and stale and not training_here(session):
             state = f"out of date: {stale}"
         edited = "" if run is None else edited_text(run.unmixing)

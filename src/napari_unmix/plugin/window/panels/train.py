@@ -8,8 +8,9 @@ from typing import Any
 
 from qtpy.QtCore import QPointF, QSize
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
-from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
+from qtpy.QtWidgets import QCheckBox, QLabel, QSizePolicy, QWidget
 
+from napari_unmix.plugin.facts.following import LIVE_TIP, live_text, why_not_live
 from napari_unmix.plugin.facts.guiding import next_step
 from napari_unmix.plugin.facts.locks import trains_on, why_not_train_on
 from napari_unmix.plugin.facts.progress import TimeLeft, misfit_words, nothing_known, told
@@ -48,6 +49,9 @@ class TrainPanel(Step):
         self._train.setMinimumHeight(30)
         self._pause = button("Pause", "", self._pause_or_resume)
         self._pause.setMinimumHeight(30)
+        self._live = QCheckBox("Live")
+        self._live.clicked.connect(controller.set_live)
+        self._followed = text("note")
         self._stage = text("stage")
         self._bar = ShareBar("Progress of the run")
         self._left = QLabel()
@@ -68,7 +72,8 @@ class TrainPanel(Step):
         self._train_on = button("Train on", TRAIN_ON_TIP, controller.train_on)
         for item in (
             self._take_up,
-            row(self._train, self._train_on, self._pause, stretch=0),
+            row(self._train, self._train_on, self._pause, self._live, stretch=0),
+            self._followed,
             self._stage,
             self._bar,
             self._numbers,
@@ -77,6 +82,7 @@ class TrainPanel(Step):
         self.listen(self._state_changed, "state")
         self.listen(self.refresh, "cube", "run", "annotation", "spec", "theme", "unfinished")
         self.listen(self._show_progress, "progress", "training")
+        self.listen(self._show_live, "live", "following", "training", "held", "suggested")
         self.refresh()
 
     def refresh(self, *_: Any) -> None:
@@ -102,6 +108,7 @@ class TrainPanel(Step):
         set_property(self._train_on, "emphasised", next_step(session) == "train on")
         set_property(self._take_up, "emphasised", next_step(session) == "take up")
         self._show_progress()
+        self._show_live()
         current = run is not None and not out_of_date(session)
         self.set_mark("half" if busy else "done" if current else "empty")
 
@@ -122,6 +129,15 @@ class TrainPanel(Step):
         if session.state == "training":
             self._left.setText(self._time_left.at(seconds, progress.fraction))
         self._show_misfit(progress)
+
+    def _show_live(self, *_: Any) -> None:
+        """The switch, and what is said of maps that follow the painting."""
+        session, why_not = self.session, why_not_live(self.session)
+        self._live.setChecked(session.live)
+        self._live.setEnabled(session.live or not why_not)
+        self._live.setToolTip(why_not or LIVE_TIP)
+        if (said := live_text(session)) != self._followed.text():
+            say(self._followed, said)
 
     def _show_share(self, progress: Progress) -> None:
         """The share that is done; while nobody knows it the bar is busy, and in a pause it stands still."""

@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_unmix.identifiability.report import Check, Report
+from napari_unmix.plugin.facts.following import live_shown
 from napari_unmix.plugin.facts.grading import Material, materials_of
 from napari_unmix.plugin.facts.reading_checks import in_order, measured, no_weight, tally, title, unbroken
 from napari_unmix.plugin.facts.remedies import in_window
@@ -81,7 +82,9 @@ class VerdictPart(QWidget):
         session = self._session
         run = current_run(session)
         report = current_report(session)
-        self.setVisible(run is not None)
+        self.setVisible(
+            run is not None and not live_shown(session)
+        )  # what is claimed of a run is not claimed of other maps
         if report is None:
             checking = being_checked(session, run)
             self._mark.setText("…" if checking else "–")

@@ -11,6 +11,7 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog, QMenu, QVBoxLayout, QWidget
 
 from napari_unmix.output.export import EXPORTS
+from napari_unmix.plugin.facts.following import live_shown
 from napari_unmix.plugin.facts.guiding import next_step
 from napari_unmix.plugin.facts.session import Doing, being_checked, current_report, current_run, doing
 from napari_unmix.plugin.window.panels.step import Step, button, row, say, set_property, text
@@ -39,7 +40,7 @@ class WritingPart(QWidget):
         outer.setSpacing(6)
         outer.addWidget(row(self._export, self._page, stretch=-2))
         outer.addWidget(self._written)
-        step.listen(self.refresh, "cube", "run", "state", "spec", "annotation", "chore", "exported")
+        step.listen(self.refresh, "cube", "run", "training", "state", "spec", "annotation", "chore", "exported")
         step.listen(self._open_page, "page")
         self.refresh()
 
@@ -48,7 +49,9 @@ class WritingPart(QWidget):
         session = self._session
         run = current_run(session)
         writing = doing(session) in (Doing.WRITING, Doing.PAGING)
-        self.setVisible(run is not None)
+        self.setVisible(
+            run is not None and not live_shown(session)
+        )  # what is written is the run, which is not what is seen
         set_property(self._export, "emphasised", next_step(session) == "export")
         checked = current_report(session) is not None
         self._page.setEnabled(checked and not writing)
