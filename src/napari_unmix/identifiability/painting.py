@@ -15,14 +15,12 @@ import numpy as np
 from napari_unmix.answer import Unmixing
 from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION
 from napari_unmix.cube import Annotation, BoolArray, Cube, FloatArray, IntArray
-from napari_unmix.geometry.strokes import LINEAR
+from napari_unmix.identifiability.advice import strokes_only_name
 from napari_unmix.identifiability.missed import missed_patches
 from napari_unmix.identifiability.patches import FEWEST, Ground, Patch, purest_patch, where
 from napari_unmix.identifiability.report import Grade, Report, Word
 
 MOST_PLACES = 5
-# How a remedy points here.
-SEE = "see Where to paint"
 # Of these at most so many where no endmember explains the pixels: one material that is missed shows in several places.
 _MOST_MISSED = 2
 NOTHING = "Nothing to paint would help: all materials are steady."
@@ -153,12 +151,6 @@ def _how_bad(grade: Grade) -> tuple[int, float, str]:
 
 def _anchored(result: Unmixing) -> bool:
     return any(one.how == "anchors" for one in result.findings.strokes)
-
-
-def strokes_only_name(result: Unmixing) -> bool:
-    """Whether mixing is linear to the noise, so that strokes name and do no more."""
-    over = result.findings.search.get("chi_linear")
-    return isinstance(over, float) and over <= LINEAR
 
 
 # Materials

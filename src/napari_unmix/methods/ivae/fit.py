@@ -102,7 +102,7 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
         restarts=restarts,
         endmember_error=tuple(uncertain.tolist()),
         misfit=fitted.misfit(),
-        search=found.numbers,
+        search=found.numbers_in(order),
         strokes=found.strokes,
     )
     notes = (*dropped_notes(trained.last), *mixing_notes, *varied.notes, Note(NoteKind.PRIOR, chosen.note))
