@@ -15,6 +15,7 @@ from napari_unmix.identifiability.again.refits import Refits, Twin, angles
 from napari_unmix.identifiability.by_regions import (
     LOST_BY_REGIONS,
     STEADY_BY_REGIONS,
+    UNDISPUTED,
     RegionEvidence,
     region_evidence,
     region_spread,
@@ -139,6 +140,12 @@ def test_what_regions_gave_is_not_searched_without_a_quarter_of_the_scene(use: s
     assert [grade.word for grade in grades(subject, refitted((0.1, 0.1, 0.1)))] == ["steady"] * 3
 
 
+def test_what_the_geometry_gave_is_searched_without_each_quarter() -> None:
+    assert (
+        len(drain(search_without_quadrants(by_regions("refused"), Refits(), np.random.default_rng(0))).quadrants) == 4
+    )
+
+
 def moments(degrees: tuple[float, ...], relative_error: float) -> MomentFit:
     """What the regions' moments find, each endmember so many degrees off the answer's."""
     return MomentFit(turned(*degrees), np.full((8, 3), 1 / 3), np.full(8, 9.0), 1.0, 10, relative_error, np.zeros(3))
@@ -154,12 +161,11 @@ def test_what_the_geometry_gave_has_the_worse_of_two_words_where_the_regions_spe
     """Half of what the moments say against it is the error to expect; moments that are determined poorly say nothing."""
     subject = by_regions("refused")
     refits = replace(
-        drain(search_without_quadrants(subject, Refits(), np.random.default_rng(0))),
-        twins=(Twin(turned(0.1, 0.1, 0.1), 0.01),),
-        moment_fit=moments((1.0, 5.0, 12.0), relative_error),
+        refitted((0.1, 0.1, 0.1)),
+        quadrants=(turned(0.1, 0.1, 0.1),) * 4,
+        moment_fit=moments((5.0, 8.0, 12.0), relative_error),
     )
-    assert len(refits.quadrants) == 4
-    assert max(one.moved for one in evidence(subject, refits)) < 0.7
+    assert max(one.moved for one in evidence(subject, refits)) == pytest.approx(0.1, rel=1e-5)
     assert [grade.word for grade in grades(subject, refits)] == words
     assert region_evidence(subject, replace(refits, moment_fit=None)) == ()
 
@@ -183,6 +189,9 @@ DECISIONS: list[tuple[dict[str, float], Word]] = [
     ({}, "steady"),
     ({"expected": STEADY_BY_REGIONS - 0.01}, "steady"),
     ({"expected": STEADY_BY_REGIONS}, "shaky"),
+    ({"expected": UNDISPUTED - 0.01, "geometrys": True}, "steady"),
+    ({"expected": UNDISPUTED, "geometrys": True}, "shaky"),
+    ({"expected": LOST_BY_REGIONS, "geometrys": True}, "not determined here"),
     ({"expected": LOST_BY_REGIONS - 0.01}, "shaky"),
     ({"expected": LOST_BY_REGIONS}, "not determined here"),
     ({"half": True}, "shaky"),

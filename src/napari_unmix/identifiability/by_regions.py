@@ -23,9 +23,9 @@ from napari_unmix.rows.metrics import angle_table
 
 # The error to expect holds so much of the distance to what the geometry finds from another start.
 _GEOMETRYS_SHARE = 0.5
-# Degrees to expect, below which an endmember is steady, as an answer is called identified up to so many on average, and from which it is not
-# determined (decision 0030).
-STEADY_BY_REGIONS, LOST_BY_REGIONS = 2.0, 5.0
+# Degrees to expect, below which an endmember of the regions' is steady, as an answer is called identified up to so many on average; below which
+# regions do not speak against one of the geometry's; and from which neither is determined (decision 0030).
+STEADY_BY_REGIONS, UNDISPUTED, LOST_BY_REGIONS = 2.0, 3.0, 5.0
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class RegionEvidence:
     share : mean abundance
     nearest : degrees to the endmember most like it
     half : whether it is half of a material that has another endmember as well
+    geometrys : whether the geometry gave it, and the regions have an estimate of their own
     """
 
     expected: float
@@ -56,6 +57,7 @@ class RegionEvidence:
     by_contrast: float | None = None
     by_search: float | None = None
     half: bool = False
+    geometrys: bool = False
 
     @property
     def doubt(self) -> float:
@@ -112,6 +114,7 @@ def region_evidence(subject: Subject, refits: Refits) -> tuple[RegionEvidence, .
             by_contrast=_of(by_contrast, k),
             by_search=_of(by_search, k),
             half=support is not None and k in support.halves,
+            geometrys=not subject.findings.by_regions,
         )
         for k in range(subject.count)
     )
@@ -131,7 +134,8 @@ def region_word(measured: RegionEvidence) -> Word:
     """The word: half of a material is never steady."""
     if measured.doubt >= LOST_BY_REGIONS:
         return "not determined here"
-    return "steady" if measured.doubt < STEADY_BY_REGIONS and not measured.half else "shaky"
+    most = UNDISPUTED if measured.geometrys else STEADY_BY_REGIONS
+    return "steady" if measured.doubt < most and not measured.half else "shaky"
 
 
 def region_sentence(name: str, measured: RegionEvidence) -> str:
