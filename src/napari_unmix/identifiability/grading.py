@@ -54,8 +54,12 @@ def _by_both(
     """Of each endmember what makes the worse word, where regions speak of an answer of the geometry's; else what there is."""
     if not by_regions or not by_search:
         return tuple(by_regions or by_search)
-    each = zip(by_search, by_regions, strict=True)
-    return tuple(max(both, key=lambda one: _SEARCHED.index(any_word(one))) for both in each)
+    return tuple(_worse(*both) for both in zip(by_search, by_regions, strict=True))
+
+
+def _worse(by_search: Evidence, by_regions: RegionEvidence) -> Evidence | RegionEvidence:
+    words = [_SEARCHED.index(any_word(one)) for one in (by_search, by_regions)]
+    return by_regions if words[1] > words[0] else by_search
 
 
 def _given(name: str) -> Grade:
