@@ -12,10 +12,12 @@ from napari_unmix.sentences import UnmixError
 from unmix_benchmarks import run
 from unmix_benchmarks.common.conformal import by_neighbours, by_word, conformal_quantile, coverage
 from unmix_benchmarks.common.conformal import table as bounds
+from unmix_benchmarks.common.painted_scenes import LAWS, REGIONS, painted_scene
 from unmix_benchmarks.common.printed import PRINTED
 from unmix_benchmarks.common.trust_rows import STEADY, UNDETERMINED, Row, read, write
-from unmix_benchmarks.common.trust_scenes import FIRST, KINDS, VARIED, drafts
+from unmix_benchmarks.common.trust_scenes import FIRST, KINDS, PAINTED, VARIED, drafts
 from unmix_benchmarks.common.trust_tables import (
+    BY_REGIONS,
     GOALS,
     auc,
     auc_of_words,
@@ -23,6 +25,7 @@ from unmix_benchmarks.common.trust_tables import (
     cost,
     counts,
     predictors,
+    right_and_steady,
     right_to_warn,
     steady_but_wrong,
 )
@@ -69,6 +72,22 @@ def test_shares_are_of_the_endmembers_that_have_the_word() -> None:
     # Of 2 × 3 pairs of a wrong and a right one that have a word: steady 5.1 ties with three, the others have more.
     assert auc_of_words(some) == pytest.approx((3 * 0.5 + 3 + 3) / 9)
     assert counts(some)[-1] == "| simulated, to choose on | 1 | 7 | 4 | 4, 1 | 1, 1 | 1, 1 | 1 |"
+
+
+def test_answers_by_regions_have_lines_and_goals_of_their_own() -> None:
+    given = [
+        replace(row, numbers={BY_REGIONS: by})
+        for by in (1.0, 0.0)
+        for row in rows((STEADY, 1), ("shaky", 9), part="painted look")
+    ]
+    assert [line.split(" | ")[0] for line in counts(given)[2:]] == [
+        "| painted, by regions, looked at once",
+        "| painted, by geometry, looked at once",
+    ]
+    goal = next(one for one in GOALS if one.measure is right_and_steady and "painted look by regions" in one.parts)
+    assert "1.00 (goal ≥ 0.5: reached)" in goal.said(given)
+    assert "nothing to measure it on" in goal.said(given[2:])
+    assert right_and_steady(rows((STEADY, 9), (STEADY, 1), ("shaky", 1), ("given", 1))) == 0.5
 
 
 def test_a_goal_says_whether_it_is_reached_and_on_what() -> None:
@@ -228,3 +247,30 @@ def test_it_runs_on_one_tiny_scene_and_keeps_the_others(
     assert made[0].numbers["simulated twin"] is None or made[0].numbers["simulated twin"] > 0
     with pytest.raises(UnmixError, match=r"trust\.csv is not there"):
         run("trust", [*asked, "--keep", str(tmp_path / "nowhere")])
+
+
+def test_painted_scenes_are_drawn_beside_the_others_and_the_sample_comes_last() -> None:
+    every = list(drafts(1, None, 24, painted=len(REGIONS)))
+    assert [draft.part for draft in every[:4]] == ["choose", "look", *PAINTED]
+    assert every[-1].name == "sample"
+    assert len({draft.name for draft in every}) == len(every) == 2 + 2 * len(REGIONS) + 1
+    assert "sample" not in {draft.name for draft in drafts(1, None, 24)}
+
+
+def test_a_painted_scene_is_a_mixture_whose_pure_squares_nobody_painted() -> None:
+    laws, pure = set(), 0
+    for seed in range(16):
+        made = painted_scene(seed, 40)
+        painted = made.annotation.labels > 0
+        assert set(np.unique(made.annotation.labels)) - {0} == set(range(1, REGIONS[seed % len(REGIONS)] + 1))
+        assert np.allclose(made.abundances.sum(axis=2), 1)
+        assert made.abundances.shape[2] == len(made.materials) == len(made.endmembers)
+        whole = made.abundances.max(axis=2) == 1
+        assert not (whole & painted).any()
+        assert whole.any() == ("pure" in made.name)
+        pure += int(whole.any())
+        laws |= {law for law in LAWS if made.name.startswith(law)}
+    assert laws == set(LAWS)
+    assert 0 < pure < 16
+    again = painted_scene(3, 40)
+    assert np.array_equal(again.cube.spectra, painted_scene(3, 40).cube.spectra)

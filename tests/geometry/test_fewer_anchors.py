@@ -94,6 +94,16 @@ def test_a_stroke_that_nothing_leads_then_either_keeps_it_from_anchoring() -> No
     np.testing.assert_array_equal(np.sort(found.endmembers, axis=0), np.sort(BLIND, axis=0))
 
 
+def test_numbers_of_each_endmember_move_with_it_where_a_stroke_puts_it_first() -> None:
+    spectra, _ = scene()
+    numbers = {"facet_tails": (0.0, 1.0, 2.0, 3.0, 4.0), "outside": 0.5, "stroke_pixels_believed": (9.0, 8.0)}
+    found = Found(CORNERS, PlaneArchetypes(space="affine"), 0.002, EXCESS, numbers=numbers)
+    led = drain(with_strokes(spectra, found, [np.arange(36, 48)], 0.002, SumToOne(), variability=VARIES))
+    assert np.array_equal(led.endmembers, CORNERS[[3, 0, 1, 2, 4]])
+    assert led.numbers["facet_tails"] == (3.0, 0.0, 1.0, 2.0, 4.0)
+    assert (led.numbers["outside"], led.numbers["stroke_pixels_believed"]) == (0.5, (9.0, 8.0))
+
+
 def test_the_order_of_the_strokes_does_not_matter() -> None:
     spectra, strokes = scene()
     pure = np.arange(36, 48)  # of the fourth

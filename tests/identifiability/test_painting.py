@@ -12,6 +12,10 @@ import pytest
 from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Annotation, Cube, FloatArray, Meaning
 from napari_unmix.findings import Findings, GivenFound, StrokeFound
+from napari_unmix.geometry.found import VARIABILITY, Found
+from napari_unmix.geometry.recipes import PlaneArchetypes
+from napari_unmix.geometry.strokes import LINEAR as ONLY_NAMES
+from napari_unmix.geometry.strokes import with_strokes
 from napari_unmix.identifiability.again.refits import Refits, Twin
 from napari_unmix.identifiability.checks import geometry, model_fits, simulated_twin
 from napari_unmix.identifiability.missed import MISSED, left_over
@@ -32,7 +36,9 @@ from napari_unmix.identifiability.report import Grade, Report, Word
 from napari_unmix.identifiability.subject import gather
 from napari_unmix.methods.ivae.spec import IvaeSpec
 from napari_unmix.methods.vae.spec import VaeSpec
+from napari_unmix.progress import drain
 from napari_unmix.rows.inversion import SumToOne
+from napari_unmix.rows.subspace import Excess
 from napari_unmix.synthetic import random_materials, smooth_field
 
 SIZE, NOISE = 48, 0.004
@@ -224,15 +230,32 @@ def test_a_material_that_has_a_stroke_or_was_given_is_not_asked_for_again() -> N
     assert unsettled(replace(result, findings=background), report) == (0,)  # a stroke of something else settles nothing
 
 
-def test_where_a_stroke_anchors_nothing_is_suggested() -> None:
+def test_where_a_stroke_anchors_the_others_are_asked_for_as_far_as_they_have_grades() -> None:
     cube, endmembers = scene(hidden=True)
     result = answer(cube, endmembers)
     report = graded(result, "shaky", "shaky", "shaky")
-    for how, suggested in (("anchors", False), ("names", True)):
-        stroke = StrokeFound.model_validate({"material": "material 1", "how": how, "purity": 0.9})
-        stroked = replace(result, findings=result.findings.model_copy(update={"strokes": (stroke,)}))
-        assert bool(where_to_paint(cube, stroked, report)) is suggested
-        assert (nothing_said(stroked, report) == ANCHORED) is not suggested
+    stroke = StrokeFound.model_validate({"material": "material 1", "how": "anchors", "purity": 0.9})
+    stroked = replace(result, findings=result.findings.model_copy(update={"strokes": (stroke,)}))
+    asked = {place.endmember for place in where_to_paint(cube, stroked, report)}
+    assert {0, 2} <= asked <= {0, 2, None}
+    ungraded = Report("partly", "Partly.", ())
+    assert where_to_paint(cube, stroked, ungraded) == ()
+    assert nothing_said(stroked, ungraded) == ANCHORED
+
+
+@pytest.mark.parametrize(("chi", "says"), [(ONLY_NAMES + 0.01, True), (VARIABILITY, True), (VARIABILITY + 0.01, False)])
+def test_a_place_says_where_a_single_stroke_only_names(chi: float, says: bool) -> None:
+    """And so it is: the search's endmembers stay, to the bit."""
+    cube, endmembers = scene()
+    result = answer(cube, endmembers, chi)
+    places = where_to_paint(cube, result, graded(result, "shaky", "shaky", "shaky"))
+    assert [place.reason.endswith("names it and moves nothing.") for place in places] == [says] * len(places)
+    found = Found(endmembers, PlaneArchetypes(space="affine"), NOISE, Excess(chi, chi, np.zeros(0), np.zeros(0)))
+    spectra = cube.spectra.reshape(-1, cube.shape[2]).astype(float)
+    stroke = np.flatnonzero(places[0].mask(cube.shape[:2]))
+    after = drain(with_strokes(spectra, found, [stroke], NOISE, SumToOne(), variability=chi))
+    kept = np.array_equal(np.sort(after.endmembers, axis=0), np.sort(endmembers, axis=0))
+    assert (after.strokes[0].how, kept) == (("names", True) if says else ("confirms", False))
 
 
 def test_without_grades_no_endmember_is_asked_for() -> None:

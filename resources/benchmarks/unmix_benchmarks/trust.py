@@ -31,11 +31,9 @@ from unmix_benchmarks.common.printed import commit, printed_by
 from unmix_benchmarks.common.scores import parser
 from unmix_benchmarks.common.trust_rows import Row, read, write
 from unmix_benchmarks.common.trust_scenes import SIZE, Draft, TrustScene, drafts
-from unmix_benchmarks.common.trust_tables import GOALS, blind_spots, cost, counts, predictors
+from unmix_benchmarks.common.trust_tables import BY_REGIONS, GOALS, blind_spots, cost, counts, predictors
 
 TITLE = "grades of single endmembers, against the truth"
-# Its search is every method's that begins from the geometry; least squares is all that it adds.
-METHOD = "gcl"
 SEARCH, TWIN = "finding endmembers", "simulated twin"
 # What the report estimated again before there were grades; the other stages are what a grade costs.
 _BEFORE = (
@@ -74,6 +72,7 @@ def main(arguments: list[str]) -> int:
 def _options() -> argparse.ArgumentParser:
     options = parser("trust", __doc__ or "")
     options.add_argument("--scenes", type=int, default=28, help="simulated scenes of each half (default 28)")
+    options.add_argument("--painted", type=int, default=24, help="painted scenes of each half (default 24)")
     options.add_argument(
         "--size", type=int, default=SIZE, help=f"rows and columns of a simulated scene (default {SIZE})"
     )
@@ -97,7 +96,7 @@ def _wanted(chosen: argparse.Namespace) -> Iterator[Draft]:
     except UnmixError as missing:
         print(f"napari-unmix: {missing} Only simulated scenes are run.", file=sys.stderr)
         data = None
-    for draft in drafts(chosen.scenes, data, chosen.size):
+    for draft in drafts(chosen.scenes, data, chosen.size, chosen.painted):
         if any(word.lower() in f"{draft.part}: {draft.name}".lower() for word in chosen.rows):
             yield draft
 
@@ -119,8 +118,8 @@ def _kept(rows: list[Row], folders: Sequence[Path] | None, out: Path | None) -> 
 def run_scene(scene: TrustScene) -> list[Row]:
     """Unmix a scene, assess the answer, and hold each endmember against the truth."""
     count = len(scene.truth.endmembers)
-    asked = {"method": METHOD, "endmembers": count, "illumination": scene.illumination}
-    result, seconds = timed(unmix(scene.cube, spec_class(METHOD).model_validate(asked)))
+    asked = {"method": scene.method, "endmembers": count, "illumination": scene.illumination}
+    result, seconds = timed(unmix(scene.cube, spec_class(scene.method).model_validate(asked), scene.annotation))
     report, again = timed(assess(scene.cube, result))
     spent = seconds.get(SEARCH, 0.0), sum(again.get(title, 0.0) for title in GRADING)
     order = match_endmembers(result.endmembers, scene.truth.endmembers)
@@ -175,7 +174,7 @@ def _map_errors(result: Unmixing, truth: Truth, order: np.ndarray) -> list[float
 
 def numbers_of(report: Report, result: Unmixing, endmember: int) -> dict[str, float | None]:
     """What was measured of an endmember: what its grade holds, its way in the simulated twins, its standard error by the fit."""
-    found: dict[str, float | None] = {}
+    found: dict[str, float | None] = {BY_REGIONS: float(result.findings.by_regions)}
     for grade in report.grades:
         if grade.name == result.names[endmember]:
             found |= dict(grade.numbers)

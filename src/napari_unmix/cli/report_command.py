@@ -88,7 +88,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _where(places: Sequence[Place] | None, report: Report) -> list[str]:
     """The places, or how to have them where a remedy speaks of them."""
-    from napari_unmix.identifiability.painting import SEE, places_said
+    from napari_unmix.identifiability.advice import SEE
+    from napari_unmix.identifiability.painting import places_said
 
     if places is not None:
         return places_said(places)

@@ -52,11 +52,16 @@ class Tried:
 
 @dataclass(frozen=True, eq=False)
 class Anchored:
-    """Endmembers (P, B), those of the strokes first, and of each stroke the share that its own has of its core, and how many of its pixels count."""
+    """Endmembers (P, B), those of the strokes first, and of each stroke the share that its own has of its core, and which of its pixels count."""
 
     endmembers: FloatArray
     purities: tuple[float, ...]
-    believed: tuple[float, ...]
+    kept: tuple[IntArray, ...]
+
+    @property
+    def believed(self) -> tuple[float, ...]:
+        """How many pixels of each stroke count."""
+        return tuple(float(len(pixels)) for pixels in self.kept)
 
 
 def accepted(cost: float, purities: Sequence[float], each: float = COSTS) -> bool:
@@ -165,7 +170,8 @@ class Trials:
         return tuple(Tried(trial.anchors, dict.fromkeys(trial.anchors, trial.cost)) for trial in kept)
 
     def _with(self, anchors: Sequence[int]) -> Losses[_Trial]:
-        fit = yield from unseen(_fit(self.sphere, [self.cores[k] for k in anchors], self.count, self.given))
+        means = means_of(self.sphere.scores, [self.cores[k] for k in anchors])
+        fit = yield from unseen(fit_anchored(self.sphere, means, self.count, self.given))
         left = left_by(self.spectra, fit.archetypes @ self.sphere.subspace.basis)
         first = 0 if self.given is None else len(self.given)
         purities = _purities(fit, [self.strokes[k] for k in anchors], first)
@@ -209,26 +215,33 @@ def anchored_by_strokes(
     sphere = Sphere.of(spectra, count)
     look = partial(sphere.seen, inversion=inversion)
     cores = [stroke[arch.stroke_mean(sphere.scores[stroke])[1]] for stroke in strokes]
-    fit = yield from lifted(_fit(sphere, cores, count), look)
+    fit = yield from lifted(fit_anchored(sphere, means_of(sphere.scores, cores), count), look)
     # Pixels that the first fit contradicts were painted by mistake.
     kept = []
     for k, core in enumerate(cores):
         share = fit.abundances[core, k]
         believed = core[share >= 0.5 * np.median(share)]
         kept.append(believed if len(believed) >= arch.FEWEST_BACKERS else core)
-    fit = yield from lifted(_fit(sphere, kept, count), look)
+    fit = yield from lifted(fit_anchored(sphere, means_of(sphere.scores, kept), count), look)
+    return Anchored(spectra_of(sphere, fit, inversion), _purities(fit, strokes), tuple(kept))
+
+
+def means_of(values: FloatArray, cores: Sequence[IntArray]) -> FloatArray:
+    """(Q, K) the mean of (N, K) values over each of Q sets of pixels."""
+    return np.array([values[core].mean(axis=0) for core in cores])
+
+
+def spectra_of(sphere: Sphere, fit: arch.Archetypes, inversion: Inversion) -> FloatArray:
+    """(P, B) the archetypes as endmembers, as bright as the pixels nearest to them where brightness counts."""
     endmembers: FloatArray = fit.archetypes @ sphere.subspace.basis
-    if not inversion.free_light:
-        endmembers = sphere.with_brightness(endmembers, fit.abundances)
-    return Anchored(endmembers, _purities(fit, strokes), tuple(float(len(pixels)) for pixels in kept))
+    return endmembers if inversion.free_light else sphere.with_brightness(endmembers, fit.abundances)
 
 
-def _fit(
-    sphere: Sphere, cores: list[IntArray], count: int, given: Given | None = None
+def fit_anchored(
+    sphere: Sphere, means: FloatArray, count: int, given: Given | None = None
 ) -> Generator[float, None, arch.Archetypes]:
-    """Archetypes of which the mean of each core anchors one, in order, after those that are given."""
+    """Archetypes of which each of the (Q, K) means anchors one, in order, after those that are given."""
     scores, weights = sphere.scores, sphere.weights
-    means = np.array([scores[core].mean(axis=0) for core in cores])
     start = means if given is None else np.vstack([sphere.place(given.spectra), means])
     few = max(arch.FEWEST_BACKERS, len(scores) // 500)
     while len(start) < count:

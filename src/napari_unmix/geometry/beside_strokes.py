@@ -78,8 +78,8 @@ def _purities(beginning: Beginning, endmembers: FloatArray, strokes: list[IntArr
 def _in_order(beginning: Beginning, found: Found, strokes: IntArray) -> Found:
     """The given endmembers, those of the strokes, the others."""
     given, count = np.arange(len(beginning.given)), len(found.endmembers)
-    first = np.concatenate([given, strokes])
-    return replace(found, endmembers=found.endmembers[[*first, *np.setdiff1d(np.arange(count), first)]])
+    first = np.concatenate([given, strokes]).astype(int)
+    return found.in_order(np.concatenate([first, np.setdiff1d(np.arange(count), first)]))
 
 
 def _named(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from napari_unmix.cube import FloatArray
+from napari_unmix.cube import FloatArray, IntArray
 from napari_unmix.findings import Note, StrokeFound
 from napari_unmix.geometry.recipes import Corners
 from napari_unmix.geometry.seen import NO_LOSS as NO_LOSS
@@ -18,6 +18,8 @@ from napari_unmix.rows.subspace import Excess
 VARIABILITY = 1.25
 # Where the chord's endmember and the cone's are further apart (degrees), the data do not say where it is; and what they measured is called.
 UNDETERMINED, CHORD_CONE = 5.0, "chord_cone_degrees"
+# The numbers of which there is one of each endmember, in their order.
+OF_EACH = (CHORD_CONE, "facet_tails", "extrapolation_degrees")
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +60,17 @@ class Found:
         """Whether the chord and the cone were both fitted, and say the same of every endmember."""
         apart = self.numbers.get(CHORD_CONE)
         return apart is not None and bool(np.max(apart) <= UNDETERMINED)
+
+    def numbers_in(self, order: IntArray) -> dict[str, float | tuple[float, ...]]:
+        """What was measured, where the endmembers come in this order (P,): those of each endmember move with it."""
+        return {
+            name: tuple(value[k] for k in order) if name in OF_EACH and isinstance(value, tuple) else value
+            for name, value in self.numbers.items()
+        }
+
+    def in_order(self, order: IntArray) -> Found:
+        """The same endmembers in this order (P,), with their numbers."""
+        return replace(self, endmembers=self.endmembers[order], numbers=self.numbers_in(order))
 
     def linear_to_noise(self, inversion: Inversion) -> bool:
         """Whether the simplex model holds to the noise in the inversion's own coordinates: what moments of regions need."""

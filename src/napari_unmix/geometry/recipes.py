@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_unmix.cube import FloatArray
 from napari_unmix.findings import Recipe, Redraw
+from napari_unmix.geometry.anchoring import fit_anchored, spectra_of
 from napari_unmix.geometry.archetypes import IN_PLANE, ON_SPHERE, fit_archetypes
 from napari_unmix.geometry.coordinates import Coordinates, Sphere, affine_coordinates, perspective_coordinates
 from napari_unmix.geometry.facets import settled
@@ -170,13 +171,18 @@ class FacetEdges(_InPlane):
 
 
 class Strokes(Corners):
-    """Painted strokes anchored what the search had not found: without the painter that can't be repeated."""
+    """Painted strokes anchored what the search had not found: without the painter that can't be repeated.
+
+    ``halves`` (2, Q, B_good): the mean directions of the two halves, by place, of the pixels that count of each stroke that anchors. With them the
+    rest of the scene can be searched again; () in runs of earlier versions.
+    """
 
     repeatable: ClassVar[bool] = False
     extrapolated: ClassVar[bool | None] = False
     by_strokes: ClassVar[bool] = True
 
     kind: Literal["strokes"] = "strokes"
+    halves: tuple[tuple[tuple[float, ...], ...], ...] = ()
 
     @property
     def route(self) -> str:
@@ -184,6 +190,13 @@ class Strokes(Corners):
 
     def says(self, excess: Excess) -> str:
         return "Endmembers: purest spectra on the sphere, anchored by the painted materials."
+
+    def beside_half(self, redraw: Redraw, start: FloatArray, half: int) -> Generator[Any, None, FloatArray]:
+        """Endmembers (P, B_good) of other data that this half of each stroke anchors, in the order of ``start`` (P, B_good), the result's."""
+        sphere = Sphere.of(redraw.spectra, len(start))
+        means = sphere.subspace.scores(np.array(self.halves[half]))
+        fit = yield from fit_anchored(sphere, means, len(start))
+        return _in_order(spectra_of(sphere, fit, redraw.inversion), start)
 
 
 def in_plane(space: Plane, spectra: FloatArray, count: int, noise: float) -> Coordinates:

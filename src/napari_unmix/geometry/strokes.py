@@ -79,7 +79,7 @@ def with_strokes(
     led = leading(spectra, found.endmembers, strokes, inversion, LED if varies else MOSTLY)
     if led is None:
         return (yield from _not_led(spectra, found, strokes, inversion, variability))
-    named = replace(found, endmembers=found.endmembers[led.first(len(found.endmembers))], strokes=led.found)
+    named = replace(found.in_order(led.first(len(found.endmembers))), strokes=led.found)
     if isinstance(found.recipe, SupportedPicks):
         return _confirmed_picks(spectra, named, strokes, noise)
     if varies:
@@ -171,8 +171,7 @@ def _not_led(
     said = (
         f"Painted materials name endmembers and move none: {led} of {len(strokes)} have an endmember that leads them."
     )
-    endmembers = found.endmembers[naming.first(len(found.endmembers))]
-    return named_by(replace(found, endmembers=endmembers, strokes=told), led, said)
+    return named_by(replace(found.in_order(naming.first(len(found.endmembers))), strokes=told), led, said)
 
 
 def _as_tried(
@@ -265,12 +264,22 @@ def _anchored(
     order = Naming(places, np.zeros(len(strokes))).first(count)
     return Found(
         anchored.endmembers[order],
-        Strokes(),
+        Strokes(halves=_halves(spectra, anchored)),
         0.0,
         NO_EXCESS,
         (Note(NoteKind.STROKES, said_of_anchors(len(told), len(strokes), count)),),
         {"stroke_pixels_believed": anchored.believed, ANCHORED: float(len(told))},
         tuple(found[k] for k in range(len(strokes))),
+    )
+
+
+def _halves(spectra: FloatArray, anchored: Anchored) -> tuple[tuple[tuple[float, ...], ...], ...]:
+    """(2, Q, B) mean directions of the two halves, in the order of the pixels, of what counts of each stroke; () where one has a single pixel."""
+    halves = [np.array_split(np.sort(pixels), 2) for pixels in anchored.kept]
+    if any(len(second) == 0 for _, second in halves):
+        return ()
+    return tuple(
+        tuple(tuple(unit_length(spectra[one[number]])[0].mean(axis=0).tolist()) for one in halves) for number in (0, 1)
     )
 
 

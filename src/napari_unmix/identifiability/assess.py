@@ -9,6 +9,7 @@ from functools import partial
 from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube
 from napari_unmix.geometry.counting import one_material
+from napari_unmix.identifiability.again.quadrants import anchored
 from napari_unmix.identifiability.again.refits import Refits
 from napari_unmix.identifiability.again.searches import Searches
 from napari_unmix.identifiability.again.stages import refit
@@ -90,8 +91,14 @@ def _all_given(subject: Subject) -> str:
     return f"all endmembers are as given, {subject.held}, and the abundances are right as far as these are"
 
 
+def _basis(subject: Subject) -> str:
+    """What the grades are by."""
+    if subject.findings.by_regions or subject.recipe.reads_regions:
+        return "By your regions"
+    return "By your strokes and geometry" if anchored(subject) else "By geometry"
+
+
 def _circumstances(subject: Subject, refits: Refits, given: Sequence[Grade]) -> Circumstances:
-    regions = subject.findings.by_regions or subject.recipe.reads_regions
     return Circumstances(
         why_not=_nothing_to_unmix(subject) or _all_given(subject) or type(subject.result.spec).why_not_identifiable,
         held="" if not subject.searched.any() else subject.held,
@@ -101,6 +108,6 @@ def _circumstances(subject: Subject, refits: Refits, given: Sequence[Grade]) -> 
         count=subject.count,
         strokes=strokes_said(subject.findings),
         geometry=geometry.backs(subject, refits),
-        graded=headline(given, "By your regions" if regions else "By geometry"),
+        graded=headline(given, _basis(subject)),
         steady=all(grade.word in ("steady", "given") for grade in given),
     )

@@ -15,6 +15,7 @@ from napari_unmix.identifiability.again.refits import (
     Refits,
     abundance_change,
     abundance_changes,
+    angles,
     degrees_from,
     moments_misfit,
     some_rows,
@@ -40,6 +41,15 @@ def expected_angle(subject: Subject, refits: Refits) -> float:
     apart = partial(degrees_from, subject)
     by_twins = [apart(twin.endmembers) for twin in refits.twins]
     return float(np.sqrt(_sampled(subject, refits, by_twins, apart) + _disputed(subject, refits, apart) ** 2))
+
+
+def disputed_angles(subject: Subject, refits: Refits) -> FloatArray:
+    """(P,) the part of the same that the regions' estimates dispute, of each endmember."""
+    return np.broadcast_to(_disputed(subject, refits, partial(_angles, subject)), subject.count)
+
+
+def _angles(subject: Subject, found: FloatArray) -> FloatArray:
+    return angles(found, subject.endmembers)
 
 
 def expected_abundance_rmse(subject: Subject, refits: Refits) -> float:

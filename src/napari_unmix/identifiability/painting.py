@@ -15,24 +15,19 @@ import numpy as np
 from napari_unmix.answer import Unmixing
 from napari_unmix.auxiliary.labelling import FEWEST_PIXELS_OF_A_REGION
 from napari_unmix.cube import Annotation, BoolArray, Cube, FloatArray, IntArray
-from napari_unmix.geometry.strokes import LINEAR
+from napari_unmix.identifiability.advice import one_stroke_only_names, strokes_only_name
 from napari_unmix.identifiability.missed import missed_patches
 from napari_unmix.identifiability.patches import FEWEST, Ground, Patch, purest_patch, where
 from napari_unmix.identifiability.report import Grade, Report, Word
 
 MOST_PLACES = 5
-# How a remedy points here.
-SEE = "see Where to paint"
 # Of these at most so many where no endmember explains the pixels: one material that is missed shows in several places.
 _MOST_MISSED = 2
 NOTHING = "Nothing to paint would help: all materials are steady."
 NOWHERE = "No place is left to suggest: no unpainted patch is clear enough of a material that is not settled."
 NO_MIXTURE = "No place is left to suggest: what is not painted holds no mixture that the painted regions lack."
-# Where strokes anchored in a full search, it is not made again and no endmember has a grade, so there is little to suggest by; what a further stroke
-# would do there was not measured (decision 0025).
-ANCHORED = (
-    "A stroke anchors an endmember here, and what a further one would do is not measured there: nothing is suggested."
-)
+# A run of an earlier version does not hold the halves of its strokes, so no endmember has a grade and there is nothing to suggest by.
+ANCHORED = "A stroke anchors an endmember here, in a run of an earlier version that can't be searched again beside it: train again for places."
 # Below this share the purest patch of a material is mostly something else, and a stroke there would name that.
 _LEAST_SHARE = 1 / 3
 # A mixture is new where it raises the log-determinant of the regions' second moment by this: the square of a share of a tenth, over the
@@ -91,7 +86,8 @@ def where_to_paint(
 
     What is painted, by ``annotation`` (H, W), and pixels without an answer are left out. The same input gives the same places.
     """
-    if not type(result.spec).uses_paint or len(result.names) < 2 or _anchored(result):
+    ungraded = _anchored(result) and not report.grades
+    if not type(result.spec).uses_paint or len(result.names) < 2 or ungraded:
         return ()
     ground = Ground.of(cube, result, annotation)
     open_ones, missed = unsettled(result, report), list(_missed(ground))[:_MOST_MISSED]
@@ -125,7 +121,7 @@ def _at(place: Place) -> str:
 
 def nothing_said(result: Unmixing, report: Report) -> str:
     """Why there is no place: all is settled, or nothing is clear enough."""
-    if _anchored(result):
+    if _anchored(result) and not report.grades:
         return ANCHORED
     if not type(result.spec).uses_paint:
         return f"{type(result.spec).title} does not read what is painted."
@@ -155,12 +151,6 @@ def _anchored(result: Unmixing) -> bool:
     return any(one.how == "anchors" for one in result.findings.strokes)
 
 
-def strokes_only_name(result: Unmixing) -> bool:
-    """Whether mixing is linear to the noise, so that strokes name and do no more."""
-    over = result.findings.search.get("chi_linear")
-    return isinstance(over, float) and over <= LINEAR
-
-
 # Materials
 
 
@@ -179,9 +169,10 @@ def _materials(ground: Ground, open_ones: tuple[int, ...], report: Report) -> It
         if patch is not None and patch.share >= _LEAST_SHARE:
             word = report.grades[k].word
             said = f"{len(patch.rows)} pixels {where(patch, ground.shape)} are {100 * patch.share:.0f} % {ground.names[k]}, "
-            yield Place(
-                "material", k, patch.rows, patch.columns, f"{said}the clearest patch of a material that is {word}."
-            )
+            said += f"the clearest patch of a material that is {word}"
+            if one_stroke_only_names(ground.result, patch.share):
+                said += "; a single stroke there names it and moves nothing"
+            yield Place("material", k, patch.rows, patch.columns, f"{said}.")
 
 
 # Regions

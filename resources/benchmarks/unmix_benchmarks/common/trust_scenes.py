@@ -15,8 +15,8 @@ from typing import Literal
 
 import numpy as np
 
-from napari_unmix.cube import Cube, FloatArray
-from napari_unmix.synthetic import Scene, blind_scene, smooth_field
+from napari_unmix.cube import Annotation, Cube, FloatArray
+from napari_unmix.synthetic import Scene, blind_scene, sample_scene, smooth_field
 from unmix_benchmarks.common.bundle_scenes import Draw, bundle_scene, bundles_of
 from unmix_benchmarks.common.cases import (
     APEX,
@@ -33,11 +33,16 @@ from unmix_benchmarks.common.cases import (
     Case,
     Truth,
 )
+from unmix_benchmarks.common.painted_scenes import painted_scene
 
-Part = Literal["choose", "look", "published", "real"]
+Part = Literal["choose", "look", "painted choose", "painted look", "sample", "published", "real"]
+# Of what is not painted: its search is every method's that begins from the geometry, and least squares is all that it adds. Of what is painted: the
+# one whose endmembers may be the regions' moments.
+METHOD, PAINTED_METHOD = "gcl", "ivae"
 SIMULATED: tuple[Part, ...] = ("choose", "look", "published")
 SIZE = 48
 FIRST: dict[Part, int] = {"choose": 710_000, "look": 720_000}
+PAINTED: dict[Part, int] = {"painted choose": 730_000, "painted look": 750_000}
 VARIED, BUNDLES = "variability", "bundles"
 _CHOSEN_ON = ("linear", "bilinear", "gains", "illumination", "tilt", VARIED, BUNDLES)
 KINDS: dict[Part, tuple[str, ...]] = {"choose": _CHOSEN_ON, "look": (*_CHOSEN_ON, "fan", "hapke")}
@@ -54,7 +59,10 @@ _SHAPES, _OVER_BANDS, _SPREAD, _PATCHES = 3, 12.0, 0.04, (1, 4, 12)
 
 @dataclass(frozen=True, eq=False)
 class TrustScene:
-    """A scene, of which part of the ensemble and of which kind it is, and whether its truth is composition under free brightness."""
+    """A scene, of which part of the ensemble and of which kind it is, and whether its truth is composition under free brightness.
+
+    What is painted, if anything is, is its ``annotation``; the ``method`` is one that reads it.
+    """
 
     name: str
     part: Part
@@ -63,6 +71,8 @@ class TrustScene:
     truth: Truth
     illumination: bool
     materials: tuple[str, ...] = ()
+    annotation: Annotation | None = None
+    method: str = METHOD
 
 
 @dataclass(frozen=True)
@@ -74,11 +84,17 @@ class Draft:
     make: Callable[[], TrustScene]
 
 
-def drafts(count: int, data: Path | None, size: int = SIZE) -> Iterator[Draft]:
-    """``count`` simulated scenes of each half, in turn, so that what is stopped early is balanced; then those of the folder ``data``."""
+def drafts(count: int, data: Path | None, size: int = SIZE, painted: int = 0) -> Iterator[Draft]:
+    """``count`` simulated scenes of each half and ``painted`` of each painted one, in turn, so that what is stopped early is balanced.
+
+    Then the sample, where any are painted, and the scenes of the folder ``data``.
+    """
     halves = [list(_simulated(part, count, data, size)) for part in FIRST]
-    for pair in zip_longest(*halves):
-        yield from filter(None, pair)
+    halves += [[_painted_draft(part, first + number) for number in range(painted)] for part, first in PAINTED.items()]
+    for some in zip_longest(*halves):
+        yield from filter(None, some)
+    if painted:
+        yield Draft("sample", "sample", _sample)
     if data is None:
         return
     references: tuple[tuple[Part, tuple[Case, ...]], ...] = (("published", PUBLISHED), ("real", REAL))
@@ -86,6 +102,34 @@ def drafts(count: int, data: Path | None, size: int = SIZE) -> Iterator[Draft]:
         for case in cases:
             if (data / case.file).exists():
                 yield Draft(case.name, part, partial(_loaded, case, part, data))
+
+
+def _painted_draft(part: Part, seed: int) -> Draft:
+    return Draft(f"painted {seed}", part, partial(_painted, part, seed))
+
+
+def _painted(part: Part, seed: int) -> TrustScene:
+    made = painted_scene(seed)
+    truth = Truth(made.endmembers, made.abundances)
+    return TrustScene(
+        f"painted {made.name}",
+        part,
+        "painted",
+        made.cube,
+        truth,
+        made.scaled,
+        made.materials,
+        made.annotation,
+        PAINTED_METHOD,
+    )
+
+
+def _sample() -> TrustScene:
+    made = sample_scene()
+    truth = Truth(made.endmembers, made.abundances)
+    return TrustScene(
+        "sample", "sample", "painted", made.cube, truth, made.scaled, made.names, made.annotation, PAINTED_METHOD
+    )
 
 
 def _loaded(case: Case, part: Part, data: Path) -> TrustScene:

@@ -11,14 +11,23 @@ import numpy as np
 from napari_unmix.cube import BoolArray, FloatArray
 from unmix_benchmarks.common.trust_rows import STEADY, UNDETERMINED, WORDS, WRONG, Row, scenes
 
-PARTS = ("choose", "look", "published", "real")
 TITLES = {
     "choose": "simulated, to choose on",
     "look": "simulated, looked at once",
+    "painted choose by regions": "painted, by regions, to choose on",
+    "painted look by regions": "painted, by regions, looked at once",
+    "painted choose": "painted, by geometry, to choose on",
+    "painted look": "painted, by geometry, looked at once",
+    "sample by regions": "the sample, by regions",
+    "sample": "the sample, by geometry",
     "published": "published simulated sets",
     "real": "real images",
 }
-_SIMULATED = PARTS[:3]
+PARTS = tuple(TITLES)
+# Whether the endmembers of a painted scene are its regions' (1) or the geometry's.
+BY_REGIONS = "by_regions"
+_SIMULATED = ("choose", "look", "published")
+_OF_REGIONS = ("painted choose by regions", "painted look by regions")
 DOUBT = "doubt_degrees"
 # Of all others more is worse: angles, tails, what is left over the noise.
 LESS_IS_WORSE = ("pure_pixels", "mean_share", "purest_share", "nearest_endmember_degrees", "stroke_share")
@@ -37,12 +46,17 @@ class Goal:
 
     def said(self, rows: Sequence[Row]) -> str:
         """The value beside the goal, and whether it is reached."""
-        value = self.measure([row for row in rows if row.part in self.parts])
+        value = self.measure([row for row in rows if part_of(row) in self.parts])
         if not np.isfinite(value):
             return f"* {self.name}, {self.where}: nothing to measure it on."
         goal = f"≥ {self.least:g}" if self.least is not None else f"≤ {self.most:g}"
         met = (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
         return f"* {self.name}, {self.where}: {value:.2f} (goal {goal}: {'reached' if met else 'missed'})."
+
+
+def part_of(row: Row) -> str:
+    """Its part; of a painted scene whose endmembers are the regions', one of its own."""
+    return f"{row.part} by regions" if row.numbers.get(BY_REGIONS) else row.part
 
 
 def auc(values: FloatArray, wrong: BoolArray) -> float:
@@ -99,19 +113,30 @@ def right_to_warn(rows: Sequence[Row]) -> float:
     return share_wrong(rows, UNDETERMINED)
 
 
+def right_and_steady(rows: Sequence[Row]) -> float:
+    """Share of the right ones that are steady."""
+    right = [row.word == STEADY for row in rows if not row.wrong and row.word in WORDS]
+    return sum(right) / len(right) if right else float("nan")
+
+
 def _goals() -> Iterator[Goal]:
-    """Those of the grade, on simulated scenes (by the doubt and by the word) and on real images."""
+    """Those of the grade, on simulated scenes (by the doubt and by the word), on answers by regions and on real images."""
     places: tuple[tuple[str, tuple[str, ...], float], ...] = (
         ("simulated", _SIMULATED, 0.90),
         ("looked at once", ("look",), 0.90),
+        ("answers by regions", _OF_REGIONS, 0.90),
+        ("answers by regions, looked at once", _OF_REGIONS[1:], 0.90),
         ("real images", ("real",), 0.85),
     )
     for where, parts, least in places:
         yield Goal(f"AUC of the doubt for an error over {WRONG:g}°", where, parts, auc_of_doubt, least=least)
         yield Goal(f"AUC of the word for an error over {WRONG:g}°", where, parts, auc_of_words, least=least)
-    for where, parts, _ in (("all", PARTS, 0.0), places[-1]):
+    for where, parts, _ in (("all", PARTS, 0.0), *places[2:]):
         yield Goal("Share of “steady” that is wrong", where, parts, steady_but_wrong, most=0.05)
         yield Goal("Share of “not determined here” that is wrong", where, parts, right_to_warn, least=0.60)
+
+    for where, parts, _ in places[2:]:
+        yield Goal("Share of right ones that is “steady”", where, parts, right_and_steady, least=0.50)
 
 
 GOALS = tuple(_goals())
@@ -155,7 +180,7 @@ def _line(name: str, worse: str, found: Sequence[float]) -> str:
 
 def _by_part(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
     for part in PARTS:
-        if here := [row for row in rows if row.part == part]:
+        if here := [row for row in rows if part_of(row) == part]:
             yield part, here
 
 

@@ -1,5 +1,8 @@
 """The endmembers searched afresh without each quadrant of the scene: what moves then rests on a part of it, and is not determined by the rest.
 
+What strokes anchored is searched beside one half of each stroke and then the other: what they were painted for may not be asked of another
+quarter. What the painted regions' moments gave is not searched here: leaving out regions says what it rests on (``parts``).
+
 Draws of single pixels leave every part of the scene in; a quadrant takes a field, a roof, a shadow away as a whole. The search begins anew each
 time, because from the result's own corners it would find the same optimum again.
 """
@@ -13,14 +16,12 @@ import numpy as np
 from napari_unmix.cube import BoolArray, FloatArray, IntArray
 from napari_unmix.findings import Redraw
 from napari_unmix.geometry.beside_recipes import Beside, ExtrapolatedBeside, placed
-from napari_unmix.geometry.found import Found
-from napari_unmix.geometry.recipes import FacetEdges, PlaneArchetypes, SphereArchetypes, SupportedPicks
+from napari_unmix.geometry.recipes import FacetEdges, PlaneArchetypes, SphereArchetypes, Strokes, SupportedPicks
 from napari_unmix.given import Given
 from napari_unmix.identifiability.again.refits import Refits, Steps, like_the_result, silently, some_rows
 from napari_unmix.identifiability.again.search import UNSOLVABLE, repeatable
 from napari_unmix.identifiability.again.searches import Searches
 from napari_unmix.identifiability.subject import Subject
-from napari_unmix.regions.acceptance import refine_by_regions
 from napari_unmix.rows.alignment import match_endmembers
 
 QUADRANTS = 4
@@ -48,9 +49,15 @@ def search_without_quadrants(subject: Subject, refits: Refits, generator: np.ran
 
 
 def _searchable(subject: Subject) -> bool:
-    """Whether a search found the endmembers, that can be made again: where strokes anchored, a network, a person or a bent mixing did, none can."""
-    enough = len(subject.spectra) >= FEWEST_PIXELS * subject.count
-    return bool(subject.count > 1 and subject.searched.any() and enough and repeatable(subject))
+    """Whether a search found the endmembers, that can be made again: where a network, a person or a bent mixing did, none can."""
+    enough = len(subject.spectra) >= FEWEST_PIXELS * subject.count and not subject.findings.by_regions
+    again = repeatable(subject) or (subject.linear and anchored(subject))
+    return bool(subject.count > 1 and subject.searched.any() and enough and again)
+
+
+def anchored(subject: Subject) -> bool:
+    """Whether strokes anchored endmembers in a search that can be made again with their halves."""
+    return isinstance(subject.recipe, Strokes) and bool(subject.recipe.halves)
 
 
 def without_each(valid: BoolArray) -> list[IntArray]:
@@ -73,8 +80,9 @@ def without_each(valid: BoolArray) -> list[IntArray]:
 def _searched(subject: Subject, rest: IntArray, number: int, searches: Searches) -> Steps[FloatArray | None]:
     """(P, B) endmembers of the pixels ``rest``, in the result's order, by the search that its recipe stands for; None where there are none."""
     try:
-        if subject.findings.by_regions:
-            return (yield from _by_moments(subject, rest, number, searches))
+        if isinstance(subject.recipe, Strokes):
+            redraw = _redraw(subject, _thinned(rest, number), number)
+            return (yield from silently(subject.recipe.beside_half(redraw, subject.endmembers, number % 2)))
         if subject.recipe.reads_regions:
             start = yield from _by_rule(subject, rest, number, searches)
             return (yield from _by_recipe(subject, rest, number, start))
@@ -98,17 +106,13 @@ def _thinned(rest: IntArray, number: int) -> IntArray:
 
 def _by_rule(subject: Subject, rest: IntArray, number: int, searches: Searches) -> Steps[FloatArray]:
     """The geometry's own search, beside what is held."""
-    found = yield from _found(subject, rest, number, searches)
-    return _in_order(subject, found.endmembers)
-
-
-def _found(subject: Subject, rest: IntArray, number: int, searches: Searches) -> Steps[Found]:
     held = np.flatnonzero(~subject.searched)
     names = tuple(subject.result.names[k] for k in held)
     given = Given.known(subject.endmembers[held], names) if held.size else None
     spectra = subject.spectra[_thinned(rest, number)]
     seed = subject.result.spec.seed + number
-    return (yield from silently(searches.find(spectra, subject.count, subject.inversion, seed, given)))
+    found = yield from silently(searches.find(spectra, subject.count, subject.inversion, seed, given))
+    return _in_order(subject, found.endmembers)
 
 
 def _in_order(subject: Subject, found: FloatArray) -> FloatArray:
@@ -121,21 +125,9 @@ def _in_order(subject: Subject, found: FloatArray) -> FloatArray:
 
 def _by_recipe(subject: Subject, rows: IntArray, number: int, start: FloatArray) -> Steps[FloatArray]:
     """By a recipe that begins anew, or from a ``start`` (P, B) that knows nothing of the left-out quadrant."""
+    return (yield from silently(subject.recipe.again(_redraw(subject, rows, number), start)))
+
+
+def _redraw(subject: Subject, rows: IntArray, number: int) -> Redraw:
     generator = np.random.default_rng(number)
-    redraw = Redraw(subject.spectra[rows], subject.regions[rows], subject.noise, subject.inversion, generator)
-    return (yield from silently(subject.recipe.again(redraw, start)))
-
-
-def _by_moments(subject: Subject, rest: IntArray, number: int, searches: Searches) -> Steps[FloatArray | None]:
-    """The geometry's search, and what the moments of the regions that are left make of it; None where they are too few to be used."""
-    found = yield from _found(subject, rest, number, searches)
-    left = np.zeros(len(subject.spectra), bool)
-    left[rest] = True
-    valid = subject.valid.copy()
-    valid[subject.valid] = left
-    held = ~subject.searched
-    ordered = replace(found, endmembers=_in_order(subject, found.endmembers))
-    pixels = (subject.spectra[rest], subject.regions[rest], valid)
-    refined = refine_by_regions(*pixels, ordered, subject.inversion, held if held.any() else None)
-    yield
-    return refined.endmembers if refined.accepted or refined.averaged else None
+    return Redraw(subject.spectra[rows], subject.regions[rows], subject.noise, subject.inversion, generator)

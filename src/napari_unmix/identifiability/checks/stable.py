@@ -1,6 +1,6 @@
 """Check 8: the spread of the angle over parts of the data and restarts, and the independent opinion of contrastive learning.
 
-Leaving out a fifth of the regions at a time is the jackknife of the regions: its spread is √((n − 1) · mean square).
+Leaving out some of the regions at a time is the jackknife of the regions: its spread is √((n − 1) · mean square).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def check(subject: Subject, refits: Refits) -> Check:
     status: Status = "pass" if (spread or 0) < STEADY else "doubtful" if (spread or 0) <= UNSTEADY else "fail"
     if restarts is not None and restarts > _RESTARTS:
         status = "doubtful" if status == "pass" else status
-    how = "Without a fifth of the regions" if refits.without_regions else "On other draws of the pixels"
+    how = "Without some of the regions" if refits.without_regions else "On other draws of the pixels"
     sentence = f"{how}, endmembers move by {spread:.1f}°" if spread is not None else "The endmembers were not refitted"
     sentence += (
         "" if restarts is None else f"; restarts as likely as this one differ by {100 * restarts:.1f} % in abundances"

@@ -62,7 +62,7 @@ def fit(problem: Problem[GclSpec]) -> Fit[Solution]:
             recipe=recipe,
             noise=found.noise,
             contrast=None if learned is None else learned.found(used=isinstance(recipe, Contrast)),
-            search=found.numbers,
+            search=found.numbers_in(order),
             strokes=found.strokes,
         ),
         model=model,

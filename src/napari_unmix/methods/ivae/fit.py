@@ -105,7 +105,7 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
         restarts=restarts,
         endmember_error=tuple(uncertain.tolist()),
         misfit=fitted.misfit(),
-        search=found.numbers,
+        search=found.numbers_in(order),
         strokes=found.strokes,
     )
     dropped = () if trained is None else dropped_notes(trained.last)
