@@ -122,13 +122,17 @@ def _means(likelihood: Likelihood, count: int, seed: int) -> FloatArray:
 
 
 class _Products:
-    """h(x)ᵀv(u) + b(u)."""
+    """h(x)ᵀv(u) + b(u); v(u) starts at random combinations of the moments that the starts' latents have where u has this value."""
 
     def __init__(self, starts: Starts, rows: Rows, seed: int) -> None:
         generator = np.random.default_rng(seed + 2)
-        values, count = rows.values_of_u, starts.count
-        self.weights = placed(0.5 * generator.standard_normal((count, values, rows.latents))).requires_grad_(True)
-        self.offsets = placed(np.zeros((count, values))).requires_grad_(True)
+        means, variances = starts.moments(rows, means=True)
+        moments = np.concatenate([means, np.log(variances)], axis=2)  # (S, R, 2n)
+        moments = moments - moments.mean(axis=1, keepdims=True)
+        moments /= np.maximum(moments.std(axis=1, keepdims=True), 1e-6)
+        weights = moments @ generator.standard_normal((starts.count, 2 * rows.latents, rows.latents))
+        self.weights = placed(weights / (2 * rows.latents) ** 0.5).requires_grad_(True)
+        self.offsets = placed(np.zeros(weights.shape[:2])).requires_grad_(True)
         self.parameters = [self.weights, self.offsets]
 
     def __call__(self, h: Tensor, u: Tensor) -> Tensor:
@@ -138,18 +142,20 @@ class _Products:
 class _Components:
     """Σ_i ψ_i(h_i(x), u) with ψ_i = λ_i(u) h_i + κ_i(u) h_i² + a network of ``UNITS`` hidden units, which see h_i and u.
 
-    The network makes ψ general; without it, where it starts, the score is that of Gaussian sources with the starts' own moments.
+    The network makes ψ general; without it, where it starts, the score is that of Gaussian sources with the starts' own moments. Nothing is
+    drawn for single values of u, so that their names don't matter.
     """
 
     def __init__(self, starts: Starts, rows: Rows, seed: int) -> None:
         generator = np.random.default_rng(seed + 2)
-        values, size, count = rows.values_of_u, rows.latents, starts.count
+        size, count = rows.latents, starts.count
         means, variances = starts.moments(rows, means=True)
         self.linear = placed(means / variances).requires_grad_(True)
         self.square = placed(-0.5 / variances).requires_grad_(True)
         self.offsets = placed(-0.5 * (np.log(variances) + means**2 / variances).sum(axis=2)).requires_grad_(True)
         self.slopes = placed(generator.standard_normal((count, 1, size, UNITS))).requires_grad_(True)
-        self.places = placed(generator.standard_normal((count, values, size, UNITS))).requires_grad_(True)
+        places = np.repeat(generator.standard_normal((count, 1, size, UNITS)), rows.values_of_u, axis=1)
+        self.places = placed(places).requires_grad_(True)
         self.weights = placed(np.zeros((count, 1, size, UNITS))).requires_grad_(True)
         self.parameters = [self.linear, self.square, self.offsets, self.slopes, self.places, self.weights]
 
