@@ -1,4 +1,4 @@
-"""Which methods find the sources of a nonlinear mixture? The published benchmark: nonstationary sources in 40 segments of 1000 rows, mixed by networks.
+"""Which methods find the sources of a nonlinear mixture? The published benchmark: nonstationary sources, 40 segments of 1000 rows, mixed by networks.
 
 Sources are Gaussian with mean zero and a standard deviation that differs from segment to segment (Hyvärinen & Morioka 2016; Khemakhem et al. 2020);
 "time" settings have stationary sources that depend on their own past instead (Hyvärinen & Morioka 2017). Every trained method has the same
@@ -67,9 +67,15 @@ def _options() -> argparse.ArgumentParser:
     options = parser(NAME, __doc__ or "")
     options.set_defaults(methods=list(METHODS))
     options.add_argument(
-        "--settings", nargs="+", default=["2-2", "2-6"], choices=list(SETTINGS), help="sources-channels (default 2-2 2-6)"
+        "--settings",
+        nargs="+",
+        default=["2-2", "2-6"],
+        choices=list(SETTINGS),
+        help="sources-channels (default 2-2 2-6)",
     )
-    options.add_argument("--layers", nargs="+", type=int, default=[3], help="matrices of the mixing network (default 3)")
+    options.add_argument(
+        "--layers", nargs="+", type=int, default=[3], help="matrices of the mixing network (default 3)"
+    )
     options.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS), help="seeds of data and methods")
     options.add_argument("--epochs", type=int, default=Training.epochs, help=f"passes (default {Training.epochs})")
     options.add_argument("--length", type=int, default=1000, help="rows of a segment (default 1000)")
@@ -94,7 +100,9 @@ def _before(folders: Sequence[Path] | None, out: Path | None) -> Iterator[Row]:
     for folder in named:
         files = [file for file in (folder / f"{NAME}.csv", _part(folder)) if file.exists()]
         if not files and folders:
-            raise UnmixError(f"{folder / NAME}.csv is not there: give --keep the folder that an earlier table was written to.")
+            raise UnmixError(
+                f"{folder / NAME}.csv is not there: give --keep the folder that an earlier table was written to."
+            )
         for file in files:
             yield from read(file)
 
@@ -160,19 +168,24 @@ def scored(key: Key, learned: Learned, data: Simulated, epochs: int, seconds: fl
     if learned.recovers == "statistics":
         parts = dci(beside, fresh.sources**2)
         gap = mutual_information_gap(beside, fresh.sources**2)
-        correlations: tuple[float | None, ...] = (None, None, None)
+        reached: tuple[float, float, float] | None = None
     else:
         latents, again = learned.latents_of(seen.x), learned.latents_of(fresh.x)
         own = matched(latents, seen.sources)
-        each = [matched(learned.latents_of(seen.x, k), seen.sources).correlation for k in range(len(learned.objectives))]
+        each = [
+            matched(learned.latents_of(seen.x, k), seen.sources).correlation for k in range(len(learned.objectives))
+        ]
         parts, gap = dci(again, fresh.sources), mutual_information_gap(again, fresh.sources)
-        correlations = (own.correlation, mean_correlation_of(again, fresh.sources, own.order), max(each))
+        reached = (own.correlation, mean_correlation_of(again, fresh.sources, own.order), max(each))
+    mcc, on_fresh, best_start = reached or (None, None, None)
     return Row(
         key.setting,
         key.layers,
         key.seed,
         key.method,
-        *correlations,
+        mcc,
+        on_fresh,
+        best_start,
         told.correlation,
         told_fresh,
         parts.disentanglement,

@@ -23,7 +23,7 @@ class _Tree:
     values: FloatArray
 
     def __call__(self, binned: IntArray) -> FloatArray:
-        node = np.zeros(len(binned), dtype=np.int64)
+        node: IntArray = np.zeros(len(binned), dtype=np.int64)
         for codes, cuts in zip(self.codes, self.cuts, strict=True):
             node = _below(binned, node, codes, cuts)
         return np.asarray(self.values[node])
@@ -72,7 +72,8 @@ def _below(binned: IntArray, node: IntArray, codes: IntArray, cuts: IntArray) ->
 
 def _grown(binned: IntArray, target: FloatArray) -> tuple[_Tree, FloatArray]:
     """One tree of all levels, and what each code's splits took from the sum of squares."""
-    node, gained = np.zeros(len(binned), dtype=np.int64), np.zeros(binned.shape[1])
+    node: IntArray = np.zeros(len(binned), dtype=np.int64)
+    gained = np.zeros(binned.shape[1])
     every_code, every_cut = [], []
     for level in range(DEPTH):
         codes, cuts, gains = _best_splits(binned, node, target, 2**level)

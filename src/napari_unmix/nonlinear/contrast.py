@@ -56,9 +56,10 @@ def tcl(rows: Rows, training: Training, statistic: Literal["square", "absolute"]
 def gcl(rows: Rows, training: Training, form: Literal["general", "exponential"] = "general") -> Learning:
     """Generalised contrastive learning (Hyvärinen, Sasaki, Turner, AISTATS 2019): logistic regression of true against shuffled pairs (x, u).
 
-    ``general``: r = Σ_i ψ_i(h_i(x), u) + a(x), each ψ_i a network of one hidden layer; h recovers the sources up to order and component-wise maps under
-    the conditions of their Theorem 1. ``exponential``: r = h(x)ᵀv(u) + a(x) + b(u); h is T(z) up to an affine map (Theorem 3). a(x) is free
-    because log p(x) is no sum over components; differences between values of u, which the proofs use, are without it.
+    ``general``: r = Σ_i ψ_i(h_i(x), u) + a(x), each ψ_i with a network of one hidden layer; h recovers the sources up to order and component-wise maps
+    under the conditions of their Theorem 1, which exponential families of one statistic each don't keep. ``exponential``: r = h(x)ᵀv(u) + a(x) + b(u)
+    is for those; h is T(z) up to an affine map (Theorem 3). a(x) is free because log p(x) is no sum over components; differences between values of
+    u, which the proofs use, are without it.
     """
     starts = _starts_with_u(rows, training)
     x, u = placed(starts.x), torch.from_numpy(rows.u).to(torch.int64)
@@ -115,7 +116,7 @@ def _means(likelihood: Likelihood, count: int, seed: int) -> FloatArray:
     generator = torch.Generator().manual_seed(seed + 1)
     parts = []
     with torch.no_grad():
-        for chunk in torch.randperm(count, generator=generator).split(_CHUNK):
+        for chunk in torch.split(torch.randperm(count, generator=generator), _CHUNK):
             still_wanted()
             parts.append(likelihood(chunk, generator).double().sum(dim=1).cpu().numpy())
     return np.asarray(np.sum(parts, axis=0) / count)

@@ -48,7 +48,10 @@ Learning = Generator[Step, None, Learned]
 
 
 def statistics_of(learned: Learned, x: FloatArray, fresh: FloatArray, seed: int) -> tuple[FloatArray, FloatArray]:
-    """(N, n), (M, n): what is learned of T(z) = z² of rows and of fresh ones: z² itself, or linear ICA of what the theorem gives up to an affine map."""
+    """(N, n), (M, n): what is learned of T(z) = z² of rows and of fresh ones.
+
+    z² itself, or linear ICA of what the theorem gives up to an affine map.
+    """
     found, beside = (learned.latents_of(part) for part in (x, fresh))
     if learned.recovers == "sources" and learned.statistic is None:
         centre = found.mean(axis=0)
@@ -63,7 +66,5 @@ def linear(rows: Rows, training: Training) -> Learned:
     """Linear ICA in the same form, with one start."""
     scaled = rows.scaling.scaled(rows.x)
     unmixing = linear_ica(scaled, rows.latents, training.seed).unmixing[None]
-    encoder = Networks(
-        unmixing, np.zeros((1, rows.latents)), bent=np.zeros(1), width=1, depth=0, seed=training.seed
-    )
+    encoder = Networks(unmixing, np.zeros((1, rows.latents)), bent=np.zeros(1), width=1, depth=0, seed=training.seed)
     return Learned(rows.scaling, encoder, rows.latents, np.zeros(1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -35,7 +37,7 @@ class Networks:
         self.offset = _learned(offset[:, None, :])
         self.layers: list[tuple[Tensor, Tensor]] = []
         sizes = [inputs, *[width] * depth]
-        for here, there in zip(sizes[:-1], sizes[1:], strict=True):
+        for here, there in pairwise(sizes):
             weights = generator.standard_normal((starts, here, there)) / np.sqrt(here)
             shifts = generator.uniform(-1.0, 1.0, (starts, 1, there))
             self.layers.append((_learned(weights), _learned(shifts)))

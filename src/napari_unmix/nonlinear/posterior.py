@@ -84,8 +84,6 @@ def _inverse(root: Entries) -> Entries:
     inverse: Entries = []
     for i, row in enumerate(root):
         scale = row[i].reciprocal()
-        made = [
-            -scale * _product(row[j:i], [inverse[k][j] for k in range(j, i)]) for j in range(i)
-        ]
+        made = [-scale * _product(row[j:i], [inverse[k][j] for k in range(j, i)]) for j in range(i)]
         inverse.append([*made, scale])
     return inverse

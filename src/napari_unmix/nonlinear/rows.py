@@ -34,7 +34,9 @@ class Rows:
                 f"u must be one whole number from 0 for each of the {len(self.x)} rows; it is of shape {self.u.shape}."
             )
         if not 1 <= self.latents <= self.x.shape[1]:
-            raise UnmixError(f"{self.latents} latents of {self.x.shape[1]} channels: choose from 1 to {self.x.shape[1]}.")
+            raise UnmixError(
+                f"{self.latents} latents of {self.x.shape[1]} channels: choose from 1 to {self.x.shape[1]}."
+            )
 
     @property
     def values_of_u(self) -> int:

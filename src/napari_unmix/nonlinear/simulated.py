@@ -79,7 +79,7 @@ def mixing_network(
 def _conditioned(rows: int, columns: int, generator: np.random.Generator) -> FloatArray:
     """(rows, columns) uniform in [−1, 1], columns of length one, condition number below the first quartile of such matrices."""
     while True:
-        matrix = _drawn(1, rows, columns, generator)[0]
+        matrix: FloatArray = _drawn(1, rows, columns, generator)[0]
         if np.linalg.cond(matrix) <= _quartile(rows, columns):
             return matrix
 

@@ -29,8 +29,8 @@ _MEASURED, _DRAWS, _CHUNK = 8_192, 4, 2_048
 class Variational:
     """Which model: p(z|u) = N(μ(u), diag σ²(u)), x = f(z) + N(0, noise²) in units of the channels' spread.
 
-    ``means``: μ(u) is free, else zero (nonstationary variance: one statistic z², which is not monotonic, so Theorem 3 of Khemakhem et al. 2020 applies;
-    with means two, z and z², and Theorem 2). ``side_information`` False is the VAE, one prior for all rows; with ``beta`` above 1 the β-VAE
+    ``means``: μ(u) is free, else zero (nonstationary variance: one statistic z², not monotonic, so Theorem 3 of Khemakhem et al. 2020 applies; with
+    means two, z and z², and Theorem 2). ``side_information`` False is the VAE, one prior for all rows; with ``beta`` above 1 the β-VAE
     (Higgins et al. 2017). The noise goes from ``first_noise`` to ``noise`` while the networks learn, else they keep to where they start.
     """
 
@@ -139,7 +139,7 @@ class _Model:
         some = torch.arange(0, len(self.x), max(1, len(self.x) // _MEASURED))
         total = torch.zeros(len(self.centre), device=self.x.device)
         with torch.no_grad():
-            for chunk in some.repeat(_DRAWS).split(_CHUNK):
+            for chunk in torch.split(some.repeat(_DRAWS), _CHUNK):
                 still_wanted()
                 bound = self.bound(chunk, self.model.noise**2, generator)
                 total += self.objective(bound, self.model.noise**2).sum(dim=1)
@@ -150,4 +150,3 @@ def _triangles(mixing: FloatArray) -> FloatArray:
     """(S, n, B) -> (S, n(n + 1)/2) the lower triangle whose square is mixing · mixingᵀ: the likelihood's precision of a linear decoder."""
     rows, columns = np.tril_indices(mixing.shape[1])
     return np.asarray(np.linalg.cholesky(mixing @ mixing.transpose(0, 2, 1))[:, rows, columns])
-

@@ -1,8 +1,7 @@
 """How the error of generalised contrastive learning goes with the number of pairs, the segments and the width of its encoder.
 
-Lyu & Fu (ICML 2022) bound the error from finitely many samples: it falls with their number, and a wider class of functions costs
-samples while a narrower one can't express the unmixing. The condition on how strongly u changes the sources' law stays. One of the three is changed at
-a time, from the middle of the grid.
+Lyu & Fu (ICML 2022) bound the error from finitely many samples: it falls with their number, and a wider class of functions costs samples while a
+narrower one can't express the unmixing. The condition on how strongly u changes the sources' law stays. One of the three is changed at a time.
 """
 
 from __future__ import annotations
@@ -69,30 +68,38 @@ def measured(cell: Cell, steps: int) -> Cell:
     data = nonstationary(cell.seed, 2, 2, _LAYERS, "leaky", segments=cell.segments, length=length, fresh=_FRESH)
     batch = min(512, len(data.seen.x))
     training = Training(
-        epochs=max(1, steps // min(120, max(1, len(data.seen.x) // batch))), width=cell.width, seed=cell.seed, batch=batch
+        epochs=max(1, steps // min(120, max(1, len(data.seen.x) // batch))),
+        width=cell.width,
+        seed=cell.seed,
+        batch=batch,
     )
     with one_thread():
         learned = drain(gcl(Rows(data.seen.x, data.seen.u, 2), training))
-    own, fresh = (
-        1 - matched(learned.latents_of(draw.x), draw.sources).correlation for draw in (data.seen, data.fresh)
-    )
+    own, fresh = (1 - matched(learned.latents_of(draw.x), draw.sources).correlation for draw in (data.seen, data.fresh))
     return replace(cell, error=own, fresh_error=fresh)
 
 
 def table(cells: Sequence[Cell]) -> list[str]:
     """Markdown, means over the seeds."""
-    lines = ["| varied | pairs | segments | width | runs | 1 − MCC | on fresh rows | worst |", "|---|---|---|---|---|---|---|---|"]
+    lines = [
+        "| varied | pairs | segments | width | runs | 1 − MCC | on fresh rows | worst |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for (varied, pairs, segments, width), runs in grouped(cells).items():
         own, fresh = (statistics.fmean(getattr(run, name) for run in runs) for name in ("error", "fresh_error"))
         worst = max(run.fresh_error for run in runs)
-        lines.append(f"| {varied} | {pairs} | {segments} | {width} | {len(runs)} | {own:.3f} | {fresh:.3f} | {worst:.3f} |")
+        lines.append(
+            f"| {varied} | {pairs} | {segments} | {width} | {len(runs)} | {own:.3f} | {fresh:.3f} | {worst:.3f} |"
+        )
     return lines
 
 
 def trends(cells: Sequence[Cell]) -> Iterator[str]:
     """Whether the errors go as the statement has it: with pairs and segments they should fall; width is a trade-off and promises neither."""
     for varied in ("pairs", "segments"):
-        means = [(getattr(runs[0], varied), statistics.fmean(run.fresh_error for run in runs)) for runs in of(cells, varied)]
+        means = [
+            (getattr(runs[0], varied), statistics.fmean(run.fresh_error for run in runs)) for runs in of(cells, varied)
+        ]
         if len(means) > 1:
             means.sort()
             (least, first), (most, last) = means[0], means[-1]

@@ -70,7 +70,6 @@ class Row:
     seconds: float
     commit: str
 
-
     @property
     def key(self) -> Key:
         """What it is of."""
@@ -78,7 +77,11 @@ class Row:
 
     def said(self) -> str:
         """For whoever waits."""
-        reached = "" if self.mcc is None else f"MCC {self.mcc:.3f} (fresh {self.fresh:.3f}, best start {self.best_start:.3f}), "
+        reached = (
+            ""
+            if self.mcc is None
+            else f"MCC {self.mcc:.3f} (fresh {self.fresh:.3f}, best start {self.best_start:.3f}), "
+        )
         return f"{self.setting} {self.layers} layers, seed {self.seed}, {self.method}: {reached}squares {self.statistics:.3f}; {self.seconds:.1f} s"
 
 
@@ -99,7 +102,9 @@ def read(file: Path) -> list[Row]:
     with file.open(newline="", encoding="utf-8") as lines:
         reader = csv.DictReader(lines)
         if set(reader.fieldnames or ()) != set(names):
-            raise UnmixError(f"{file} has other columns than this version writes: leave --keep out, or give it another folder.")
+            raise UnmixError(
+                f"{file} has other columns than this version writes: leave --keep out, or give it another folder."
+            )
         return [Row(**{name: _value(line[name], kind) for name, kind in names.items()}) for line in reader]  # type: ignore[arg-type]
 
 

@@ -76,7 +76,10 @@ def _five_sources(rows: Sequence[Row]) -> Iterator[str]:
     ours = [
         row
         for row in rows
-        if row.method == "ivae" and SETTINGS[row.setting].sources == 5 and row.layers <= MOST_LAYERS and row.mcc is not None
+        if row.method == "ivae"
+        and SETTINGS[row.setting].sources == 5
+        and row.layers <= MOST_LAYERS
+        and row.mcc is not None
     ]
     for runs in _grouped(ours, lambda row: (row.setting, row.layers)):
         mean = _mean(run.mcc for run in runs) or 0.0
