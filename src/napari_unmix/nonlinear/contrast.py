@@ -56,10 +56,10 @@ def tcl(rows: Rows, training: Training, statistic: Literal["square", "absolute"]
 def gcl(rows: Rows, training: Training, form: Literal["general", "exponential"] = "general") -> Learning:
     """Generalised contrastive learning (Hyvärinen, Sasaki, Turner, AISTATS 2019): logistic regression of true against shuffled pairs (x, u).
 
-    ``general``: r = Σ_i ψ_i(h_i(x), u) + a(x), each ψ_i with a network of one hidden layer; h recovers the sources up to order and component-wise maps
-    under the conditions of their Theorem 1, which exponential families of one statistic each don't keep. ``exponential``: r = h(x)ᵀv(u) + a(x) + b(u)
-    is for those; h is T(z) up to an affine map (Theorem 3). a(x) is free because log p(x) is no sum over components; differences between values of
-    u, which the proofs use, are without it.
+    ``general``: r = Σ_i ψ_i(h_i(x), u) + a(x), each ψ_i with a network of one hidden layer; h recovers the sources up to order and component-wise
+    maps under the conditions of their Theorem 1, which exponential families of one statistic each don't keep. ``exponential``, for those:
+    r = h(x)ᵀv(u) + a(x) + b(u); h is T(z) up to an affine map (Theorem 3). a(x) is free because log p(x) is no sum over components;
+    differences between values of u, which the proofs use, are without it.
     """
     starts = _starts_with_u(rows, training)
     x, u = placed(starts.x), torch.from_numpy(rows.u).to(torch.int64)
