@@ -11,13 +11,13 @@ import torch
 
 from napari_unmix.journal.loops import Journal, Kept
 from napari_unmix.nonlinear.contrast import gcl, tcl
-from napari_unmix.nonlinear.learned import Learned, Learning, linear, statistics_of
 from napari_unmix.nonlinear.metrics import matched
 from napari_unmix.nonlinear.neighbours import pcl
 from napari_unmix.nonlinear.networks import Networks, placed
 from napari_unmix.nonlinear.rows import Rows
 from napari_unmix.nonlinear.simulated import Simulated, nonstationary, temporal
 from napari_unmix.nonlinear.starts import Starts, Training
+from napari_unmix.nonlinear.trained import Learning, Trained, linear, statistics_of
 from napari_unmix.nonlinear.variational import Variational, variational
 from napari_unmix.progress import Fit, Progress, drain
 from napari_unmix.sentences import UnmixError
@@ -43,11 +43,11 @@ def rows_of(simulated: Simulated) -> Rows:
 
 
 @cache
-def learned(method: str) -> Learned:
+def learned(method: str) -> Trained:
     return drain(METHODS[method](rows_of(data()), TRAINING))
 
 
-def correlation(found: Learned) -> float:
+def correlation(found: Trained) -> float:
     fresh = data().fresh
     return matched(found.latents_of(fresh.x), fresh.sources).correlation
 
@@ -126,7 +126,7 @@ def test_the_same_seed_gives_the_same_bits_and_any_step_can_be_the_last(method: 
     torch.testing.assert_close(torch.get_rng_state(), before)
 
 
-def as_progress(steps: Learning) -> Fit[Learned]:
+def as_progress(steps: Learning) -> Fit[Trained]:
     """As a method of cubes has it."""
     while True:
         try:
@@ -170,7 +170,7 @@ def test_the_first_start_is_linear_ica_exactly() -> None:
 def test_the_start_with_the_largest_objective_is_kept_and_nan_never() -> None:
     found = learned("tcl")
     for objectives, best in (([1.0, 2.0], 1), ([2.0, 1.0], 0), ([np.nan, -5.0], 1)):
-        assert Learned(found.scaling, found.encoder, 2, np.array(objectives)).best == best
+        assert Trained(found.scaling, found.encoder, 2, np.array(objectives)).best == best
 
 
 @pytest.mark.parametrize(("law", "told"), [("laplace", True), ("gauss", False)])

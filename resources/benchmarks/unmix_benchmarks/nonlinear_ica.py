@@ -17,12 +17,12 @@ import numpy as np
 
 from napari_unmix.model.threads import one_thread
 from napari_unmix.nonlinear.contrast import gcl, tcl
-from napari_unmix.nonlinear.learned import Learned, linear, statistics_of
 from napari_unmix.nonlinear.metrics import dci, matched, mean_correlation_of, mutual_information_gap
 from napari_unmix.nonlinear.neighbours import pcl
 from napari_unmix.nonlinear.rows import Rows
 from napari_unmix.nonlinear.simulated import Simulated, nonstationary, temporal
 from napari_unmix.nonlinear.starts import Training
+from napari_unmix.nonlinear.trained import Trained, linear, statistics_of
 from napari_unmix.nonlinear.variational import Variational, variational
 from napari_unmix.progress import drain
 from napari_unmix.sentences import UnmixError
@@ -144,7 +144,7 @@ def run_one(key: Key, epochs: int, length: int) -> Row:
     return scored(key, learned, data, epochs, seconds)
 
 
-def learn(method: str, rows: Rows, training: Training) -> Learned:
+def learn(method: str, rows: Rows, training: Training) -> Trained:
     """One method on one problem."""
     if method == "linear-ica":
         return linear(rows, training)
@@ -159,7 +159,7 @@ def learn(method: str, rows: Rows, training: Training) -> Learned:
     return drain(variational(rows, model, training))
 
 
-def scored(key: Key, learned: Learned, data: Simulated, epochs: int, seconds: float) -> Row:
+def scored(key: Key, learned: Trained, data: Simulated, epochs: int, seconds: float) -> Row:
     """All measures of one run; of what recovers statistics only, those of the sources themselves are left out."""
     seen, fresh = data.seen, data.fresh
     statistics, beside = statistics_of(learned, seen.x, fresh.x, key.seed)

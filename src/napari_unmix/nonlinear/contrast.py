@@ -11,10 +11,10 @@ from torch import Tensor
 
 from napari_unmix.cube import FloatArray
 from napari_unmix.model.network import Loss, Step, train
-from napari_unmix.nonlinear.learned import Learned, Learning
 from napari_unmix.nonlinear.networks import Networks, placed
 from napari_unmix.nonlinear.rows import Rows
 from napari_unmix.nonlinear.starts import Starts, Training
+from napari_unmix.nonlinear.trained import Learning, Trained
 from napari_unmix.sentences import UnmixError
 from napari_unmix.wanted import still_wanted
 
@@ -50,7 +50,7 @@ def tcl(rows: Rows, training: Training, statistic: Literal["square", "absolute"]
 
     parameters = [*encoder.parameters, weights, offsets]
     objectives = yield from learn(parameters, likelihood, len(x), training)
-    return Learned(rows.scaling, encoder, rows.latents, objectives, statistic=statistic)
+    return Trained(rows.scaling, encoder, rows.latents, objectives, statistic=statistic)
 
 
 def gcl(rows: Rows, training: Training, form: Literal["general", "exponential"] = "general") -> Learning:
@@ -83,7 +83,7 @@ def gcl(rows: Rows, training: Training, form: Literal["general", "exponential"] 
 
     objectives = yield from learn([*encoder.parameters, *head.parameters], likelihood, len(x), training)
     recovers: Literal["sources", "statistics"] = "sources" if form == "general" else "statistics"
-    return Learned(rows.scaling, encoder, rows.latents, objectives, recovers=recovers)
+    return Trained(rows.scaling, encoder, rows.latents, objectives, recovers=recovers)
 
 
 def told_apart(true: Tensor, false: Tensor) -> Tensor:

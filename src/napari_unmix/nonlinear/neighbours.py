@@ -8,10 +8,10 @@ from torch import Tensor
 
 from napari_unmix.cube import IntArray
 from napari_unmix.nonlinear.contrast import UNITS, learn, told_apart
-from napari_unmix.nonlinear.learned import Learned, Learning
 from napari_unmix.nonlinear.networks import Networks, placed
 from napari_unmix.nonlinear.rows import Rows
 from napari_unmix.nonlinear.starts import Starts, Training
+from napari_unmix.nonlinear.trained import Learning, Trained
 from napari_unmix.sentences import UnmixError
 
 
@@ -40,7 +40,7 @@ def pcl(rows: Rows, pairs: IntArray, training: Training) -> Learning:
         return told_apart(head(first, second), head(first, shuffled))
 
     objectives = yield from learn([*encoder.parameters, *head.parameters], likelihood, len(pairs), training)
-    return Learned(rows.scaling, encoder, rows.latents, objectives)
+    return Trained(rows.scaling, encoder, rows.latents, objectives)
 
 
 class _Together:

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from napari_unmix.cube import FloatArray
 from napari_unmix.model.network import Loss, annealed_variance, train
-from napari_unmix.nonlinear.learned import Learned, Learning
 from napari_unmix.nonlinear.networks import Networks, placed
 from napari_unmix.nonlinear.posterior import combined
 from napari_unmix.nonlinear.rows import Rows
 from napari_unmix.nonlinear.starts import Starts, Training
+from napari_unmix.nonlinear.trained import Learning, Trained
 from napari_unmix.wanted import still_wanted
 
 # Logarithms of variances that a network or a prior may say, in units of the scaled data.
@@ -67,7 +67,7 @@ def variational(rows: Rows, model: Variational, training: Training) -> Learning:
         seed=training.seed,
         draws=[generator],
     )
-    return Learned(rows.scaling, networks.encoder, rows.latents, networks.evidence(training.seed))
+    return Trained(rows.scaling, networks.encoder, rows.latents, networks.evidence(training.seed))
 
 
 class _Bound(NamedTuple):

@@ -20,7 +20,7 @@ Recovers = Literal["sources", "statistics"]
 
 
 @dataclass(frozen=True, eq=False)
-class Learned:
+class Trained:
     """Encoders of S starts, and ``objectives`` (S,), mean nats per row, of which the largest is best.
 
     ``statistic``: the latents' T is told from their signs, so that the theorem's answer is linear ICA of T(z), as time-contrastive learning has it.
@@ -44,10 +44,10 @@ class Learned:
         return self.encoder.of_start(self.scaling.scaled(x), chosen)[:, : self.latents]
 
 
-Learning = Generator[Step, None, Learned]
+Learning = Generator[Step, None, Trained]
 
 
-def statistics_of(learned: Learned, x: FloatArray, fresh: FloatArray, seed: int) -> tuple[FloatArray, FloatArray]:
+def statistics_of(learned: Trained, x: FloatArray, fresh: FloatArray, seed: int) -> tuple[FloatArray, FloatArray]:
     """(N, n), (M, n): what is learned of T(z) = z² of rows and of fresh ones.
 
     z² itself, or linear ICA of what the theorem gives up to an affine map.
@@ -62,9 +62,9 @@ def statistics_of(learned: Learned, x: FloatArray, fresh: FloatArray, seed: int)
     return unmixed(found), unmixed(beside)
 
 
-def linear(rows: Rows, training: Training) -> Learned:
+def linear(rows: Rows, training: Training) -> Trained:
     """Linear ICA in the same form, with one start."""
     scaled = rows.scaling.scaled(rows.x)
     unmixing = linear_ica(scaled, rows.latents, training.seed).unmixing[None]
     encoder = Networks(unmixing, np.zeros((1, rows.latents)), bent=np.zeros(1), width=1, depth=0, seed=training.seed)
-    return Learned(rows.scaling, encoder, rows.latents, np.zeros(1))
+    return Trained(rows.scaling, encoder, rows.latents, np.zeros(1))
