@@ -10,10 +10,10 @@ import pkgutil
 
 
 def benchmark_names() -> list[str]:
-    """Names of the benchmarks there are."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "common")
+    """Names of the benchmarks there are, as they are written on the command line."""
+    return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__) if module.name != "common")
 
 
 def run(name: str, arguments: list[str]) -> int:
     """Run one benchmark with its own arguments; returns the exit code."""
-    return int(importlib.import_module(f"{__name__}.{name}").main(arguments))
+    return int(importlib.import_module(f"{__name__}.{name.replace('-', '_')}").main(arguments))

@@ -1,0 +1,70 @@
+"""What a training learned: an encoder for each start, and which of them its own objective prefers."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from napari_unmix.cube import FloatArray
+from napari_unmix.model.network import Step
+from napari_unmix.nonlinear.linear import linear_ica
+from napari_unmix.nonlinear.networks import Networks
+from napari_unmix.nonlinear.rows import Rows, Scaling
+from napari_unmix.nonlinear.starts import Training
+
+# What the latents are where the method's theorem holds: the sources up to order and component-wise maps, or an affine map of their statistics.
+Recovers = Literal["sources", "statistics"]
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """Encoders of S starts, and ``objectives`` (S,), mean nats per row, of which the largest is best.
+
+    ``statistic``: the latents' T is told from their signs, so that the theorem's answer is linear ICA of T(z), as time-contrastive learning has it.
+    """
+
+    scaling: Scaling
+    encoder: Networks
+    latents: int
+    objectives: FloatArray
+    recovers: Recovers = "sources"
+    statistic: Literal["square", "absolute"] | None = None
+
+    @property
+    def best(self) -> int:
+        """The start that the objective prefers."""
+        return int(np.argmax(np.where(np.isfinite(self.objectives), self.objectives, -np.inf)))
+
+    def latents_of(self, x: FloatArray, start: int | None = None) -> FloatArray:
+        """(N, B) rows -> (N, n) latents by the encoder of one start, the best one if none is named."""
+        chosen = self.best if start is None else start
+        return self.encoder.of_start(self.scaling.scaled(x), chosen)[:, : self.latents]
+
+
+Learning = Generator[Step, None, Trained]
+
+
+def statistics_of(learned: Trained, x: FloatArray, fresh: FloatArray, seed: int) -> tuple[FloatArray, FloatArray]:
+    """(N, n), (M, n): what is learned of T(z) = z² of rows and of fresh ones.
+
+    z² itself, or linear ICA of what the theorem gives up to an affine map.
+    """
+    found, beside = (learned.latents_of(part) for part in (x, fresh))
+    if learned.recovers == "sources" and learned.statistic is None:
+        centre = found.mean(axis=0)
+        return (found - centre) ** 2, (beside - centre) ** 2
+    if learned.recovers == "sources":
+        found, beside = (part**2 if learned.statistic == "square" else np.abs(part) for part in (found, beside))
+    unmixed = linear_ica(found, learned.latents, seed)
+    return unmixed(found), unmixed(beside)
+
+
+def linear(rows: Rows, training: Training) -> Trained:
+    """Linear ICA in the same form, with one start."""
+    scaled = rows.scaling.scaled(rows.x)
+    unmixing = linear_ica(scaled, rows.latents, training.seed).unmixing[None]
+    encoder = Networks(unmixing, np.zeros((1, rows.latents)), bent=np.zeros(1), width=1, depth=0, seed=training.seed)
+    return Trained(rows.scaling, encoder, rows.latents, np.zeros(1))
