@@ -117,7 +117,7 @@ def _looked_at(
         raise UnmixError(f"{painted} but {count} endmembers were asked for: ask for at least {led}, or merge strokes.")
     written = None if given is None else given.within(cube.good_bands)
     if written is not None:
-        shown_as = inversion(free_light=spec.illumination, own_brightness=spec.own_brightness)
+        shown_as = inversion(free_light=spec.illumination, own_brightness=spec.own_brightness, maps=spec.maps)
         written = replace(written, spectra=shown_as.written(written.spectra))
     unlabelled = SideInformation(np.zeros(cube.shape[:2], np.int32), ("none",), {}, ())
     problem = Problem(cube, spectra, np.zeros(len(spectra), np.int32), unlabelled, materials, count, spec, written)

@@ -63,7 +63,7 @@ class Problem(Generic[Spec]):
     @property
     def inversion(self) -> Inversion:
         """How abundances follow from spectra while endmembers are searched; what is in the answer is as ``written`` writes it."""
-        return inversion(free_light=self.spec.illumination)
+        return inversion(free_light=self.spec.illumination, maps=self.spec.maps)
 
     def written(self, endmembers: FloatArray) -> FloatArray:
         """(P, B_good) as they are shown and saved: as the inversion writes them, or as bright as the pixels most like them are.
