@@ -9,6 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 # What methods are for: one obvious choice, what checks it, what it is measured against, what the field has used for long, what is tried.
 Group = Literal["default", "second opinion", "baseline", "classical", "experimental"]
 GROUPS: tuple[Group, ...] = get_args(Group)
+# What a list of methods says above those of a group.
+HEADINGS: dict[Group, str] = {
+    "default": "Recommended",
+    "second opinion": "A second opinion",
+    "baseline": "Baselines, to compare with",
+    "classical": "Classical",
+    "experimental": "Experimental",
+}
 
 # What maps are where brightness is not free: fractions are non-negative and sum to one, signed fractions only sum to one, amounts are only
 # non-negative.

@@ -1,7 +1,7 @@
 """How many directions hold signal, by three rules of the field: second opinions beside the number that ``counting`` suggests.
 
-They count directions that rise over noise, so that spectra which vary, or a bright and a shaded side of one material, count as well; on real scenes
-they often say two or three times as many as there are materials.
+They count directions that rise over noise, so that every way in which spectra vary counts as well: on real scenes they often say several times as
+many as there are materials.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ class SecondOpinions:
     false_alarm: float = FALSE_ALARM
 
     def __str__(self) -> str:
-        return f"HySime {self.hysime}, HFC {self.hfc} (false alarms {self.false_alarm:g}), eigenvalues {self.eigenvalues}"
+        return (
+            f"HySime {self.hysime}, HFC {self.hfc} (false alarms {self.false_alarm:g}), eigenvalues {self.eigenvalues}"
+        )
 
 
 def second_opinions(spectra: FloatArray, false_alarm: float = FALSE_ALARM) -> SecondOpinions:

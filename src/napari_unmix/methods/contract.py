@@ -195,6 +195,25 @@ def implementation(spec: MethodSpec) -> Callable[[Problem[MethodSpec]], Fit[Solu
     return cast(Callable[[Problem[MethodSpec]], Fit[Solution]], getattr(importlib.import_module(module), name))
 
 
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """What a method chose of the spectra that were given to it: all of them held; how and how surely, in sentences and numbers."""
+
+    given: Given
+    notes: tuple[Note, ...] = ()
+    numbers: dict[str, float | tuple[float, ...]] = field(default_factory=dict)
+
+
+# The cube without ignored pixels, the spec, the candidates or None, and the most endmembers that the pixels can tell apart.
+Chooser = Callable[[Cube, MethodSpec, Given | None, int], Fit[Chosen]]
+
+
+def chooser(spec: MethodSpec) -> Chooser | None:
+    """Import what chooses among the spectra that are given to this method; None where the method takes all that are given."""
+    module, _, name = type(spec).chooser.partition(":")
+    return cast(Chooser, getattr(importlib.import_module(module), name)) if module else None
+
+
 class QuickLook:
     """Previews of the endmembers so far, made where somebody looks: VCA's picks until a search shows better ones, and nearly least squares.
 

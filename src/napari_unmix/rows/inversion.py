@@ -14,7 +14,8 @@ import numpy as np
 
 from napari_unmix.cube import BoolArray, FloatArray
 from napari_unmix.rows.signed import sum_to_one
-from napari_unmix.rows.simplex import fully_constrained, non_negative, scaled
+from napari_unmix.rows.simplex import composition, fully_constrained, non_negative, scaled
+from napari_unmix.rows.sparse import sparse_amounts
 from napari_unmix.spec import Maps
 
 # Pixels darker than this share of the median brightness are left out where brightness is divided out: their noise is not.
@@ -160,6 +161,16 @@ class OwnBrightness(FreeLight):
 
 
 Inversion = SumToOne | FreeLight
+
+
+def shared(amounts: FloatArray, *, free_light: bool) -> Inverted:
+    """Amounts (N, P) as they are, or with free brightness over their sum, which is the illumination."""
+    return Inverted(composition(amounts), amounts.sum(axis=1)) if free_light else Inverted(amounts, None)
+
+
+def inverted_sparsely(spectra: FloatArray, endmembers: FloatArray, sparsity: float, *, free_light: bool) -> Inverted:
+    """Few of (P, B) endmembers in each of (N, B) spectra, by SUnSAL's problem (see ``sparse``)."""
+    return shared(sparse_amounts(spectra, endmembers, sparsity), free_light=free_light)
 
 
 _BY_MAPS: dict[Maps, SumToOne] = {

@@ -35,7 +35,10 @@ def differences(valid: BoolArray) -> csr_array:
 
     number = np.cumsum(valid.ravel()).reshape(valid.shape) - 1
     pairs = []
-    for one, other in (((slice(None), slice(None, -1)), (slice(None), slice(1, None))), (slice(None, -1), slice(1, None))):
+    for one, other in (
+        ((slice(None), slice(None, -1)), (slice(None), slice(1, None))),
+        (slice(None, -1), slice(1, None)),
+    ):
         both = valid[one] & valid[other]
         pairs.append(np.column_stack([number[one][both], number[other][both]]))
     edges = np.concatenate(pairs)
@@ -54,7 +57,9 @@ class Task:
     smoothness: float
 
     @classmethod
-    def of(cls, spectra: FloatArray, endmembers: FloatArray, valid: BoolArray, sparsity: float, smoothness: float) -> Task:
+    def of(
+        cls, spectra: FloatArray, endmembers: FloatArray, valid: BoolArray, sparsity: float, smoothness: float
+    ) -> Task:
         """Of (N, B) spectra, the valid pixels of an image (H, W), and (P, B) endmembers; λ and τ as above."""
         return cls(
             spectra @ endmembers.T,

@@ -11,10 +11,9 @@ from napari_unmix.cube import FloatArray
 from napari_unmix.findings import Note, NoteKind
 from napari_unmix.methods.classical.spec import ClassicalSpec
 from napari_unmix.methods.contract import Problem, QuickLook
-from napari_unmix.methods.least_squares import Invert, inverted_in_parts
+from napari_unmix.methods.least_squares import inverted_in_parts
 from napari_unmix.progress import Fit, Progress, meanwhile, staged
-from napari_unmix.rows.inversion import Inverted
-from napari_unmix.rows.simplex import composition
+from napari_unmix.rows.inversion import Inverted, inverted_sparsely, shared
 from napari_unmix.rows.sparse import sparse_amounts
 from napari_unmix.rows.total_variation import Task, smooth_amounts
 
@@ -24,17 +23,8 @@ def solved(problem: Problem[ClassicalSpec], endmembers: FloatArray, done: float)
     spec = problem.spec
     if spec.abundances == "sunsal-tv":
         return (yield from _smooth(problem, endmembers, done))
-    invert = sparse(spec.sparsity, free_light=spec.illumination) if spec.abundances == "sunsal" else None
-    return (yield from inverted_in_parts(problem, endmembers, done, invert))
-
-
-def sparse(sparsity: float, *, free_light: bool) -> Invert:
-    """SUnSAL of some pixels; with free brightness the amounts over their sum, which is the illumination."""
-
-    def invert(spectra: FloatArray, endmembers: FloatArray) -> Inverted:
-        return _as_asked(sparse_amounts(spectra, endmembers, sparsity), free_light=free_light)
-
-    return invert
+    sparse = partial(inverted_sparsely, sparsity=spec.sparsity, free_light=spec.illumination)
+    return (yield from inverted_in_parts(problem, endmembers, done, sparse if spec.abundances == "sunsal" else None))
 
 
 def notes_of(spec: ClassicalSpec) -> tuple[Note, ...]:
@@ -49,7 +39,9 @@ def notes_of(spec: ClassicalSpec) -> tuple[Note, ...]:
     if said is None or (spec.illumination and spec.abundances == "nnls"):
         return ()
     if spec.illumination:
-        said = said.replace("sparse amounts whose sum is free", "sparse amounts over their sum, which is the illumination")
+        said = said.replace(
+            "sparse amounts whose sum is free", "sparse amounts over their sum, which is the illumination"
+        )
     return (Note(NoteKind.METHOD, said),)
 
 
@@ -66,8 +58,4 @@ def _smooth(problem: Problem[ClassicalSpec], endmembers: FloatArray, done: float
     amounts = yield from staged(
         "finding abundances", smooth_amounts(task, start), (done, 1.0), show=lambda _: (None, look)
     )
-    return _as_asked(np.asarray(amounts), free_light=spec.illumination)
-
-
-def _as_asked(amounts: FloatArray, *, free_light: bool) -> Inverted:
-    return Inverted(composition(amounts), amounts.sum(axis=1)) if free_light else Inverted(amounts, None)
+    return shared(np.asarray(amounts), free_light=spec.illumination)

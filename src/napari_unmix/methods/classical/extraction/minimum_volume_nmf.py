@@ -1,6 +1,6 @@
 """Non-negative matrix factorisation of least volume (Fu et al. 2016, IEEE TSP 64(23); Leplat, Ang & Gillis 2019, ICASSP, algorithm 1).
 
-    min  ½ |X - AM|² + w log det(MMᵀ + δI),   M ≥ 0, rows of A on the simplex
+min  ½ |X - AM|² + w log det(MMᵀ + δI),   M ≥ 0, rows of A on the simplex
 """
 
 from __future__ import annotations

@@ -108,7 +108,7 @@ def _towards(pixels: FloatArray, rows: FloatArray) -> FloatArray:
     together = csr_array(hstack([identity(count)] * count))
     level = np.zeros(count)
     level[-1] = 1.0
-    found = linprog(
+    found = linprog(  # type: ignore[call-overload]  # its stubs know no sparse matrices
         -gradient.ravel(),
         A_ub=csr_array(block_diag([-pixels] * count)),
         b_ub=np.zeros(count * len(pixels)),

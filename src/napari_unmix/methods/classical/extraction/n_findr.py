@@ -16,7 +16,9 @@ def find(asked: Asked) -> FloatArray:
     """From the picks of SiVM, single pixels are exchanged for others as long as the simplex grows; held corners stay."""
     first = len(asked.held)
     scores = np.vstack([asked.held_scores, asked.scores])
-    return asked.of_picks(largest(scores, np.concatenate([np.arange(first), first + picks(asked)]), first)[first:] - first)
+    return asked.of_picks(
+        largest(scores, np.concatenate([np.arange(first), first + picks(asked)]), first)[first:] - first
+    )
 
 
 def largest(scores: FloatArray, start: IntArray, held: int = 0) -> IntArray:
