@@ -50,7 +50,8 @@ def hysime(spectra: FloatArray, noise: FloatArray) -> int:
     """Directions in which the signal holds more than the noise would add (HySime, Bioucas-Dias & Nascimento 2008, TGRS 46(8), eq. 20).
 
     Of (N, B) spectra whose noise has a standard deviation (B,) in each band, measured as everywhere in this program. A direction e of the
-    signal's correlation is kept where leaving it out costs more than its noise: eᵀR e > 2 eᵀN e.
+    signal's correlation is kept where leaving it out costs more than its noise: eᵀR e > 2 eᵀN e. Of few pixels noise alone has directions of more than
+    twice its variance: below 5.8 pixels a band, 2 is the edge of Marchenko & Pastur, which is ours.
     """
     correlation = spectra.T @ spectra / len(spectra)
     of_noise = np.diag(noise**2)
@@ -58,7 +59,8 @@ def hysime(spectra: FloatArray, noise: FloatArray) -> int:
     power, its_noise = (np.einsum("bk,bc,ck->k", directions, matrix, directions) for matrix in (correlation, of_noise))
     # Where there is no noise, directions of rounding are none of signal.
     floor = (ROUNDING**2) * float(np.trace(correlation)) / len(correlation)
-    return int((power > 2 * np.maximum(its_noise, floor)).sum())
+    times = max(2.0, (1 + np.sqrt(spectra.shape[1] / len(spectra))) ** 2)
+    return int((power > times * np.maximum(its_noise, floor)).sum())
 
 
 def hfc(spectra: FloatArray, false_alarm: float = FALSE_ALARM) -> int:
@@ -90,7 +92,8 @@ def singular_values_over(spectra: FloatArray, noise: FloatArray) -> int:
     shape = min(spectra.shape) / max(spectra.shape)
     small = whitened @ whitened.T if len(spectra) < spectra.shape[1] else whitened.T @ whitened
     values = np.sqrt(np.maximum(np.linalg.eigvalsh(small), 0.0))
-    return int((values > _over_median(shape) * np.median(values)).sum())
+    least = max(_over_median(shape) * float(np.median(values)), ROUNDING * float(values.max()))
+    return int((values > least).sum())
 
 
 def _over_median(shape: float) -> float:

@@ -60,10 +60,10 @@ def factorised(spectra: FloatArray, start: FloatArray, volume: float, held: int 
 
 
 def _moved(gram: FloatArray, pull: FloatArray, endmembers: FloatArray, weight: float, held: int) -> FloatArray:
-    """Projected gradient steps down ½ tr(MᵀGM) − tr(MᵀC), where the tangent of the logarithm adds its inverse to the Gram matrix."""
+    """Projected gradient steps down ½ tr(MᵀGM) − tr(MᵀC), where the tangent of the logarithm adds twice its inverse to the Gram matrix."""
     size = len(endmembers)
     moved = endmembers.copy()
-    tangent = gram + weight * np.linalg.inv(endmembers @ endmembers.T + _DELTA * np.eye(size))
+    tangent = gram + 2 * weight * np.linalg.inv(endmembers @ endmembers.T + _DELTA * np.eye(size))
     length = 1.0 / max(float(np.linalg.eigvalsh(tangent)[-1]), 1e-300)
     for _ in range(_STEPS):
         moved[held:] = np.maximum(moved[held:] - length * (tangent @ moved - pull)[held:], 0.0)
