@@ -50,8 +50,8 @@ def hysime(spectra: FloatArray, noise: FloatArray) -> int:
     """Directions in which the signal holds more than the noise would add (HySime, Bioucas-Dias & Nascimento 2008, TGRS 46(8), eq. 20).
 
     Of (N, B) spectra whose noise has a standard deviation (B,) in each band, measured as everywhere in this program. A direction e of the
-    signal's correlation is kept where leaving it out costs more than its noise: eᵀR e > 2 eᵀN e. Of few pixels noise alone has directions of more than
-    twice its variance: below 5.8 pixels a band, 2 is the edge of Marchenko & Pastur, which is ours.
+    signal's correlation is kept where leaving it out costs more than its noise: eᵀR e > 2 eᵀN e. Of few pixels noise alone has directions of more
+    than twice its variance: below 5.8 pixels a band, 2 is the edge of Marchenko & Pastur, which is ours.
     """
     correlation = spectra.T @ spectra / len(spectra)
     of_noise = np.diag(noise**2)

@@ -89,6 +89,7 @@ def test_all_entries_of_a_library_are_tried_undone_and_closed(window: Any, tmp_p
     window.wait_for(lambda: session.run is not None and session.run.report is not None)
     assert given[0][0] == "library"
     assert given[0][1].names == names
+    method_panel(window).unfold()
     close = known._close
     assert close.isVisible()
     close.setFocus()

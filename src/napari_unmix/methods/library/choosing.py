@@ -6,7 +6,8 @@
    anew, what is left of it rises by 25 noise variances (five standard deviations of one direction). Noise is what the whole library leaves, where
    that is more.
 
-4. Whatever fits best what is left is taken in, and rule 3 applied again: it stays where fewer entries do as well with it, or as many better.
+4. What fits best in the place of the least needed ones is taken in, and rule 3 applied to the others: it stays where fewer entries do with it, or as
+   many better. One entry that several others mix to is found so, where rule 3 gave it up.
 
 The third rule compares each entry with all the others together, so that two that do the same cannot both go, and one of them does.
 """
@@ -46,8 +47,10 @@ NEAR = 2.0
 # Pixels times entries that are solved together; of larger scenes evenly spread pixels choose.
 _MOST, _AT_ONCE = 3_000_000, 250_000
 _TOLD = 3  # near entries, in a sentence
-# Exchanges at most, entries that are tried for each, pixels that say which, and by what share of the squares one has to be better.
-_EXCHANGES, _TRIED, _LOOKED_AT, _BETTER = 12, 6, 2000, 1e-4
+# Exchanges at most, entries that are tried for each place, and by what share of the squares one has to be better.
+_EXCHANGES, _TRIED, _BETTER = 12, 3, 1e-4
+# Pixels that say which entries are tried: so many times entries, and these bounds.
+_LOOKED_AT, _FEWEST_LOOKED_AT, _MOST_LOOKED_AT = 300_000, 100, 1000
 
 Solve = Callable[[FloatArray, FloatArray], FloatArray]
 
@@ -178,8 +181,8 @@ def _misfit(scene: _Scene, amounts: FloatArray) -> float:
     return float(np.sqrt(left / max(freedom, 1)))
 
 
-def _given_up(scene: _Scene, rows: IntArray, count: int | None, most: int) -> _Kept:
-    """What is left when the unneeded are gone; ``count`` says how many there are to be, whether needed or not."""
+def _given_up(scene: _Scene, rows: IntArray, count: int | None, most: int, stays: int = -1) -> _Kept:
+    """What is left when the unneeded are gone; ``count`` says how many there are to be, whether needed or not. The row ``stays`` is not given up."""
     least = count or FEWEST_ENDMEMBERS
     highest = count or most
     batch = len(rows)
@@ -188,8 +191,8 @@ def _given_up(scene: _Scene, rows: IntArray, count: int | None, most: int) -> _K
         free = np.flatnonzero(kept.needing < scene.enough)
         over = max(len(rows) - highest, 0)
         order = np.argsort(kept.rise, kind="stable")
-        going = [k for k in order if k in free or over > 0][: min(batch, len(rows) - least)]
-        if not going or (count is None and not free.size and not over):
+        going = [k for k in order if (k in free or over > 0) and rows[k] != stays][: min(batch, len(rows) - least)]
+        if not going:
             return kept
         before = scene.left(rows.tolist())[1]
         while len(going) > 1:
@@ -222,8 +225,8 @@ def _measured(scene: _Scene, rows: IntArray) -> _Kept:
 def _exchanged(scene: _Scene, kept: _Kept, count: int | None, most: int) -> _Kept:
     """With entries that were given up too soon: what they were taken for then fits without them."""
     for _ in range(_EXCHANGES):
-        for row in _promising(scene, kept.rows):
-            tried = _given_up(scene, np.sort(np.append(kept.rows, row)), count, most)
+        for row in _promising(scene, kept):
+            tried = _given_up(scene, np.sort(np.append(kept.rows, row)), count, most, row)
             if tried.better_than(kept):
                 kept = tried
                 break
@@ -232,15 +235,18 @@ def _exchanged(scene: _Scene, kept: _Kept, count: int | None, most: int) -> _Kep
     return kept
 
 
-def _promising(scene: _Scene, rows: IntArray) -> IntArray:
-    """The entries that are most like what is left of some of the pixels: a step towards each would lower the squares most."""
-    spectra = scene.spectra[:: max(1, -(-len(scene.spectra) // _LOOKED_AT))]
-    entries = scene.entries[rows]
-    residual = spectra - scene.solve(spectra, entries) @ entries
-    lengths = np.maximum(np.linalg.norm(scene.entries, axis=1), 1e-300)
-    gain = (np.maximum(residual @ (scene.entries / lengths[:, None]).T, 0.0) ** 2).sum(axis=0)
-    gain[rows] = -1.0
-    return np.argsort(-gain, kind="stable")[: min(_TRIED, len(gain) - len(rows))]
+def _promising(scene: _Scene, kept: _Kept) -> list[int]:
+    """Entries that fit some of the pixels best in the place of the least needed one, and in that of the less needed half."""
+    sample = max(_FEWEST_LOOKED_AT, min(_MOST_LOOKED_AT, _LOOKED_AT // len(scene.entries)))
+    some = replace(scene, spectra=scene.spectra[:: max(1, -(-len(scene.spectra) // sample))])
+    order = np.argsort(kept.rise, kind="stable")
+    found: dict[int, None] = {}
+    for dropped in (1, -(-len(order) // 2)):
+        core = np.delete(kept.rows, order[:dropped]).tolist()
+        others = np.setdiff1d(np.arange(len(scene.entries)), kept.rows)
+        left = [float(some.left([*core, int(row)])[1].sum()) for row in others]
+        found |= dict.fromkeys(others[np.argsort(left, kind="stable")[:_TRIED]].tolist())
+    return list(found)
 
 
 def _told(kept: _Kept, order: list[int], names: tuple[str, ...], step: int) -> list[Note]:
