@@ -81,7 +81,8 @@ class MethodPanel(Step):
         session, spec = self.session, self.session.spec
         self.wait_for("" if session.cube is not None else "Open a cube first.")
         self._method.setCurrentIndex(self._method.findData(spec.method))
-        suggestion = f"auto ({session.suggested})" if session.suggested is not None else "auto"
+        counted = session.suggested is not None and not type(spec).chooser  # one that chooses counts for itself
+        suggestion = f"auto ({session.suggested})" if counted else "auto"
         self._endmembers.setSpecialValueText(suggestion)
         self._endmembers.setValue(AUTO if spec.endmembers == "auto" else int(spec.endmembers))
         counting = doing(session) is Doing.COUNTING
