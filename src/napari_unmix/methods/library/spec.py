@@ -29,7 +29,7 @@ class LibrarySpec(MethodSpec):
     share: float = Field(
         0.05,
         gt=0,
-        lt=1,
+        le=0.9,
         title="Share",
         description="An entry takes part where it has more than this of enough pixels.",
         json_schema_extra={"advanced": True},
