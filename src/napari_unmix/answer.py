@@ -46,7 +46,7 @@ class Unmixing:
     ----------
     endmembers : (P, B) float64, in the cube's units (largest value 1 with free illumination, unless they keep their own brightness); NaN in
         excluded bands
-    abundances : (H, W, P) float32, non-negative, summing to one; NaN in invalid pixels
+    abundances : (H, W, P) float32, non-negative, summing to one unless ``inversion`` says otherwise; NaN in invalid pixels
     abundance_std : (H, W, P) float32, posterior standard deviation, or None where the method has none
     illumination : (H, W) float32, the per-pixel scale, or None where abundances sum to one on the spectra as given
     reconstruction_error : (H, W) float32, root mean square over the good bands of spectrum minus reconstruction
@@ -79,7 +79,8 @@ class Unmixing:
     @property
     def inversion(self) -> Inversion:
         """How abundances follow from spectra."""
-        return inversion(free_light=self.illumination is not None, own_brightness=self.spec.own_brightness)
+        lit, spec = self.illumination is not None, self.spec
+        return inversion(free_light=lit, own_brightness=spec.own_brightness, maps=spec.maps)
 
     @property
     def given(self) -> Given | None:

@@ -11,7 +11,7 @@ from napari_unmix.cube import BoolArray, Cube, FloatArray
 from napari_unmix.sentences import UnmixError
 
 # Two shapes nearer than this (degrees) are one spectrum: no pixel could tell their shares apart.
-_SAME_DEGREES = 1e-3
+SAME_DEGREES = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,7 @@ class Given:
         unit = spectra / np.linalg.norm(spectra, axis=1, keepdims=True)
         for k in range(1, len(unit)):
             chords = np.linalg.norm(unit[:k] - unit[k], axis=1)  # of small angles
-            if np.degrees(chords.min()) < _SAME_DEGREES:
+            if np.degrees(chords.min()) < SAME_DEGREES:
                 one = self.names[int(chords.argmin())]
                 raise UnmixError(
                     f"{one} and {self.names[k]} are the same spectrum but for brightness: give one of them."

@@ -20,7 +20,7 @@ from napari_unmix.identifiability.assess import assess_solution
 from napari_unmix.identifiability.decided import decided
 from napari_unmix.identifiability.report import Report
 from napari_unmix.io.budget import check_run
-from napari_unmix.methods.contract import Problem, QuickLook, Solution, implementation
+from napari_unmix.methods.contract import Chosen, Problem, QuickLook, Solution, chooser, implementation
 from napari_unmix.methods.one_material import one_material_solution
 from napari_unmix.model.network import device_of
 from napari_unmix.model.threads import steps_on_one_thread
@@ -54,6 +54,8 @@ def unmix(
 def _unmixed(cube: Cube, spec: MethodSpec, annotation: Annotation | None, given: Given | None) -> Fit[Unmixing]:
     start = time.perf_counter()
     yield Progress("reading the pixels", 0, 1, 0.0)
+    choice = yield from _chosen(cube, spec, annotation, given)
+    given = given if choice is None else choice.given
     problem, look = yield from _looked_at(cube, spec, annotation, given)
     if problem.endmember_count == 1:
         finding = Progress("finding the endmember", 0, 1, 0.5)
@@ -62,12 +64,13 @@ def _unmixed(cube: Cube, spec: MethodSpec, annotation: Annotation | None, given:
         solution = yield from looking(implementation(spec)(problem), look)
         counting = Progress("counting what the scene supports", 0, 1, 1.0)
         solution = yield from meanwhile(lambda: _supported(problem, solution), counting)
-    notes = (*_given_notes(given), *_brightness_notes(problem), *_notes(problem, cube, annotation))
+    of_choice = () if choice is None else choice.notes
+    notes = (*of_choice, *_given_notes(given), *_brightness_notes(problem), *_notes(problem, cube, annotation))
     lifted = yield from meanwhile(
         lambda: _lift(problem, solution, notes),
         Progress("measuring the residual", 0, 1, 1.0),
     )
-    answered = lifted.with_given(given)
+    answered = _with_choice(lifted, choice).with_given(given)
     notes = (*_decided_notes(answered), *answered.notes)
     return replace(answered, notes=notes, seconds=time.perf_counter() - start)
 
@@ -85,8 +88,32 @@ def make_problem(
     cube: Cube, spec: MethodSpec, annotation: Annotation | None = None, given: Given | None = None
 ) -> Fit[Problem[MethodSpec]]:
     """Check the input and turn it into what a method fits; yields before each step that takes long on a large scene."""
+    choice = yield from _chosen(cube, spec, annotation, given)
+    given = given if choice is None else choice.given
     problem, _ = yield from _looked_at(cube, spec, annotation, given)
     return problem
+
+
+def _chosen(cube: Cube, spec: MethodSpec, annotation: Annotation | None, given: Given | None) -> Fit[Chosen | None]:
+    """What a method that chooses made of what is given; None of all others."""
+    choose = chooser(spec)
+    if choose is None:
+        return None
+    if annotation is not None:
+        annotation.check_against(cube)
+        cube = without_ignored(cube, annotation)
+    least = FEWEST_ENDMEMBERS if spec.endmembers == "auto" else spec.endmembers
+    reading = Progress("reading the pixels", 0, 1, 0.0)
+    _, most = yield from meanwhile(lambda: _checked(cube, least, spec.illumination, automatic=False), reading)
+    return (yield from choose(cube, spec, given, most))
+
+
+def _with_choice(result: Unmixing, choice: Chosen | None) -> Unmixing:
+    """The result with the numbers of the choice among its findings."""
+    if choice is None:
+        return result
+    search = {**result.findings.search, **choice.numbers}
+    return replace(result, findings=result.findings.model_copy(update={"search": search}))
 
 
 def _looked_at(
@@ -120,7 +147,7 @@ def _looked_at(
         raise UnmixError(f"{painted} but {count} endmembers were asked for: ask for at least {led}, or merge strokes.")
     written = None if given is None else given.within(cube.good_bands)
     if written is not None:
-        shown_as = inversion(free_light=spec.illumination, own_brightness=spec.own_brightness)
+        shown_as = inversion(free_light=spec.illumination, own_brightness=spec.own_brightness, maps=spec.maps)
         written = replace(written, spectra=shown_as.written(written.spectra))
     unlabelled = SideInformation(np.zeros(cube.shape[:2], np.int32), ("none",), {}, ())
     problem = Problem(cube, spectra, np.zeros(len(spectra), np.int32), unlabelled, materials, count, spec, written)

@@ -9,6 +9,18 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 # What methods are for: one obvious choice, what checks it, what it is measured against, what the field has used for long, what is tried.
 Group = Literal["default", "second opinion", "baseline", "classical", "experimental"]
 GROUPS: tuple[Group, ...] = get_args(Group)
+# What a list of methods says above those of a group.
+HEADINGS: dict[Group, str] = {
+    "default": "Recommended",
+    "second opinion": "A second opinion",
+    "baseline": "Baselines, to compare with",
+    "classical": "Classical",
+    "experimental": "Experimental",
+}
+
+# What maps are where brightness is not free: fractions are non-negative and sum to one, signed fractions only sum to one, amounts are only
+# non-negative.
+Maps = Literal["fractions", "signed fractions", "amounts"]
 
 # Options that methods which train share; each has a preset of its own.
 Epochs = Annotated[
@@ -42,6 +54,7 @@ class MethodSpec(BaseModel):
     ``why_not_identifiable`` is the reason, for the report, of a method whose answer no assumption makes unique.
     ``implementation`` is "module:function"; the function takes a ``methods.contract.Problem`` and is a generator of ``Progress`` that
     returns a ``methods.contract.Solution``. It is imported only when the method runs, so listing methods loads no torch.
+    ``chooser`` is the "module:function" of a method to which spectra are given to choose from, "" of all others: see ``methods.contract.chooser``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -51,6 +64,7 @@ class MethodSpec(BaseModel):
     group: ClassVar[Group] = "experimental"
     uses_paint: ClassVar[bool] = False
     why_not_identifiable: ClassVar[str] = ""
+    chooser: ClassVar[str] = ""
 
     method: str
     endmembers: int | Literal["auto"] = Field(
@@ -89,6 +103,11 @@ class MethodSpec(BaseModel):
     def own_brightness(self) -> bool:
         """Whether brightness is free, and endmembers keep their own."""
         return self.illumination and self.brightness == "own"
+
+    @property
+    def maps(self) -> Maps:
+        """What abundances are: fractions with free brightness, whatever they would be without."""
+        return "fractions"
 
     @property
     def side_information(self) -> str:

@@ -23,6 +23,7 @@ from napari_unmix.cube import Cube, Meaning
 from napari_unmix.methods.registry import method_specs
 from napari_unmix.output.run import read_run
 from napari_unmix.sentences import UnmixError
+from napari_unmix.spec import GROUPS, HEADINGS
 
 Capture = pytest.CaptureFixture[str]
 
@@ -343,7 +344,7 @@ def test_wrong_commands_and_options(capsys: Capture, cube_file: Path) -> None:
         (["--auxiliary", "blocks+auto"], "side information 'auto' can't be combined"),
         (["--auxiliary", "acquisition"], "needs several acquisitions, one cube is given"),
         (["--annotation", "a.png", "--annotation", "b.png"], "2 annotations are given for 1 cube: give one of each"),
-        (["--method", "vca-fcls", "--epochs", "3"], "--epochs is no option of vca-fcls (it is one of ivae, mae, vae)"),
+        (["--method", "vca-fcls", "--epochs", "3"], "--epochs is no option of vca-fcls (it is one of ivae, vae, mae)"),
         (["--material", "1"], "--material 1 names a painted label: give the painting with --annotation"),
         (["--material", "rock"], "--material rock names no label"),
         (["--material", "0=rock"], "--material 0=rock names no label"),
@@ -552,7 +553,14 @@ def test_options_of_unmix_are_those_of_the_specs(capsys: Capture) -> None:
 def test_methods_are_listed(capsys: Capture) -> None:
     assert main(["methods"]) == 0
     out = capsys.readouterr().out
-    assert [line.split()[0] for line in out.splitlines()] == list(method_specs())
+    listed = [line for line in out.splitlines() if line.startswith("  ")]
+    assert [line.split()[0] for line in listed] == list(method_specs())
+    headings = [line for line in out.splitlines() if not line.startswith("  ")]
+    assert headings[0] == "Recommended:"
+    assert out.splitlines()[1].startswith("  ivae ")
+    assert headings == [
+        f"{HEADINGS[group]}:" for group in GROUPS if any(s.group == group for s in method_specs().values())
+    ]
 
 
 # --- info

@@ -28,7 +28,7 @@ OTHERS = [
     ("vae", {"illumination": True}),
 ]
 FITS = [
-    *(pytest.param((method, {}), id=method) for method in method_specs()),
+    *(pytest.param((method, {}), id=method) for method, spec in method_specs().items() if not spec.chooser),
     *(pytest.param(fit, id=" ".join([fit[0], *fit[1]]), marks=pytest.mark.slow) for fit in OTHERS),
 ]
 

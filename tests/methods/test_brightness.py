@@ -26,7 +26,7 @@ DARK = np.array(  # the second is four times as dark as the others
         0.3 + 0.5 * np.exp(-(((_AXIS - 0.5) / 0.1) ** 2)),
     ]
 )
-METHODS = sorted(method_specs())
+METHODS = sorted(name for name, spec in method_specs().items() if not spec.chooser)  # one chooses among what is given
 
 
 def scene(endmembers: np.ndarray, seed: int = 0) -> tuple[Cube, np.ndarray]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_unmix.cli.parsing import add_reading_options, reading_from
 from napari_unmix.cube import Cube, FloatArray, SpectralAxis
 from napari_unmix.sentences import LONGEST_SENTENCE, UnmixError, shown
+
+if TYPE_CHECKING:
+    from napari_unmix.geometry.dimensions import SecondOpinions
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +42,7 @@ def describe(cube: Cube) -> dict[str, Any]:
     seen = cube.overview
     pixels = seen.pixels()
     suggested, refusal, said = _suggestion(pixels)
+    opinions = _second_opinions(pixels, suggested)
     return {
         "name": cube.name,
         "source": cube.source,
@@ -53,6 +58,7 @@ def describe(cube: Cube) -> dict[str, Any]:
         "valid_pixels": int(seen.valid_pixels.sum()),
         "looked_at": seen.shape[0] * seen.shape[1],
         "suggested_endmembers": suggested,
+        "second_opinions": None if opinions is None else asdict(opinions),
         "refusal": refusal,
         "endmembers": said,
         "repairs": cube.repairs,
@@ -76,6 +82,13 @@ def _suggestion(pixels: FloatArray) -> tuple[int | None, str | None, str]:
     return number, None, ". ".join(sentence.removesuffix(".") for sentence in said)
 
 
+def _second_opinions(pixels: FloatArray, suggested: int | None) -> SecondOpinions | None:
+    """What rules of the field say of the number of endmembers; None where there is none to say."""
+    from napari_unmix.geometry.dimensions import second_opinions
+
+    return None if suggested is None else second_opinions(pixels)
+
+
 def _lines(values: dict[str, Any]) -> list[str]:
     rows, columns, bands = values["rows"], values["columns"], values["bands"]
     limits = values["value_range"]
@@ -93,7 +106,14 @@ def _lines(values: dict[str, Any]) -> list[str]:
         *(f"{name:<14}{fact}" for name, fact in facts.items()),
         *(f"Note: {repair}" for repair in values["repairs"]),
         f"{'endmembers':<14}{values['endmembers']}",
+        *_opinions_line(values["second_opinions"]),
     ]
+
+
+def _opinions_line(opinions: dict[str, Any] | None) -> list[str]:
+    from napari_unmix.geometry.dimensions import SecondOpinions
+
+    return [] if opinions is None else [f"{'':<14}directions over noise: {SecondOpinions(**opinions)}"]
 
 
 def _axis_line(axis: dict[str, Any]) -> dict[str, str]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from napari_unmix.spec import MethodSpec
 
 _ENDMEMBERS = SPEC + "endmembers"
+# The method that chooses among the spectra that are given to it.
+_CHOOSES = "library"
 
 
 def add_known_options(parser: argparse.ArgumentParser) -> None:
@@ -41,13 +43,20 @@ def add_known_options(parser: argparse.ArgumentParser) -> None:
         metavar="NUMBER",
         help="what the spectra are multiplied by to be in the cube's units; with free illumination only shapes count",
     )
+    parser.add_argument(
+        "--library",
+        metavar="LIBRARY",
+        help="with --method library: hundreds of spectra from which those are chosen that the pixels need, as --spectra names them (default: the 23 "
+        "spectra of USGS splib07 that come with the package); --spectra-scale is about these as well",
+    )
 
 
 def check_known_options(arguments: argparse.Namespace) -> None:
     """Refuse, before anything is read, what is said of known spectra where there are none, and a scale that is none."""
     said = {"--spectrum": arguments.spectrum, "--spectra-scale": arguments.spectra_scale}
+    _check_library(arguments)
     for option, value in said.items():
-        if value and arguments.spectra is None:
+        if value and arguments.spectra is None and not (option == "--spectra-scale" and arguments.library):
             raise UnmixError(f"{option} is about known spectra: give them with --spectra LIBRARY.")
     twice = next((name for name in arguments.spectrum if arguments.spectrum.count(name) > 1), None)
     if twice is not None:
@@ -55,8 +64,23 @@ def check_known_options(arguments: argparse.Namespace) -> None:
     _scale(arguments.spectra_scale)
 
 
+def _check_library(arguments: argparse.Namespace) -> None:
+    """Only one method chooses among spectra, and it holds no others."""
+    if arguments.library is not None and arguments.method != _CHOOSES:
+        raise UnmixError(
+            f"--library is what --method {_CHOOSES} chooses from: add that, or give spectra that are to be held with --spectra."
+        )
+    if arguments.spectra is not None and arguments.method == _CHOOSES:
+        raise UnmixError(
+            f"--method {_CHOOSES} chooses among the entries of --library and holds no others: give --library, or another --method."
+        )
+
+
 def known_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """The part of an ``Order`` that is about known spectra."""
+    if arguments.library is not None:
+        library = Path(arguments.library).expanduser().absolute()
+        return {"library": library, "spectra_scale": _scale(arguments.spectra_scale)}
     if arguments.spectra is None:
         return {}
     return {
@@ -86,7 +110,9 @@ def with_known(arguments: argparse.Namespace, order: Order, cube: Cube) -> tuple
     known = order.known(cube)
     if known is None:
         return order, None
-    known, spec = _enough_endmembers(arguments, known, order.made_spec())
+    spec = order.made_spec()
+    if order.library is None:
+        known, spec = _enough_endmembers(arguments, known, spec)
     if order.spectra_scale is None and _units_matter(spec, known):
         _check_units(known, cube)
     return order.model_copy(update={"spec": spec.model_dump(mode="json")}), known

@@ -34,7 +34,8 @@ class Order(BaseModel):
     """What a command was asked for, so that it need not be said again: paths are absolute, the reading is as its options are written.
 
     ``run`` is the folder of a run that is repeated: all but the places of its ``cubes`` stands there. ``spectra`` is the library of known
-    spectra, ``spectrum`` the names that were wanted of it, ``spectra_scale`` what they are times, None where nobody said.
+    spectra, ``spectrum`` the names that were wanted of it, ``spectra_scale`` what they are times, None where nobody said; ``library`` the one that
+    is chosen from.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
@@ -53,6 +54,7 @@ class Order(BaseModel):
     spectra: Path | None = None
     spectrum: tuple[str, ...] = ()
     spectra_scale: float | None = None
+    library: Path | None = None
 
     def made_spec(self) -> MethodSpec:
         """The spec."""
@@ -86,9 +88,13 @@ class Order(BaseModel):
 
             before = read_run(self.run).given
             return None if before is None else Known(before)
+        scale = 1.0 if self.spectra_scale is None else self.spectra_scale
+        if self.library is not None:
+            from napari_unmix.library.candidates import candidates_in
+
+            return candidates_in(self.library, cube, scale)
         if self.spectra is None:
             return None
-        scale = 1.0 if self.spectra_scale is None else self.spectra_scale
         return known_spectra(
             self.spectra, cube, self.spectrum, scale, where="name those wanted, each with --spectrum NAME"
         )
@@ -111,7 +117,7 @@ class Training:
         check_same(self.checkpoint.circumstances)
         given = None if known is None else known.given
         before, now = self.checkpoint.task, task_of(cube, self.order.made_spec(), annotation, given)
-        library = () if self.order.spectra is None else (self.order.spectra,)
+        library = tuple(path for path in (self.order.spectra, self.order.library) if path is not None)
         names = {"cube": self.order.cubes, "annotation": self.order.annotation, "given": library}
         for what, paths in names.items():
             if getattr(before, what) != getattr(now, what):

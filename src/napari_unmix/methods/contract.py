@@ -63,7 +63,7 @@ class Problem(Generic[Spec]):
     @property
     def inversion(self) -> Inversion:
         """How abundances follow from spectra while endmembers are searched; what is in the answer is as ``written`` writes it."""
-        return inversion(free_light=self.spec.illumination)
+        return inversion(free_light=self.spec.illumination, maps=self.spec.maps)
 
     def written(self, endmembers: FloatArray) -> FloatArray:
         """(P, B_good) as they are shown and saved: as the inversion writes them, or as bright as the pixels most like them are.
@@ -193,6 +193,25 @@ def implementation(spec: MethodSpec) -> Callable[[Problem[MethodSpec]], Fit[Solu
     """Import the function that fits this spec."""
     module, _, name = type(spec).implementation.partition(":")
     return cast(Callable[[Problem[MethodSpec]], Fit[Solution]], getattr(importlib.import_module(module), name))
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """What a method chose of the spectra that were given to it: all of them held; how and how surely, in sentences and numbers."""
+
+    given: Given
+    notes: tuple[Note, ...] = ()
+    numbers: dict[str, float | tuple[float, ...]] = field(default_factory=dict)
+
+
+# The cube without ignored pixels, the spec, the candidates or None, and the most endmembers that the pixels can tell apart.
+Chooser = Callable[[Cube, MethodSpec, Given | None, int], Fit[Chosen]]
+
+
+def chooser(spec: MethodSpec) -> Chooser | None:
+    """Import what chooses among the spectra that are given to this method; None where the method takes all that are given."""
+    module, _, name = type(spec).chooser.partition(":")
+    return cast(Chooser, getattr(importlib.import_module(module), name)) if module else None
 
 
 class QuickLook:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -17,16 +18,27 @@ from napari_unmix.rows.subspace import noise_level
 
 _CHUNK = 50_000
 
+# (N, B) spectra, (P, B) endmembers -> what pixels have of them.
+Invert = Callable[[FloatArray, FloatArray], Inverted]
+
 
 def least_squares(
-    problem: Problem[Spec], endmembers: FloatArray, recipe: Recipe, done: float, notes: tuple[Note, ...] = ()
+    problem: Problem[Spec],
+    endmembers: FloatArray,
+    recipe: Recipe,
+    done: float,
+    notes: tuple[Note, ...] = (),
+    solve: Callable[[Problem[Spec], FloatArray, float], Fit[Inverted]] | None = None,
 ) -> Fit[Solution]:
-    """FCLS, or NNLS normalised with free illumination, on (P, B) endmembers that ``recipe`` found in the share ``done`` of the run."""
+    """FCLS, or NNLS normalised with free illumination, on (P, B) endmembers that ``recipe`` found in the share ``done`` of the run.
+
+    ``solve`` finds abundances in another way, of the endmembers as written and in the answer's order.
+    """
     endmembers = problem.written(endmembers)
     ordering = Progress("finding abundances", 0, 1, done, snapshot=QuickLook(problem, endmembers))
     order = yield from meanwhile(partial(problem.order, endmembers), ordering, pixels=len(problem.spectra))
     endmembers = problem.exactly(endmembers[order])
-    inverted = yield from inverted_in_parts(problem, endmembers, done)
+    inverted = yield from (solve or inverted_in_parts)(problem, endmembers, done)
     return Solution(
         endmembers=endmembers,
         abundances=inverted.abundances,
@@ -37,8 +49,14 @@ def least_squares(
     )
 
 
-def inverted_in_parts(problem: Problem[Spec], endmembers: FloatArray, done: float) -> Fit[Inverted]:
-    """Abundances of all pixels for (P, B) endmembers as written, some pixels at a time, so that a cancel is answered soon."""
+def inverted_in_parts(
+    problem: Problem[Spec], endmembers: FloatArray, done: float, invert: Invert | None = None
+) -> Fit[Inverted]:
+    """Abundances of all pixels for (P, B) endmembers as written, some pixels at a time, so that a cancel is answered soon.
+
+    ``invert`` is the problem's own inversion where it is None.
+    """
+    invert = problem.inversion.invert if invert is None else invert
     look = QuickLook(problem, endmembers)
     parts: list[Inverted] = []
     starts = range(0, len(problem.spectra), _CHUNK)
@@ -50,7 +68,7 @@ def inverted_in_parts(problem: Problem[Spec], endmembers: FloatArray, done: floa
                 share = done + (1 - done) * step / len(starts)
                 inverting = Progress("finding abundances", step, len(starts), share, snapshot=look)
                 some = problem.spectra[start : start + _CHUNK]
-                parts.append((yield from meanwhile(partial(problem.inversion.invert, some, endmembers), inverting)))
+                parts.append((yield from meanwhile(partial(invert, some, endmembers), inverting)))
             share = done + (1 - done) * (step + 1) / len(starts)
             yield Progress("finding abundances", step + 1, len(starts), share, snapshot=look)
     light = [part.illumination for part in parts if part.illumination is not None]

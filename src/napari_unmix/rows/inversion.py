@@ -13,14 +13,17 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from napari_unmix.cube import BoolArray, FloatArray
-from napari_unmix.rows.simplex import fully_constrained, scaled
+from napari_unmix.rows.signed import sum_to_one
+from napari_unmix.rows.simplex import composition, fully_constrained, non_negative, scaled
+from napari_unmix.rows.sparse import sparse_amounts
+from napari_unmix.spec import Maps
 
 # Pixels darker than this share of the median brightness are left out where brightness is divided out: their noise is not.
 _DARK = 0.2
 
 
 class Inverted(NamedTuple):
-    """Abundances (N, P) on the simplex, and the illumination (N,), None where it is not free."""
+    """Abundances (N, P), on the simplex unless the inversion says otherwise, and the illumination (N,), None where it is not free."""
 
     abundances: FloatArray
     illumination: FloatArray | None
@@ -65,6 +68,38 @@ class SumToOne:
     def dimension(self, count: int) -> int:
         """Dimension of the signal of P = ``count`` endmembers: P − 1."""
         return count - 1
+
+
+@dataclass(frozen=True)
+class SignedFractions(SumToOne):
+    """x = aM with abundances that sum to one and may be negative: what is negative tells of a mixture that these endmembers do not make."""
+
+    meaning: ClassVar[str] = "fractions that sum to one and may be negative"
+    one: ClassVar[str] = "signed fraction"
+
+    def invert(self, spectra: FloatArray, endmembers: FloatArray) -> Inverted:
+        """Least squares of (N, B) spectra on (P, B) endmembers under the sum alone (SCLS)."""
+        return Inverted(sum_to_one(spectra, endmembers), None)
+
+
+@dataclass(frozen=True)
+class Amounts(SumToOne):
+    """x = gM with non-negative amounts of any sum: shade makes it smaller, what is missing among the endmembers as well."""
+
+    meaning: ClassVar[str] = "amounts, not negative, whose sum is free"
+    one: ClassVar[str] = "amount"
+
+    def invert(self, spectra: FloatArray, endmembers: FloatArray) -> Inverted:
+        """Non-negative least squares of (N, B) spectra on (P, B) endmembers (Lawson & Hanson 1974)."""
+        return Inverted(non_negative(spectra, endmembers), None)
+
+    def from_origin(self, spectra: FloatArray) -> FloatArray:
+        """(N, B) spectra from the point that their cone's span goes through: zero."""
+        return spectra
+
+    def dimension(self, count: int) -> int:
+        """Dimension of the signal of P = ``count`` endmembers: P."""
+        return count
 
 
 @dataclass(frozen=True)
@@ -128,10 +163,27 @@ class OwnBrightness(FreeLight):
 Inversion = SumToOne | FreeLight
 
 
-def inversion(*, free_light: bool, own_brightness: bool = False) -> Inversion:
-    """The inversion of a spec's ``illumination`` and ``brightness``."""
+def shared(amounts: FloatArray, *, free_light: bool) -> Inverted:
+    """Amounts (N, P) as they are, or with free brightness over their sum, which is the illumination."""
+    return Inverted(composition(amounts), amounts.sum(axis=1)) if free_light else Inverted(amounts, None)
+
+
+def inverted_sparsely(spectra: FloatArray, endmembers: FloatArray, sparsity: float, *, free_light: bool) -> Inverted:
+    """Few of (P, B) endmembers in each of (N, B) spectra, by SUnSAL's problem (see ``sparse``)."""
+    return shared(sparse_amounts(spectra, endmembers, sparsity), free_light=free_light)
+
+
+_BY_MAPS: dict[Maps, SumToOne] = {
+    "fractions": SumToOne(),
+    "signed fractions": SignedFractions(),
+    "amounts": Amounts(),
+}
+
+
+def inversion(*, free_light: bool, own_brightness: bool = False, maps: Maps = "fractions") -> Inversion:
+    """The inversion of a spec's ``illumination``, ``brightness`` and ``maps``."""
     if not free_light:
-        return SumToOne()
+        return _BY_MAPS[maps]
     return OwnBrightness() if own_brightness else FreeLight()
 
 

@@ -211,7 +211,7 @@ def _of_answer(
     spec: MethodSpec,
     report: Report | None,
 ) -> Contents:
-    way = inversion(free_light=illumination is not None, own_brightness=spec.own_brightness)
+    way = inversion(free_light=illumination is not None, own_brightness=spec.own_brightness, maps=spec.maps)
     valid: BoolArray = np.asarray(np.isfinite(abundances).all(axis=2))
     told = None if report is None else renamed(report, names)
     grades = grades_of(told, len(names))

@@ -70,7 +70,8 @@ class Page:
     @property
     def inversion(self) -> Inversion:
         """How abundances follow from spectra, and what they mean."""
-        return inversion(free_light=self.illumination is not None, own_brightness=self.spec.own_brightness)
+        lit, spec = self.illumination is not None, self.spec
+        return inversion(free_light=lit, own_brightness=spec.own_brightness, maps=spec.maps)
 
     @property
     def curves(self) -> Curves:

@@ -14,6 +14,7 @@ from napari_unmix.cube import BoolArray, FloatArray, IntArray
 from napari_unmix.files.opened import open_regular
 from napari_unmix.io.budget import check_budget, readable_shape
 from napari_unmix.sentences import shown
+from napari_unmix.spec import Maps
 
 _MAGIC = b"\x93NUMPY"
 _LONGEST_HEADER = 10_000  # bytes, as NumPy has it
@@ -68,15 +69,20 @@ def _header(stream: BinaryIO) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
     return np.dtype(kind), shape, said["fortran_order"]
 
 
-def check_abundances(abundances: FloatArray) -> None:
-    """(H, W, P): each pixel has an answer, not negative and of sum one, or none. Raises ValueError."""
+_BOUNDS: dict[Maps, str] = {"fractions": "0 to 1", "signed fractions": "all bounds", "amounts": "zero"}
+
+
+def check_abundances(abundances: FloatArray, maps: Maps = "fractions") -> None:
+    """(H, W, P): each pixel has an answer, not negative and of sum one as far as ``maps`` are, or none. Raises ValueError."""
     for row, line in enumerate(abundances):  # a line at a time: a big run leaves no room for another
         answered = np.isfinite(line).all(axis=1)
         _all(np.isnan(line[~answered]).all(), f"row {row + 1} has pixels with a part of an answer")
         found = line[answered].astype(np.float64)
         if found.size:
-            _all(found.min() >= -_ROUNDING and found.max() <= 1 + _ROUNDING, f"row {row + 1} has shares beyond 0 to 1")
-            off = float(np.abs(found.sum(axis=1) - 1).max())
+            low = -math.inf if maps == "signed fractions" else -_ROUNDING
+            high = 1 + _ROUNDING if maps == "fractions" else math.inf
+            _all(found.min() >= low and found.max() <= high, f"row {row + 1} has shares beyond {_BOUNDS[maps]}")
+            off = 0.0 if maps == "amounts" else float(np.abs(found.sum(axis=1) - 1).max())
             _all(off <= _ROUNDING * found.shape[1], f"row {row + 1} has shares whose sum is off by {off:.2g}")
 
 

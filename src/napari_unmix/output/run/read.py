@@ -49,7 +49,8 @@ def _read_files(folder: Path) -> Run:
     names = tuple(said.names)
     axis, endmembers = read_table(folder / "endmembers.csv", bands, len(names))
     abundances: FloatArray = read_array(folder / "abundances.npy", (height, width, len(names)), np.float32)
-    check_abundances(abundances)
+    spec = _spec(said)
+    check_abundances(abundances, spec.maps)
     spread = _optional(folder / "abundance_std.npy", abundances.shape, np.float32)
     light = _optional(folder / "illumination.npy", (height, width), np.float32)
     regions: IntArray | None = _optional(folder / "side_information.npy", (height, width), np.int32)
@@ -63,7 +64,7 @@ def _read_files(folder: Path) -> Run:
     origin = _origin(folder, said, _good_bands(endmembers))
     return Run(
         folder=folder,
-        spec=_spec(said),
+        spec=spec,
         endmembers=endmembers,
         abundances=abundances,
         abundance_std=spread,

@@ -31,7 +31,7 @@ def composition_of(session: Session) -> bool:
 
 def inversion_of(spec: MethodSpec) -> Inversion:
     """How abundances will follow from spectra with these settings."""
-    return inversion(free_light=spec.illumination, own_brightness=spec.own_brightness)
+    return inversion(free_light=spec.illumination, own_brightness=spec.own_brightness, maps=spec.maps)
 
 
 def areas_now(session: Session) -> Areas | None:

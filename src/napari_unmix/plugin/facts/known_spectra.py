@@ -44,6 +44,25 @@ class Offered:
     library: SpectralLibrary
 
 
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """All entries of a library, from which the method *Spectral library* chooses for this cube: from where, and what was assumed.
+
+    ``units`` is set where they are in other units than the cube, and nobody said the scale.
+    """
+
+    cube: Cube
+    title: str
+    given: Given
+    repairs: tuple[str, ...] = ()
+    units: OtherUnits | None = None
+
+    @property
+    def said(self) -> str:
+        """What a training will do with them, in one sentence."""
+        return f"{len(self.given)} entries of {self.title}: training keeps those that the pixels need."
+
+
 def held_of(given: Given | None) -> tuple[HeldSpectrum, ...]:
     """The known spectra among what was given to a run that was read."""
     if given is None:

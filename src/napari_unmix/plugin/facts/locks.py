@@ -9,9 +9,11 @@ import numpy as np
 from napari_unmix.cube import Annotation
 from napari_unmix.given import Given
 from napari_unmix.library.known import FROM, MOST_KNOWN
+from napari_unmix.library.stock import BUILT_IN
 from napari_unmix.plugin.facts.asking import inversion_of
 from napari_unmix.plugin.facts.edits import is_edited
-from napari_unmix.plugin.facts.known_spectra import HeldSpectrum, given_of, why_other_units
+from napari_unmix.plugin.facts.images import same_image
+from napari_unmix.plugin.facts.known_spectra import Candidates, HeldSpectrum, given_of, why_other_units
 from napari_unmix.plugin.facts.runs import Run, matched
 from napari_unmix.plugin.facts.session import Session, current_run
 from napari_unmix.rows.inversion import FreeLight
@@ -24,7 +26,13 @@ def locked(session: Session) -> frozenset[int]:
 
 
 def held_endmembers(session: Session) -> Given | None:
-    """What a new training holds: the known spectra, then the locked endmembers of the run shown of other names; None where there are none."""
+    """What a new training holds: the known spectra, then the locked endmembers of the run shown of other names; None where there are none.
+
+    To a method that chooses, what it chooses from: the library that was opened for it, None for the built-in one.
+    """
+    if type(session.spec).chooser:
+        candidates = candidates_now(session)
+        return None if candidates is None else candidates.given
     known, run = given_of(session.held), current_run(session)
     if run is None or not run.look.locked:
         return known
@@ -39,6 +47,22 @@ def held_endmembers(session: Session) -> Given | None:
         known.names + locked.names,
         known.sources + locked.sources,
     )
+
+
+def candidates_now(session: Session) -> Candidates | None:
+    """What a method that chooses has to choose from on the current cube; None where nobody opened a library for it."""
+    found = session.candidates
+    return found if found is not None and same_image(found.cube, session.cube) else None
+
+
+def library_said(session: Session) -> str:
+    """What a training by a method that chooses does, and what it leaves aside, in sentences; "" with any other method."""
+    if not type(session.spec).chooser:
+        return ""
+    candidates = candidates_now(session)
+    said = f"The {BUILT_IN} is chosen from: open another library above." if candidates is None else candidates.said
+    aside = session.held or locked(session)
+    return f"{said} Known spectra and locked endmembers take no part." if aside else said
 
 
 def all_endmembers(run: Run) -> Given:
@@ -108,11 +132,20 @@ def waits_for_training(session: Session) -> bool:
 def why_not_held(session: Session) -> str:
     """Why known spectra and locked endmembers can't be held by the settings as they are, as a sentence; "" where they can."""
     run = current_run(session)
+    if type(session.spec).chooser:
+        return _candidates_in_other_units(session)
     if trouble := why_other_units(session.held, session.spec):
         return trouble
     if run is None or not run.look.locked:
         return ""
     return _without_brightness(run, session, sorted(run.look.locked))
+
+
+def _candidates_in_other_units(session: Session) -> str:
+    candidates = candidates_now(session)
+    if candidates is None or candidates.units is None or session.spec.illumination:
+        return ""
+    return candidates.units.said("open the library again, and try all with the scale", "tick Illumination")
 
 
 def why_not_train_on(session: Session) -> str:

@@ -23,8 +23,9 @@ from napari_unmix.plugin.facts.candidates import Naming, Place
 from napari_unmix.plugin.facts.derived import View
 from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.facts.kept import Known
-from napari_unmix.plugin.facts.known_spectra import HeldSpectrum, Offered, same_held
+from napari_unmix.plugin.facts.known_spectra import Candidates, HeldSpectrum, Offered, same_held
 from napari_unmix.plugin.facts.likeness import Comparing, DifferenceMap, Measured, Pictures
+from napari_unmix.plugin.facts.opinions import Opinions
 from napari_unmix.plugin.facts.resting import Waking
 from napari_unmix.plugin.facts.runs import Run, Shown, Training
 from napari_unmix.progress import Preview, Progress
@@ -168,7 +169,8 @@ class Session:
     ``picked`` is the pin that is told from the others, ``hover`` the pixel under the pointer while it is read out, ``averaging`` the pixels across
     of the window that spectra are means of; ``band`` is the one that the slider shows, ``bands_written`` the excluded ones as the user wrote
     them, ``noisy`` those (from 0) that were found to be mostly noise, None where nobody asked; ``spectra_written`` is the file of curves that
-    was written last; ``held`` are the known spectra that trainings of the cube hold, ``offered`` a library that is open to choose them from.
+    was written last; ``held`` are the known spectra that trainings of the cube hold, ``offered`` a library that is open to choose them
+    from, ``candidates`` all entries of one, for a method that chooses; ``opinions`` what other rules say of the number of endmembers.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -184,7 +186,9 @@ class Session:
     spec: MethodSpec = field(default_factory=preset)
     held: tuple[HeldSpectrum, ...] = ()
     offered: Offered | None = None
+    candidates: Candidates | None = None
     suggested: int | None = None
+    opinions: Opinions | None = None
     state: RunState = "idle"
     progress: Progress | None = None
     live: bool = False

@@ -25,7 +25,7 @@ from napari_unmix.plugin.facts.candidates import Answered, LibraryChoice, Questi
 from napari_unmix.plugin.facts.edits import Edit
 from napari_unmix.plugin.facts.judging import Judged, StrokesAsked
 from napari_unmix.plugin.facts.kept import Known, Pins, Reopened, Stamp
-from napari_unmix.plugin.facts.known_spectra import HeldSpectrum, Offered
+from napari_unmix.plugin.facts.known_spectra import Candidates, HeldSpectrum, Offered
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.seen import Sight, seen
 from napari_unmix.plugin.facts.session import Stage, Survey, Unfinished
@@ -35,7 +35,7 @@ from napari_unmix.plugin.verbs.applying_work import applied_maps, apply_run
 from napari_unmix.plugin.verbs.assessing import Assess
 from napari_unmix.plugin.verbs.bookshelf import ask_libraries, keep_libraries, recall_libraries
 from napari_unmix.plugin.verbs.judging import judge
-from napari_unmix.plugin.verbs.known_work import held_spectra, library_of
+from napari_unmix.plugin.verbs.known_work import all_entries, held_spectra, library_of
 from napari_unmix.plugin.verbs.spectra_work import noisy_bands_of, write_file
 from napari_unmix.plugin.verbs.store import (
     card_for,
@@ -54,6 +54,7 @@ from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec
 
 if TYPE_CHECKING:
+    from napari_unmix.geometry.dimensions import SecondOpinions
     from napari_unmix.live import Live
     from napari_unmix.methods.ivae.live import Begun, LiveMaps
     from napari_unmix.methods.ivae.spec import IvaeSpec
@@ -102,6 +103,13 @@ def _suggest(cube: Cube) -> Fit[int]:
     from napari_unmix.pipeline import suggested
 
     return suggested(cube)
+
+
+def _opinions(cube: Cube) -> Fit[SecondOpinions]:
+    from napari_unmix.geometry.dimensions import second_opinions
+
+    counting = Progress("counting directions over noise", 0, 1, 0.0)
+    return (yield from meanwhile(lambda: second_opinions(cube.overview.pixels()), counting))
 
 
 def survey(cube: Cube) -> Survey:
@@ -283,6 +291,7 @@ class Engine:
     unfinished: Callable[[Cube], Fit[Unfinished | None]] = _unfinished
     assess: Callable[[Cube, Unmixing], Fit[Report]] = field(default_factory=Assess)
     suggest: Callable[[Cube], Fit[int]] = _suggest
+    opinions: Callable[[Cube], Fit[SecondOpinions]] = _opinions
     rebanded: Callable[[Cube, BoolArray], Fit[Cube]] = _rebanded
     survey: Callable[[Cube], Fit[Survey]] = _survey
     read: Callable[[Path, Reading], Fit[Cube]] = _read
@@ -316,6 +325,7 @@ class Engine:
     )
     apply: Callable[[Run, Sequence[Path], Path], Fit[AppliedTo]] = apply_run
     applied_maps: Callable[[AppliedTo, int], Fit[AppliedMaps]] = applied_maps
+    all_entries: Callable[[Offered, float | None], Fit[Candidates]] = all_entries
     reference: side_by_side.Reads = side_by_side.reference
     measure: side_by_side.Measures = side_by_side.measure
     overlay: side_by_side.Draws = side_by_side.overlay

@@ -8,12 +8,16 @@ from pathlib import Path
 
 from napari_unmix.library.spectra import SpectralLibrary
 from napari_unmix.library.stock import name_of
+from napari_unmix.methods.registry import spec_class
 from napari_unmix.plugin.facts.images import same_image
-from napari_unmix.plugin.facts.known_spectra import HeldSpectrum, Offered
+from napari_unmix.plugin.facts.known_spectra import Candidates, HeldSpectrum, Offered
 from napari_unmix.plugin.facts.session import Chore, Doing
+from napari_unmix.plugin.facts.settings import carried_settings
 from napari_unmix.plugin.verbs.matching import MatchVerbs
 from napari_unmix.sentences import shown
 from napari_unmix.spec import MethodSpec
+
+CHOOSES = "library"  # the method that chooses among the entries of a library
 
 
 class KnownVerbs(MatchVerbs):
@@ -54,6 +58,42 @@ class KnownVerbs(MatchVerbs):
                 self._change_held(f"holding {_named(held[len(before) :])}", held, _enough(self.session.spec, held))
 
         self._chore(lambda: self._engine.hold(offered, rows, times, before), made, "method", Chore(Doing.LIBRARY))
+
+    def try_all(self, scale: str = "") -> None:
+        """Let the method *Spectral library* choose among all entries of the library that is open, times ``scale``, as it was written."""
+        offered = self.session.offered
+        if offered is None:
+            return
+        times = _number(scale)
+        if times is not None and not (math.isfinite(times) and times > 0):
+            self._trouble("method", f"The scale is {shown(scale)}: give a number above zero, such as 10000.")
+            return
+
+        def made(found: Candidates) -> None:
+            if same_image(offered.cube, self.session.cube):
+                self.session.offered = None
+                spec = carried_settings(self.session.spec, spec_class(CHOOSES)).model_copy(
+                    update={"endmembers": "auto"}
+                )
+                self._change_candidates(f"choosing from {found.title}", found, spec)
+
+        self._chore(lambda: self._engine.all_entries(offered, times), made, "method", Chore(Doing.LIBRARY))
+
+    def release_candidates(self) -> None:
+        """Choose from the built-in library again."""
+        if self.session.candidates is not None:
+            self._change_candidates("closing the library", None, self.session.spec)
+
+    def _change_candidates(self, act: str, found: Candidates | None, spec: MethodSpec) -> None:
+        before = (self.session.candidates, self.session.spec)
+        self._settle("method")
+        self._put_candidates(found, spec)
+        self._remember(act, lambda: self._put_candidates(*before), lambda: self._put_candidates(found, spec))
+
+    def _put_candidates(self, found: Candidates | None, spec: MethodSpec) -> None:
+        self.session.candidates = found
+        if spec != self.session.spec:
+            self.session.spec = spec
 
     def release_spectrum(self, index: int) -> None:
         """Hold a known spectrum no longer."""

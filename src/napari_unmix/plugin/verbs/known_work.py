@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from napari_unmix.cube import Cube
+from napari_unmix.library.candidates import candidates
 from napari_unmix.library.known import Known, OtherUnits, check_units, known_of
 from napari_unmix.library.spectra import SpectralLibrary
 from napari_unmix.library.stock import Bands, Stock, name_of
-from napari_unmix.plugin.facts.known_spectra import HeldSpectrum, Offered, given_of
+from napari_unmix.plugin.facts.known_spectra import Candidates, HeldSpectrum, Offered, given_of
 from napari_unmix.plugin.facts.naming import distinct
-from napari_unmix.progress import Fit, Progress
+from napari_unmix.progress import Fit, Progress, meanwhile
 
 
 def library_of(cube: Cube, path: Path | None, stock: Stock) -> Fit[SpectralLibrary]:
@@ -37,6 +38,17 @@ def held_spectra(
     assert together is not None  # a row was chosen
     together.check_against(offered.cube)
     return tuple(made)
+
+
+def all_entries(offered: Offered, scale: float | None) -> Fit[Candidates]:
+    """All usable entries of a library, times ``scale``. Raises UnmixError where fewer than two are."""
+    title = name_of(offered.path)
+    known = yield from meanwhile(
+        lambda: candidates(offered.library, offered.cube, 1.0 if scale is None else scale),
+        Progress(f"bringing {title} to the cube", 0, 1, 0.0),
+    )
+    units = None if scale is not None else _other_units(known, offered.cube)
+    return Candidates(offered.cube, title, known.given, known.repairs, units)
 
 
 def _other_units(known: Known, cube: Cube) -> OtherUnits | None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_unmix.cube import Cube
 from napari_unmix.methods.registry import method_specs, spec_class
+from napari_unmix.plugin.facts.opinions import Opinions
 from napari_unmix.plugin.facts.session import Chore, Doing
 from napari_unmix.plugin.facts.settings import carried_settings, with_setting
 from napari_unmix.plugin.verbs.undoing import UndoVerbs
 from napari_unmix.sentences import UnmixError
-from napari_unmix.spec import MethodSpec
+from napari_unmix.spec import GROUPS, HEADINGS, MethodSpec
+
+if TYPE_CHECKING:
+    from napari_unmix.geometry.dimensions import SecondOpinions
 
 
 class MethodVerbs(UndoVerbs):
@@ -42,6 +46,26 @@ class MethodVerbs(UndoVerbs):
     def methods(self) -> dict[str, str]:
         """Method -> title, the default first."""
         return {name: spec.title for name, spec in method_specs().items()}
+
+    def methods_by_group(self) -> dict[str, dict[str, str]]:
+        """What a group is called -> its methods and their titles, the default first."""
+        specs = method_specs()
+        groups = {group: {name: spec.title for name, spec in specs.items() if spec.group == group} for group in GROUPS}
+        return {HEADINGS[group]: methods for group, methods in groups.items() if methods}
+
+    def ask_opinions(self) -> None:
+        """Ask other rules for the number of endmembers, in the background."""
+        cube = self.session.cube
+        if cube is not None:
+            self._chore(
+                lambda: self._engine.opinions(cube),
+                lambda found: self._have_opinions(cube, found),
+                "method",
+                Chore(Doing.COUNTING),
+            )
+
+    def _have_opinions(self, cube: Cube, found: SecondOpinions) -> None:
+        self.session.opinions = Opinions(cube, found)
 
     def suggest(self) -> None:
         """Count the materials in the background."""

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_unmix.library.stock import name_of
 from napari_unmix.plugin.facts.known_spectra import HeldSpectrum, Offered, said_of, same_held
+from napari_unmix.plugin.facts.locks import candidates_now, library_said
 from napari_unmix.plugin.window.panels.libraries import ABOUT_BUILT_IN, FILES
 from napari_unmix.plugin.window.panels.step import Step, button, row, say, text
 
@@ -29,6 +30,7 @@ ABOUT = (
     "Spectra that you know, of a library or a table: the next training holds them as endmembers, and finds the others beside them where you ask "
     "for more."
 )
+ABOUT_ALL = "Try all entries: the method “Spectral library” keeps those that the pixels need, says how surely, and searches nothing beside them."
 ABOUT_SCALE = (
     "What the spectra are multiplied by to be in the cube's units; with free illumination only their shapes count."
 )
@@ -54,12 +56,19 @@ class KnownPart(QWidget):
         self._lines.setContentsMargins(8, 0, 0, 0)
         self._lines.setSpacing(2)
         self._picker = self._make_picker()
+        self._library, self._close = text("note"), QToolButton()
+        self._close.setText("✕")
+        self._close.setAccessibleName("Close the library that is chosen from")
+        self._close.setToolTip("Choose from the built-in selection again.")
+        self._close.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._close.clicked.connect(self._controller.release_candidates)
+        self._of_library = row(self._library, self._close, stretch=0)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(4)
-        for widget in (row(self._open, stretch=-2), self._rows, self._picker, self._note):
+        for widget in (row(self._open, stretch=-2), self._rows, self._picker, self._note, self._of_library):
             outer.addWidget(widget)
-        step.listen(self.refresh, "cube", "held", "offered", "spec")
+        step.listen(self.refresh, "cube", "held", "offered", "spec", "candidates", "run")
         self.refresh()
 
     def _make_picker(self) -> QWidget:
@@ -84,7 +93,8 @@ class KnownPart(QWidget):
         column = QVBoxLayout(box)
         column.setContentsMargins(8, 0, 0, 0)
         column.setSpacing(4)
-        for widget in (self._title, self._words, self.list, row(self._scale, self._take, close, stretch=-2)):
+        every = button("Try all", ABOUT_ALL, self._try_all)
+        for widget in (self._title, self._words, self.list, row(self._scale, self._take, every, close, stretch=-2)):
             column.addWidget(widget)
         return box
 
@@ -95,7 +105,13 @@ class KnownPart(QWidget):
             self._show_held(session.held)
         if session.offered is not self._offered:
             self._show_offered(session.offered)
-        say(self._note, said_of(session.held, session.spec))
+        of_library = library_said(session)
+        say(self._note, "" if of_library else said_of(session.held, session.spec))
+        found = candidates_now(session)
+        say(self._library, of_library)
+        self._library.setToolTip("" if found is None else "\n".join(found.repairs))
+        self._close.setVisible(found is not None)
+        self._of_library.setVisible(bool(of_library))
 
     def _show_held(self, held: tuple[HeldSpectrum, ...]) -> None:
         self._held = held
@@ -148,6 +164,9 @@ class KnownPart(QWidget):
     def _hold(self) -> None:
         rows = sorted(index.row() for index in self.list.selectedIndexes())
         self._controller.hold_spectra(rows, self._scale.text())
+
+    def _try_all(self) -> None:
+        self._controller.try_all(self._scale.text())
 
     # --- the menu
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from magicgui.widgets.bases import ButtonWidget
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QStandardItem, QStandardItemModel
 from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QSizePolicy, QSpinBox, QToolButton, QWidget
 
 from napari_unmix.plugin.facts.form import FormField, form_fields
+from napari_unmix.plugin.facts.opinions import opinions_said
 from napari_unmix.plugin.facts.session import Doing, Session, doing
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.controls import control
@@ -19,6 +22,7 @@ from napari_unmix.spec import MethodSpec
 
 AUTO = 1  # the spin box's lowest value stands for auto
 MOST_ENDMEMBERS = 30
+INDENT = "  "  # of a method under its group's heading
 
 
 class MethodPanel(Step):
@@ -33,8 +37,7 @@ class MethodPanel(Step):
         self._method = QComboBox()
         self._method.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._method.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        for key, title in controller.methods().items():
-            self._method.addItem(title, key)
+        fill_by_group(self._method, controller.methods_by_group())
         self._method.setToolTip("How the cube is unmixed. iVAE uses side information; the others are for comparison.")
         self._method.activated.connect(lambda index: controller.choose_method(self._method.itemData(index)))
         self._endmembers = QSpinBox()
@@ -70,7 +73,7 @@ class MethodPanel(Step):
         self.body.addWidget(KnownPart(self))
         self.body.addLayout(self._line)
         self.body.addWidget(self._note)
-        self.listen(self.refresh, "cube", "spec", "suggested", "chore")
+        self.listen(self.refresh, "cube", "spec", "suggested", "opinions", "chore")
         self.refresh()
 
     def refresh(self, *_: Any) -> None:
@@ -78,11 +81,12 @@ class MethodPanel(Step):
         session, spec = self.session, self.session.spec
         self.wait_for("" if session.cube is not None else "Open a cube first.")
         self._method.setCurrentIndex(self._method.findData(spec.method))
-        suggestion = f"auto ({session.suggested})" if session.suggested is not None else "auto"
+        counted = session.suggested is not None and not type(spec).chooser  # one that chooses counts for itself
+        suggestion = f"auto ({session.suggested})" if counted else "auto"
         self._endmembers.setSpecialValueText(suggestion)
         self._endmembers.setValue(AUTO if spec.endmembers == "auto" else int(spec.endmembers))
         counting = doing(session) is Doing.COUNTING
-        say(self._note, "counting materials …" if counting else "")
+        say(self._note, "counting materials …" if counting else opinions_said(session.opinions, session.cube))
         if self._form is None or self._form.method != spec.method:
             self._rebuild()
         assert self._form is not None
@@ -110,6 +114,25 @@ class MethodPanel(Step):
     def _back_to_auto(self) -> None:
         self.controller.set_option("endmembers", "auto")
         self.controller.suggest()
+        self.controller.ask_opinions()
+
+
+def fill_by_group(box: QComboBox, groups: Mapping[str, Mapping[str, str]]) -> None:
+    """Methods under the headings of their groups, which nobody can choose: keys and wheel pass over them, and so they are told from methods."""
+    model = box.model()
+    assert isinstance(model, QStandardItemModel)
+    for heading, methods in groups.items():
+        if box.count():
+            box.insertSeparator(box.count())
+        above = QStandardItem(heading)
+        above.setFlags(Qt.ItemFlag.NoItemFlags)
+        font = above.font()
+        font.setItalic(True)
+        above.setFont(font)
+        above.setData(f"{heading}:", Qt.ItemDataRole.AccessibleTextRole)
+        model.appendRow(above)
+        for key, title in methods.items():
+            box.addItem(f"{INDENT}{title}", key)
 
 
 class MethodForm(QWidget):
