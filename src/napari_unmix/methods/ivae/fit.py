@@ -24,6 +24,9 @@ from napari_unmix.findings import Findings, MixingFound, Note, NoteKind, PriorFo
 from napari_unmix.geometry.archetypes import brightness_of_closest
 from napari_unmix.geometry.found import Found
 from napari_unmix.geometry.picks import unit_length
+from napari_unmix.masked.grid import grid_of
+from napari_unmix.masked.inference import EncodedInference
+from napari_unmix.masked.stored import read_network
 from napari_unmix.methods.contract import Problem, QuickLook, Solution
 from napari_unmix.methods.ivae.spec import IvaeSpec
 from napari_unmix.methods.ivae.variability import learned_variability
@@ -33,7 +36,7 @@ from napari_unmix.model.data import Data, State
 from napari_unmix.model.elbo import Trained, proposals, train_network
 from napari_unmix.model.fit import fit as fit_linear
 from napari_unmix.model.fitted import Fitted
-from napari_unmix.model.network import InferenceNetwork, Step, dropped_notes
+from napari_unmix.model.network import InferenceNetwork, Step, best_device, dropped_notes
 from napari_unmix.model.nonlinear import MixingFit, fit_mixing
 from napari_unmix.model.settle import numbered
 from napari_unmix.model.spread import endmember_error
@@ -72,6 +75,9 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
         lambda: problem.inversion.invert(problem.spectra, endmembers), beginning, pixels=len(problem.spectra)
     )
     start = _started(problem, endmembers, inverted, np.where(problem.held, 0.0, refined.vertex_std[order]), found)
+    begun = tuple[Note, ...]()
+    if spec.pretrained:
+        start, begun = _encoded(problem, start)
     report = _Reporter(problem, start.data, start.state)
     trained = yield from _trained(spec, report, start)
     # 3. Every pixel's posterior, α(u) and the endmembers by EM.
@@ -105,13 +111,23 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
         search=found.numbers,
         strokes=found.strokes,
     )
-    notes = (*dropped_notes(trained.last), *mixing_notes, *varied.notes, Note(NoteKind.PRIOR, chosen.note))
+    notes = (*begun, *dropped_notes(trained.last), *mixing_notes, *varied.notes, Note(NoteKind.PRIOR, chosen.note))
     return replace(
         _solution(problem, fitted, findings, uncertain),
         notes=(*_search_notes(found, refined), *refined.notes, *notes),
         history=tuple(report.history),
         model={**start.network.parameters_by_name(), **fitted.parameters()},
     )
+
+
+def _encoded(problem: Problem[IvaeSpec], start: Start) -> tuple[Start, tuple[Note, ...]]:
+    """The start with an inference network that begins from a masked autoencoder's encoder, and what to say of it."""
+    stored = read_network(problem.spec.pretrained, best_device())
+    encoder = stored.network.on(grid_of(problem.cube), "The pretrained network")
+    latents = start.state.latents.shape[1]
+    network = EncodedInference(encoder, start.data.subspace, problem.spectra, latents, problem.spec.seed)
+    said = f"The inference network began from an encoder that was pretrained on {', '.join(stored.about.cubes)} ({stored.digest})."
+    return replace(start, network=network), (Note(NoteKind.METHOD, said),)
 
 
 def _trained(spec: IvaeSpec, report: _Reporter, start: Start) -> Fit[Trained]:
