@@ -44,10 +44,10 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    epochs: int = Field(40, ge=1, le=2000)
-    batch: int = Field(256, ge=16, le=65536)
-    learning_rate: float = Field(3e-3, gt=0, le=0.1)
-    seed: int = Field(0, ge=0, le=2**31 - 1)
+    epochs: int = Field(default=40, ge=1, le=2000)
+    batch: int = Field(default=256, ge=16, le=65536)
+    learning_rate: float = Field(default=3e-3, gt=0, le=0.1)
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
 
 
 class Order(BaseModel):

@@ -31,10 +31,10 @@ class Architecture(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     network: Kind = "mlp"
-    patch: int = Field(8, ge=1, le=LARGEST_PATCH)
-    width: int = Field(64, ge=NARROWEST, le=WIDEST, multiple_of=HEADS)
-    depth: int = Field(2, ge=1, le=DEEPEST)
-    hidden: float = Field(0.75, ge=0.1, le=0.95)
+    patch: int = Field(default=8, ge=1, le=LARGEST_PATCH)
+    width: int = Field(default=64, ge=NARROWEST, le=WIDEST, multiple_of=HEADS)
+    depth: int = Field(default=2, ge=1, le=DEEPEST)
+    hidden: float = Field(default=0.75, ge=0.1, le=0.95)
 
 
 def _absolute(path: str) -> str:

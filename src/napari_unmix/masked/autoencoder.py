@@ -58,7 +58,7 @@ class MaskedAutoencoder(nn.Module):
         groups, first = grouped(grid, architecture.patch), grouped(self.made_for, architecture.patch)
         self.groups, patch = groups, first.bands.shape[1]
         self.register_buffer("mean", torch.from_numpy(np.asarray(mean)).float())
-        self.register_buffer("spread", torch.tensor(float(spread)))
+        self.register_buffer("spread", torch.tensor([float(spread)]))
         self.bands = torch.from_numpy(groups.bands)
         self.weight = torch.from_numpy(groups.weight).float()
         places = torch.from_numpy(groups.places).float()
@@ -128,13 +128,13 @@ class MaskedAutoencoder(nn.Module):
         largest = float(np.abs(spectra).max(initial=0.0))
         return median if median > 1e-9 * largest and median > 0 else max(largest, 1e-300)
 
-    def tokens(self, spectra: FloatArray | Tensor, unit: float) -> Tensor:
+    def tokens(self, spectra: FloatArray, unit: float) -> Tensor:
         """(n, B) -> (n, G, patch) in units of the median brightness, zero where the last group is filled up."""
-        if isinstance(spectra, np.ndarray):
-            spectra = torch.from_numpy(spectra / unit).float().to(self.mean.device)
-        else:
-            spectra = spectra / unit
-        return spectra[:, self.bands] * self.weight.to(spectra.dtype)
+        return self.in_groups(torch.from_numpy(spectra / unit).float().to(self.mean.device))
+
+    def in_groups(self, spectra: Tensor) -> Tensor:
+        """(n, B) in units of the median brightness -> (n, G, patch)."""
+        return spectra[:, self.bands] * self.weight
 
     def light(self, values: Tensor, kept: Tensor) -> Tensor:
         """(n, 1, 1) the multiple of the mean spectrum that fits the groups ``kept`` of ``values`` (n, K, patch) best."""
@@ -164,7 +164,8 @@ class MaskedAutoencoder(nn.Module):
         light = self.light(seen, kept)
         codes = self.encoder(self._inside(seen, kept, light), kept, self.positions)
         predicted = self.decoder(codes, kept, hidden, self.positions)
-        return light * (self.mean[self.bands][hidden] + self.spread * predicted)
+        found: Tensor = light * (self.mean[self.bands][hidden] + self.spread * predicted)
+        return found
 
     def loss(self, values: Tensor, order: Tensor) -> Tensor:
         """Mean squared error on the hidden groups, over that of the mean spectrum of the pixel's brightness."""

@@ -86,7 +86,9 @@ def interpolation(source: Grid, target: Grid, tolerance: float = TOLERANCE) -> t
     room = places[above] - places[below]
     share = np.clip((target.places - places[below]) / np.where(room > 0, room, 1.0), 0.0, 1.0)
     near = np.maximum(np.abs(target.places - places[below]), np.abs(target.places - places[above])) <= most
-    same = np.minimum(np.abs(target.places - places[below]), np.abs(target.places - places[above])) <= 1e-3 * target.step
+    same = (
+        np.minimum(np.abs(target.places - places[below]), np.abs(target.places - places[above])) <= 1e-3 * target.step
+    )
     inside = (target.places >= places[0]) & (target.places <= places[-1])
     weights = np.zeros((target.places.size, source.places.size))
     rows = np.arange(target.places.size)
@@ -138,7 +140,7 @@ def _numbered(cubes: Sequence[Cube]) -> tuple[Grid, list[FloatArray]]:
     if not good.any():
         raise UnmixError("No band is good in all cubes: choose bands with --bands, or give other cubes.")
     kept = np.flatnonzero(good)
-    weights = [np.eye(cube.shape[2])[kept][:, cube.good_bands] for cube in cubes]
+    weights: list[FloatArray] = [np.eye(cube.shape[2])[kept][:, cube.good_bands] for cube in cubes]
     return Grid("index", kept + 1.0), weights
 
 

@@ -42,9 +42,9 @@ class EncodedInference(InferenceNetwork):
         """Mean and log standard deviation of the latents; some pixels at a time where nothing is learned."""
         if torch.is_grad_enabled() or len(scores) <= AT_ONCE:
             return super().forward(self._features(scores))
-        parts = [super(EncodedInference, self).forward(self._features(part)) for part in scores.split(AT_ONCE)]
+        parts = [super(EncodedInference, self).forward(self._features(part)) for part in torch.split(scores, AT_ONCE)]
         means, spreads = zip(*parts, strict=True)
         return torch.cat(means), torch.cat(spreads)
 
     def _features(self, scores: Tensor) -> Tensor:
-        return self.encoding.features(self.encoding.tokens(scores @ self.axes + self.origin, self.unit))
+        return self.encoding.features(self.encoding.in_groups((scores @ self.axes + self.origin) / self.unit))

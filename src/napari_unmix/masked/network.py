@@ -78,7 +78,11 @@ class TransformerDecoder(nn.Module):
         self.position, self.asked, self.told = nn.Linear(width, width), nn.Linear(width, width), nn.Linear(width, width)
         self.offered = nn.Linear(width, 2 * width)
         self.between, self.last = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.up, self.down, self.head = nn.Linear(width, 2 * width), nn.Linear(2 * width, width), nn.Linear(width, patch)
+        self.up, self.down, self.head = (
+            nn.Linear(width, 2 * width),
+            nn.Linear(2 * width, width),
+            nn.Linear(width, patch),
+        )
 
     def forward(self, codes: Tensor, kept: Tensor, hidden: Tensor, positions: Tensor) -> Tensor:
         """(n, K, width), (n, K), (n, L), (G, width) -> (n, L, patch)."""

@@ -36,7 +36,7 @@ def untrained(architecture: Architecture, grid: Grid, parts: Sequence[FloatArray
 def _lengths(spectra: FloatArray) -> FloatArray:
     """(N,) root mean squares; those below a fiftieth of the median are raised to it."""
     lengths = np.sqrt((spectra**2).mean(axis=1))
-    return np.maximum(lengths, 0.02 * float(np.median(lengths)))
+    return np.asarray(np.maximum(lengths, 0.02 * float(np.median(lengths))))
 
 
 def fill_in(

@@ -71,7 +71,7 @@ def write_network(
 
 def arrays_of(network: MaskedAutoencoder) -> dict[str, FloatArray]:
     """Name -> array of all weights, and the places of the bands."""
-    weights = {name: np.ascontiguousarray(value.cpu().numpy()) for name, value in network.state_dict().items()}
+    weights = {name: np.array(value.cpu().numpy(), order="C") for name, value in network.state_dict().items()}
     return {**weights, _GRID: network.grid.places, _MADE_FOR: network.made_for.places}
 
 
@@ -91,7 +91,7 @@ def network_of(
     for name, array in found.items():
         if array.shape != tuple(wanted[name].shape) or array.dtype != np.float32 or not np.isfinite(array).all():
             raise ValueError(f"{name} has the shape {array.shape} or numbers that it can't have")
-    if not found["spread"] > 0:
+    if not found["spread"].item() > 0:
         raise ValueError("its spectra have no spread")
     network.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in found.items()})
     return network.moved(device or torch.device("cpu"))
@@ -139,7 +139,7 @@ def _read(raw: bytes, device: torch.device | None) -> Stored:
 def _seal(said: str, arrays: dict[str, FloatArray]) -> str:
     digest = hashlib.sha256(said.encode())
     for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
+        array = np.array(arrays[name], order="C")
         digest.update(repr((name, array.shape, array.dtype.str)).encode())
         digest.update(array.tobytes())
     return digest.hexdigest()

@@ -57,9 +57,7 @@ def fit(problem: Problem[MaeSpec]) -> Fit[Solution]:
     restored = yield from meanwhile(lambda: network.restored(problem.spectra[sample]), restoring, pixels=len(sample))
     # 3. The probe.
     probing = Progress("probing", 0, 1, _EMBEDDED)
-    answer = yield from meanwhile(
-        lambda: _probe(problem, features, restored), probing, pixels=len(problem.spectra)
-    )
+    answer = yield from meanwhile(lambda: _probe(problem, features, restored), probing, pixels=len(problem.spectra))
     endmembers, inverted = answer
     # 4. Fine-tuning, where it is asked for.
     if spec.readout == "fine-tune":
@@ -81,9 +79,7 @@ def fit(problem: Problem[MaeSpec]) -> Fit[Solution]:
     )
 
 
-def _trained(
-    problem: Problem[MaeSpec], network: MaskedAutoencoder, history: list[tuple[str, int, float]]
-) -> Fit[Step]:
+def _trained(problem: Problem[MaeSpec], network: MaskedAutoencoder, history: list[tuple[str, int, float]]) -> Fit[Step]:
     """Train on the pretext; the last step."""
     spec, last = problem.spec, Step(0, 0, 0.0)
     training = fill_in(
@@ -147,17 +143,13 @@ def _tuned(
     """Endmembers as written and abundances after training on by linear mixing, and the last step."""
     spec = problem.spec
     sample = _sampled(len(features))
-    tuning = FineTuning(
-        network, problem.spectra, endmembers, problem.held, free_light=problem.inversion.free_light
-    )
+    tuning = FineTuning(network, problem.spectra, endmembers, problem.held, free_light=problem.inversion.free_light)
     tuning.begin(features[sample], inverted.abundances[sample])
     last = Step(0, 0, 0.0)
     for last in tuning.train(max(1, round(_TUNED_SHARE * spec.epochs)), spec.batch, spec.learning_rate, spec.seed):
         history.append(("fine-tuning", last.step, last.loss))
         share = _PROBE + (0.98 - _PROBE) * last.step / last.steps
-        yield Progress(
-            "fine-tuning", last.step, last.steps, share, last.loss, QuickLook(problem, tuning.endmembers())
-        )
+        yield Progress("fine-tuning", last.step, last.steps, share, last.loss, QuickLook(problem, tuning.endmembers()))
     parts = []
     for part in tuning.abundances():
         parts.append(part)

@@ -82,9 +82,7 @@ class FineTuning:
             self.head.weight.copy_(torch.from_numpy(read.weights[1:].T))
             self.head.bias.copy_(torch.from_numpy(read.weights[0]))
 
-    def train(
-        self, epochs: int, batch: int, learning_rate: float, seed: int
-    ) -> Generator[Step, None, None]:
+    def train(self, epochs: int, batch: int, learning_rate: float, seed: int) -> Generator[Step, None, None]:
         """Least squares of the spectra; yields after every batch."""
         level = float(self.values.square().mean()) or 1.0
 
@@ -93,7 +91,9 @@ class FineTuning:
             mixed = self._shares(values) @ self._endmembers()
             observed = values.flatten(1)[:, : mixed.shape[1]]
             if self.free_light:
-                mixed = mixed * (observed * mixed).sum(1, keepdim=True) / (mixed**2).sum(1, keepdim=True).clamp_min(1e-12)
+                mixed = (
+                    mixed * (observed * mixed).sum(1, keepdim=True) / (mixed**2).sum(1, keepdim=True).clamp_min(1e-12)
+                )
             value = ((observed - mixed) ** 2).mean() / level
             return Loss(value, float(value.detach()))
 
@@ -123,7 +123,7 @@ class FineTuning:
 
     def abundances(self) -> Iterator[FloatArray]:
         """(n, P) of all pixels, part by part."""
-        for part in self.values.split(AT_ONCE):
+        for part in torch.split(self.values, AT_ONCE):
             with torch.no_grad():
                 yield _summing_to_one(np.asarray(self._shares(part).cpu().numpy(), dtype=np.float64))
 
