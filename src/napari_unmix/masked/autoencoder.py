@@ -158,13 +158,16 @@ class MaskedAutoencoder(nn.Module):
         drawn = torch.rand(count, len(self.groups.bands), generator=generator, device=self.mean.device)
         return drawn.argsort(dim=1)
 
+    def codes(self, seen: Tensor, kept: Tensor) -> Tensor:
+        """(n, K or 1, width) of the groups ``kept`` (n, K), which are ``seen`` (n, K, patch): of nothing else."""
+        found: Tensor = self.encoder(self._inside(seen, kept, self.light(seen, kept)), kept, self.positions)
+        return found
+
     def filled(self, values: Tensor, kept: Tensor, hidden: Tensor) -> Tensor:
         """(n, L, patch) the groups ``hidden`` (n, L) as the groups ``kept`` (n, K) of ``values`` (n, G, patch) tell them."""
         seen = _taken(values, kept)
-        light = self.light(seen, kept)
-        codes = self.encoder(self._inside(seen, kept, light), kept, self.positions)
-        predicted = self.decoder(codes, kept, hidden, self.positions)
-        found: Tensor = light * (self.mean[self.bands][hidden] + self.spread * predicted)
+        predicted = self.decoder(self.codes(seen, kept), kept, hidden, self.positions)
+        found: Tensor = self.light(seen, kept) * (self.mean[self.bands][hidden] + self.spread * predicted)
         return found
 
     def loss(self, values: Tensor, order: Tensor) -> Tensor:
@@ -180,8 +183,7 @@ class MaskedAutoencoder(nn.Module):
         """(n, width + 1) the mean code of all groups of (n, G, patch), none hidden, and the logarithm of the brightness."""
         kept = torch.arange(values.shape[1], device=values.device).expand(len(values), -1)
         light = self.light(values, kept)
-        codes = self.encoder(self._inside(values, kept, light), kept, self.positions).mean(dim=1)
-        return torch.cat([codes, light[:, 0].log()], dim=1)
+        return torch.cat([self.codes(values, kept).mean(dim=1), light[:, 0].log()], dim=1)
 
     def embedded(self, spectra: FloatArray) -> Iterator[FloatArray]:
         """The features (n, width + 1) of (N, B) spectra, part by part."""

@@ -28,6 +28,7 @@ from napari_unmix.sentences import UnmixError, shown
 
 FORMAT = "napari-unmix masked autoencoder 1"
 _LARGEST = 1 << 28  # bytes: the widest and deepest network on some thousand bands
+_HEADER = "napari-unmix"
 _GRID, _MADE_FOR = "grid.places", "made_for.places"
 _log = logging.getLogger(__name__)
 
@@ -66,7 +67,8 @@ def write_network(
     arrays = arrays_of(network)
     said = about.model_dump_json()
     header = {"format": FORMAT, "about": said, "sha256": _seal(said, arrays)}
-    write_whole(path, save(arrays, header), allow)
+    # One entry: the library writes several in an order by chance, and the same network has the same bytes.
+    write_whole(path, save(arrays, {_HEADER: json.dumps(header)}), allow)
 
 
 def arrays_of(network: MaskedAutoencoder) -> dict[str, FloatArray]:
@@ -124,7 +126,8 @@ def check_network(path: Path) -> None:
 def _read(raw: bytes, device: torch.device | None) -> Stored:
     from safetensors.numpy import load
 
-    header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])["__metadata__"]
+    entries = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])["__metadata__"]
+    header = json.loads(entries[_HEADER])
     if header["format"] != FORMAT:
         raise UnmixError(
             f"The network's file is of the format {shown(header['format'], 60)}, this version reads {FORMAT}: pretrain again."

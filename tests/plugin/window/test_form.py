@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from napari_unmix.methods.mae.spec import MaeSpec
 from napari_unmix.methods.registry import method_specs, spec_class
 from napari_unmix.plugin.facts.form import APART, FormField, form_fields
 
@@ -91,7 +92,7 @@ def test_in_the_window_one_control_of_each_kind_reaches_the_session(window: Any)
 
     window.controller.choose_method("mae")
     window.qtbot.wait(50)
-    assert set(panel._form.controls) == {"illumination", "brightness", "epochs", "batch", "learning_rate", "seed"}
+    assert set(panel._form.controls) == set(MaeSpec.model_fields) - {"method", "endmembers"}
     assert all(made.native.isVisible() == session.spec.applies(name) for name, made in panel._form.controls.items())
     assert session.trouble is None
 
