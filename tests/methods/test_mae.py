@@ -64,7 +64,8 @@ def test_fine_tuning_leaves_what_is_held_and_explains_more_as_it_goes() -> None:
     scene = blind_scene(8, materials=3, pure=True, kind="linear", decibels=30, size=16)
     held = Given(scene.endmembers[:1], np.ones(1, bool), ("known",))
     before, after = (
-        drain(unmix(scene.cube, spec(readout=readout, epochs=20, batch=16), given=held)) for readout in ("probe", "fine-tune")
+        drain(unmix(scene.cube, spec(readout=readout, epochs=20, batch=16), given=held))
+        for readout in ("probe", "fine-tune")
     )
     np.testing.assert_array_equal(after.endmembers[0], before.endmembers[0])
     np.testing.assert_allclose(after.endmembers[0], scene.endmembers[0])

@@ -238,7 +238,7 @@ def pretrained(
     """Train a network on the cubes, whose good bands the ``weights`` (B', B_good) bring to the ``grid``."""
     from napari_unmix.masked.pretext import fill_in, pixels_of, untrained
     from napari_unmix.masked.stored import About
-    from napari_unmix.model.network import Step
+    from napari_unmix.model.network import Step, best_device
     from napari_unmix.model.threads import steps_on_one_thread
     from napari_unmix.progress import Progress
 
@@ -248,7 +248,7 @@ def pretrained(
     def steps() -> Fit[tuple[MaskedAutoencoder, About]]:
         yield Progress("reading the pixels", 0, 1, 0.0)
         parts = [pixels_of(cube, to_grid, settings.seed) for cube, to_grid in zip(cubes, weights, strict=True)]
-        network, last = untrained(order.architecture, grid, parts, settings.seed), Step(0, 0, 0.0)
+        network, last = untrained(order.architecture, grid, parts, settings.seed, best_device()), Step(0, 0, 0.0)
         with closing(fill_in(network, parts, **settings.model_dump())) as training:
             for last in training:
                 yield Progress("filling in hidden bands", last.step, last.steps, last.step / last.steps, last.loss)

@@ -11,14 +11,16 @@ from napari_unmix.cube import Cube, FloatArray
 from napari_unmix.masked.architecture import Architecture
 from napari_unmix.masked.autoencoder import MaskedAutoencoder
 from napari_unmix.masked.grid import Grid
-from napari_unmix.model.network import Loss, Step, best_device, train
+from napari_unmix.model.network import Loss, Step, train
 from napari_unmix.model.threads import seeded
 
 # Of a cube so many pixels are learned from: more of one cube say little that these do not, and memory is bounded.
 MOST_PIXELS = 100_000
 
 
-def untrained(architecture: Architecture, grid: Grid, parts: Sequence[FloatArray], seed: int) -> MaskedAutoencoder:
+def untrained(
+    architecture: Architecture, grid: Grid, parts: Sequence[FloatArray], seed: int, device: torch.device | None = None
+) -> MaskedAutoencoder:
     """A network with random weights for spectra (N, B) of one or several cubes: their mean shape and spread are measured."""
     shapes = [spectra[:: max(1, len(spectra) // 20_000)] for spectra in parts]
     shapes = [part / np.maximum(_lengths(part), 1e-300)[:, None] for part in shapes]
@@ -30,7 +32,7 @@ def untrained(architecture: Architecture, grid: Grid, parts: Sequence[FloatArray
     spread = max(float(np.sqrt(np.mean((together / light - mean) ** 2))), 1e-6 * float(np.abs(mean).max()))
     with seeded(seed):
         made = MaskedAutoencoder(architecture, grid, mean, spread)
-    return made.moved(best_device())
+    return made.moved(device or torch.device("cpu"))
 
 
 def _lengths(spectra: FloatArray) -> FloatArray:

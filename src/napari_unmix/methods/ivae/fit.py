@@ -36,7 +36,7 @@ from napari_unmix.model.data import Data, State
 from napari_unmix.model.elbo import Trained, proposals, train_network
 from napari_unmix.model.fit import fit as fit_linear
 from napari_unmix.model.fitted import Fitted
-from napari_unmix.model.network import InferenceNetwork, Step, best_device, dropped_notes
+from napari_unmix.model.network import InferenceNetwork, Step, dropped_notes
 from napari_unmix.model.nonlinear import MixingFit, fit_mixing
 from napari_unmix.model.settle import numbered
 from napari_unmix.model.spread import endmember_error
@@ -122,7 +122,7 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
 
 def _encoded(problem: Problem[IvaeSpec], start: Start) -> tuple[Start, tuple[Note, ...]]:
     """The start with an inference network that begins from a masked autoencoder's encoder, and what to say of it."""
-    stored = read_network(problem.spec.pretrained, best_device())
+    stored = read_network(problem.spec.pretrained, start.data.scores.device)
     encoder = stored.network.on(grid_of(problem.cube), "The pretrained network")
     latents = start.state.latents.shape[1]
     network = EncodedInference(encoder, start.data.subspace, problem.spectra, latents, problem.spec.seed)

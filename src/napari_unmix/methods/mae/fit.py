@@ -41,13 +41,14 @@ def fit(problem: Problem[MaeSpec]) -> Fit[Solution]:
     """Train on the pretext or read a trained network, pick vertices among what it fills in, and read abundances off its codes."""
     spec, history = problem.spec, list[tuple[str, int, float]]()
     # 1. The network.
+    device = best_device()
     yield Progress("hiding bands", 0, 1, 0.01)
     if spec.pretrained:
-        stored = read_network(spec.pretrained, best_device())
+        stored = read_network(spec.pretrained, device)
         network, last = stored.network.on(grid_of(problem.cube), "The pretrained network"), Step(0, 0, 0.0)
         origin = f"The network is {stored.about.architecture.network}, pretrained on {', '.join(stored.about.cubes)} ({stored.digest})."
     else:
-        network = untrained(spec.architecture, grid_of(problem.cube), [problem.spectra], spec.seed)
+        network = untrained(spec.architecture, grid_of(problem.cube), [problem.spectra], spec.seed, device)
         last = yield from _trained(problem, network, history)
         origin = ""
     # 2. Its codes of all pixels, and vertices of the spectra that it fills in.
