@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -89,12 +87,6 @@ def test_a_spec_of_an_earlier_version_is_read() -> None:
     read = MaeSpec.model_validate(stored)
     assert (read.epochs, read.batch, read.readout, read.pretrained) == (150, 512, "probe", "")
     assert MaeSpec.model_validate(read.model_dump(mode="json")) == read
-
-
-def test_a_path_is_kept_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert spec(pretrained="model").pretrained == str(tmp_path / "model")
-    assert spec().pretrained == ""
 
 
 def test_excluded_bands_and_pixels_take_no_part() -> None:

@@ -32,6 +32,7 @@ from unmix_benchmarks.common.scores import parser, write_rows
 
 TITLE = "what is learned without labels: generative against contrastive"
 SEEDS = (601, 602)
+PRESET = MaeSpec.model_validate({})
 # A pixel is painted with the material that has at least this share of it, and one in three of them: a painter does not paint everything.
 _PAINTED, _ONE_IN = 0.6, 3
 _COMPONENTS = 32
@@ -67,7 +68,7 @@ def main(arguments: list[str]) -> int:
         "--data", help="folder of the real scenes (default: NAPARI_UNMIX_DATA; without it they are left out)"
     )
     options.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="seeds of the simulated scenes")
-    options.add_argument("--epochs", type=int, default=MaeSpec().epochs, help="passes over the pixels")
+    options.add_argument("--epochs", type=int, default=PRESET.epochs, help="passes over the pixels")
     chosen = options.parse_args(arguments)
     rows = []
     for subject in _subjects(chosen.seeds, chosen.data):
@@ -147,14 +148,14 @@ def _codes(network: MaskedAutoencoder, spectra: FloatArray) -> FloatArray:
 
 
 def _filled(cube: Cube, spectra: FloatArray, kind: Kind, epochs: int) -> FloatArray:
-    network, spec = _network(cube, spectra, kind), MaeSpec()
+    network, spec = _network(cube, spectra, kind), PRESET
     for _ in fill_in(network, [spectra], epochs=epochs, batch=spec.batch, learning_rate=spec.learning_rate, seed=0):
         pass
     return _codes(network, spectra)
 
 
 def _contrasted(cube: Cube, spectra: FloatArray, kind: Kind, epochs: int) -> FloatArray:
-    network, spec = _network(cube, spectra, kind), MaeSpec()
+    network, spec = _network(cube, spectra, kind), PRESET
     for _ in contrast(network, spectra, epochs=epochs, batch=spec.batch, learning_rate=spec.learning_rate, seed=0):
         pass
     return _codes(network, spectra)

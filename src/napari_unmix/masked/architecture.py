@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 Kind = Literal["transformer", "mlp"]
 
@@ -37,20 +36,14 @@ class Architecture(BaseModel):
     hidden: float = Field(default=0.75, ge=0.1, le=0.95)
 
 
-def _absolute(path: str) -> str:
-    """So that a run says the same wherever it is read."""
-    return str(Path(path).expanduser().absolute()) if path else ""
-
-
 # The option of the methods that take a network's file.
 Pretrained = Annotated[
     str,
-    AfterValidator(_absolute),
     Field(
         max_length=4096,
         title="Pretrained",
         description="File of a network that napari-unmix pretrain wrote. mae takes it as it is and trains none; the inference network of ivae "
         "begins from its encoder.",
-        json_schema_extra={"advanced": True, "metavar": "MODEL"},
+        json_schema_extra={"advanced": True, "metavar": "MODEL", "path": True},
     ),
 ]

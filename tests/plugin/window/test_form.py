@@ -124,11 +124,11 @@ def form(session: Any, controller: Any, qtbot: Any) -> Any:
 
 @pytest.mark.parametrize("method", list(method_specs()))
 def test_every_field_has_the_widget_of_its_type_with_bounds_preset_and_tooltip(method: str, qtbot: Any) -> None:
-    from magicgui.widgets import CheckBox, ComboBox, SpinBox
+    from magicgui.widgets import CheckBox, ComboBox, LineEdit, SpinBox
 
     from napari_unmix.plugin.window.panels.controls import NumberEdit, control
 
-    kinds = {bool: CheckBox, int: SpinBox, float: NumberEdit, Literal: ComboBox}
+    kinds = {bool: CheckBox, int: SpinBox, float: NumberEdit, Literal: ComboBox, str: LineEdit}
     spec = spec_class(method)
     schema = spec.model_json_schema()["properties"]  # the bounds as pydantic itself tells them
     made = {field.name: control(field) for field in form_fields(spec)}
