@@ -23,11 +23,11 @@ def latents(
 ) -> FloatArray | None:
     """(N, D) codes of (N, B_good) spectra; None where the run's method has no network, or keeps too little of it.
 
-    A masked autoencoder's code of all groups; the means of an inference network on the scores of the subspace that the run keeps.
+    A masked autoencoder's code of all groups; the means of an inference network on the scores of the subspace that it was trained in.
     """
     if _MASKED in model:
         return _of_masked(model, axis, spectra)
-    origin, basis = model.get("subspace.origin"), model.get("subspace.basis")
+    origin, basis = model.get(_PREFIX + "subspace.origin"), model.get(_PREFIX + "subspace.basis")
     if origin is None or basis is None or any(_PREFIX + name not in model for name in _BODY):
         return None
     if any(name.startswith(f"{_PREFIX}encoding.") for name in model) or basis.shape[1] != spectra.shape[1]:
@@ -55,11 +55,9 @@ def _architecture(arrays: Mapping[str, FloatArray]) -> Architecture:
     return Architecture(network="transformer", patch=patch, width=width, depth=depth)
 
 
-def _of_inference(model: Mapping[str, FloatArray], scores: FloatArray) -> FloatArray | None:
+def _of_inference(model: Mapping[str, FloatArray], scores: FloatArray) -> FloatArray:
     """The means of ``model.network.InferenceNetwork`` (SiLU, two layers)."""
     parts = {name: np.asarray(model[_PREFIX + name], dtype=np.float64) for name in _BODY}
-    if parts["centre"].shape != scores.shape[1:]:  # the law moved to another subspace after the network was trained
-        return None
     found = []
     for start in range(0, len(scores), AT_ONCE):
         hidden: FloatArray = (scores[start : start + AT_ONCE] - parts["centre"]) / parts["spread"]

@@ -36,7 +36,7 @@ from napari_unmix.model.data import Data, State
 from napari_unmix.model.elbo import Trained, proposals, train_network
 from napari_unmix.model.fit import fit as fit_linear
 from napari_unmix.model.fitted import Fitted
-from napari_unmix.model.network import InferenceNetwork, Step, dropped_notes
+from napari_unmix.model.network import InferenceNetwork, Step, dropped_notes, seen_in
 from napari_unmix.model.nonlinear import MixingFit, fit_mixing
 from napari_unmix.model.settle import numbered
 from napari_unmix.model.spread import endmember_error
@@ -116,7 +116,11 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
         _solution(problem, fitted, findings, uncertain),
         notes=(*_search_notes(found, refined), *refined.notes, *notes),
         history=tuple(report.history),
-        model={**start.network.parameters_by_name(), **fitted.parameters()},
+        model={
+            **start.network.parameters_by_name(),
+            **seen_in(start.data.subspace.origin, start.data.subspace.basis),
+            **fitted.parameters(),
+        },
     )
 
 
