@@ -31,7 +31,7 @@ class MaeSpec(MethodSpec):
         "mlp",
         title="Network",
         description="What reads the visible bands. mlp: a sum over their groups, then layers; transformer: attention between the groups, "
-        "about six times slower.",
+        "about five times slower.",
         json_schema_extra={"advanced": True},
     )
     readout: Literal["probe", "fine-tune"] = Field(
