@@ -48,8 +48,8 @@ class FineTuning:
     """Encoder and a head on the simplex, trained on so that abundances times endmembers give the spectra.
 
     Endmembers are M₀·exp(δ), which stays non-negative; those that are ``held`` have no δ. With free light each pixel's mixture is taken at the
-    brightness that fits best. Nothing but its start and short steps keeps the simplex from growing or shrinking, and that is not enough: abundances end further from
-    the truth than the probe had them (card).
+    brightness that fits best. Nothing but its start and short steps keeps the simplex from growing or shrinking, and where
+    pure pixels gave it a good start that is not enough (card).
     """
 
     def __init__(
