@@ -9,14 +9,11 @@ import torch
 from napari_unmix.cube import Annotation
 from napari_unmix.findings import NoteKind
 from napari_unmix.geometry.picks import vertex_components
-from napari_unmix.methods.mae import fit as mae
-from napari_unmix.methods.registry import spec_class
-from napari_unmix.pipeline import unmix
 from napari_unmix.progress import drain
 from napari_unmix.regions.contrast import ContrastiveHead, LinearGcl, linear_gcl, usable_regions
 from napari_unmix.regions.moments import fit_region_moments, region_moments
 from napari_unmix.rows.alignment import match_endmembers
-from napari_unmix.rows.metrics import mean_correlation, rmse, spectral_angle
+from napari_unmix.rows.metrics import mean_correlation, spectral_angle
 from napari_unmix.rows.simplex import fully_constrained
 from napari_unmix.rows.subspace import affine_subspace, noise_level
 from napari_unmix.sentences import UnmixError
@@ -228,29 +225,3 @@ def test_variability_is_refused() -> None:
 def test_neighbours_that_are_alike_count_less() -> None:
     # The sample scene's regions look informative, but are worth few independent pixels. Light and shade are divided out.
     assert "differ too little (standard error" in notes_of(sample_scene())[0]
-
-
-# --- masked autoencoding
-
-
-def test_half_of_the_blocks_are_hidden_and_hidden_bands_are_not_seen() -> None:
-    spectra = np.random.default_rng(0).uniform(size=(50, 48))
-    model = mae.MaskedAutoencoder(spectra, 3, seed=0)
-    hidden = model.masks(50, model.generator)
-    np.testing.assert_array_equal(hidden.sum(dim=1).numpy(), 8)
-    assert len(np.unique(hidden.numpy(), axis=0)) > 40
-    changed = model.data + 100 * hidden[:, model.block_of_band]
-    torch.testing.assert_close(model.encode(changed, hidden), model.encode(model.data, hidden))
-
-
-@pytest.mark.slow
-def test_filling_in_learns_the_signal_and_the_probe_reads_abundances() -> None:
-    scene = blind_scene(5, materials=3, pure=True, kind="linear", decibels=25, size=48)
-    result = drain(unmix(scene.cube, spec_class("mae")(endmembers=3)))  # type: ignore[call-arg]
-    losses = [loss for _, _, loss in result.history]
-    assert np.mean(losses[-20:]) < 0.2 * np.mean(losses[:5])
-    order = match_endmembers(result.endmembers, scene.endmembers)
-    estimated = result.abundances.reshape(-1, 3)[:, order]
-    assert mean_correlation(estimated, scene.abundances.reshape(-1, 3)) > 0.97
-    assert rmse(estimated, scene.abundances.reshape(-1, 3)) < 0.1
-    assert any(note.sentence.startswith("No theorem says") for note in result.notes)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 COMMANDS = {
     "unmix": "unmix a cube and write the run's folder",
     "apply": "apply a run to other cubes of its sensor, here or on a cluster",
+    "pretrain": "train a network on the bands of cubes, without labels",
+    "probe": "tell painted classes apart by abundances, codes and spectra",
     "compare": "compare runs with a reference",
     "match": "name a run's endmembers by a spectral library",
     "convert": "write a cube or a run as ENVI, GeoTIFF, OME-Zarr, MATLAB, NetCDF …",

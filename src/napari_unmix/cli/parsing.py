@@ -7,6 +7,7 @@ import contextlib
 import difflib
 import types
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Union, get_args, get_origin
 
 from napari_unmix.sentences import UnmixError
@@ -175,12 +176,19 @@ def make_spec(arguments: argparse.Namespace) -> MethodSpec:
                 f"{option_name(name)} is no option of {arguments.method} (it is one of {owners}):"
                 " leave it out, or choose another --method."
             )
-    spec = chosen(**values)
+    spec = chosen(**{name: _resolved(chosen.model_fields[name], value) for name, value in values.items()})
     if "brightness" in values and not spec.illumination:
         raise UnmixError(
             "--brightness is about free illumination: add --illumination, or leave it out (without, the spectra say how bright endmembers are)."
         )
     return spec
+
+
+def _resolved(field: FieldInfo, value: Any) -> Any:
+    """A path whole, so that a run says the same wherever it is read; other values as they are."""
+    extra = field.json_schema_extra
+    is_path = isinstance(extra, dict) and bool(extra.get("path")) and value != ""
+    return str(Path(value).expanduser().absolute()) if is_path else value
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_unmix.io.annotation import AnnotationReading
     from napari_unmix.journal.checkpoint import Checkpoint
     from napari_unmix.journal.keeper import Keeper
-    from napari_unmix.journal.loops import Journal
+    from napari_unmix.journal.loops import Journal, Kept
     from napari_unmix.library.known import Known
     from napari_unmix.spec import MethodSpec
 
@@ -207,11 +207,11 @@ def keeper_of(
     from napari_unmix.journal.keeper import Keeper
 
     def failed(error: OSError) -> None:
-        _say(f"no checkpoint can be written ({(error.strerror or str(error)).lower()}): the training goes on without.")
+        say(f"no checkpoint can be written ({(error.strerror or str(error)).lower()}): the training goes on without.")
 
     def first() -> None:
         if not sys.stderr.isatty():  # there is a bar
-            _say(f"a checkpoint is kept; where this is interrupted, {way_on(target)}.")
+            say(f"a checkpoint is kept; where this is interrupted, {way_on(target)}.")
 
     given = None if known is None else known.given
     return Keeper(
@@ -226,13 +226,18 @@ def keeper_of(
 def started_anew(keeper: Keeper, target: Path) -> None:
     """A new training takes the place of an interrupted one."""
     if keeper.path.exists():
-        _say(f"the interrupted training of {shown(target.name)} is given up, this one starts anew.")
+        say(f"the interrupted training of {shown(target.name)} is given up, this one starts anew.")
     with contextlib.suppress(OSError):
         keeper.remove()
 
 
 def journal_of(keeper: Keeper, asked: Training) -> Journal:
     """The journal of a training that begins, or goes on."""
+    return journal_with(keeper, None if asked.checkpoint is None else asked.checkpoint.kept)
+
+
+def journal_with(keeper: Keeper, kept: Mapping[str, Kept] | None) -> Journal:
+    """The journal from what was ``kept`` on, written as often as the user's environment says."""
     from napari_unmix.journal.loops import EVERY
 
     text = os.environ.get(SECONDS_VARIABLE, "")
@@ -240,11 +245,11 @@ def journal_of(keeper: Keeper, asked: Training) -> Journal:
         every = float(text) if text else EVERY
     except ValueError as error:
         raise UnmixError(f"{SECONDS_VARIABLE} is {shown(text)}: give a number of seconds, such as 60.") from error
-    return keeper.journal(None if asked.checkpoint is None else asked.checkpoint.kept, every=every)
+    return keeper.journal(kept, every=every)
 
 
 @contextlib.contextmanager
-def said_how_to_go_on(keeper: Keeper, target: Path) -> Iterator[None]:
+def said_how_to_go_on(keeper: Keeper, target: Path, command: str = "unmix") -> Iterator[None]:
     """Where the training ends early and a checkpoint is there, say how to go on; where it ends well, take the checkpoint away."""
     try:
         yield
@@ -254,19 +259,19 @@ def said_how_to_go_on(keeper: Keeper, target: Path) -> Iterator[None]:
             raise
         if not keeper.path.exists():
             raise
-        raise KeyboardInterrupt(f"{way_on(target)}.") from end
+        raise KeyboardInterrupt(f"{way_on(target, command)}.") from end
     except BaseException:
         if keeper.path.exists():
-            _say(f"a checkpoint is kept: {way_on(target)}.")
+            say(f"a checkpoint is kept: {way_on(target, command)}.")
         raise
     keeper.remove()
 
 
-def way_on(target: Path) -> str:
+def way_on(target: Path, command: str = "unmix") -> str:
     """How to go on with the training for the run at ``target``, as the end of a sentence."""
     import shlex
 
-    return f"go on with napari-unmix unmix --resume {shlex.quote(_near(target))}"
+    return f"go on with napari-unmix {command} --resume {shlex.quote(_near(target))}"
 
 
 def _near(target: Path) -> str:
@@ -275,5 +280,6 @@ def _near(target: Path) -> str:
     return str(target)
 
 
-def _say(sentence: str) -> None:
+def say(sentence: str) -> None:
+    """Tell on stderr what is no error and no result."""
     print(f"napari-unmix: {sentence}", file=sys.stderr, flush=True)

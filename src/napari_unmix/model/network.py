@@ -69,6 +69,14 @@ class InferenceNetwork(nn.Module):
         }
 
 
+def seen_in(origin: FloatArray, basis: FloatArray) -> dict[str, FloatArray]:
+    """What an inference network's scores are of a spectrum, to be saved beside it: (x − ``origin`` (B,)) · ``basis``ᵀ (K, B)."""
+    return {
+        "network.subspace.origin": origin.astype(np.float32),
+        "network.subspace.basis": basis.astype(np.float32),
+    }
+
+
 def entropy(log_std: Tensor) -> Tensor:
     """(N,) entropy of a diagonal normal distribution, in nats."""
     return (log_std + 0.5 * (1 + math.log(2 * math.pi))).sum(dim=1)

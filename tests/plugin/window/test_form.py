@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from napari_unmix.methods.mae.spec import MaeSpec
 from napari_unmix.methods.registry import method_specs, spec_class
 from napari_unmix.plugin.facts.form import APART, FormField, form_fields
 
@@ -91,15 +92,7 @@ def test_in_the_window_one_control_of_each_kind_reaches_the_session(window: Any)
 
     window.controller.choose_method("mae")
     window.qtbot.wait(50)
-    assert set(panel._form.controls) == {
-        "illumination",
-        "brightness",
-        "epochs",
-        "batch",
-        "learning_rate",
-        "device",
-        "seed",
-    }
+    assert set(panel._form.controls) == set(MaeSpec.model_fields) - {"method", "endmembers"}
     assert all(made.native.isVisible() == session.spec.applies(name) for name, made in panel._form.controls.items())
     assert session.trouble is None
 
@@ -131,11 +124,11 @@ def form(session: Any, controller: Any, qtbot: Any) -> Any:
 
 @pytest.mark.parametrize("method", list(method_specs()))
 def test_every_field_has_the_widget_of_its_type_with_bounds_preset_and_tooltip(method: str, qtbot: Any) -> None:
-    from magicgui.widgets import CheckBox, ComboBox, SpinBox
+    from magicgui.widgets import CheckBox, ComboBox, LineEdit, SpinBox
 
     from napari_unmix.plugin.window.panels.controls import NumberEdit, control
 
-    kinds = {bool: CheckBox, int: SpinBox, float: NumberEdit, Literal: ComboBox}
+    kinds = {bool: CheckBox, int: SpinBox, float: NumberEdit, Literal: ComboBox, str: LineEdit}
     spec = spec_class(method)
     schema = spec.model_json_schema()["properties"]  # the bounds as pydantic itself tells them
     made = {field.name: control(field) for field in form_fields(spec)}

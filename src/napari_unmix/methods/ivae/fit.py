@@ -25,6 +25,9 @@ from napari_unmix.findings import Findings, MixingFound, Note, NoteKind, PriorFo
 from napari_unmix.geometry.archetypes import brightness_of_closest
 from napari_unmix.geometry.found import Found
 from napari_unmix.geometry.picks import unit_length
+from napari_unmix.masked.grid import grid_of
+from napari_unmix.masked.inference import EncodedInference
+from napari_unmix.masked.stored import read_network
 from napari_unmix.methods.contract import Problem, QuickLook, Solution
 from napari_unmix.methods.ivae.spec import IvaeSpec
 from napari_unmix.methods.ivae.starting import started
@@ -35,7 +38,7 @@ from napari_unmix.model.data import Data, State
 from napari_unmix.model.elbo import Trained, proposals, train_network
 from napari_unmix.model.fit import fit as fit_linear
 from napari_unmix.model.fitted import Fitted
-from napari_unmix.model.network import InferenceNetwork, Step, dropped_notes
+from napari_unmix.model.network import InferenceNetwork, Step, dropped_notes, seen_in
 from napari_unmix.model.nonlinear import MixingFit, fit_mixing
 from napari_unmix.model.settle import numbered
 from napari_unmix.model.spread import endmember_error
@@ -74,9 +77,12 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
         lambda: problem.inversion.invert(problem.spectra, endmembers), beginning, pixels=len(problem.spectra)
     )
     start = started(problem, endmembers, inverted, np.where(problem.held, 0.0, refined.vertex_std[order]), found)
+    begun = tuple[Note, ...]()
+    if spec.pretrained:
+        start, begun = _encoded(problem, start)
     report = _Reporter(problem, start.data, start.state)
     tried = yield from report.steps("comparing starts", numbered(two_starts(start)), (_SEARCHED, _COMPARED))
-    trained = (yield from _trained(spec, report, start)) if need_another(start, tried) else None
+    trained = (yield from _trained(spec, report, start)) if spec.pretrained or need_another(start, tried) else None
     # 3. Every pixel's posterior, α(u) and the endmembers by EM.
     fitting = numbered(fit_linear(start, tried, None if trained is None else trained.prior), report.look)
     state, restarts = yield from report.steps("refining the posterior", fitting, (_TRAINED, _REFINED))
@@ -109,13 +115,29 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
         strokes=found.strokes,
     )
     dropped = () if trained is None else dropped_notes(trained.last)
-    notes = (*dropped, *mixing_notes, *varied.notes, Note(NoteKind.PRIOR, chosen.note))
+    notes = (*begun, *dropped, *mixing_notes, *varied.notes, Note(NoteKind.PRIOR, chosen.note))
     return replace(
         _solution(problem, fitted, findings, uncertain),
         notes=(*_search_notes(found, refined), *refined.notes, *notes),
         history=tuple(report.history),
-        model={**({} if trained is None else start.network.parameters_by_name()), **fitted.parameters()},
+        model={**({} if trained is None else _network_saved(start)), **fitted.parameters()},
     )
+
+
+def _network_saved(start: Start) -> dict[str, FloatArray]:
+    """The network's parameters by name, and the subspace that it saw."""
+    seen = seen_in(start.data.subspace.origin, start.data.subspace.basis)
+    return {**start.network.parameters_by_name(), **seen}
+
+
+def _encoded(problem: Problem[IvaeSpec], start: Start) -> tuple[Start, tuple[Note, ...]]:
+    """The start with an inference network that begins from a masked autoencoder's encoder, and what to say of it."""
+    stored = read_network(problem.spec.pretrained, start.data.scores.device)
+    encoder = stored.network.on(grid_of(problem.cube), "The pretrained network")
+    latents = start.state.latents.shape[1]
+    network = EncodedInference(encoder, start.data.subspace, problem.spectra, latents, problem.spec.seed)
+    said = f"The inference network began from an encoder that was pretrained on {', '.join(stored.about.cubes)} ({stored.digest})."
+    return replace(start, network=network), (Note(NoteKind.METHOD, said),)
 
 
 def _trained(spec: IvaeSpec, report: _Reporter, start: Start) -> Fit[Trained]:

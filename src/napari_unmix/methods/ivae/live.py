@@ -30,7 +30,7 @@ from napari_unmix.model.learn import endmembers_m_step, m_step
 from napari_unmix.model.light import first_light
 from napari_unmix.model.mixing.base import LinearMixing
 from napari_unmix.model.priors.base import Moments, RegionPrior
-from napari_unmix.model.priors.gaussian import gaussian_steps
+from napari_unmix.model.priors.gaussian import GaussianLaw
 from napari_unmix.model.priors.logistic_normal import RegionLogisticNormal
 from napari_unmix.model.settle import e_steps
 from napari_unmix.model.start import endmember_span, first_dirichlet
@@ -163,10 +163,10 @@ def _by_the_winner(
     if not may or not (competes or known.gaussian):
         return fitted.abundances()
     corners, scores = model.mixing.endmembers.cpu().numpy(), data.scores.cpu().numpy()
-    steps = gaussian_steps(scores, corners, problem.regions, model.variance**0.5)
-    gaussian = yield from staged(FOLLOWING, steps, (0.9, 1.0))
-    if gaussian is None:
+    law = GaussianLaw.of(scores, corners, problem.regions, model.variance**0.5)
+    if law is None:
         return fitted.abundances()
+    gaussian = yield from staged(FOLLOWING, law.posterior_steps(), (0.9, 1.0))
     closed = GaussianFitted(gaussian, fitted)
     won = closed.evidence() > fitted.evidence() if competes else True
     return closed.abundances() if won else fitted.abundances()

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from napari_unmix.auxiliary.names import GENERATOR_NAMES, Auxiliary
+from napari_unmix.masked.architecture import Pretrained
 from napari_unmix.spec import Batch, Device, Epochs, Group, LearningRate, MethodSpec
 
 
@@ -54,6 +55,7 @@ class IvaeSpec(MethodSpec):
         "latent: along two directions that are fitted in every pixel; what is identified is then less, see the card.",
         json_schema_extra={"advanced": True},
     )
+    pretrained: Pretrained = ""
     epochs: Epochs = 12
     batch: Batch = 1024
     learning_rate: LearningRate = 3e-3

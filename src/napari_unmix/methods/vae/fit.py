@@ -28,6 +28,7 @@ from napari_unmix.model.network import (
     device_of,
     dropped_notes,
     entropy,
+    seen_in,
     train,
 )
 from napari_unmix.model.threads import seeded, steps_on_one_thread
@@ -85,6 +86,7 @@ def fit(problem: Problem[VaeSpec]) -> Fit[Solution]:
         model={
             "endmembers": endmembers.astype(np.float32),
             **model.network.parameters_by_name(),
+            **seen_in(np.zeros(model.basis_spectra.shape[1]), model.basis_spectra / model.level),
         },
     )
 
