@@ -21,7 +21,7 @@ from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.sentences import UnmixError
 from napari_unmix.synthetic import blind_scene, region_scene
 
-# Root mean square by which live maps may differ from a run's (issue 14).
+# Root mean square by which live maps may differ from a run's.
 CLOSE = 0.005
 
 

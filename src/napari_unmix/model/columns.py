@@ -22,7 +22,7 @@ from napari_unmix.model.priors.logistic_normal import RegionLogisticNormal
 from napari_unmix.model.small import MOST_UNKNOWNS, diagonal_places, factored, packed, places, solved, unpacked
 from napari_unmix.wanted import still_wanted
 
-# Pixels that are done are left out where fewer than this share still move: leaving out costs about a third of a step.
+# Pixels that are done are left out where fewer than this share still move.
 _WORTH_TAKING = 0.75
 
 
@@ -84,7 +84,7 @@ def mode_in_columns(latents: Tensor, scores: Tensor, regions: Tensor, model: Mod
 
 
 def _lengths(vectors: Tensor) -> Tensor:
-    """(n,) of (D, n). Torch's own norm along the first axis takes twenty times as long."""
+    """(n,) of (D, n). Torch's own norm is slow along the first axis."""
     return (vectors * vectors).sum(dim=0).sqrt()
 
 

@@ -1,7 +1,7 @@
 """The E-step: damped Gauss–Newton to each pixel's posterior mode in log-ratio coordinates, and the Laplace posterior there.
 
 All pixels are solved together; derivatives are in closed form (theory: "Coordinates, inference, noise"). Where mixing is linear and spectra do
-not vary, ``columns`` takes the same steps an order of magnitude sooner.
+not vary, ``columns`` takes the same steps several times sooner.
 """
 
 from __future__ import annotations

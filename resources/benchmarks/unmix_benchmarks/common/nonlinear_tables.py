@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from unmix_benchmarks.common.nonlinear_rows import SETTINGS, Row
 
-# The goals of issue 15.
+# Goals that were set beforehand.
 AHEAD, FIVE_SOURCES, MOST_LAYERS, PICKED = 0.1, 0.85, 3, 0.8
 # A start counts as the best one where its MCC is within so much of the highest.
 AS_GOOD = 0.01

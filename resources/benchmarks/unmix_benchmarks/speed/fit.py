@@ -32,7 +32,7 @@ from unmix_benchmarks.common.scores import parser, write_rows
 TITLE = "seconds and memory of a fit, by stage, and how they grow"
 _BLOCK, _DECIBELS, _ROWS = 16, 30.0, 64
 _GIGABYTE = 1e9
-# Seconds of one processor, and gigabytes above the cube's own, that were set beforehand (issue 14).
+# Seconds of one processor, and gigabytes above the cube's own, that were set beforehand.
 _GOALS = {
     "samson": 3.0,
     "jasper": 3.0,
