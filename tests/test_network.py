@@ -20,13 +20,14 @@ import pkgutil, importlib
 import napari_unmix
 from napari_unmix import Annotation, Cube, assess, drain, method_specs, read_cube, read_run, sample_scene, unmix, write_run
 import numpy as np
+from dataclasses import replace
 
 for module in pkgutil.walk_packages(napari_unmix.__path__, "napari_unmix."):
     if ".plugin" not in module.name and not module.name.endswith(("__main__", "launch")):
         importlib.import_module(module.name)
 scene = sample_scene().cube.spectra[40:52, 40:54, ::8]
 np.save("cube.npy", scene)
-cube = read_cube("cube.npy")
+cube = replace(read_cube("cube.npy"), wavelengths=np.linspace(400, 2400, scene.shape[2]))
 for name, spec in method_specs().items():
     short = {"epochs": 1} if "epochs" in spec.model_fields else {}
     result = drain(unmix(cube, spec(endmembers=2, **short)))

@@ -22,7 +22,13 @@ MODULES = {
     "pyshp": "shapefile",
 }  # where a package's module has another name
 THROUGH = {"PyQt6", "imagecodecs"}  # imported through qtpy, and through tifffile and czifile, which find them
-FORMATS = ("geo", "netcdf", "fits", "microscopy")  # extras of the core: libraries of file formats
+EXTRAS = (
+    "geo",
+    "netcdf",
+    "fits",
+    "microscopy",
+    "cluster",
+)  # extras of the core: libraries of file formats, and of many machines
 TOOLS = {"docs"}  # extras that are run, not imported
 
 
@@ -47,12 +53,12 @@ def imported(files: Iterator[Path]) -> set[str]:
 def test_the_core_imports_what_it_declares_and_declares_what_it_imports() -> None:
     plugin = SOURCE / "plugin"
     core = imported(file for file in SOURCE.rglob("*.py") if plugin not in file.parents)
-    extras = set().union(*(declared(PROJECT["optional-dependencies"][name]) for name in FORMATS))
+    extras = set().union(*(declared(PROJECT["optional-dependencies"][name]) for name in EXTRAS))
     assert core == declared(PROJECT["dependencies"]) | extras
 
 
 def test_libraries_of_formats_are_imported_where_a_file_needs_them() -> None:
-    extras = set().union(*(declared(PROJECT["optional-dependencies"][name]) for name in FORMATS))
+    extras = set().union(*(declared(PROJECT["optional-dependencies"][name]) for name in EXTRAS))
     for file in SOURCE.rglob("*.py"):
         tree = ast.parse(file.read_text(encoding="utf-8"))
         first = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]

@@ -40,7 +40,7 @@ from napari_unmix.rows.simplex import fully_constrained
 from napari_unmix.rows.subspace import Excess, linear_subspace, subspace_excess
 
 signal_notes, thinned, brightness_of_sums = search._signal_notes, search._thinned, search._sum_to_one_brightness
-anchored, extremes, furthest = anchoring._fit, picks._extremes, supported._furthest
+extremes, furthest = picks._extremes, supported._furthest
 RECIPES: dict[str, Corners] = {
     "affine": PlaneArchetypes(space="affine"),
     "perspective": PlaneArchetypes(space="perspective"),
@@ -1093,7 +1093,7 @@ def test_a_free_endmember_starts_where_least_is_explained() -> None:
     spectra, abundances = mixed()
     sphere = Sphere.of(spectra, 3)
     cores = [np.flatnonzero(abundances[:, material] == 1) for material in (0, 1)]
-    fit = drain(anchored(sphere, cores, 3))
+    fit = drain(anchoring.fit_anchored(sphere, anchoring.means_of(sphere.scores, cores), 3))
     assert fit.archetypes.shape == (3, 5)
     assert np.degrees(spectral_angle(fit.archetypes[2], sphere.scores[abundances[:, 2] == 1].mean(axis=0))) < 10
 

@@ -48,7 +48,9 @@ def _library() -> Any:
         import distributed
         import distributed.comm
     except ImportError as error:
-        raise UnmixError('--scheduler needs dask: install "napari-unmix[cluster]", or leave it out.') from error
+        raise UnmixError(
+            '--scheduler needs dask.distributed: install "napari-unmix[cluster]", or leave it out.'
+        ) from error
     return distributed
 
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-# Up to so many unknowns elimination of columns is taken, beyond them LAPACK: at 24 it was no longer sooner (random systems, one thread, a busy machine).
+# Up to so many unknowns elimination of columns is taken, beyond them LAPACK: at 24 it was no longer sooner (random systems, one thread).
 MOST_UNKNOWNS = 20
 # A pivot is at least this, so that rounding ends in a large number and not in none.
 _LEAST_PIVOT = 1e-150
