@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 
 from napari_unmix.cube import BoolArray, FloatArray, IntArray
+from napari_unmix.geometry.racing import TRIED, out_of_reach
 from napari_unmix.geometry.seen import NO_LOSS, LossOf, unseen
 from napari_unmix.journal.loops import long_loop
 from napari_unmix.journal.trees import Tree, like, named, numbers, plain, truth
@@ -28,9 +29,6 @@ _FRANK_WOLFE_SWEEPS = 8
 # Two starts within this relative loss found the same optimum.
 SAME_LOSS = 1.01
 _MANY = 12
-# Every start is followed for so many sweeps; then those are given up that would not come near the best in so many more at the rate of the last ones.
-# Of 38 searches of 19 scenes no start that ended near the best was given up so; at 20 sweeps one was (decision 0047).
-_TRIED, _FALLING, _FURTHER = 6, 3, 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,11 +228,11 @@ def fit_from_starts(
     ways, lowest = list[_Way](), np.inf
     for picked in few:
         ways.append(_Way(scores[picked]))
-        yield from unseen(_swept(task, ways[-1], min(sweeps, _TRIED)), least=lowest)
+        yield from unseen(_swept(task, ways[-1], min(sweeps, TRIED)), least=lowest)
         lowest = min(lowest, ways[-1].loss)
     least = np.inf
     for way in sorted(ways, key=lambda way: way.loss):
-        yield from unseen(_swept(task, way, sweeps, partial(out_of_reach, best=within * least)), least=lowest)
+        yield from unseen(_swept(task, way, sweeps, partial(out_of_reach, needed=within * least)), least=lowest)
         least, lowest = min(least, way.loss), min(lowest, way.loss)
     found = [way.best for way in ways if way.best is not None and np.isfinite(way.best.loss)]
     if not found:
@@ -243,14 +241,6 @@ def fit_from_starts(
             "leave out pixels that are dark or extreme (valid_pixels, --no-data VALUE), or ask for fewer endmembers."
         )
     return sorted(found, key=lambda optimum: optimum.loss)
-
-
-def out_of_reach(losses: list[float], best: float) -> bool:
-    """Whether a fit with these losses, one a sweep, would not come down to ``best`` if it fell on for long as it does now."""
-    if len(losses) < _TRIED:
-        return False
-    falling = max((losses[-1 - _FALLING] - losses[-1]) / _FALLING, 0.0)
-    return min(losses) - _FURTHER * falling > best
 
 
 def stroke_mean(scores: FloatArray, keep: float = 0.7, rounds: int = 10) -> tuple[FloatArray, IntArray]:
