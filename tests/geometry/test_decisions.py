@@ -40,7 +40,7 @@ from napari_unmix.rows.simplex import fully_constrained
 from napari_unmix.rows.subspace import Excess, linear_subspace, subspace_excess
 
 signal_notes, thinned, brightness_of_sums = search._signal_notes, search._thinned, search._sum_to_one_brightness
-anchored, extremes, furthest = anchoring._fit, picks._extremes, supported._furthest
+anchored, extremes, furthest = anchoring.fit_anchored, picks._extremes, supported._furthest
 RECIPES: dict[str, Corners] = {
     "affine": PlaneArchetypes(space="affine"),
     "perspective": PlaneArchetypes(space="perspective"),
