@@ -7,12 +7,13 @@ so that large materials average hundreds of pixels while a target of nine pixels
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 
 from napari_unmix.cube import BoolArray, FloatArray, IntArray
+from napari_unmix.geometry.racing import TRIED, out_of_reach
 from napari_unmix.geometry.seen import NO_LOSS, LossOf, unseen
 from napari_unmix.journal.loops import long_loop
 from napari_unmix.journal.trees import Tree, like, named, numbers, plain, truth
@@ -51,6 +52,63 @@ class Archetypes:
 Inversion = Callable[[FloatArray, FloatArray, FloatArray | None], FloatArray]
 
 
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """What a fit reads: ``scores`` (N, K), the same with pixels last as ``columns`` (K, N), ``weights`` (N,), and what ``fit_archetypes`` says."""
+
+    scores: FloatArray
+    columns: FloatArray
+    weights: FloatArray
+    share: float
+    invert: Inversion
+    strokes: Strokes | None = None
+    held: BoolArray | None = None
+
+    @classmethod
+    def of(cls, scores: FloatArray, weights: FloatArray, share: float, *, cone: bool) -> _Task:
+        """A fit without anchors, and with all archetypes free."""
+        invert: Inversion = non_negative if cone else fully_constrained
+        return cls(scores, np.ascontiguousarray(scores.T), weights, share, invert)
+
+    def loss(self, archetypes: FloatArray, abundances: FloatArray) -> float:
+        """Σ w |z − aM|²."""
+        left = abundances @ archetypes
+        left -= self.scores
+        return float(self.weights @ np.einsum("nk,nk->n", left, left))
+
+
+@dataclass(eq=False)
+class _Way:
+    """How far a fit has come.
+
+    ``archetypes`` (P, K) are to be measured next; ``abundances`` (N, P) are of those before, from which the next begin; ``best`` is the lowest
+    optimum so far, of all ``losses``; ``over`` is whether more sweeps change nothing.
+    """
+
+    archetypes: FloatArray
+    abundances: FloatArray | None = None
+    best: Archetypes | None = None
+    losses: list[float] = field(default_factory=list)
+    over: bool = False
+
+    @property
+    def loss(self) -> float:
+        """The lowest; infinite where there is none, or none that is finite."""
+        return self.best.loss if self.best is not None and np.isfinite(self.best.loss) else np.inf
+
+    def place(self) -> Tree:
+        """All of it, for the journal."""
+        kept = {"archetypes": self.archetypes, "abundances": self.abundances, "best": self.best}
+        return plain({**kept, "losses": np.array(self.losses), "over": self.over})
+
+    def go_to(self, place: Tree, pixels: int) -> None:
+        """Where a journal says that it was, of N ``pixels``."""
+        form = Archetypes(self.archetypes, np.empty((pixels, len(self.archetypes))), 0.0)
+        archetypes, abundances, best, losses, over = named(place, "archetypes", "abundances", "best", "losses", "over")
+        self.archetypes, self.abundances = like(form.archetypes, archetypes), like(form.abundances, abundances)
+        self.best, self.losses, self.over = like(form, best), numbers(losses), truth(over)
+
+
 def fit_archetypes(
     scores: FloatArray,
     start: FloatArray,
@@ -76,105 +134,74 @@ def fit_archetypes(
 
     Yields the loss at every sweep, of the archetypes where it is the lowest so far.
     """
-    invert: Inversion = non_negative if cone else fully_constrained
-    abundances: FloatArray | None = None
-    best: Archetypes | None = None
-    archetypes, losses, over = start.copy(), list[float](), False
+    task = replace(_Task.of(scores, weights, share, cone=cone), strokes=strokes, held=held)
+    way = _Way(start.copy())
+    yield from _swept(task, way, sweeps)
+    if strokes is not None or way.best is None:
+        abundances = yield from _inverted(task, way)
+        return Archetypes(way.archetypes, abundances, task.loss(way.archetypes, abundances))
+    return way.best
 
-    def place() -> Tree:
-        return plain(
-            {"archetypes": archetypes, "abundances": abundances, "best": best, "losses": np.array(losses), "over": over}
-        )
 
-    with long_loop("archetypes", place) as loop:
+def _swept(
+    task: _Task, way: _Way, sweeps: int, hopeless: Callable[[list[float]], bool] = lambda losses: False
+) -> Generator[float, None, None]:
+    """Go on until the loss stays, there were so many ``sweeps`` since the fit began, or its losses are ``hopeless``; yields every new one."""
+    begun = len(way.losses)
+    with long_loop("archetypes", way.place) as loop:
         if loop.before is not None:
-            form = Archetypes(start.copy(), np.empty((len(scores), len(start))), 0.0)
-            archetypes, abundances, best, before, over = _went_on(form, loop.before)
-            losses += before
-            yield from before
-        while not over and len(losses) < sweeps:
-            abundances = yield from _inverted(invert, scores, archetypes, abundances, losses)
-            loss = float(weights @ ((scores - abundances @ archetypes) ** 2).sum(axis=1))
-            if best is None or len(losses) < 4 or loss < best.loss:
-                best = Archetypes(archetypes.copy(), abundances, loss)
-            over = not np.isfinite(loss) or (len(losses) > 5 and abs(losses[-1] - loss) < 1e-5 * loss)
-            losses.append(loss)
-            if not over:
-                archetypes = _moved(scores, archetypes, abundances, weights, share, strokes, held)
-            yield LossOf(loss, partial(np.copy, best.archetypes)) if best.loss == loss else loss
-    if strokes is not None or best is None:
-        abundances = yield from _inverted(invert, scores, archetypes, abundances, losses)
-        return Archetypes(
-            archetypes, abundances, float(weights @ ((scores - abundances @ archetypes) ** 2).sum(axis=1))
-        )
-    return best
+            way.go_to(loop.before, len(task.scores))
+            yield from way.losses[begun:]
+        while not way.over and len(way.losses) < sweeps and not hopeless(way.losses):
+            way.abundances = yield from _inverted(task, way)
+            loss = task.loss(way.archetypes, way.abundances)
+            if way.best is None or len(way.losses) < 4 or loss < way.best.loss:
+                way.best = Archetypes(way.archetypes.copy(), way.abundances, loss)
+            way.over = not np.isfinite(loss) or (len(way.losses) > 5 and abs(way.losses[-1] - loss) < 1e-5 * loss)
+            way.losses.append(loss)
+            if not way.over:
+                way.archetypes = _moved(task, way.archetypes, way.abundances)
+            yield LossOf(loss, partial(np.copy, way.best.archetypes)) if way.best.loss == loss else loss
 
 
-def _inverted(
-    invert: Inversion, scores: FloatArray, archetypes: FloatArray, start: FloatArray | None, losses: list[float]
-) -> Generator[float, None, FloatArray]:
+def _inverted(task: _Task, way: _Way) -> Generator[float, None, FloatArray]:
     """Abundances (N, P) of the archetypes; for many endmembers that takes seconds, in which the last loss is told."""
-    if len(archetypes) <= FEW_ENDMEMBERS:
-        return invert(scores, archetypes, start)
-    loss = losses[-1] if losses else NO_LOSS
-    return (yield from meanwhile(lambda: invert(scores, archetypes, start), loss, pixels=len(scores)))
+    invert = partial(task.invert, task.scores, way.archetypes, way.abundances)
+    if len(way.archetypes) <= FEW_ENDMEMBERS:
+        return invert()
+    return (yield from meanwhile(invert, way.losses[-1] if way.losses else NO_LOSS, pixels=len(task.scores)))
 
 
-def _went_on(form: Archetypes, place: Tree) -> tuple[FloatArray, FloatArray, Archetypes, list[float], bool]:
-    """Archetypes, abundances, the best so far, losses, and whether it is over, as they were kept."""
-    archetypes, abundances, best, losses, over = named(place, "archetypes", "abundances", "best", "losses", "over")
-    return (
-        like(form.archetypes, archetypes),
-        like(form.abundances, abundances),
-        like(form, best),
-        numbers(losses),
-        truth(over),
-    )
-
-
-def _moved(
-    scores: FloatArray,
-    archetypes: FloatArray,
-    abundances: FloatArray,
-    weights: FloatArray,
-    share: float,
-    strokes: Strokes | None,
-    held: BoolArray | None,
-) -> FloatArray:
+def _moved(task: _Task, archetypes: FloatArray, abundances: FloatArray) -> FloatArray:
     """Archetypes (P, K) a few Frank–Wolfe sweeps further."""
-    weighted = abundances * weights[:, None]
-    backers = (
-        np.round(share * abundances.sum(axis=0)).astype(int).clip(FEWEST_BACKERS, max(FEWEST_BACKERS, len(scores) // 2))
-    )
-    return _frank_wolfe(scores, archetypes, weighted.T @ abundances, weighted.T @ scores, backers, strokes, held)
+    weighted = (abundances * task.weights[:, None]).T
+    mass = np.round(task.share * abundances.sum(axis=0)).astype(int)
+    backers = mass.clip(FEWEST_BACKERS, max(FEWEST_BACKERS, len(abundances) // 2))
+    return _frank_wolfe(task, archetypes, weighted @ abundances, weighted @ task.scores, backers)
 
 
 def _frank_wolfe(
-    scores: FloatArray,
-    archetypes: FloatArray,
-    gram: FloatArray,
-    moment: FloatArray,
-    backers: IntArray,
-    strokes: Strokes | None,
-    held: BoolArray | None,
+    task: _Task, archetypes: FloatArray, gram: FloatArray, moment: FloatArray, backers: IntArray
 ) -> FloatArray:
-    archetypes = archetypes.copy()
+    archetypes, strokes = archetypes.copy(), task.strokes
     anchors = {} if strokes is None else {strokes.first + k: mean for k, mean in enumerate(strokes.means)}
+    ones = np.ones(int(backers.max()))
     for _ in range(_FRANK_WOLFE_SWEEPS):
         still_wanted()
         for k in range(len(archetypes)):
             mass = gram[k, k]
-            if mass < 1e-9 or (held is not None and held[k]):
+            if mass < 1e-9 or (task.held is not None and task.held[k]):
                 continue
             gradient = gram[k] @ archetypes - moment[k]
             if strokes is not None and k in anchors:
                 gradient = gradient + strokes.weight * gram[k, k] * (archetypes[k] - anchors[k])
                 mass = (1 + strokes.weight) * mass
-            extreme = np.argpartition(scores @ gradient, backers[k] - 1)[: backers[k]]
-            step = scores[extreme].mean(axis=0) - archetypes[k]
+            number = int(backers[k])
+            extreme = np.argpartition(gradient @ task.columns, number - 1)[:number]
+            step = ones[:number] @ task.scores.take(extreme, axis=0) / number - archetypes[k]
             curvature = mass * (step @ step)
             if curvature > 0:
-                archetypes[k] += np.clip(-(gradient @ step) / curvature, 0.0, 1.0) * step
+                archetypes[k] += min(max(-float(gradient @ step) / curvature, 0.0), 1.0) * step
     return archetypes
 
 
@@ -186,19 +213,28 @@ def fit_from_starts(
     *,
     cone: bool = False,
     sweeps: int = 80,
+    within: float = SAME_LOSS,
 ) -> Generator[float, None, list[Archetypes]]:
     """Fit from every start; all optima, the smallest loss first (the only criterion that found the right one on all scenes tried).
 
+    Every start is followed for a few sweeps, then the lowest one to its end, and the others, from the lowest on, while they may still come
+    ``within`` this factor of the lowest end (``out_of_reach``); where one is given up, what it had reached is among the optima.
+
     Raises UnmixError where none of them is finite.
     """
-    found: list[Archetypes] = []
+    task = _Task.of(scores, weights, share, cone=cone)
     # With many endmembers a fit is long, and starts differ in a few of them only.
     few = starts if len(starts[0]) <= _MANY else starts[:3]
+    ways, lowest = list[_Way](), np.inf
     for picked in few:
-        fit = fit_archetypes(scores, scores[picked], weights, share, cone=cone, sweeps=sweeps)
-        optimum = yield from unseen(fit, least=min((optimum.loss for optimum in found), default=np.inf))
-        if np.isfinite(optimum.loss):
-            found.append(optimum)
+        ways.append(_Way(scores[picked]))
+        yield from unseen(_swept(task, ways[-1], min(sweeps, TRIED)), least=lowest)
+        lowest = min(lowest, ways[-1].loss)
+    least = np.inf
+    for way in sorted(ways, key=lambda way: way.loss):
+        yield from unseen(_swept(task, way, sweeps, partial(out_of_reach, needed=within * least)), least=lowest)
+        least, lowest = min(least, way.loss), min(lowest, way.loss)
+    found = [way.best for way in ways if way.best is not None and np.isfinite(way.best.loss)]
     if not found:
         raise UnmixError(
             f"The search for {len(starts[0])} endmembers ended in no finite numbers from any of {len(few)} starts: "

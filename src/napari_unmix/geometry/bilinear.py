@@ -24,16 +24,18 @@ def bilinear_residual(spectra: FloatArray, endmembers: FloatArray, iterations: i
     outside = float((spectra**2).sum() - (data**2).sum())
     strength, bend = np.zeros(len(pairs)), np.zeros_like(data)
     gram = bends @ bends.T
+    first, second = np.array(pairs).T
     best = np.inf
     for iteration in range(iterations):
         abundances = fully_constrained(data - bend, corners)
-        together = np.stack([abundances[:, i] * abundances[:, j] for i, j in pairs], axis=1)
+        each = np.ascontiguousarray(abundances.T)
+        together = each[first] * each[second]  # (pairs, N)
         residual = data - abundances @ corners
-        normal = (together.T @ together) * gram
+        normal = (together @ together.T) * gram
         normal += 1e-9 * np.trace(normal) * np.eye(len(pairs)) + 1e-300 * np.eye(len(pairs))
-        fitted = np.clip(np.linalg.solve(normal, (together * (residual @ bends.T)).sum(axis=0)), 0.0, 1.0)
+        fitted = np.clip(np.linalg.solve(normal, np.einsum("pn,pn->p", together, bends @ residual.T)), 0.0, 1.0)
         # Over-relaxed: the plain alternation creeps along the valley between abundances and γ.
         strength = np.clip(fitted + (0.7 if iteration > 1 else 0.0) * (fitted - strength), 0.0, 1.0)
-        bend = (together * strength) @ bends
+        bend = together.T @ (strength[:, None] * bends)
         best = min(best, float(((residual - bend) ** 2).sum()) + outside)
     return best / len(spectra)

@@ -56,6 +56,8 @@ NO_VARIABILITY = 1.003
 WEAK_SIGNAL = 12.0
 # Brightness from sums and from the pixels most alike differ by more than this factor where intimate mixing breaks the sums.
 _CONTRADICTED = 1.5
+# Optima of this loss over the lowest fit as well.
+_AS_WELL = 1.05
 # An extrapolated endmember is told of where the edges of its facets leave it more uncertain than this (degrees).
 _UNCERTAIN = 5.0
 _IMPURE = Note(
@@ -197,7 +199,7 @@ def _on_sphere(data: _Data, generator: np.random.Generator) -> Search:
     yield NO_LOSS
     starts = data.starts(generator, random_picks=2)
     yield NO_LOSS
-    fit = arch.fit_from_starts(sphere.scores, starts, sphere.weights, arch.ON_SPHERE)
+    fit = arch.fit_from_starts(sphere.scores, starts, sphere.weights, arch.ON_SPHERE, within=_AS_WELL)
     chords = yield from lifted(fit, partial(sphere.seen, inversion=data.inversion))
     # Losses of the two are not of one kind: the chord's corners stay in sight.
     fit = arch.fit_from_starts(sphere.scores, starts, sphere.weights, arch.ON_SPHERE, cone=True, sweeps=40)
@@ -236,7 +238,7 @@ def _on_sphere(data: _Data, generator: np.random.Generator) -> Search:
 
 def _ambiguous(chords: list[arch.Archetypes], sphere: Sphere) -> bool:
     """Whether the second best optimum fits as well and is more than 3° away."""
-    if len(chords) < 2 or chords[1].loss >= 1.05 * chords[0].loss:
+    if len(chords) < 2 or chords[1].loss >= _AS_WELL * chords[0].loss:
         return False
     second, first = (chord.archetypes @ sphere.subspace.basis for chord in (chords[1], chords[0]))
     return bool(_degrees_apart(second, first).max() > 3)

@@ -16,6 +16,7 @@ import numpy as np
 
 from napari_unmix.cube import BoolArray, FloatArray
 from napari_unmix.geometry.picks import largest_volume, simplex_volume
+from napari_unmix.geometry.racing import out_of_reach
 from napari_unmix.geometry.seen import NO_LOSS, LossOf
 from napari_unmix.journal.loops import long_loop
 from napari_unmix.journal.trees import Tree, like, named, numbers, plain
@@ -26,8 +27,8 @@ from napari_unmix.wanted import still_wanted
 VOLUME_WEIGHT = 1.0
 # The hinge of SISAL: how far it is smoothed, and how far the start is inflated.
 _SMOOTH, _INFLATED = 0.005, 1.3
-# Standard deviations inside a facet from where on Φ is one to rounding.
-_FAR_INSIDE = 9.0
+# Standard deviations inside a facet from where on Φ is one to rounding; outside it, from where on it is too small a number.
+_FAR_INSIDE, _FAR_OUTSIDE = 9.0, -35.0
 
 
 def minimum_volume(
@@ -61,7 +62,7 @@ def minimum_volume(
                 ((start - centre) / spread).ravel(),
                 (data, scaled_noise, weight),
                 iterations,
-                values[-1] if values else NO_LOSS,
+                values,
                 held,
             )
             best_value = values[-1] if values else np.inf
@@ -76,11 +77,21 @@ def _descended(
     start: FloatArray,
     task: tuple[FloatArray, FloatArray, float],
     iterations: int,
-    loss: float,
+    values: list[float],
     held: BoolArray | None,
 ) -> Generator[float, None, Any]:
-    """The optimiser's result from vertices (P·(P−1),), of which those ``held`` (P,) stay; on many pixels it takes seconds: ``loss`` is the last."""
+    """The optimiser's result from vertices (P·(P−1),), of which those ``held`` (P,) stay.
+
+    On many pixels it takes seconds, in which the last of the lowest ``values`` so far is told; it ends early where they are out of its reach.
+    """
     from scipy.optimize import minimize
+
+    losses = list[float]()
+
+    def look(intermediate_result: Any) -> None:
+        losses.append(float(intermediate_result.fun))
+        if values and out_of_reach(losses, values[-1]):
+            raise StopIteration
 
     def descend() -> Any:
         return minimize(
@@ -89,10 +100,11 @@ def _descended(
             args=task,
             jac=True,
             method="L-BFGS-B",
+            callback=look,
             options={"maxiter": iterations, "maxcor": 20},
         )
 
-    return (yield from meanwhile(descend, loss, pixels=len(task[0])))
+    return (yield from meanwhile(descend, values[-1] if values else NO_LOSS, pixels=len(task[0])))
 
 
 def volume_weights(count: int) -> tuple[float, float]:
@@ -131,31 +143,42 @@ def volume_objective(
 ) -> tuple[float, FloatArray]:
     """Objective and gradient for vertices (P·(P−1),), homogeneous data (N, P), noise (N,)."""
     still_wanted()
-    from scipy.special import log_ndtr
-
     count = data.shape[1]
     corners = np.vstack([parameters.reshape(count, count - 1).T, np.ones(count)])  # homogeneous vertices in columns
     sign, log_volume = np.linalg.slogdet(corners)
     if sign == 0 or not np.isfinite(log_volume):
         return 1e10, np.zeros_like(parameters)
     inverse = np.linalg.inv(corners)
-    coordinates = data @ inverse.T  # (N, P)
     into = inverse[:, :-1]
     gain = np.sqrt((into**2).sum(axis=1))
-    spread = noise[:, None] * gain
-    ratio = coordinates / spread
-    # Further inside than that log Φ and its slope are under rounding: most coordinates of most scenes.
-    near = np.flatnonzero(ratio < _FAR_INSIDE)
-    close = ratio.ravel()[near]
-    log_inside = log_ndtr(close)
-    value = weight * log_volume - log_inside.sum() / len(data)
-    hazard = np.zeros_like(ratio)
-    hazard.ravel()[near] = np.exp(-0.5 * close**2 - 0.5 * np.log(2 * np.pi) - log_inside)  # φ/Φ
-    to_coordinates = -(hazard / spread) / len(data)
-    to_inverse = to_coordinates.T @ data
-    to_inverse[:, :-1] += ((hazard * ratio).sum(axis=0) / len(data) / gain**2)[:, None] * into
+    ratio = data @ (inverse / gain[:, None]).T  # (N, P), in standard deviations
+    ratio /= noise[:, None]
+    log_inside, hazard = _log_normal(ratio)
+    value = weight * log_volume - log_inside / len(data)
+    pulled = np.einsum("np,np->p", hazard, ratio)
+    hazard /= noise[:, None]
+    to_inverse = -(hazard.T @ data) / (len(data) * gain[:, None])
+    to_inverse[:, :-1] += (pulled / len(data) / gain**2)[:, None] * into
     to_corners = weight * inverse.T - inverse.T @ to_inverse @ inverse.T
     return float(value), to_corners[:-1].T.ravel()
+
+
+def _log_normal(ratio: FloatArray) -> tuple[float, FloatArray]:
+    """Σ log Φ of ratios (N, P), and φ/Φ of each."""
+    from scipy.special import log_ndtr, ndtr
+
+    hazard = np.zeros_like(ratio)
+    # Further inside log Φ and its slope are under rounding: most coordinates of most scenes.
+    near = np.flatnonzero(ratio < _FAR_INSIDE)
+    close = ratio.ravel()[near]
+    if not close.size or close.min() > _FAR_OUTSIDE:
+        inside = ndtr(close)
+        log_inside = np.log(inside)  # takes half as long as log_ndtr
+        hazard.ravel()[near] = np.exp(-0.5 * close**2) / (np.sqrt(2 * np.pi) * inside)
+    else:
+        log_inside = log_ndtr(close)
+        hazard.ravel()[near] = np.exp(-0.5 * close**2 - 0.5 * np.log(2 * np.pi) - log_inside)
+    return float(log_inside.sum()), hazard
 
 
 def hinge_volume(

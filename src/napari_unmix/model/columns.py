@@ -17,9 +17,9 @@ from torch import Tensor
 from napari_unmix.model.law import Model
 from napari_unmix.model.mixing.base import LinearMixing
 from napari_unmix.model.priors.base import RegionPrior
-from napari_unmix.model.priors.dirichlet import RegionDirichlet
+from napari_unmix.model.priors.dirichlet import DirichletMixture, RegionDirichlet
 from napari_unmix.model.priors.logistic_normal import RegionLogisticNormal
-from napari_unmix.model.small import MOST_UNKNOWNS, diagonal_places, factored, packed, places, solved, unpacked
+from napari_unmix.model.small import MOST_UNKNOWNS, diagonal_places, factored, packed, places, solved, times, unpacked
 from napari_unmix.wanted import still_wanted
 
 # Pixels that are done are left out where fewer than this share still move.
@@ -187,8 +187,31 @@ class _DirichletPull:
         return value, alpha
 
     def slopes(self, z: Tensor, abundances: Tensor, kept: Tensor) -> _Slopes:
-        total = kept.sum(dim=0)
-        return _Slopes(self.basis.T @ (total * abundances - kept), None, total)
+        return _dirichlet_slopes(self.basis, abundances, kept)
+
+
+@dataclass(frozen=True, eq=False)
+class _MixturePull:
+    """Where no pixel's u is known: the mixture over all regions, of which no pixel has anything of its own."""
+
+    basis: Tensor
+    mixture: DirichletMixture
+
+    def of(self, index: Tensor) -> _MixturePull:
+        return self
+
+    def energy(self, z: Tensor, log_abundances: Tensor) -> tuple[Tensor, Tensor]:
+        value, alpha = self.mixture.weighed(log_abundances)
+        return value.neg_(), alpha
+
+    def slopes(self, z: Tensor, abundances: Tensor, kept: Tensor) -> _Slopes:
+        return _dirichlet_slopes(self.basis, abundances, kept)
+
+
+def _dirichlet_slopes(basis: Tensor, abundances: Tensor, alpha: Tensor) -> _Slopes:
+    """Of Dirichlets ``alpha`` (P, n)."""
+    total = alpha.sum(dim=0)
+    return _Slopes(basis.T @ (total * abundances - alpha), None, total)
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,7 +258,7 @@ class _NormalPull:
 
     def energy(self, z: Tensor, log_abundances: Tensor) -> tuple[Tensor, Tensor]:
         centred = z - self.mean
-        pulled = _times(self.precision, centred)
+        pulled = times(self.precision, centred)
         value = self.constant + 0.5 * (pulled * centred).sum(dim=0)
         if not self.unknown:
             return value, pulled
@@ -256,17 +279,9 @@ def _hidden(regions: Tensor) -> Tensor:
     return torch.nonzero(regions == 0)[:, 0]
 
 
-def _times(symmetric: Tensor, vectors: Tensor) -> Tensor:
-    """(D, n) packed symmetric matrices times vectors (D, n)."""
-    found = torch.zeros_like(vectors)
-    for place, (row, column) in enumerate(zip(*places(len(vectors)), strict=True)):
-        found[row].addcmul_(symmetric[place], vectors[column])
-        if row != column:
-            found[column].addcmul_(symmetric[place], vectors[row])
-    return found
-
-
 def _pull_of(prior: RegionPrior, regions: Tensor, basis: Tensor) -> _Pull:
+    if isinstance(prior, RegionDirichlet) and not bool((regions > 0).any()):
+        return _MixturePull(basis, prior.mixture())
     if isinstance(prior, RegionDirichlet):
         return _DirichletPull.made(prior, regions, basis)
     assert isinstance(prior, RegionLogisticNormal)

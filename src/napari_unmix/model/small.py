@@ -101,3 +101,13 @@ def inverted(factor: Tensor) -> Tensor:
 def half_log_determinants(factor: Tensor) -> Tensor:
     """(n,) ½ log|H| of the systems that have the Cholesky ``factor``."""
     return factor[diagonal_places(unknowns(len(factor)))].log().sum(dim=0)
+
+
+def times(symmetric: Tensor, vectors: Tensor) -> Tensor:
+    """(D, n) packed symmetric matrices (D (D + 1) / 2, n) times vectors (D, n)."""
+    found = torch.zeros_like(vectors)
+    for place, (row, column) in enumerate(zip(*places(len(vectors)), strict=True)):
+        found[row].addcmul_(symmetric[place], vectors[column])
+        if row != column:
+            found[column].addcmul_(symmetric[place], vectors[row])
+    return found

@@ -8,10 +8,12 @@ from torch import Tensor
 
 from napari_unmix.cube import FloatArray
 from napari_unmix.geometry.found import Found
+from napari_unmix.model.columns import is_solved_in_columns
 from napari_unmix.model.infer import Posterior
 from napari_unmix.model.law import Model
 from napari_unmix.model.logratio import softmax_slope
 from napari_unmix.model.small import MOST_UNKNOWNS, factored, packed, unpacked
+from napari_unmix.model.spread_columns import std_in_columns
 from napari_unmix.regions.acceptance import POORLY_DETERMINED, Refined
 
 _CHUNK = 5_000
@@ -25,11 +27,12 @@ def abundance_std(posterior: Posterior, model: Model, endmember_error: Tensor | 
     ``endmember_error`` (P,): the endmembers' standard errors as shares of the simplex, see ``endmember_error``.
     """
     every = torch.arange(len(posterior.latents), device=posterior.latents.device)
-    return torch.cat([_std(posterior.of(rows), model, endmember_error) for rows in torch.split(every, _CHUNK)])
+    std = std_in_columns if is_solved_in_columns(model) else std_of_any
+    return torch.cat([std(posterior.of(rows), model, endmember_error) for rows in torch.split(every, _CHUNK)])
 
 
-def _std(posterior: Posterior, model: Model, endmember_error: Tensor | None) -> Tensor:
-    """The same of so few pixels that what it takes stays small."""
+def std_of_any(posterior: Posterior, model: Model, endmember_error: Tensor | None) -> Tensor:
+    """The same for every law, of so few pixels that what it takes stays small."""
     size, basis = model.size, model.basis()
     covariance = posterior.covariance()
     if endmember_error is not None:

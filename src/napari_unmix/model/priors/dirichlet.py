@@ -34,6 +34,23 @@ class Weighed(NamedTuple):
     alpha: Tensor
 
 
+class DirichletMixture(NamedTuple):
+    """Σ_r π_r Dir(α_r) of log-ratios: ``alpha`` (R, P), and ``constant`` (R,), log π less the log-normaliser."""
+
+    alpha: Tensor
+    constant: Tensor
+
+    def weighed(self, log_abundances: Tensor) -> tuple[Tensor, Tensor]:
+        """Log density (n,) with respect to z and the α (P, n) of its gradient, of log a (P, n): what ``RegionDirichlet.weighed`` has, pixels last."""
+        joint = self.alpha @ log_abundances
+        joint += self.constant[:, None]
+        largest = joint.amax(dim=0)
+        joint.sub_(largest).exp_()
+        total = joint.sum(dim=0)
+        alpha = self.alpha.T @ joint
+        return largest.add_(total.log()), alpha.div_(total)
+
+
 @dataclass(frozen=True, eq=False)
 class RegionDirichlet:
     """p(a | u) = Dir(α(u)) for u = 1 … R, and the mixture Σ_r π_r Dir(α_r) where u is unknown (0).
@@ -64,6 +81,10 @@ class RegionDirichlet:
         """(R,) log of the integral of ∏ a_j^{α_j} dz: log B(α), and the constant √P of the coordinates."""
         alpha = self.alpha
         return torch.lgamma(alpha).sum(dim=1) - torch.lgamma(alpha.sum(dim=1)) - 0.5 * math.log(alpha.shape[1])
+
+    def mixture(self) -> DirichletMixture:
+        """What unknown u is drawn from."""
+        return DirichletMixture(self.alpha, self.log_weights - self.log_normaliser())
 
     def weighed(self, log_abundances: Tensor, regions: Tensor) -> Weighed:
         """Log density with respect to z, and the α of its gradient, of log a (N, P) with u (N,), 0 = unknown."""
