@@ -253,7 +253,7 @@ def variants() -> dict[str, tuple[str, dict[str, Any]]]:
     short = {"epochs": 3}
     return {
         "ivae": ("ivae", short),
-        "gcl": ("gcl", {}),
+        "region-contrast": ("region-contrast", {}),
         "mae": ("mae", short),
         "sisal": ("sisal", {}),
         "vae": ("vae", short),

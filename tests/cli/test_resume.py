@@ -187,7 +187,7 @@ def test_no_training_no_resume(capsys: Capture) -> None:
     "other",
     [
         ("cube.npz",), ("--seed", "3"), ("--out", "x"), ("--annotation", "a.npy"), ("--bands", "1-3"), ("--overwrite",),
-        ("--method", "gcl"), ("--no-illumination",), ("--ignore", "3"),
+        ("--method", "region-contrast"), ("--no-illumination",), ("--ignore", "3"),
     ],
     ids=lambda words: words[0],
 )  # fmt: skip

@@ -48,7 +48,12 @@ def mixed_scene(noise: float = 0.0, size: int = 24) -> Cube:
 
 def answered(cube: Cube, count: int = 3, given: Given | None = None) -> Unmixing:
     return drain(
-        unmix(cube, spec_class("gcl")(method="gcl", endmembers=count, illumination=False, seed=0), None, given)
+        unmix(
+            cube,
+            spec_class("region-contrast")(method="region-contrast", endmembers=count, illumination=False, seed=0),
+            None,
+            given,
+        )
     )
 
 
@@ -273,7 +278,7 @@ def test_the_remedy_asks_to_paint_what_can_move_an_endmember(paint: Paint) -> No
 
 
 def test_a_stroke_is_asked_for_where_it_does_more_than_name(exact: Subject, kept: Searches) -> None:
-    def paint(chi: float, method: str = "gcl", **findings: Any) -> set[Paint]:
+    def paint(chi: float, method: str = "region-contrast", **findings: Any) -> set[Paint]:
         found = exact.result.findings.model_copy(update={"search": {"chi_linear": chi}, **findings})
         spec = spec_class(method)(method=method, endmembers=3)
         subject = replace(exact, result=replace(exact.result, findings=found, spec=spec))

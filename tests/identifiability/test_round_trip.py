@@ -94,7 +94,7 @@ CASES: dict[str, tuple[Callable[[], Subject], str, dict[str, object]]] = {
     "ivae, acquisitions": (acquisitions, "ivae", {"auxiliary": "acquisition"}),
     "ivae, acquisitions, auto": (acquisitions, "ivae", {}),
     **{f"ivae, strokes, {kind}": (strokes(kind), "ivae", {}) for kind in ("linear", "tilt", "illumination")},
-    "gcl, strokes": (strokes("linear"), "gcl", {}),
+    "region-contrast, strokes": (strokes("linear"), "region-contrast", {}),
     "ivae, no wavelengths": (lambda: (Cube(blind()()[0].spectra), None), "ivae", {}),
 }
 QUICK = ("vca-fcls, regions, light", "ivae, u by blocks", "ivae, strokes, linear", "sisal, regions")

@@ -24,7 +24,7 @@ OTHERS = [
     ("ivae", {"illumination": True, "prior": "auto"}),
     ("ivae", {"mixing": "fan", "variability": "latent"}),
     ("ivae", {"mixing": "residual"}),
-    ("gcl", {"illumination": True}),
+    ("region-contrast", {"illumination": True}),
     ("vae", {"illumination": True}),
 ]
 FITS = [
@@ -76,7 +76,7 @@ def test_the_report_too(painted: Painted, interrupted: Callable[..., Interrupted
     assert lives.live(assess(painted.cube, result)).as_json() == report.as_json()
 
 
-@pytest.mark.parametrize("method", ["vae", "gcl"])
+@pytest.mark.parametrize("method", ["vae", "region-contrast"])
 def test_a_loop_that_ended_does_no_work_again(
     painted: Painted, interrupted: Callable[..., Interrupted], method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,7 +120,7 @@ BENDS: dict[str, Callable[[np.ndarray], Any]] = {
 ANY_LENGTH = "a row too many"  # may be right of a list of losses; whatever else happens is an error of ours
 
 
-@pytest.mark.parametrize(("method", "share"), [("vae", 0.7), ("gcl", 0.2), ("gcl", 0.8)])
+@pytest.mark.parametrize(("method", "share"), [("vae", 0.7), ("region-contrast", 0.2), ("region-contrast", 0.8)])
 @pytest.mark.parametrize("bend", BENDS)
 def test_a_place_that_does_not_fit_is_a_sentence(
     painted: Painted, interrupted: Callable[..., Interrupted], method: str, share: float, bend: str

@@ -104,13 +104,13 @@ def test_held_spectra_keep_their_own_brightness_and_the_others_have_that_of_thei
     assert "held ones as bright as given" in note
     assert note.endswith("abundances estimate areas under uneven light.")
     assert np.abs(result.endmembers[1:].max(axis=1) - 1).min() > 1e-6
-    if method in ("ivae", "gcl", "sisal", "vca-fcls"):
+    if method in ("ivae", "region-contrast", "sisal", "vca-fcls"):
         lengths = np.linalg.norm(result.endmembers[1:], axis=1)
         true = np.linalg.norm(DARK[match_endmembers(DARK, result.endmembers)[1:]], axis=1)
         np.testing.assert_allclose(lengths, true, rtol=0.15)  # the pixels' own light, 0.7 to 1.3, at its median
 
 
-@pytest.mark.parametrize("method", ["ivae", "gcl", "sisal", "vca-fcls"])
+@pytest.mark.parametrize("method", ["ivae", "region-contrast", "sisal", "vca-fcls"])
 def test_areas_are_told_where_brightness_differs(method: str) -> None:
     cube, shares = scene(DARK)
     own, maximum = (fitted(method, cube, brightness) for brightness in ("own", "maximum"))
@@ -132,7 +132,7 @@ def test_equal_brightness_is_composition() -> None:
     cube, _ = scene(DARK)
     even = FreeLight().written(DARK)
     known = Given.known(even, ["a", "b", "c"])
-    for method in ("vca-fcls", "sisal", "gcl", "ivae"):
+    for method in ("vca-fcls", "sisal", "region-contrast", "ivae"):
         own, maximum = (fitted(method, cube, brightness, known) for brightness in ("own", "maximum"))
         np.testing.assert_allclose(own.abundances, maximum.abundances, atol=1e-6)
         np.testing.assert_array_equal(own.endmembers, maximum.endmembers)

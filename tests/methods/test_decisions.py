@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_unmix.methods.gcl import fit as gcl
+from napari_unmix.methods.region_contrast import fit as contrast
 from napari_unmix.regions.acceptance import without_brightness
 from napari_unmix.regions.contrast import LinearGcl
 from napari_unmix.rows.inversion import FreeLight
 
-refused, accepted = gcl._refused, gcl._accepted
+refused, accepted = contrast._refused, contrast._accepted
 
 
 def learned(*, apart: bool = True, error: float = 0.05, regions: int = 9) -> LinearGcl:

@@ -71,7 +71,7 @@ def test_held_endmembers_are_in_the_answer_to_the_bit(method: str, light: bool) 
     assert "Held as given: peak (from the library) and grass (from the library)." in [str(n) for n in result.notes]
 
 
-@pytest.mark.parametrize("method", ["ivae", "gcl", "sisal", "vca-fcls"])
+@pytest.mark.parametrize("method", ["ivae", "region-contrast", "sisal", "vca-fcls"])
 def test_the_true_spectra_give_abundances_at_least_as_good_as_blind_ones(method: str) -> None:
     from napari_unmix.rows.alignment import match_endmembers
 
@@ -132,7 +132,7 @@ def test_regions_refine_what_is_not_held_alone() -> None:
     shares = np.array([[generator.dirichlet(alpha[label]) for label in row] for row in labels])
     cube = Cube(shares @ TRUE + 0.002 * generator.normal(size=(side, side, BANDS)))
     painted = Annotation(labels.astype(np.int32), {k: Meaning("region", f"r{k}") for k in range(1, 10)})
-    for method in ("ivae", "gcl"):
+    for method in ("ivae", "region-contrast"):
         known = Given.known(TRUE[[1]], ["soil"])
         result = drain(unmix(cube, spec(method), painted, known))
         np.testing.assert_array_equal(result.endmembers[0], TRUE[1])
@@ -217,7 +217,7 @@ def test_a_held_mixture_throws_no_corner_away(method: str) -> None:
 
 
 @pytest.mark.parametrize("light", [False, True])
-@pytest.mark.parametrize("method", ["ivae", "gcl", "sisal", "vca-fcls"])
+@pytest.mark.parametrize("method", ["ivae", "region-contrast", "sisal", "vca-fcls"])
 def test_every_preview_on_the_way_can_be_looked_at(method: str, light: bool) -> None:
     cube, seen = scene(light), []
 

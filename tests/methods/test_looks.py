@@ -113,7 +113,7 @@ def test_what_a_worse_start_tries_is_not_shown() -> None:
         if event.stage == "finding endmembers" and event.snapshot is not None:
             misfits.append(event.snapshot().misfit or 0.0)
 
-    steps_of("gcl", "pure", look)
+    steps_of("region-contrast", "pure", look)
     searched = np.array(misfits[misfits.index(max(misfits)) :])
     assert (searched <= 1.2 * np.minimum.accumulate(searched)).all()
 
@@ -124,7 +124,7 @@ def test_what_a_worse_start_tries_is_not_shown() -> None:
 def problem(name: str = "pure", **more: Any) -> Problem[Any]:
     """What a method is given."""
     cube, annotation, settings = scene(name)
-    return drain(make_problem(cube, method_specs()["gcl"].model_validate({**settings, **more}), annotation))
+    return drain(make_problem(cube, method_specs()["region-contrast"].model_validate({**settings, **more}), annotation))
 
 
 def test_a_quick_look_at_many_endmembers_takes_few_pixels_then_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +183,7 @@ def test_a_cube_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     cube, _, _ = scene("pure")
     one, other = (Cube(cube.spectra, cube.wavelengths) for _ in range(2))
     assert pipeline.suggested(one) == 3
-    made = drain(make_problem(one, method_specs()["gcl"].model_validate({})))
+    made = drain(make_problem(one, method_specs()["region-contrast"].model_validate({})))
     assert made.endmember_count == 3
     assert len(counted) == 1
     pipeline.suggested(other)

@@ -7,7 +7,7 @@ import pytest
 
 from napari_unmix.cube import Cube
 from napari_unmix.given import Given
-from napari_unmix.methods.mae.readout import affine_map, probed
+from napari_unmix.methods.affine import affine_map, probed
 from napari_unmix.methods.mae.spec import MaeSpec
 from napari_unmix.pipeline import unmix
 from napari_unmix.progress import drain

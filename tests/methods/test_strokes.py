@@ -34,7 +34,7 @@ def unmixed(rough: bool) -> Unmixing:
         labels[20, 5:24] = labels[20, 26:45] = 0
     names = ("grass", "road", "roof")
     painted = Annotation(labels, {k + 1: Meaning("material", name) for k, name in enumerate(names)})
-    return drain(unmix(cube, method_specs()["gcl"](endmembers=3, illumination=False), painted))
+    return drain(unmix(cube, method_specs()["region-contrast"](endmembers=3, illumination=False), painted))
 
 
 @pytest.mark.parametrize("rough", [False, True])

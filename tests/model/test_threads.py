@@ -81,7 +81,7 @@ def test_a_fit_may_be_closed_at_any_step_and_leaves_nothing(method: str, cube: C
         assert process() == before
 
 
-@pytest.mark.parametrize("methods", [("mae", "vae"), pytest.param(("gcl", "ivae"), marks=pytest.mark.slow)])
+@pytest.mark.parametrize("methods", [("mae", "vae"), pytest.param(("region-contrast", "ivae"), marks=pytest.mark.slow)])
 def test_interleaving_changes_no_answer(methods: tuple[str, str]) -> None:
     """Two fits that take turns find what each finds alone."""
     cube = blind_scene(8, materials=3, pure=True, kind="linear", decibels=30, size=9).cube

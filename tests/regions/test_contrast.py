@@ -185,7 +185,12 @@ def test_a_flat_simplex_has_no_standard_error() -> None:
 
 def notes_of(scene: Scene, **changes: object) -> tuple[str, float]:
     result = run_method(
-        "gcl", scene.cube, len(scene.endmembers), illumination=scene.scaled, seed=0, annotation=scene.annotation
+        "region-contrast",
+        scene.cube,
+        len(scene.endmembers),
+        illumination=scene.scaled,
+        seed=0,
+        annotation=scene.annotation,
     )
     said = [note for note in result.notes if note.kind is not NoteKind.DECIDED]
     return str(said[0]), score("", result, scene.endmembers, scene.abundances).angle_degrees
@@ -203,7 +208,7 @@ def test_too_few_regions_are_named_and_the_geometry_answers(painted: Scene) -> N
     labels = np.where(painted.annotation.labels <= 4, painted.annotation.labels, 0)
     few = Scene(**{**vars(painted), "annotation": Annotation(labels)})
     assert notes_of(few)[0].startswith(
-        "Contrastive learning was not used: 4 painted regions with 30 pixels or more, and 4 endmembers need at least 5 "
+        "Region contrast was not used: 4 painted regions with 30 pixels or more, and 4 endmembers need at least 5 "
         "(9 recommended). Endmembers come from the geometry alone."
     )
 

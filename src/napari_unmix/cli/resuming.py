@@ -58,9 +58,9 @@ class Order(BaseModel):
 
     def made_spec(self) -> MethodSpec:
         """The spec."""
-        from napari_unmix.methods.registry import spec_class
+        from napari_unmix.methods.registry import stored_spec
 
-        return spec_class(self.method).model_validate(self.spec)
+        return stored_spec(self.method, self.spec)
 
     def painted_reading(self) -> AnnotationReading:
         """How the painted files are read."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 from napari_unmix import methods
 from napari_unmix.sentences import UnmixError
@@ -31,3 +33,19 @@ def spec_class(method: str) -> type[MethodSpec]:
         return method_specs()[method]
     except KeyError:
         raise UnmixError(f"There is no method {method!r}: choose one of {', '.join(method_specs())}.") from None
+
+
+def called_now(method: str, spec: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Name and spec of a stored run as they are called today.
+
+    What "gcl" was up to version 0.2 is "region-contrast" now; its spec had no ``form``, which that of today's "gcl" always has.
+    """
+    if method == "gcl" and "form" not in spec:
+        return "region-contrast", {**spec, "method": "region-contrast"}
+    return method, dict(spec)
+
+
+def stored_spec(method: str, spec: Mapping[str, Any]) -> MethodSpec:
+    """The spec that this version wrote, or an earlier one. Raises UnmixError or ValidationError."""
+    name, values = called_now(method, spec)
+    return spec_class(name).model_validate(values)

@@ -35,11 +35,13 @@ def tcl(rows: Rows, training: Training, statistic: Literal["square", "absolute"]
     """
     starts = _starts_with_u(rows, training)
     _, variances = starts.moments(rows, means=False)
-    x, u = placed(starts.x), torch.from_numpy(rows.u)
-    encoder = _encoder(starts, training)
+    x, u = placed(starts.x, training.device), torch.from_numpy(rows.u)
+    encoder = encoder_of(starts, training)
     size = -0.5 / variances if statistic == "square" else -1 / np.sqrt(variances)
-    weights = placed(size.transpose(0, 2, 1)).requires_grad_(True)  # (S, n, R)
-    offsets = placed(-0.5 * np.log(variances).sum(axis=2)[:, None, :]).requires_grad_(True)  # (S, 1, R)
+    weights = placed(size.transpose(0, 2, 1), training.device).requires_grad_(True)  # (S, n, R)
+    offsets = placed(-0.5 * np.log(variances).sum(axis=2)[:, None, :], training.device).requires_grad_(
+        True
+    )  # (S, 1, R)
 
     def likelihood(batch: Tensor, _: torch.Generator) -> Tensor:
         h = encoder(x[batch.to(x.device)])
@@ -62,7 +64,7 @@ def gcl(rows: Rows, training: Training, form: Literal["general", "exponential"] 
     differences between values of u, which the proofs use, are without it.
     """
     starts = _starts_with_u(rows, training)
-    x, u = placed(starts.x), torch.from_numpy(rows.u).to(torch.int64)
+    x, u = placed(starts.x, training.device), torch.from_numpy(rows.u).to(torch.int64)
     with_rest = np.concatenate([starts.unmixing, np.zeros_like(starts.unmixing[:, :, :1])], axis=2)
     bent = starts.bent if form == "general" else np.ones(starts.count)
     encoder = Networks(
@@ -72,8 +74,9 @@ def gcl(rows: Rows, training: Training, form: Literal["general", "exponential"] 
         width=training.width,
         depth=training.depth,
         seed=training.seed,
+        device=training.device,
     )
-    head = (_Components if form == "general" else _Products)(starts, rows, training.seed)
+    head = (_Components if form == "general" else _Products)(starts, rows, training)
 
     def likelihood(batch: Tensor, generator: torch.Generator) -> Tensor:
         h = encoder(x[batch.to(x.device)])
@@ -125,15 +128,15 @@ def _means(likelihood: Likelihood, count: int, seed: int) -> FloatArray:
 class _Products:
     """h(x)ᵀv(u) + b(u); v(u) starts at random combinations of the moments that the starts' latents have where u has this value."""
 
-    def __init__(self, starts: Starts, rows: Rows, seed: int) -> None:
-        generator = np.random.default_rng(seed + 2)
+    def __init__(self, starts: Starts, rows: Rows, training: Training) -> None:
+        generator, device = np.random.default_rng(training.seed + 2), training.device
         means, variances = starts.moments(rows, means=True)
         moments = np.concatenate([means, np.log(variances)], axis=2)  # (S, R, 2n)
         moments = moments - moments.mean(axis=1, keepdims=True)
         moments /= np.maximum(moments.std(axis=1, keepdims=True), 1e-6)
         weights = moments @ generator.standard_normal((starts.count, 2 * rows.latents, rows.latents))
-        self.weights = placed(weights / (2 * rows.latents) ** 0.5).requires_grad_(True)
-        self.offsets = placed(np.zeros(weights.shape[:2])).requires_grad_(True)
+        self.weights = placed(weights / (2 * rows.latents) ** 0.5, device).requires_grad_(True)
+        self.offsets = placed(np.zeros(weights.shape[:2]), device).requires_grad_(True)
         self.parameters = [self.weights, self.offsets]
 
     def __call__(self, h: Tensor, u: Tensor) -> Tensor:
@@ -147,17 +150,19 @@ class _Components:
     drawn for single values of u, so that their names don't matter.
     """
 
-    def __init__(self, starts: Starts, rows: Rows, seed: int) -> None:
-        generator = np.random.default_rng(seed + 2)
+    def __init__(self, starts: Starts, rows: Rows, training: Training) -> None:
+        generator, device = np.random.default_rng(training.seed + 2), training.device
         size, count = rows.latents, starts.count
         means, variances = starts.moments(rows, means=True)
-        self.linear = placed(means / variances).requires_grad_(True)
-        self.square = placed(-0.5 / variances).requires_grad_(True)
-        self.offsets = placed(-0.5 * (np.log(variances) + means**2 / variances).sum(axis=2)).requires_grad_(True)
-        self.slopes = placed(generator.standard_normal((count, 1, size, UNITS))).requires_grad_(True)
+        self.linear = placed(means / variances, device).requires_grad_(True)
+        self.square = placed(-0.5 / variances, device).requires_grad_(True)
+        self.offsets = placed(-0.5 * (np.log(variances) + means**2 / variances).sum(axis=2), device).requires_grad_(
+            True
+        )
+        self.slopes = placed(generator.standard_normal((count, 1, size, UNITS)), device).requires_grad_(True)
         places = np.repeat(generator.standard_normal((count, 1, size, UNITS)), rows.values_of_u, axis=1)
-        self.places = placed(places).requires_grad_(True)
-        self.weights = placed(np.zeros((count, 1, size, UNITS))).requires_grad_(True)
+        self.places = placed(places, device).requires_grad_(True)
+        self.weights = placed(np.zeros((count, 1, size, UNITS)), device).requires_grad_(True)
         self.parameters = [self.linear, self.square, self.offsets, self.slopes, self.places, self.weights]
 
     def __call__(self, h: Tensor, u: Tensor) -> Tensor:
@@ -166,10 +171,17 @@ class _Components:
         return own.sum(dim=2) + self.offsets[:, u]
 
 
-def _encoder(starts: Starts, training: Training) -> Networks:
+def encoder_of(starts: Starts, training: Training) -> Networks:
+    """Networks that begin as the starts' linear maps."""
     nothing = np.zeros((starts.count, starts.unmixing.shape[2]))
     return Networks(
-        starts.unmixing, nothing, bent=starts.bent, width=training.width, depth=training.depth, seed=training.seed
+        starts.unmixing,
+        nothing,
+        bent=starts.bent,
+        width=training.width,
+        depth=training.depth,
+        seed=training.seed,
+        device=training.device,
     )
 
 

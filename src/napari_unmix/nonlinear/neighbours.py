@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from napari_unmix.cube import IntArray
-from napari_unmix.nonlinear.contrast import UNITS, learn, told_apart
-from napari_unmix.nonlinear.networks import Networks, placed
+from napari_unmix.nonlinear.contrast import UNITS, encoder_of, learn, told_apart
+from napari_unmix.nonlinear.networks import placed
 from napari_unmix.nonlinear.rows import Rows
 from napari_unmix.nonlinear.starts import Starts, Training
 from napari_unmix.nonlinear.trained import Learning, Trained
@@ -27,12 +27,9 @@ def pcl(rows: Rows, pairs: IntArray, training: Training) -> Learning:
             f"Pairs must be two row numbers from 0 to {len(rows.x) - 1} each, two pairs or more; they are of shape {pairs.shape}."
         )
     starts = Starts.of(rows, training)
-    x, both = placed(starts.x), torch.from_numpy(pairs)
-    nothing = np.zeros((starts.count, rows.latents))
-    encoder = Networks(
-        starts.unmixing, nothing, bent=starts.bent, width=training.width, depth=training.depth, seed=training.seed
-    )
-    head = _Together(starts.count, rows.latents, training.seed)
+    x, both = placed(starts.x, training.device), torch.from_numpy(pairs)
+    encoder = encoder_of(starts, training)
+    head = _Together(starts.count, rows.latents, training)
 
     def likelihood(batch: Tensor, generator: torch.Generator) -> Tensor:
         first, second = (encoder(x[both[batch, side].to(x.device)]) for side in (0, 1))
@@ -46,12 +43,14 @@ def pcl(rows: Rows, pairs: IntArray, training: Training) -> Learning:
 class _Together:
     """Σ_i B_i(h_i, h′_i)."""
 
-    def __init__(self, starts: int, latents: int, seed: int) -> None:
-        generator = np.random.default_rng(seed + 2)
+    def __init__(self, starts: int, latents: int, training: Training) -> None:
+        generator, device = np.random.default_rng(training.seed + 2), training.device
         shape = (starts, 1, latents, UNITS)
         sizes = (1.0, 1.0, 1.0, 1.0 / UNITS)
-        self.parameters = [placed(size * generator.standard_normal(shape)).requires_grad_(True) for size in sizes]
-        self.parameters.append(placed(np.zeros((starts, 1))).requires_grad_(True))
+        self.parameters = [
+            placed(size * generator.standard_normal(shape), device).requires_grad_(True) for size in sizes
+        ]
+        self.parameters.append(placed(np.zeros((starts, 1)), device).requires_grad_(True))
 
     def __call__(self, first: Tensor, second: Tensor) -> Tensor:
         one, other, place, weights, offset = self.parameters

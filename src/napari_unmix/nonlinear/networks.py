@@ -15,10 +15,11 @@ from napari_unmix.wanted import still_wanted
 _CHUNK = 16_384
 
 
-def placed(values: FloatArray) -> Tensor:
-    """Single precision on the device that the user prefers for trainings: the networks' own errors are far above rounding."""
-    device = chosen_device(machine().device, cuda=torch.cuda.is_available())
-    return torch.from_numpy(np.ascontiguousarray(values)).to(torch.device(device), torch.float32)
+def placed(values: FloatArray, device: torch.device | None = None) -> Tensor:
+    """Single precision: the networks' own errors are far above rounding. On the device that the user prefers for trainings where none is named."""
+    if device is None:
+        device = torch.device(chosen_device(machine().device, cuda=torch.cuda.is_available()))
+    return torch.from_numpy(np.ascontiguousarray(values)).to(device, torch.float32)
 
 
 class Networks:
@@ -29,20 +30,28 @@ class Networks:
     """
 
     def __init__(
-        self, straight: FloatArray, offset: FloatArray, *, bent: FloatArray, width: int, depth: int, seed: int
+        self,
+        straight: FloatArray,
+        offset: FloatArray,
+        *,
+        bent: FloatArray,
+        width: int,
+        depth: int,
+        seed: int,
+        device: torch.device | None = None,
     ) -> None:
         starts, inputs, outputs = straight.shape
         generator = np.random.default_rng(seed)
-        self.straight = _learned(straight)
-        self.offset = _learned(offset[:, None, :])
+        self.straight = _learned(straight, device)
+        self.offset = _learned(offset[:, None, :], device)
         self.layers: list[tuple[Tensor, Tensor]] = []
         sizes = [inputs, *[width] * depth]
         for here, there in pairwise(sizes):
             weights = generator.standard_normal((starts, here, there)) / np.sqrt(here)
             shifts = generator.uniform(-1.0, 1.0, (starts, 1, there))
-            self.layers.append((_learned(weights), _learned(shifts)))
+            self.layers.append((_learned(weights, device), _learned(shifts, device)))
         last = generator.standard_normal((starts, sizes[-1], outputs)) / np.sqrt(sizes[-1])
-        self.last = _learned(last * bent[:, None, None])
+        self.last = _learned(last * bent[:, None, None], device)
 
     @property
     def parameters(self) -> list[Tensor]:
@@ -62,11 +71,11 @@ class Networks:
         """(N, I) -> (N, O) of one start, in double precision."""
         parts = []
         with torch.no_grad():
-            for chunk in torch.split(placed(x), _CHUNK):
+            for chunk in torch.split(placed(x, self.straight.device), _CHUNK):
                 still_wanted()
                 parts.append(self(chunk)[start].double().cpu().numpy())
         return np.concatenate(parts)
 
 
-def _learned(values: FloatArray) -> Tensor:
-    return placed(values).clone().requires_grad_(True)
+def _learned(values: FloatArray, device: torch.device | None) -> Tensor:
+    return placed(values, device).clone().requires_grad_(True)

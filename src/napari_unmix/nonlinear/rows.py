@@ -20,11 +20,13 @@ class Rows:
     x : (N, B) float64
     u : (N,) side information, 0 … R − 1; zeros where there is none
     latents : how many are sought, at most B
+    one_scale : all channels are in one unit, and are scaled by one number, so that weak ones, which are mostly noise, stay weak
     """
 
     x: FloatArray
     u: IntArray
     latents: int
+    one_scale: bool = False
 
     def __post_init__(self) -> None:
         if self.x.ndim != 2 or not np.isfinite(self.x).all():
@@ -45,17 +47,20 @@ class Rows:
 
     def without_u(self) -> Rows:
         """The same rows, and nothing known beside them."""
-        return Rows(self.x, np.zeros(len(self.x), dtype=np.int64), self.latents)
+        return Rows(self.x, np.zeros(len(self.x), dtype=np.int64), self.latents, self.one_scale)
 
     @cached_property
     def scaling(self) -> Scaling:
         """Of these rows."""
-        return Scaling(self.x.mean(axis=0), np.maximum(self.x.std(axis=0), 1e-12))
+        spread = self.x.std(axis=0)
+        if self.one_scale:
+            spread = np.full_like(spread, np.sqrt(np.mean(spread**2)))
+        return Scaling(self.x.mean(axis=0), np.maximum(spread, 1e-12))
 
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """Channels with mean 0 and standard deviation 1; ``centre`` and ``spread`` (B,)."""
+    """Channels with mean 0, and standard deviation 1 each or together; ``centre`` and ``spread`` (B,)."""
 
     centre: FloatArray
     spread: FloatArray

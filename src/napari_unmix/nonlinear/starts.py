@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from napari_unmix.cube import FloatArray
 from napari_unmix.nonlinear.linear import linear_ica, whitening
@@ -18,7 +19,9 @@ _BENT = 0.5
 class Training:
     """How networks are trained; ``width`` units in each of ``depth`` hidden layers, ``starts`` of which the first is linear ICA's.
 
-    The presets are for two to five latents and tens of thousands of rows; set on seed 0 of two settings (decision 0038).
+    The presets are for two to five latents and tens of thousands of rows; set on seed 0 of two settings (decision 0038). Without
+    ``linear_first`` the first start is a random rotation as well, as the papers' own are: nothing but the objective then makes seeds agree.
+    ``device`` is where networks are, None the one that the user prefers.
     """
 
     epochs: int = 30
@@ -28,6 +31,8 @@ class Training:
     width: int = 32
     depth: int = 2
     seed: int = 0
+    linear_first: bool = True
+    device: torch.device | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +45,14 @@ class Starts:
     unmixing : (S, B, n)
     mixing : (S, n, B)
     bent : (S,) size of the hidden layers' part
+    offset : (S, n) added to the latents; None: nothing
     """
 
     x: FloatArray
     unmixing: FloatArray
     mixing: FloatArray
     bent: FloatArray
+    offset: FloatArray | None = None
 
     @classmethod
     def of(cls, rows: Rows, training: Training) -> Starts:
@@ -53,13 +60,13 @@ class Starts:
         x = rows.scaling.scaled(rows.x)
         generator = np.random.default_rng(training.seed)
         white = whitening(x, rows.latents).unmixing
-        maps = [linear_ica(x, rows.latents, training.seed).unmixing]
-        for _ in range(1, training.starts):
+        maps = [linear_ica(x, rows.latents, training.seed).unmixing] if training.linear_first else []
+        for _ in range(len(maps), training.starts):
             rotation, _ = np.linalg.qr(generator.standard_normal((rows.latents, rows.latents)))
             maps.append(white @ rotation)
         unmixing = np.stack(maps)
         bent = np.full(training.starts, _BENT)
-        bent[0] = 0.0
+        bent[: int(training.linear_first)] = 0.0
         return cls(x, unmixing, np.linalg.pinv(unmixing), bent)
 
     @property
@@ -70,8 +77,9 @@ class Starts:
     def moments(self, rows: Rows, *, means: bool) -> tuple[FloatArray, FloatArray]:
         """(S, R, n) means of the latents for each value of u, zero without ``means``, and variances around them."""
         centres, variances = [], []
-        for unmixing in self.unmixing:
-            z = self.x @ unmixing
+        offsets = np.zeros_like(self.unmixing[:, 0]) if self.offset is None else self.offset
+        for unmixing, offset in zip(self.unmixing, offsets, strict=True):
+            z = self.x @ unmixing + offset
             centre = means_by(z, rows.u, rows.values_of_u) * float(means)
             centres.append(centre)
             variances.append(means_by((z - centre[rows.u]) ** 2, rows.u, rows.values_of_u))

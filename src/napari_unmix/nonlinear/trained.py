@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from torch import Tensor
 
 from napari_unmix.cube import FloatArray
 from napari_unmix.model.network import Step
@@ -14,6 +15,7 @@ from napari_unmix.nonlinear.linear import linear_ica
 from napari_unmix.nonlinear.networks import Networks
 from napari_unmix.nonlinear.rows import Rows, Scaling
 from napari_unmix.nonlinear.starts import Training
+from napari_unmix.nonlinear.stored import Encoder
 
 # What the latents are where the method's theorem holds: the sources up to order and component-wise maps, or an affine map of their statistics.
 Recovers = Literal["sources", "statistics"]
@@ -23,7 +25,7 @@ Recovers = Literal["sources", "statistics"]
 class Trained:
     """Encoders of S starts, and ``objectives`` (S,), mean nats per row, of which the largest is best.
 
-    ``statistic``: the latents' T is told from their signs, so that the theorem's answer is linear ICA of T(z), as time-contrastive learning has it.
+    ``decoder``: what makes scaled rows of (squashed) latents, of a model that has one. ``statistic``: the latents' T is told from their signs, so that the theorem's answer is linear ICA of T(z), as time-contrastive learning has it.
     """
 
     scaling: Scaling
@@ -32,6 +34,7 @@ class Trained:
     objectives: FloatArray
     recovers: Recovers = "sources"
     statistic: Literal["square", "absolute"] | None = None
+    decoder: Networks | None = None
 
     @property
     def best(self) -> int:
@@ -42,6 +45,17 @@ class Trained:
         """(N, B) rows -> (N, n) latents by the encoder of one start, the best one if none is named."""
         chosen = self.best if start is None else start
         return self.encoder.of_start(self.scaling.scaled(x), chosen)[:, : self.latents]
+
+    def kept(self) -> Encoder:
+        """The best start's encoder, to be saved."""
+        network, best = self.encoder, self.best
+
+        def own(values: Tensor) -> FloatArray:
+            return np.asarray(values[best].detach().double().cpu().numpy())
+
+        layers = tuple((own(weights), own(shifts)[0]) for weights, shifts in network.layers)
+        straight, offset, last = own(network.straight), own(network.offset)[0], own(network.last)
+        return Encoder(self.scaling, straight, offset, layers, last, self.latents)
 
 
 Learning = Generator[Step, None, Trained]
@@ -66,5 +80,13 @@ def linear(rows: Rows, training: Training) -> Trained:
     """Linear ICA in the same form, with one start."""
     scaled = rows.scaling.scaled(rows.x)
     unmixing = linear_ica(scaled, rows.latents, training.seed).unmixing[None]
-    encoder = Networks(unmixing, np.zeros((1, rows.latents)), bent=np.zeros(1), width=1, depth=0, seed=training.seed)
+    encoder = Networks(
+        unmixing,
+        np.zeros((1, rows.latents)),
+        bent=np.zeros(1),
+        width=1,
+        depth=0,
+        seed=training.seed,
+        device=training.device,
+    )
     return Trained(rows.scaling, encoder, rows.latents, np.zeros(1))

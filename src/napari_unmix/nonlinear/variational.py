@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -41,13 +42,25 @@ class Variational:
     first_noise: float = 0.5
 
 
-def variational(rows: Rows, model: Variational, training: Training) -> Learning:
+@dataclass(frozen=True, eq=False)
+class Squash:
+    """Latents (S, N, n) become (S, N, m) by ``function`` before the decoder sees them; ``decoder`` (S, m, B) is where its linear part starts.
+
+    A known function that loses nothing is a part of the mixture: what the theorems say of z stays, and says as much of f(squash(z)).
+    """
+
+    function: Callable[[Tensor], Tensor]
+    starts: Starts
+    decoder: FloatArray
+
+
+def variational(rows: Rows, model: Variational, training: Training, squash: Squash | None = None) -> Learning:
     """Train all starts side by side (Khemakhem, Kingma, Monti, Hyvärinen, AISTATS 2020); the objective is the evidence bound at the last noise.
 
     With β ≠ 1 too, starts are compared by the bound that was trained, not by that of β = 1.
     """
     known = rows if model.side_information else rows.without_u()
-    networks = _Model.start(known, model, training)
+    networks = _Model.start(known, model, training, squash)
     generator = torch.Generator().manual_seed(training.seed)
 
     def loss(batch: Tensor, done: float) -> Loss:
@@ -67,7 +80,8 @@ def variational(rows: Rows, model: Variational, training: Training) -> Learning:
         seed=training.seed,
         draws=[generator],
     )
-    return Trained(rows.scaling, networks.encoder, rows.latents, networks.evidence(training.seed))
+    evidence = networks.evidence(training.seed)
+    return Trained(rows.scaling, networks.encoder, rows.latents, evidence, decoder=networks.decoder)
 
 
 class _Bound(NamedTuple):
@@ -86,24 +100,28 @@ class _Model:
     decoder: Networks
     centre: Tensor  # (S, R, n)
     log_variance: Tensor  # (S, R, n)
+    squash: Callable[[Tensor], Tensor] | None = None
 
     @classmethod
-    def start(cls, rows: Rows, model: Variational, training: Training) -> _Model:
-        starts, size = Starts.of(rows, training), rows.latents
+    def start(cls, rows: Rows, model: Variational, training: Training, squash: Squash | None) -> _Model:
+        starts, size = Starts.of(rows, training) if squash is None else squash.starts, rows.latents
         means, variances = starts.moments(rows, means=model.means)
         triangles = _triangles(starts.mixing)
         straight = np.concatenate([starts.unmixing, np.zeros((*starts.unmixing.shape[:2], triangles.shape[1]))], axis=2)
-        offset = np.concatenate([np.zeros((starts.count, size)), triangles], axis=1)
-        shape = {"bent": starts.bent, "width": training.width, "depth": training.depth}
-        x = placed(starts.x)
+        here = np.zeros((starts.count, size)) if starts.offset is None else starts.offset
+        offset = np.concatenate([here, triangles], axis=1)
+        decoder = starts.mixing if squash is None else squash.decoder
+        shape = {"bent": starts.bent, "width": training.width, "depth": training.depth, "device": training.device}
+        x = placed(starts.x, training.device)
         return cls(
             model,
             x,
             torch.from_numpy(rows.u).to(x.device),
             Networks(straight, offset, seed=training.seed, **shape),  # type: ignore[arg-type]
-            Networks(starts.mixing, np.zeros_like(starts.mixing[:, 0]), seed=training.seed + 1, **shape),  # type: ignore[arg-type]
-            placed(means).requires_grad_(model.means),
-            placed(np.log(variances)).requires_grad_(True),
+            Networks(decoder, np.zeros_like(decoder[:, 0]), seed=training.seed + 1, **shape),  # type: ignore[arg-type]
+            placed(means, training.device).requires_grad_(model.means),
+            placed(np.log(variances), training.device).requires_grad_(True),
+            None if squash is None else squash.function,
         )
 
     @property
@@ -125,7 +143,8 @@ class _Model:
             said[:, :, :size], said[:, :, size:] * variance**-0.5, self.centre[:, u], torch.exp(-log_prior)
         )
         drawn = torch.randn(log_prior.shape, generator=generator).to(log_prior)
-        residual = (x - self.decoder(posterior.at(drawn))).square().sum(dim=2)
+        latents = posterior.at(drawn)
+        residual = (x - self.decoder(latents if self.squash is None else self.squash(latents))).square().sum(dim=2)
         return _Bound(residual, posterior.divergence)
 
     def objective(self, bound: _Bound, variance: float) -> Tensor:

@@ -38,7 +38,7 @@ from unmix_benchmarks.common.painted_scenes import painted_scene
 Part = Literal["choose", "look", "painted choose", "painted look", "sample", "published", "real"]
 # Of what is not painted: its search is every method's that begins from the geometry, and least squares is all that it adds. Of what is painted: the
 # one whose endmembers may be the regions' moments.
-METHOD, PAINTED_METHOD = "gcl", "ivae"
+METHOD, PAINTED_METHOD = "region-contrast", "ivae"
 SIMULATED: tuple[Part, ...] = ("choose", "look", "published")
 SIZE = 48
 FIRST: dict[Part, int] = {"choose": 710_000, "look": 720_000}

@@ -1,1 +1,1 @@
-"""Contrastive learning."""
+"""Generalised contrastive learning."""

@@ -17,8 +17,9 @@ from napari_unmix.masked.autoencoder import MaskedAutoencoder
 from napari_unmix.masked.grid import grid_of
 from napari_unmix.masked.pretext import fill_in, untrained
 from napari_unmix.masked.stored import arrays_of, read_network
+from napari_unmix.methods.affine import affine_map, best_light, probed
 from napari_unmix.methods.contract import Problem, QuickLook, Solution
-from napari_unmix.methods.mae.readout import FineTuning, affine_map, probed
+from napari_unmix.methods.mae.readout import FineTuning
 from napari_unmix.methods.mae.spec import MaeSpec
 from napari_unmix.model.network import Step, device_of, dropped_notes
 from napari_unmix.model.threads import steps_on_one_thread
@@ -167,8 +168,3 @@ def _look(problem: Problem[MaeSpec], network: MaskedAutoencoder) -> Preview:
     restored = np.maximum(network.restored(few), 0.0)
     picked = vertex_components(restored, problem.endmember_count, np.random.default_rng(problem.spec.seed))
     return QuickLook(problem, restored[picked])()
-
-
-def best_light(spectra: FloatArray, mixed: FloatArray) -> FloatArray:
-    """(N,) the scale of ``mixed`` (N, B) that fits the spectra best."""
-    return np.asarray(np.maximum((spectra * mixed).sum(axis=1), 0.0) / np.maximum((mixed**2).sum(axis=1), 1e-300))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,37 +10,15 @@ from torch import Tensor, nn
 
 from napari_unmix.cube import BoolArray, FloatArray
 from napari_unmix.masked.autoencoder import AT_ONCE, MaskedAutoencoder
+from napari_unmix.methods.affine import affine_map
 from napari_unmix.model.network import Loss, Step, train
 
-# A ridge of this share of the features' variance: codes of a trained network are nearly collinear.
-_RIDGE = 1e-6
 # Abundances below this are raised to it where their logarithm is wanted.
 _INSIDE = 0.01
 # An endmember's band is at least this share of its largest value, so that it can grow.
 _FLOOR = 1e-3
 # Fine-tuning moves what is trained already: its steps are so many times shorter. Both chosen by hand, on seeds 601 and 602.
 _SHORTER = 0.3
-
-
-class AffineMap(NamedTuple):
-    """Features are centred, divided by their spread (K,), and multiplied by ``weights`` (K + 1, P), whose first row is the constant."""
-
-    centre: FloatArray
-    spread: FloatArray
-    weights: FloatArray
-
-
-def affine_map(features: FloatArray, targets: FloatArray) -> AffineMap:
-    """Least squares of (N, P) targets on (N, K) features, with a little ridge."""
-    centre, spread = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-12)
-    columns = np.column_stack([np.ones(len(features)), (features - centre) / spread])
-    gram = columns.T @ columns + _RIDGE * len(features) * np.eye(columns.shape[1])
-    return AffineMap(centre, spread, np.linalg.solve(gram, columns.T @ targets))
-
-
-def probed(features: FloatArray, read: AffineMap) -> FloatArray:
-    """(N, K) -> (N, P)."""
-    return np.asarray((features - read.centre) / read.spread @ read.weights[1:] + read.weights[0])
 
 
 class FineTuning:

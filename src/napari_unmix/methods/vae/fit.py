@@ -17,6 +17,7 @@ from torch import Tensor
 from napari_unmix.cube import FloatArray
 from napari_unmix.findings import Findings, Note, NoteKind
 from napari_unmix.geometry.picks import vertex_components
+from napari_unmix.methods.coded_variational import fit_variational
 from napari_unmix.methods.contract import Problem, Solution
 from napari_unmix.methods.vae.spec import VaeSpec
 from napari_unmix.model.logratio import helmert
@@ -32,18 +33,24 @@ from napari_unmix.model.network import (
     train,
 )
 from napari_unmix.model.threads import seeded, steps_on_one_thread
+from napari_unmix.nonlinear.starts import Training
 from napari_unmix.progress import Fit, Progress
 from napari_unmix.rows.inversion import Inverted
 from napari_unmix.rows.subspace import linear_subspace, noise_level
 
 _CHUNK = 50_000
 _SAMPLES = 64
+_CAVEAT = (
+    "The VAE uses no side information: its endmembers and abundances are not identifiable, other seeds may give others."
+)
 
 
 @steps_on_one_thread
 def fit(problem: Problem[VaeSpec]) -> Fit[Solution]:
     """Train by the ELBO with annealed noise (Kingma & Welling 2014); abundances are the posterior's means by sampling."""
     spec = problem.spec
+    if spec.decoder == "network":
+        return (yield from _with_network(problem))
     yield Progress("finding a start", 0, 1, 0.02)
     model = _Model.start(problem)
     history, batch = [], Step(0, 0, 0.0)
@@ -74,13 +81,12 @@ def fit(problem: Problem[VaeSpec]) -> Fit[Solution]:
         yield Progress("finding abundances", number + 1, len(chunks), 0.9 + 0.1 * (number + 1) / len(chunks))
     abundances, std, brightness = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     endmembers, inverted = problem.rewritten(model.endmembers(), Inverted(abundances, brightness))
-    caveat = "The VAE uses no side information: its endmembers and abundances are not identifiable, other seeds may give others."
     return Solution(
         endmembers=endmembers,
         abundances=inverted.abundances,
         abundance_std=std,
         illumination=inverted.illumination,
-        notes=(Note(NoteKind.METHOD, caveat), *dropped_notes(batch)),
+        notes=(Note(NoteKind.METHOD, _CAVEAT), *dropped_notes(batch)),
         history=tuple(history),
         findings=Findings(noise=model.noise),
         model={
@@ -89,6 +95,19 @@ def fit(problem: Problem[VaeSpec]) -> Fit[Solution]:
             **seen_in(np.zeros(model.basis_spectra.shape[1]), model.basis_spectra / model.level),
         },
     )
+
+
+def _with_network(problem: Problem[VaeSpec]) -> Fit[Solution]:
+    """The β-VAE of β = 1, with its networks and starts."""
+    spec = problem.spec
+    training = Training(
+        epochs=spec.epochs,
+        batch=spec.batch,
+        learning_rate=spec.learning_rate,
+        seed=spec.seed,
+        device=device_of(spec),
+    )
+    return (yield from fit_variational(problem, training, _CAVEAT, latents="simplex", side_information=False))
 
 
 class _Decoded(NamedTuple):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from pydantic import Field
+
 from napari_unmix.spec import Batch, Device, Epochs, Group, LearningRate, MethodSpec
 
 
@@ -18,6 +20,12 @@ class VaeSpec(MethodSpec):
     )
 
     method: Literal["vae"] = "vae"
+    decoder: Literal["linear", "network"] = Field(
+        "linear",
+        title="Decoder",
+        description="linear: abundances times endmembers; network: hidden layers beside these, as the beta-vae has them with β = 1.",
+        json_schema_extra={"advanced": True},
+    )
     epochs: Epochs = 60
     batch: Batch = 512
     learning_rate: LearningRate = 3e-3

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from napari_unmix import __version__
 from napari_unmix.findings import NoteKind
+from napari_unmix.methods.registry import called_now
 from napari_unmix.sentences import UnmixError, shown
 
 FORMAT = "napari-unmix run 3"
@@ -125,9 +126,18 @@ def checked(content: bytes) -> tuple[RunJson, dict[str, Any]]:
         )
     _check_version(values)
     try:
-        return RunJson.model_validate_json(json.dumps(values)), values
+        return RunJson.model_validate_json(json.dumps(_as_called_now(values))), values
     except ValidationError as error:
         raise ValueError(told(error, "run.json")) from error
+
+
+def _as_called_now(values: dict[str, Any]) -> dict[str, Any]:
+    """With today's names of the method and in its spec; what is damaged stays so."""
+    method, spec = values.get("method"), values.get("spec")
+    if not isinstance(method, str) or not isinstance(spec, dict):
+        return values
+    name, renamed = called_now(method, spec)
+    return {**values, "method": name, "spec": renamed}
 
 
 def _check_version(values: dict[str, Any]) -> None:

@@ -135,9 +135,9 @@ def _written(spec: MethodSpec, annotation: Annotation | None, given: Given | Non
 
 
 def _read(owner: Any) -> tuple[MethodSpec, Annotation | None, Given | None]:
-    from napari_unmix.methods.registry import spec_class
+    from napari_unmix.methods.registry import stored_spec
 
-    spec = spec_class(owner["method"]).model_validate(owner["spec"])
+    spec = stored_spec(owner["method"], owner["spec"])
     given = _read_given(owner)
     if owner["labels"] is None:
         return spec, None, given
