@@ -17,8 +17,8 @@ _PUBLIC = {
     "Progress": "progress",
     "Unmixing": "answer",
     "drain": "progress",
-    "assess": "pipeline",
-    "unmix": "pipeline",
+    "assess": "large",
+    "unmix": "large",
     "read_run": "output.run",
     "write_run": "output.run",
     "export": "output.export",
@@ -41,12 +41,12 @@ if TYPE_CHECKING:
     from napari_unmix.given import Given
     from napari_unmix.io import read_cube
     from napari_unmix.joining import join_cubes
+    from napari_unmix.large import assess, unmix
     from napari_unmix.library import SpectralLibrary, read_library, write_library
     from napari_unmix.methods.registry import method_specs
     from napari_unmix.output.export import export
     from napari_unmix.output.export.dataset import to_xarray
     from napari_unmix.output.run import read_run, write_run
-    from napari_unmix.pipeline import assess, unmix
     from napari_unmix.progress import Progress, drain
     from napari_unmix.rows.least_squares import simplex_least_squares
     from napari_unmix.sentences import UnmixError

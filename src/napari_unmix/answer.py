@@ -13,6 +13,9 @@ from napari_unmix.given import Given
 from napari_unmix.rows.inversion import Inversion, inversion
 from napari_unmix.spec import MethodSpec
 
+# Pixels that are averaged at once.
+_AT_ONCE = 2_000_000
+
 
 @dataclass(frozen=True, eq=False)
 class Contribution:
@@ -101,7 +104,13 @@ class Unmixing:
     @property
     def reconstruction_rmse(self) -> float:
         """Root mean square of spectrum minus reconstruction, over valid pixels and good bands."""
-        return float(np.sqrt(np.nanmean(np.square(self.reconstruction_error, dtype=np.float64))))
+        error = self.reconstruction_error
+        if error.size <= _AT_ONCE:
+            return float(np.sqrt(np.nanmean(np.square(error, dtype=np.float64))))
+        lines = max(1, _AT_ONCE // error.shape[-1])  # no copy of so many in double precision
+        parts = [error[start : start + lines] for start in range(0, len(error), lines)]
+        squares = sum(float(np.nansum(np.square(part, dtype=np.float64))) for part in parts)
+        return float(np.sqrt(squares / max(1, sum(int(np.isfinite(part).sum()) for part in parts))))
 
     def reconstruction(self, row: int, column: int) -> FloatArray:
         """(B,) the fitted spectrum of one pixel, NaN in excluded bands."""

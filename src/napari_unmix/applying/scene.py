@@ -76,8 +76,8 @@ class Scene:
 
     def spectra(self, rows: slice) -> tuple[FloatArray, BoolArray]:
         """(n, K) the valid spectra of some rows in the run's bands, and which pixels (h, W) they are."""
-        stored = np.asarray(self.cube.spectra[rows])
-        valid: BoolArray = np.array(self.cube.valid_pixels[rows])
+        stored, there = self.cube.block(rows)
+        valid: BoolArray = np.array(there)
         spectra = self.bands.of(stored[valid])
         finite = np.isfinite(spectra).all(axis=1)
         valid[valid] = finite

@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command. What can be refused is refused before the run is read."""
     from napari_unmix.identifiability.decided import said_by
-    from napari_unmix.identifiability.painting import where_to_paint
+    from napari_unmix.large.judging import where_to_paint
     from napari_unmix.output.page.contents import page_of
     from napari_unmix.output.page.render import page_html
     from napari_unmix.output.page.text import report_text
@@ -130,7 +130,7 @@ def again(
     """
     from napari_unmix.cli.loading import load
     from napari_unmix.cli.progress import run_shown
-    from napari_unmix.pipeline import assess
+    from napari_unmix.large import assess
 
     said = stored.meta.get("annotation") or {"labels": []}
     meanings = {int(one["label"]): Meaning(one["kind"], one["name"]) for one in said["labels"]}

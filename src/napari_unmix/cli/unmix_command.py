@@ -182,7 +182,8 @@ def _train(
     asked: Training, cube: Cube, annotation: Annotation | None, keeper: Keeper, known: Known | None, *, as_json: bool
 ) -> int:
     """Train, from the checkpoint where there is one, judge, write, and say what came of it."""
-    from napari_unmix.identifiability.painting import places_said, where_to_paint
+    from napari_unmix.identifiability.painting import places_said
+    from napari_unmix.large.judging import where_to_paint
 
     with said_how_to_go_on(keeper, asked.target):
         given = None if known is None else known.given
@@ -243,7 +244,7 @@ def fit(
 ) -> tuple[Unmixing, Report]:
     """The result and its report, with progress on stderr; the long loops of both keep their places in the ``journal``."""
     from napari_unmix.cli.progress import run_shown
-    from napari_unmix.pipeline import assess, unmix
+    from napari_unmix.large import assess, unmix
 
     def kept(steps: Fit[T]) -> Fit[T]:
         return steps if journal is None else journal.steps(steps)

@@ -36,6 +36,9 @@ from napari_unmix.sentences import UnmixError, shown
 
 _UNCHECKED = "The run was not checked when it was written: napari-unmix report RUN --cube CUBE checks it."
 
+# Pixels whose abundances are copied at once.
+_AT_ONCE = 2_000_000
+
 
 def write_run(
     folder: str | Path,
@@ -81,12 +84,12 @@ def write_run(
 def _write_files(
     folder: Path, cube: Cube, result: Unmixing, report: Report | None, annotation: Annotation | None, card: Card
 ) -> None:
-    write_array(folder / "abundances.npy", result.abundances.astype(np.float32))
+    write_array(folder / "abundances.npy", result.abundances.astype(np.float32, copy=False))
     for name, image in (("abundance_std", result.abundance_std), ("illumination", result.illumination)):
         if image is not None:
-            write_array(folder / f"{name}.npy", image.astype(np.float32))
+            write_array(folder / f"{name}.npy", image.astype(np.float32, copy=False))
     if result.regions is not None:
-        write_array(folder / "side_information.npy", result.regions.astype(np.int32))
+        write_array(folder / "side_information.npy", result.regions.astype(np.int32, copy=False))
     if annotation is not None:
         write_array(folder / "annotation.npy", annotation.labels)
     write_array(folder / "valid_pixels.npy", cube.valid_pixels)
@@ -171,6 +174,13 @@ def _provenance(
 def mean_abundances(abundances: FloatArray) -> list[float]:
     """The mean share of each endmember over the valid pixels of (H, W, P) abundances."""
     rows = abundances.reshape(-1, abundances.shape[-1])
+    if len(rows) > _AT_ONCE:  # a copy of as many finds no room beside them
+        total, count = np.zeros(rows.shape[1]), 0
+        for start in range(0, len(rows), _AT_ONCE):
+            part = rows[start : start + _AT_ONCE]
+            part = part[np.isfinite(part).all(axis=1)]
+            total, count = total + part.sum(axis=0, dtype=np.float64), count + len(part)
+        return [float(share) for share in total / count] if count else [math.nan] * rows.shape[1]
     rows = rows[np.isfinite(rows).all(axis=1)]
     return [float(share) for share in rows.mean(axis=0, dtype=np.float64)] if len(rows) else [math.nan] * rows.shape[1]
 

@@ -24,6 +24,6 @@ class Assess:
         """The report; yields before each check and at every step of a search."""
         yield Progress("checking what may be claimed", 0, 1, 0.0)
         from napari_unmix.identifiability.again.searches import Searches
-        from napari_unmix.pipeline import assess
+        from napari_unmix.large import assess
 
         return (yield from assess(cube, result, self._searches.setdefault(cube, Searches())))

@@ -66,7 +66,7 @@ COPIED_VALUES = 4_000_000  # of an array between two steps, so that a cancel is 
 
 def _unmix(cube: Cube, spec: MethodSpec, annotation: Annotation | None, given: Given | None = None) -> Fit[Unmixing]:
     yield Progress(Stage.STARTING, 0, 1, 0.0)
-    from napari_unmix.pipeline import unmix
+    from napari_unmix.large import unmix
     from napari_unmix.plugin.verbs.shelf import user_shelf
 
     return (yield from user_shelf().kept(cube, spec, annotation, unmix(cube, spec, annotation, given), given))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from weakref import ref
 
 from napari_unmix.cube import Annotation
-from napari_unmix.identifiability.painting import nothing_said, where_to_paint
+from napari_unmix.identifiability.painting import nothing_said
+from napari_unmix.large.judging import ON_FILE, where_to_paint
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.suggesting import Suggested
 from napari_unmix.progress import Fit, Progress, meanwhile
@@ -20,4 +21,5 @@ def _suggested(run: Run, annotation: Annotation | None) -> Suggested:
     assert run.report is not None
     result = run.named
     places = where_to_paint(run.cube, result, run.report, annotation)
-    return Suggested(ref(run.unmixing), result.names, places, "" if places else nothing_said(result, run.report))
+    why = ON_FILE if run.cube.lazy is not None else nothing_said(result, run.report)
+    return Suggested(ref(run.unmixing), result.names, places, "" if places else why)
