@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from napari_unmix.geometry.archetypes import fit_archetypes
-from napari_unmix.model.infer import solve
+from napari_unmix.model import columns
+from napari_unmix.model.infer import solve_any
 from napari_unmix.progress import meanwhile
 from napari_unmix.rows.simplex import fully_constrained
 from napari_unmix.wanted import Abandoned, still_wanted, wanted, wanted_while
@@ -61,7 +62,8 @@ def test_the_posterior_asks_at_every_step() -> None:
     """A batch of five thousand pixels and thirty endmembers takes seconds to its mode."""
     import inspect
 
-    assert "still_wanted()" in inspect.getsource(solve)
+    for step in (solve_any, columns._moved):
+        assert "still_wanted()" in inspect.getsource(step)
 
 
 def test_a_call_in_a_thread_of_its_own_ends_when_its_fit_is_closed() -> None:

@@ -1093,7 +1093,7 @@ def test_a_free_endmember_starts_where_least_is_explained() -> None:
     spectra, abundances = mixed()
     sphere = Sphere.of(spectra, 3)
     cores = [np.flatnonzero(abundances[:, material] == 1) for material in (0, 1)]
-    fit = drain(anchored(sphere, cores, 3))
+    fit = drain(anchored(sphere, anchoring.means_of(sphere.scores, cores), 3))
     assert fit.archetypes.shape == (3, 5)
     assert np.degrees(spectral_angle(fit.archetypes[2], sphere.scores[abundances[:, 2] == 1].mean(axis=0))) < 10
 
