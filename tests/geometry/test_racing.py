@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import log_ndtr
 
-from napari_unmix.geometry import racing
+from napari_unmix.geometry import archetypes, racing
 from napari_unmix.geometry.archetypes import IN_PLANE, ON_SPHERE, fit_archetypes, fit_from_starts
 from napari_unmix.geometry.picks import starting_picks
 from napari_unmix.geometry.racing import out_of_reach
@@ -48,6 +48,25 @@ def test_the_lowest_of_all_starts_is_that_of_every_start_to_its_end(cone: bool, 
         assert len(found) == len(starts)
         assert found[0].loss == lowest.loss
         np.testing.assert_array_equal(found[0].archetypes, lowest.archetypes)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.random.default_rng(0).normal(size=5000),
+        np.arange(5000.0),  # the sample is even
+        np.arange(5000.0) % 16,  # all of the sample is the smallest
+        -(np.arange(5000.0) % 16),  # none of it is
+        np.zeros(5000),
+        np.random.default_rng(1).normal(size=40),  # too few for a sample
+    ],
+    ids=["drawn", "in order", "sample lowest", "sample highest", "all alike", "few"],
+)
+def test_the_smallest_are_the_smallest_whatever_the_sample_says(values: np.ndarray) -> None:
+    for number in (1, 3, len(values) // 50 + 1, len(values) // 2):
+        found = archetypes.smallest(values, number)
+        assert len(np.unique(found)) == number
+        np.testing.assert_array_equal(np.sort(values[found]), np.sort(values)[:number])
 
 
 def test_most_starts_are_not_followed_to_their_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,6 +62,7 @@ def test_the_spread_pixels_last_is_the_spread(lit: bool, size: int, uncertain: f
     error = None if uncertain is None else torch.linspace(uncertain, 2 * uncertain, size, dtype=torch.float64)
     found = std_in_columns(posterior, model, error)
     expected = std_of_any(posterior, model, error)
-    assert found.shape == expected.shape and expected.max() > 0.01
+    assert found.shape == expected.shape
+    assert expected.max() > 0.01
     # A variance is a difference: what rounding leaves of it is 1e-16, of its root 1e-8.
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-7)

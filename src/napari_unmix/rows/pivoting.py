@@ -25,13 +25,13 @@ _SIGNS = 6
 
 def optimal(problem: Quadratic, supports: Supports, sides: FloatArray, start: FloatArray | None) -> FloatArray:
     """(P, n) optimal amounts of right sides; the supports of ``start`` (n, P) are tried first."""
+    if start is not None:
+        return np.asarray(np.maximum(pivoted(problem, supports, sides, start.T > 0), 0.0))
     amounts = _unconstrained(problem, sides)
     rest = np.flatnonzero(amounts.min(axis=0) < -problem.tolerance)
     if rest.size:
         there = np.take(sides, rest, axis=1)
-        if start is not None:
-            on = start[rest].T > 0
-        elif len(amounts) > _SIGNS:
+        if len(amounts) > _SIGNS:
             on = guessed_supports(problem, there)
         else:
             on = np.take(amounts, rest, axis=1) > 0
@@ -64,15 +64,18 @@ def pivoted(problem: Quadratic, supports: Supports, sides: FloatArray, on: BoolA
             empty = np.flatnonzero(~on.any(axis=0))
             on[sides[:size, empty].argmax(axis=0), empty] = True
         values = supports.values(sides, on)
-        wrong = values < -problem.tolerance
-        number = wrong.sum(axis=0, dtype=np.int16)
+        left = np.flatnonzero(values.min(axis=0) < -problem.tolerance)
         # What is not optimal yet is overwritten by what follows.
-        amounts[:, todo] = np.where(on, values, 0.0)
-        left = np.flatnonzero(number)
+        if len(todo) == amounts.shape[1]:
+            amounts = np.where(on, values, 0.0)
+        else:
+            amounts[:, todo] = np.where(on, values, 0.0)
         if not left.size:
             return amounts
-        todo, number, fewest, patience = todo[left], number[left], fewest[left], patience[left]
-        sides, on, wrong = sides[:, left], on[:, left], wrong[:, left]
+        todo, fewest, patience = todo[left], fewest[left], patience[left]
+        sides, on = np.take(sides, left, axis=1), np.take(on, left, axis=1)
+        wrong = np.take(values, left, axis=1) < -problem.tolerance
+        number = wrong.sum(axis=0, dtype=np.int16)
         if step >= _FEW_STEPS and len(todo) <= _HANDFUL and size > _SIGNS:
             break
         patience = np.where(number < fewest, _PATIENCE, patience - 1)
