@@ -216,10 +216,10 @@ def smallest(values: FloatArray, number: int) -> IntArray:
     sample = values[::_SAMPLED]
     rank = int(1.5 * number / _SAMPLED) + _SPARE
     if len(values) >= _WORTH_SAMPLING and 2 * rank < len(sample):
-        near = np.flatnonzero(values <= np.partition(sample, rank)[rank])
+        near = (values <= np.partition(sample, rank)[rank]).nonzero()[0]
         if len(near) >= number:
-            return np.asarray(near[np.argpartition(values[near], number - 1)[:number]])
-    return np.asarray(np.argpartition(values, number - 1)[:number])
+            return np.asarray(near[values[near].argpartition(number - 1)[:number]])
+    return np.asarray(values.argpartition(number - 1)[:number])
 
 
 def fit_from_starts(
