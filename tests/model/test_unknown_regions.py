@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from napari_unmix.model import infer, law
+from napari_unmix.model.logratio import basis_of
 from napari_unmix.model.priors.dirichlet import RegionDirichlet
 from napari_unmix.model.priors.logistic_normal import RegionLogisticNormal
 from napari_unmix.model.small import packed
@@ -26,7 +27,7 @@ def test_a_mixture_pixels_last_is_the_prior_of_unknown_regions(prior: str, setti
     unknown = torch.zeros(50, dtype=torch.int64)
     expected = law_of.quadratic(z, unknown)
     if isinstance(law_of, RegionDirichlet):
-        log_abundances = torch.log_softmax(z @ law.basis_of(z, 4).T, dim=1)
+        log_abundances = torch.log_softmax(z @ basis_of(z, 4).T, dim=1)
         value, alpha = law_of.mixture().weighed(log_abundances.T.contiguous())
         torch.testing.assert_close(alpha.T, law_of.weighed(log_abundances, unknown).alpha)
         torch.testing.assert_close(-value, expected.energy)

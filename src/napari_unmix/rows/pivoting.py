@@ -31,10 +31,8 @@ def optimal(problem: Quadratic, supports: Supports, sides: FloatArray, start: Fl
     rest = np.flatnonzero(amounts.min(axis=0) < -problem.tolerance)
     if rest.size:
         there = np.take(sides, rest, axis=1)
-        if len(amounts) > _SIGNS:
-            on = guessed_supports(problem, there)
-        else:
-            on = np.take(amounts, rest, axis=1) > 0
+        few = len(amounts) <= _SIGNS
+        on = np.take(amounts, rest, axis=1) > 0 if few else guessed_supports(problem, there)
         amounts[:, rest] = pivoted(problem, supports, there, on)
     return np.asarray(np.maximum(amounts, 0.0, out=amounts))
 
@@ -54,9 +52,9 @@ def _unconstrained(problem: Quadratic, sides: FloatArray) -> FloatArray:
 
 def pivoted(problem: Quadratic, supports: Supports, sides: FloatArray, on: BoolArray) -> FloatArray:
     """(P, n) optimal amounts from the supports ``on`` (P, n)."""
-    size = len(problem.gram)
-    amounts = np.empty(on.shape)
-    todo = np.arange(on.shape[1])
+    size, count = on.shape
+    amounts: FloatArray = np.empty(on.shape)
+    todo = np.arange(count)
     fewest, patience = np.full(len(todo), size + 1, np.int16), np.full(len(todo), _PATIENCE, np.int16)
     for step in range(_STEPS):
         still_wanted()
@@ -66,7 +64,7 @@ def pivoted(problem: Quadratic, supports: Supports, sides: FloatArray, on: BoolA
         values = supports.values(sides, on)
         left = np.flatnonzero(values.min(axis=0) < -problem.tolerance)
         # What is not optimal yet is overwritten by what follows.
-        if len(todo) == amounts.shape[1]:
+        if len(todo) == count:
             amounts = np.where(on, values, 0.0)
         else:
             amounts[:, todo] = np.where(on, values, 0.0)
