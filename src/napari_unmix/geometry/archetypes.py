@@ -29,6 +29,9 @@ _FRANK_WOLFE_SWEEPS = 8
 # Two starts within this relative loss found the same optimum.
 SAME_LOSS = 1.01
 _MANY = 12
+# Of at least so many values one in sixteen tells where the smallest end, by so many more of the sample than that needs: of 10,000 a limit takes two
+# thirds of the time of sorting all out, of 40,000 less than half, of 2,000 longer.
+_WORTH_SAMPLING, _SAMPLED, _SPARE = 4_000, 16, 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,12 +200,26 @@ def _frank_wolfe(
                 gradient = gradient + strokes.weight * gram[k, k] * (archetypes[k] - anchors[k])
                 mass = (1 + strokes.weight) * mass
             number = int(backers[k])
-            extreme = np.argpartition(gradient @ task.columns, number - 1)[:number]
+            extreme = smallest(gradient @ task.columns, number)
             step = ones[:number] @ task.scores.take(extreme, axis=0) / number - archetypes[k]
             curvature = mass * (step @ step)
             if curvature > 0:
                 archetypes[k] += min(max(-float(gradient @ step) / curvature, 0.0), 1.0) * step
     return archetypes
+
+
+def smallest(values: FloatArray, number: int) -> IntArray:
+    """(number,) indices of the smallest of ``values`` (N,), in any order.
+
+    A sample says under which limit about half as many again lie; where at least ``number`` do, only these are sorted out.
+    """
+    sample = values[::_SAMPLED]
+    rank = int(1.5 * number / _SAMPLED) + _SPARE
+    if len(values) >= _WORTH_SAMPLING and 2 * rank < len(sample):
+        near = (values <= np.partition(sample, rank)[rank]).nonzero()[0]
+        if len(near) >= number:
+            return np.asarray(near[values[near].argpartition(number - 1)[:number]])
+    return np.asarray(values.argpartition(number - 1)[:number])
 
 
 def fit_from_starts(

@@ -18,7 +18,7 @@ from napari_unmix.model.law import Model
 from napari_unmix.model.mixing.base import LinearMixing
 from napari_unmix.model.priors.base import RegionPrior
 from napari_unmix.model.priors.dirichlet import DirichletMixture, RegionDirichlet
-from napari_unmix.model.priors.logistic_normal import RegionLogisticNormal
+from napari_unmix.model.priors.logistic_normal import NormalMixture, RegionLogisticNormal
 from napari_unmix.model.small import MOST_UNKNOWNS, diagonal_places, factored, packed, places, solved, times, unpacked
 from napari_unmix.wanted import still_wanted
 
@@ -191,13 +191,13 @@ class _DirichletPull:
 
 
 @dataclass(frozen=True, eq=False)
-class _MixturePull:
+class _DirichletsPull:
     """Where no pixel's u is known: the mixture over all regions, of which no pixel has anything of its own."""
 
     basis: Tensor
     mixture: DirichletMixture
 
-    def of(self, index: Tensor) -> _MixturePull:
+    def of(self, index: Tensor) -> _DirichletsPull:
         return self
 
     def energy(self, z: Tensor, log_abundances: Tensor) -> tuple[Tensor, Tensor]:
@@ -274,18 +274,34 @@ class _NormalPull:
         return _Slopes(kept[:size], kept[size:] if len(kept) > size else self.precision, None)
 
 
+@dataclass(frozen=True, eq=False)
+class _NormalsPull:
+    """The same of logistic-normals."""
+
+    mixture: NormalMixture
+
+    def of(self, index: Tensor) -> _NormalsPull:
+        return self
+
+    def energy(self, z: Tensor, log_abundances: Tensor) -> tuple[Tensor, Tensor]:
+        value, gradient, hessian = self.mixture.quadratic(z)
+        return value, torch.cat([gradient, hessian])
+
+    def slopes(self, z: Tensor, abundances: Tensor, kept: Tensor) -> _Slopes:
+        return _Slopes(kept[: len(z)], kept[len(z) :], None)
+
+
 def _hidden(regions: Tensor) -> Tensor:
     """Indices of pixels of unknown u."""
     return torch.nonzero(regions == 0)[:, 0]
 
 
 def _pull_of(prior: RegionPrior, regions: Tensor, basis: Tensor) -> _Pull:
-    if isinstance(prior, RegionDirichlet) and not bool((regions > 0).any()):
-        return _MixturePull(basis, prior.mixture())
+    known = bool((regions > 0).any())
     if isinstance(prior, RegionDirichlet):
-        return _DirichletPull.made(prior, regions, basis)
+        return _DirichletPull.made(prior, regions, basis) if known else _DirichletsPull(basis, prior.mixture())
     assert isinstance(prior, RegionLogisticNormal)
-    return _NormalPull.made(prior, regions)
+    return _NormalPull.made(prior, regions) if known else _NormalsPull(prior.mixture())
 
 
 @dataclass(frozen=True, eq=False)

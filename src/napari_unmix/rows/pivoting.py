@@ -25,16 +25,14 @@ _SIGNS = 6
 
 def optimal(problem: Quadratic, supports: Supports, sides: FloatArray, start: FloatArray | None) -> FloatArray:
     """(P, n) optimal amounts of right sides; the supports of ``start`` (n, P) are tried first."""
+    if start is not None:
+        return np.asarray(np.maximum(pivoted(problem, supports, sides, start.T > 0), 0.0))
     amounts = _unconstrained(problem, sides)
     rest = np.flatnonzero(amounts.min(axis=0) < -problem.tolerance)
     if rest.size:
         there = np.take(sides, rest, axis=1)
-        if start is not None:
-            on = start[rest].T > 0
-        elif len(amounts) > _SIGNS:
-            on = guessed_supports(problem, there)
-        else:
-            on = np.take(amounts, rest, axis=1) > 0
+        few = len(amounts) <= _SIGNS
+        on = np.take(amounts, rest, axis=1) > 0 if few else guessed_supports(problem, there)
         amounts[:, rest] = pivoted(problem, supports, there, on)
     return np.asarray(np.maximum(amounts, 0.0, out=amounts))
 
@@ -54,9 +52,9 @@ def _unconstrained(problem: Quadratic, sides: FloatArray) -> FloatArray:
 
 def pivoted(problem: Quadratic, supports: Supports, sides: FloatArray, on: BoolArray) -> FloatArray:
     """(P, n) optimal amounts from the supports ``on`` (P, n)."""
-    size = len(problem.gram)
-    amounts = np.empty(on.shape)
-    todo = np.arange(on.shape[1])
+    size, count = on.shape
+    amounts: FloatArray = np.empty(on.shape)
+    todo = np.arange(count)
     fewest, patience = np.full(len(todo), size + 1, np.int16), np.full(len(todo), _PATIENCE, np.int16)
     for step in range(_STEPS):
         still_wanted()
@@ -64,15 +62,18 @@ def pivoted(problem: Quadratic, supports: Supports, sides: FloatArray, on: BoolA
             empty = np.flatnonzero(~on.any(axis=0))
             on[sides[:size, empty].argmax(axis=0), empty] = True
         values = supports.values(sides, on)
-        wrong = values < -problem.tolerance
-        number = wrong.sum(axis=0, dtype=np.int16)
+        left = np.flatnonzero(values.min(axis=0) < -problem.tolerance)
         # What is not optimal yet is overwritten by what follows.
-        amounts[:, todo] = np.where(on, values, 0.0)
-        left = np.flatnonzero(number)
+        if len(todo) == count:
+            amounts = np.where(on, values, 0.0)
+        else:
+            amounts[:, todo] = np.where(on, values, 0.0)
         if not left.size:
             return amounts
-        todo, number, fewest, patience = todo[left], number[left], fewest[left], patience[left]
-        sides, on, wrong = sides[:, left], on[:, left], wrong[:, left]
+        todo, fewest, patience = todo[left], fewest[left], patience[left]
+        sides, on = np.take(sides, left, axis=1), np.take(on, left, axis=1)
+        wrong = np.take(values, left, axis=1) < -problem.tolerance
+        number = wrong.sum(axis=0, dtype=np.int16)
         if step >= _FEW_STEPS and len(todo) <= _HANDFUL and size > _SIGNS:
             break
         patience = np.where(number < fewest, _PATIENCE, patience - 1)

@@ -7,17 +7,41 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from napari_unmix.model.logratio import basis_of
 from napari_unmix.model.priors.base import HIDDEN_AT_ONCE, Moments, Quadratic, reweighted, sums_by_region
+from napari_unmix.model.small import packed, places, times
 
 # A region's covariance is drawn towards the pooled one by P + 1 pixels' worth, its mean towards the overall mean by one.
 _MEAN_PIXELS = 1.0
 # Least variance of a log-ratio: under it a region's abundances are equal to a per cent.
 _LEAST_VARIANCE = 1e-4
+
+
+class NormalMixture(NamedTuple):
+    """Σ_r π_r N(μ_r, Σ_r) of log-ratios: Σ⁻¹ packed (R, d (d + 1) / 2), Σ⁻¹μ (R, d), and ``constant`` (R,), what of the logarithm knows no z."""
+
+    precision: Tensor
+    pulled: Tensor
+    constant: Tensor
+
+    def quadratic(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """−log density (n,) of z (d, n), its gradient (d, n) and packed Hessian: what ``RegionLogisticNormal.quadratic`` has, pixels last."""
+        rows, columns = places(len(z))
+        half = torch.tensor([-0.5 if row == column else -1.0 for row, column in zip(rows, columns, strict=True)])
+        joint = (self.precision * half.to(z)) @ (z[rows] * z[columns])
+        joint += self.pulled @ z
+        joint += self.constant[:, None]
+        largest = joint.amax(dim=0)
+        shares = joint.sub_(largest).exp_()
+        total = shares.sum(dim=0)
+        shares /= total
+        hessian = self.precision.T @ shares
+        return -(largest + total.log()), times(hessian, z) - self.pulled.T @ shares, hessian
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +94,13 @@ class RegionLogisticNormal:
     def log_prob(self, z: Tensor, regions: Tensor) -> Tensor:
         """(N,) log density with respect to z (N, d) for u (N,), 0 = unknown."""
         return -self.quadratic(z, regions).energy
+
+    def mixture(self) -> NormalMixture:
+        """What unknown u is drawn from."""
+        precision, log_det = self.precision()
+        pulled = torch.einsum("rde,re->rd", precision, self.mean)
+        apart = (pulled * self.mean).sum(dim=1) + log_det + self.mean.shape[1] * math.log(2 * math.pi)
+        return NormalMixture(packed(precision).T.contiguous(), pulled, self.log_weights - 0.5 * apart)
 
     def quadratic(self, z: Tensor, regions: Tensor) -> Quadratic:
         """Exact where u is known; for unknown u the Hessian is the mean of the regions' precisions by p(u | z)."""
