@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -46,9 +47,9 @@ Answer = tuple[FloatArray, Inverted]
 
 @dataclass(frozen=True, eq=False)
 class Coded:
-    """What is learned from: the problem, how the network sees its spectra, scores (N, K) of all pixels, and u (N,), −1 of pixels that take no part."""
+    """What is learned from: the problem, how the network sees spectra, scores (N, K) of all pixels, and u (N,), −1 of those that take no part."""
 
-    problem: Problem[Spec]  # type: ignore[valid-type]
+    problem: Problem[Any]  # of any spec: whoever reads it needs what all have
     coordinates: Coordinates
     scores: FloatArray
     u: IntArray

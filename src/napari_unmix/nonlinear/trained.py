@@ -25,7 +25,8 @@ Recovers = Literal["sources", "statistics"]
 class Trained:
     """Encoders of S starts, and ``objectives`` (S,), mean nats per row, of which the largest is best.
 
-    ``decoder``: what makes scaled rows of (squashed) latents, of a model that has one. ``statistic``: the latents' T is told from their signs, so that the theorem's answer is linear ICA of T(z), as time-contrastive learning has it.
+    ``statistic``: the latents' T is told from their signs, so that the theorem's answer is linear ICA of T(z), as time-contrastive learning has it.
+    ``decoder``: what makes scaled rows of (squashed) latents, of a model that has one.
     """
 
     scaling: Scaling

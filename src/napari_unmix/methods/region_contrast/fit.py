@@ -14,8 +14,8 @@ from napari_unmix.cube import FloatArray
 from napari_unmix.findings import Findings, Note, NoteKind, Recipe
 from napari_unmix.geometry.found import Found
 from napari_unmix.methods.contract import Problem, QuickLook, Solution
-from napari_unmix.methods.region_contrast.spec import RegionContrastSpec
 from napari_unmix.methods.least_squares import inverted_in_parts
+from napari_unmix.methods.region_contrast.spec import RegionContrastSpec
 from napari_unmix.methods.searched import searched
 from napari_unmix.model.threads import steps_on_one_thread
 from napari_unmix.progress import Fit, Progress, meanwhile, staged
