@@ -13,6 +13,8 @@ from napari_unmix.geometry.search import MOST_PIXELS
 # Painted pixels take up to half of what the search reads; what the second look adds has room beside them.
 MOST_PAINTED, MOST_ADDED = MOST_PIXELS // 2, 300
 NOWHERE = -1
+# Where a part of the image holds no data more places are looked at, with so much room for that part being larger than it seems.
+_SPARE, _MOST_LOOKED_AT = 0.9, 4.0
 _SAVED_AS = "sample.places"
 
 
@@ -51,7 +53,8 @@ class Sample:
 def drawn(cube: Cube, annotation: Annotation | None, seed: int, added: IntArray) -> Sample:
     """A sample of at most ``MOST_PIXELS``: ``added`` (n,) places and the painted pixels are in it, and the rest lies all over the image."""
     below = np.union1d(_painted(annotation), added)
-    step = _step(cube.shape[:2], MOST_PIXELS - len(below) - (MOST_ADDED - len(added)))
+    room = MOST_PIXELS - len(below) - (MOST_ADDED - len(added))
+    step = _step(cube.shape[:2], int(room * _more(cube)))
     grid = _grid(cube.shape[:2], step, np.random.default_rng(seed))
     return _read(cube, annotation, _with_rows(grid, np.setdiff1d(below, grid)), step)
 
@@ -77,6 +80,12 @@ def _read(cube: Cube, annotation: Annotation | None, places: IntArray, step: int
     )
     painted = None if annotation is None else replace(annotation, labels=np.where(held, annotation.labels[at], 0))
     return Sample(thinned, places, painted, step)
+
+
+def _more(cube: Cube) -> float:
+    """How many times the places that are wanted are looked at, where many hold no data."""
+    share = float(cube.overview.valid_pixels.mean())
+    return 1.0 if share >= _SPARE else min(_SPARE / max(share, 1e-6), _MOST_LOOKED_AT)
 
 
 def _step(shape: tuple[int, int], most: int) -> int:
