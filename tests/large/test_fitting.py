@@ -18,6 +18,7 @@ from napari_unmix.cli import main
 from napari_unmix.cube import Annotation, Cube, Meaning
 from napari_unmix.io.budget import lazily
 from napari_unmix.methods.registry import spec_class
+from napari_unmix.progress import Progress
 from napari_unmix.rows.metrics import rmse
 from napari_unmix.sentences import UnmixError
 
@@ -110,11 +111,14 @@ def test_the_report_is_of_the_sample_also_of_a_run_that_was_written(in_its_file:
 def test_a_file_that_changes_meanwhile_is_a_sentence(in_its_file: InFile) -> None:
     cube = in_its_file(mixtures(120))
     assert cube.source is not None
-    source, steps = cube.source, unmix(cube, spec())
+    source = cube.source
+
+    def touched(step: Progress) -> None:
+        if step.stage == "inferring all pixels":
+            os.utime(source, ns=(1, 1))
+
     with pytest.raises(UnmixError, match=r"scene\.npy changed while it was read: bring it back"):
-        for step in steps:
-            if step.stage == "inferring all pixels":
-                os.utime(source, ns=(1, 1))
+        drain(unmix(cube, spec()), touched)
 
 
 def test_a_command_whose_file_vanishes_leaves_nothing(in_its_file: InFile, tmp_path: Path, capsys: Any) -> None:

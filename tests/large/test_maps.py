@@ -16,7 +16,9 @@ def applied(*, light: bool) -> Applied:
     endmembers = np.random.default_rng(0).random((3, 8))
     none = np.zeros((1, 1), np.float32)
     spec = spec_class("vca-fcls")(illumination=light)
-    of = Unmixing(endmembers, np.zeros((1, 1, 3), np.float32), None, none if light else None, none, ("a", "b", "c"), spec)
+    of = Unmixing(
+        endmembers, np.zeros((1, 1, 3), np.float32), None, none if light else None, none, ("a", "b", "c"), spec
+    )
     return Applied.of(of)
 
 
@@ -36,5 +38,7 @@ def test_in_memory_and_in_a_file(light: bool) -> None:
 
 
 def test_maps_that_find_no_room_are_refused_before_the_pass() -> None:
-    with pytest.raises(UnmixError, match="The maps take 20 PB and can't be kept in the user's cache folder.*make room there"):
+    with pytest.raises(
+        UnmixError, match=r"The maps take 20 PB and can't be kept in the user's cache folder.*make room there"
+    ):
         KeptMaps(applied(light=True), (10**8, 10**7))

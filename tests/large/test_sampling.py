@@ -70,7 +70,9 @@ def test_of_large_paintings_every_label_keeps_its_part() -> None:
 def test_where_half_holds_no_data_more_is_looked_at() -> None:
     spectra = np.ones((600, 600, 1), np.float32)
     spectra[:, ::2] = np.nan
-    half, whole = (int(drawn(Cube(one), None, 0, NOTHING).cube.valid_pixels.sum()) for one in (spectra, np.ones_like(spectra)))
+    half, whole = (
+        int(drawn(Cube(one), None, 0, NOTHING).cube.valid_pixels.sum()) for one in (spectra, np.ones_like(spectra))
+    )
     assert 0.7 * whole < half <= MOST_PIXELS
 
 

@@ -78,7 +78,9 @@ def _streamed(cube: Cube, spec: MethodSpec, annotation: Annotation | None, given
     # 1. The fit of the sample, and every pixel by what it found.
     added = np.zeros(0, np.intp)
     sample = yield from meanwhile(lambda: drawn(cube, annotation, spec.seed, added), reading)
-    best = Fitted(sample, (yield from _within(pipeline.unmix(sample.cube, spec, sample.annotation, given), 0.0, _FITTED)))
+    best = Fitted(
+        sample, (yield from _within(pipeline.unmix(sample.cube, spec, sample.annotation, given), 0.0, _FITTED))
+    )
     maps, missed = yield from _all_pixels(cube, best, annotation, (_FITTED, _PASSED))
     # 2. Again with the pixels that the sample lacked, where that explains them.
     taken, left = 0, missed.pixels
@@ -106,7 +108,10 @@ def _tried(
     given: Given | None,
     lacked: tuple[IntArray, Fitted, Lacking],
 ) -> Fit[Fitted | None]:
-    """The fit of a sample with further places in it; None where it explains them hardly better. Where nobody asked for a number, each has an endmember more."""
+    """The fit of a sample with further places in it; None where it explains them hardly better.
+
+    Where nobody asked for a number, each material that was lacking has an endmember more.
+    """
     added, before, missed = lacked
     looking_again = Progress("reading what the sample lacked", 0, 1, _PASSED)
     sample = yield from meanwhile(lambda: drawn(cube, annotation, spec.seed, added), looking_again)
@@ -159,7 +164,11 @@ def _all_pixels(
         out = StandingOut(line_of(fitted.answer.reconstruction_error))
         tiles = list(cube.blocks(_READ_AT_ONCE))
         for number, rows in enumerate(tiles):
-            yield (passing := Progress("inferring all pixels", number, len(tiles), start + (end - start) * number / len(tiles)))
+            yield (
+                passing := Progress(
+                    "inferring all pixels", number, len(tiles), start + (end - start) * number / len(tiles)
+                )
+            )
             made = yield from meanwhile(_tile(scene, applied, rows), passing)
             kept.put(rows, made.packed)
             out.look(made.places, made.errors, made.spectra)

@@ -52,8 +52,7 @@ class KeptMaps:
             if free < self.bytes:
                 raise OSError(28, f"only {readable_size(free)} are free")
             for name in self._depths:
-                stream = self._open.enter_context(tempfile.TemporaryFile(dir=folder))
-                self._files[name] = cast(BinaryIO, stream)
+                self._files[name] = self._open.enter_context(cast(BinaryIO, tempfile.TemporaryFile(dir=folder)))  # noqa: SIM115
 
     def put(self, rows: slice, packed: FloatArray) -> None:
         """Write the packed maps (h, W, columns) of some rows. Raises UnmixError where the disk is full."""

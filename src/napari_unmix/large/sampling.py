@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_unmix.cube import Annotation, BoolArray, Cube, FloatArray, IntArray
 from napari_unmix.geometry.search import MOST_PIXELS
@@ -16,6 +18,8 @@ NOWHERE = -1
 # Where a part of the image holds no data more places are looked at, with so much room for that part being larger than it seems.
 _SPARE, _MOST_LOOKED_AT = 0.9, 4.0
 _SAVED_AS = "sample.places"
+
+Number = TypeVar("Number", bound=np.generic)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,13 +44,10 @@ class Sample:
         """The places as a run saves them."""
         return {_SAVED_AS: self.places.astype(np.int64)}
 
-    def of(self, image: FloatArray) -> FloatArray:
-        """(h, w, …) of an image (H, W, …) of the whole; NaN where there is no pixel."""
+    def of(self, image: NDArray[Number], fill: float = np.nan) -> NDArray[Number]:
+        """(h, w, …) of an image (H, W, …) of the whole; ``fill`` where there is no pixel."""
         found = np.array(image[np.unravel_index(np.maximum(self.places, 0), image.shape[:2])])
-        if found.dtype.kind == "f":
-            found[self.places < 0] = np.nan
-        else:
-            found[self.places < 0] = 0
+        found[self.places < 0] = fill
         return found
 
 
@@ -75,9 +76,7 @@ def _read(cube: Cube, annotation: Annotation | None, places: IntArray, step: int
     if cube.lazy is not None:
         held &= cube.lazy.holds_data(spectra, cube.good_bands)
     acquisitions = None if cube.acquisitions is None else np.where(held, cube.acquisitions[at], 0)
-    thinned = replace(
-        cube, spectra=spectra, valid_pixels=held, acquisitions=acquisitions, georeference=None, parts=()
-    )
+    thinned = replace(cube, spectra=spectra, valid_pixels=held, acquisitions=acquisitions, georeference=None, parts=())
     painted = None if annotation is None else replace(annotation, labels=np.where(held, annotation.labels[at], 0))
     return Sample(thinned, places, painted, step)
 

@@ -19,7 +19,7 @@ from typing import TypeVar
 import numpy as np
 
 from napari_unmix import assess, read_cube, unmix, write_run
-from napari_unmix.methods.registry import spec_class
+from napari_unmix.methods.ivae.spec import IvaeSpec
 from napari_unmix.progress import Fit, Progress
 from unmix_benchmarks.common.scores import parser, write_rows
 from unmix_benchmarks.speed.reading import peak, sparse
@@ -76,13 +76,13 @@ def _unmixed(path: Path) -> tuple[float, ...]:
     """Pixels, seconds of the fit, the pass, the report and writing, megabytes."""
     cube = read_cube(path, keep_on_disk=True)
     seconds = {_PASS: 0.0}
-    result = _timed(unmix(cube, spec_class("ivae")(endmembers=5)), seconds)
+    result = _timed(unmix(cube, IvaeSpec(endmembers=5)), seconds)
     fit = sum(seconds.values()) - seconds[_PASS]
     begun = time.process_time()
     report = _timed(assess(cube, result), {})
     reported = time.process_time()
     write_run(path.parent / "run", cube, result, report)
-    pixels = np.count_nonzero(np.isfinite(result.reconstruction_error))
+    pixels = float(np.count_nonzero(np.isfinite(result.reconstruction_error)))
     return pixels, fit, seconds[_PASS], reported - begun, time.process_time() - reported, peak() / 1e6
 
 
