@@ -33,7 +33,7 @@ _PASS = "inferring all pixels"
 
 @dataclass(frozen=True)
 class Row:
-    """An interleave: gigabytes of the file, pixels that hold data, seconds of one processor for the fit, the pass, the report and writing; megabytes at the peak."""
+    """An interleave: gigabytes of the file, pixels that hold data, seconds of one processor for each part; megabytes at the peak."""
 
     file: str
     gigabytes: float
@@ -76,7 +76,7 @@ def _unmixed(path: Path) -> tuple[float, ...]:
     """Pixels, seconds of the fit, the pass, the report and writing, megabytes."""
     cube = read_cube(path, keep_on_disk=True)
     seconds = {_PASS: 0.0}
-    result = _timed(unmix(cube, IvaeSpec(endmembers=5)), seconds)
+    result = _timed(unmix(cube, IvaeSpec.model_validate({"endmembers": 5})), seconds)
     fit = sum(seconds.values()) - seconds[_PASS]
     begun = time.process_time()
     report = _timed(assess(cube, result), {})
