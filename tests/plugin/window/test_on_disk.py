@@ -82,5 +82,7 @@ def test_it_is_seen_clicked_and_trained_on(windows: Any, field: Path, door: str)
     maps = [layer for layer in window.viewer.layers if layer.metadata.get("napari_unmix") == "abundance"]
     assert [layer.data.shape for layer in maps] == [SHAPE[:2]] * len(window.session.run.unmixing.names)
     np.testing.assert_allclose(maps[0].extent.world, [[0, 0], [120 - 1, 100 - 1]], atol=1)
-    assert any("fitted and judged on 12,000 of 12,000 pixels" in str(note) for note in window.session.run.unmixing.notes)
+    assert any(
+        "fitted and judged on 12,000 of 12,000 pixels" in str(note) for note in window.session.run.unmixing.notes
+    )
     window.settle()
