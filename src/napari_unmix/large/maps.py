@@ -88,7 +88,7 @@ class KeptMaps:
 
 def _folder() -> Path:
     """Where TMPDIR says, or else where large files are on a disk: the system's own folder for temporary files may be in memory."""
-    large = Path("/var/tmp")  # noqa: S108 - the files have no name there
+    large = Path("/var/tmp")
     return large if "TMPDIR" not in os.environ and os.access(large, os.W_OK) else Path(tempfile.gettempdir())
 
 
@@ -106,5 +106,6 @@ def _full_disk(size: int) -> Iterator[None]:
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise UnmixError(
-            f"The maps take {readable_size(size)} and can't be kept in {shown(_folder())} ({why}): make room there, or name another folder with TMPDIR."
+            f"The maps take {readable_size(size)} and can't be kept in {shown(_folder())} ({why}): "
+            "make room there, or name another folder with TMPDIR."
         ) from error
