@@ -41,6 +41,7 @@ def test_tables_are_those_that_the_benchmarks_printed(tables: Any) -> None:
         "noise",
         "speed-least-squares",
         "speed-reading",
+        "speed-large",
         "speed-fit",
         "speed-apply",
         "stability",

@@ -55,6 +55,18 @@ def test_reading_is_measured_in_memory_and_in_the_file(tmp_path: Path, capsys: p
     assert (tmp_path / "speed-reading.md").read_text() in capsys.readouterr().out + "\n"
 
 
+@pytest.mark.slow
+def test_a_file_beyond_memory_is_unmixed_in_a_process_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("speed", ["large", "--large", "130", "40", "20", "--out", str(tmp_path)]) == 0
+    with (tmp_path / "speed-large.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert int(row["pixels"]) == 10 * 40  # one line of thirteen holds data
+    assert 50 < float(row["megabytes"]) < 2000
+    assert (tmp_path / "speed-large.md").read_text() in capsys.readouterr().out + "\n"
+
+
 def test_speed_beats_a_loop_and_says_how_exact_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (
         run(

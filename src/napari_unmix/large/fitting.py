@@ -13,7 +13,7 @@ import numpy as np
 from napari_unmix import pipeline
 from napari_unmix.answer import Unmixing
 from napari_unmix.applying.scene import Scene
-from napari_unmix.applying.tile import Applied, Maps
+from napari_unmix.applying.tile import UNIT, Applied, Maps
 from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray
 from napari_unmix.findings import Note, NoteKind
 from napari_unmix.given import Given
@@ -30,6 +30,9 @@ MOST_ROUNDS = 2
 _FITTED, _PASSED, _AGAIN = 0.4, 0.7, 0.85
 # With what was added an answer is taken where it leaves so many times less (root mean square) of the pixels that were lacking, or better.
 _LESS = 0.5
+# Components of a mixture of Gaussian regions: five times as fast as the 256 of ``apply``, and as near to the truth (decision 0044).
+_GAUSSIAN_COMPONENTS = 64
+_READ_AT_ONCE = 32 << 20  # bytes of single precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +78,9 @@ def _streamed(cube: Cube, spec: MethodSpec, annotation: Annotation | None, given
     # 1. The fit of the sample, and every pixel by what it found.
     added = np.zeros(0, np.intp)
     sample = yield from meanwhile(lambda: drawn(cube, annotation, spec.seed, added), reading)
-    best = Fitted(sample, (yield from _within(pipeline.unmix(sample.cube, spec, sample.annotation, given), 0.0, _FITTED)))
+    best = Fitted(
+        sample, (yield from _within(pipeline.unmix(sample.cube, spec, sample.annotation, given), 0.0, _FITTED))
+    )
     maps, missed = yield from _all_pixels(cube, best, annotation, (_FITTED, _PASSED))
     # 2. Again with the pixels that the sample lacked, where that explains them.
     taken, left = 0, missed.pixels
@@ -103,7 +108,10 @@ def _tried(
     given: Given | None,
     lacked: tuple[IntArray, Fitted, Lacking],
 ) -> Fit[Fitted | None]:
-    """The fit of a sample with further places in it; None where it explains them hardly better. Where nobody asked for a number, each has an endmember more."""
+    """The fit of a sample with further places in it; None where it explains them hardly better.
+
+    Where nobody asked for a number, each material that was lacking has an endmember more.
+    """
     added, before, missed = lacked
     looking_again = Progress("reading what the sample lacked", 0, 1, _PASSED)
     sample = yield from meanwhile(lambda: drawn(cube, annotation, spec.seed, added), looking_again)
@@ -111,14 +119,21 @@ def _tried(
         count = len(before.answer.names) + len(missed.groups)
         spec = spec.model_copy(update={"endmembers": count})
     answer = yield from _within(pipeline.unmix(sample.cube, spec, sample.annotation, given), _PASSED, _AGAIN)
-    was, now = (_left(cube, one, annotation, missed.places) for one in (before.answer, answer))
+    was, now = (_left(cube, one, missed.places) for one in (before.answer, answer))
     return Fitted(sample, answer) if now <= _LESS * was else None
 
 
-def _left(cube: Cube, answer: Unmixing, annotation: Annotation | None, places: IntArray) -> float:
+def _applied(answer: Unmixing) -> Applied:
+    """The answer of the sample as a function of any pixels."""
+    prior = answer.findings.prior
+    closed = prior is not None and prior.chosen == "gaussian"
+    return Applied.of(answer, components=_GAUSSIAN_COMPONENTS if closed else None)
+
+
+def _left(cube: Cube, answer: Unmixing, places: IntArray) -> float:
     """Root mean square of what an answer leaves of the pixels at some places (n,)."""
     spectra = cube.spectra[np.unravel_index(places, cube.shape[:2])][:, cube.good_bands]
-    error = Applied.of(answer).maps(spectra.astype(np.float64)).error
+    error = _applied(answer).maps(spectra.astype(np.float64)).error
     return float(np.sqrt(np.mean(np.square(error, dtype=np.float64))))
 
 
@@ -141,15 +156,19 @@ def _all_pixels(
 ) -> Fit[tuple[Maps, Lacking]]:
     """The maps of all pixels by an answer, and which of them it does not explain though the sample's are explained."""
     start, end = share
-    applied = Applied.of(fitted.answer)
+    applied = _applied(fitted.answer)
     regions = _regions(fitted, annotation)
     scene = Scene.of(cube, applied, cube.spectral_axis, regions)
     kept = KeptMaps(applied, cube.shape[:2])
     try:
         out = StandingOut(line_of(fitted.answer.reconstruction_error))
-        tiles = scene.tiles()
+        tiles = list(cube.blocks(_READ_AT_ONCE))
         for number, rows in enumerate(tiles):
-            yield (passing := Progress("inferring all pixels", number, len(tiles), start + (end - start) * number / len(tiles)))
+            yield (
+                passing := Progress(
+                    "inferring all pixels", number, len(tiles), start + (end - start) * number / len(tiles)
+                )
+            )
             made = yield from meanwhile(_tile(scene, applied, rows), passing)
             kept.put(rows, made.packed)
             out.look(made.places, made.errors, made.spectra)
@@ -170,10 +189,14 @@ class _Tile:
 
 
 def _tile(scene: Scene, applied: Applied, rows: slice) -> Callable[[], _Tile]:
-    def make() -> _Tile:
+    def make() -> _Tile:  # a block is read once, and inferred in parts
         spectra, valid = scene.spectra(rows)
         packed = np.full((*valid.shape, applied.columns), np.nan, np.float32)
-        packed[valid] = applied.packed(spectra, None if scene.regions is None else scene.regions[rows][valid])
+        regions = None if scene.regions is None else scene.regions[rows][valid]
+        parts = [slice(first, first + UNIT) for first in range(0, len(spectra), UNIT)]
+        if parts:
+            made = [applied.packed(spectra[part], None if regions is None else regions[part]) for part in parts]
+            packed[valid] = np.concatenate(made)
         places = np.flatnonzero(valid.ravel()) + rows.start * valid.shape[1]
         return _Tile(packed, places, np.asarray(applied.unpacked(packed[valid]).error, np.float64), spectra)
 

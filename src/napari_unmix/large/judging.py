@@ -53,7 +53,7 @@ def _again(cube: Cube, result: Unmixing) -> Fitted:
         abundance_std=None if result.abundance_std is None else of(result.abundance_std),
         illumination=None if result.illumination is None else of(result.illumination),
         reconstruction_error=of(result.reconstruction_error),
-        regions=None if result.regions is None else of(result.regions),
+        regions=None if result.regions is None else of(result.regions, 0),
         contribution=None,
     )
     return Fitted(sample, answer)

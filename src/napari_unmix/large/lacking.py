@@ -27,8 +27,8 @@ class StandingOut:
 
     def __init__(self, line: float) -> None:
         self.line = line
-        self.places = np.zeros(0, np.intp)
-        self.errors = np.zeros(0)
+        self.places: IntArray = np.zeros(0, np.intp)
+        self.errors: FloatArray = np.zeros(0)
         self.spectra: FloatArray = np.zeros((0, 0))
         self.count = 0
 
@@ -38,10 +38,10 @@ class StandingOut:
         self.count += len(out)
         if not len(out):
             return
-        together = [np.concatenate(pair) for pair in ((self.places, places[out]), (self.errors, errors[out]))]
+        found, errors = np.concatenate([self.places, places[out]]), np.concatenate([self.errors, errors[out]])
         both = np.concatenate([self.spectra.reshape(-1, spectra.shape[1]), spectra[out]])
-        kept = np.lexsort((together[0], -together[1]))[:MOST_ADDED]
-        self.places, self.errors, self.spectra = together[0][kept], together[1][kept], both[kept]
+        kept = np.lexsort((found, -errors))[:MOST_ADDED]
+        self.places, self.errors, self.spectra = found[kept], errors[kept], both[kept]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ class Lacking:
 def lacking(places: IntArray, residual: FloatArray) -> Lacking:
     """Which of the pixels that stand out, the furthest first, are alike: their places (n,) and residuals (n, B)."""
     unit = residual / np.maximum(np.linalg.norm(residual, axis=1, keepdims=True), 1e-300)
-    left, groups = np.ones(len(places), bool), []
+    left, groups = np.ones(len(places), bool), list[IntArray]()
     for index in range(len(places)):
         if not left[index] or len(groups) == _MOST_MATERIALS:
             continue

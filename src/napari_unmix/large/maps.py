@@ -46,14 +46,13 @@ class KeptMaps:
             self._make_files()
 
     def _make_files(self) -> None:
+        folder = _folder()
         with _full_disk(self.bytes):
-            folder = _folder()
             free = _free(folder)
             if free < self.bytes:
                 raise OSError(28, f"only {readable_size(free)} are free")
             for name in self._depths:
-                stream = self._open.enter_context(tempfile.TemporaryFile(dir=folder))
-                self._files[name] = cast(BinaryIO, stream)
+                self._files[name] = self._open.enter_context(cast(BinaryIO, tempfile.TemporaryFile(dir=folder)))  # noqa: SIM115
 
     def put(self, rows: slice, packed: FloatArray) -> None:
         """Write the packed maps (h, W, columns) of some rows. Raises UnmixError where the disk is full."""
@@ -88,12 +87,9 @@ class KeptMaps:
 
 
 def _folder() -> Path:
-    """In the user's cache: the system's folder for temporary files may be in memory."""
-    from platformdirs import user_cache_path
-
-    folder = user_cache_path("napari-unmix", appauthor=False) / "maps"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    """Where TMPDIR says, or else where large files are on a disk: the system's own folder for temporary files may be in memory."""
+    large = Path("/var/tmp")
+    return large if "TMPDIR" not in os.environ and os.access(large, os.W_OK) else Path(tempfile.gettempdir())
 
 
 def _free(folder: Path) -> int:
@@ -109,8 +105,7 @@ def _full_disk(size: int) -> Iterator[None]:
         yield
     except OSError as error:
         why = (error.strerror or str(error)).lower()
-        where = shown(os.path.join("~", ".cache") if os.name != "nt" else "the cache")
         raise UnmixError(
-            f"The maps take {readable_size(size)} and can't be kept in the user's cache folder, {where} ({why}): make room there, or name another"
-            " with XDG_CACHE_HOME."
+            f"The maps take {readable_size(size)} and can't be kept in {shown(_folder())} ({why}): "
+            "make room there, or name another folder with TMPDIR."
         ) from error

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_unmix.cube import Annotation, BoolArray, Cube, FloatArray, IntArray
 from napari_unmix.geometry.search import MOST_PIXELS
@@ -13,7 +15,11 @@ from napari_unmix.geometry.search import MOST_PIXELS
 # Painted pixels take up to half of what the search reads; what the second look adds has room beside them.
 MOST_PAINTED, MOST_ADDED = MOST_PIXELS // 2, 300
 NOWHERE = -1
+# Where a part of the image holds no data more places are looked at, with so much room for that part being larger than it seems.
+_SPARE, _MOST_LOOKED_AT = 0.9, 4.0
 _SAVED_AS = "sample.places"
+
+Number = TypeVar("Number", bound=np.generic)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,20 +44,18 @@ class Sample:
         """The places as a run saves them."""
         return {_SAVED_AS: self.places.astype(np.int64)}
 
-    def of(self, image: FloatArray) -> FloatArray:
-        """(h, w, …) of an image (H, W, …) of the whole; NaN where there is no pixel."""
+    def of(self, image: NDArray[Number], fill: float = np.nan) -> NDArray[Number]:
+        """(h, w, …) of an image (H, W, …) of the whole; ``fill`` where there is no pixel."""
         found = np.array(image[np.unravel_index(np.maximum(self.places, 0), image.shape[:2])])
-        if found.dtype.kind == "f":
-            found[self.places < 0] = np.nan
-        else:
-            found[self.places < 0] = 0
+        found[self.places < 0] = fill
         return found
 
 
 def drawn(cube: Cube, annotation: Annotation | None, seed: int, added: IntArray) -> Sample:
     """A sample of at most ``MOST_PIXELS``: ``added`` (n,) places and the painted pixels are in it, and the rest lies all over the image."""
     below = np.union1d(_painted(annotation), added)
-    step = _step(cube.shape[:2], MOST_PIXELS - len(below) - (MOST_ADDED - len(added)))
+    room = MOST_PIXELS - len(below) - (MOST_ADDED - len(added))
+    step = _step(cube.shape[:2], int(room * _more(cube)))
     grid = _grid(cube.shape[:2], step, np.random.default_rng(seed))
     return _read(cube, annotation, _with_rows(grid, np.setdiff1d(below, grid)), step)
 
@@ -72,11 +76,15 @@ def _read(cube: Cube, annotation: Annotation | None, places: IntArray, step: int
     if cube.lazy is not None:
         held &= cube.lazy.holds_data(spectra, cube.good_bands)
     acquisitions = None if cube.acquisitions is None else np.where(held, cube.acquisitions[at], 0)
-    thinned = replace(
-        cube, spectra=spectra, valid_pixels=held, acquisitions=acquisitions, georeference=None, parts=()
-    )
+    thinned = replace(cube, spectra=spectra, valid_pixels=held, acquisitions=acquisitions, georeference=None, parts=())
     painted = None if annotation is None else replace(annotation, labels=np.where(held, annotation.labels[at], 0))
     return Sample(thinned, places, painted, step)
+
+
+def _more(cube: Cube) -> float:
+    """How many times the places that are wanted are looked at, where many hold no data."""
+    share = float(cube.overview.valid_pixels.mean())
+    return 1.0 if share >= _SPARE else min(_SPARE / max(share, 1e-6), _MOST_LOOKED_AT)
 
 
 def _step(shape: tuple[int, int], most: int) -> int:

@@ -129,7 +129,7 @@ def lean(path: Path, shape: tuple[int, int, int], interleave: str, kind: np.dtyp
 def _large(folder: Path, shape: tuple[int, int, int]) -> Iterator[Row]:
     """Each file in a process of its own, whose memory is only its."""
     for interleave in _ORDERS:
-        path = _sparse(folder, shape, interleave)
+        path = sparse(folder, shape, interleave)
         command = [sys.executable, "-m", "napari_unmix", "benchmark", "speed", "reading", "--child", str(path)]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
         opened, click, sampled, megabytes = map(float, said)
@@ -166,10 +166,10 @@ def _stayed(path: Path) -> tuple[float, float, float, float]:
         clicks.append(time.perf_counter() - begun)
     begun = time.perf_counter()
     cube.sampled(_SAMPLE)
-    return opened, 1e3 * statistics.median(clicks), time.perf_counter() - begun, (_peak() - before) / 1e6
+    return opened, 1e3 * statistics.median(clicks), time.perf_counter() - begun, (peak() - before) / 1e6
 
 
-def _peak() -> int:
+def peak() -> int:
     """The most bytes that this process ever had; on Windows those that it has."""
     try:
         import resource
@@ -195,7 +195,7 @@ def _written(folder: Path, numbers: NDArray[np.generic], interleave: str) -> Pat
     return path
 
 
-def _sparse(folder: Path, shape: tuple[int, int, int], interleave: str) -> Path:
+def sparse(folder: Path, shape: tuple[int, int, int], interleave: str) -> Path:
     """A file of which hardly any line is written."""
     height, width, bands = shape
     path = folder / f"large.{interleave}"
