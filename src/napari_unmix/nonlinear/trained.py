@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +17,8 @@ from napari_unmix.nonlinear.starts import Training
 
 # What the latents are where the method's theorem holds: the sources up to order and component-wise maps, or an affine map of their statistics.
 Recovers = Literal["sources", "statistics"]
+# (N, B) scaled rows and the number of a start -> (N, R): what a model says of every value of u, up to terms of x alone and of u alone.
+Score = Callable[[FloatArray, int], FloatArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +26,7 @@ class Trained:
     """Encoders of S starts, and ``objectives`` (S,), mean nats per row, of which the largest is best.
 
     ``statistic``: the latents' T is told from their signs, so that the theorem's answer is linear ICA of T(z), as time-contrastive learning has it.
+    ``score``: λ(u)ᵀT(h(x)) of the model, None where it has no u.
     """
 
     scaling: Scaling
@@ -32,6 +35,7 @@ class Trained:
     objectives: FloatArray
     recovers: Recovers = "sources"
     statistic: Literal["square", "absolute"] | None = None
+    score: Score | None = None
 
     @property
     def best(self) -> int:
@@ -42,6 +46,15 @@ class Trained:
         """(N, B) rows -> (N, n) latents by the encoder of one start, the best one if none is named."""
         chosen = self.best if start is None else start
         return self.encoder.of_start(self.scaling.scaled(x), chosen)[:, : self.latents]
+
+    def score_of(self, x: FloatArray) -> FloatArray:
+        """(N, B) rows -> (N, R) λ(u)ᵀT(h(x)) of the best start for every value of u, up to terms of x alone and of u alone.
+
+        The part of log p(u|x) that depends on both (theory page, "The link"). Raises ValueError for a model without u.
+        """
+        if self.score is None:
+            raise ValueError("this model has no u, so nothing is told of its values")
+        return self.score(self.scaling.scaled(x), self.best)
 
 
 Learning = Generator[Step, None, Trained]
