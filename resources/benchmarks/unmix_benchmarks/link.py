@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from napari_unmix.sentences import UnmixError
+from unmix_benchmarks.common.kept import KEEP_HELP, before, part, write
 from unmix_benchmarks.common.link_cubes import run_cube
 from unmix_benchmarks.common.link_figure import figure
 from unmix_benchmarks.common.link_networks import run_rows
-from unmix_benchmarks.common.link_rows import CUBES, GRID, ROWS, Row, grid, read, write
+from unmix_benchmarks.common.link_rows import CUBES, GRID, ROWS, Row, grid
 from unmix_benchmarks.common.link_tables import page
 from unmix_benchmarks.common.scores import parser, write_rows
 
@@ -28,18 +27,18 @@ SEEDS = (31, 32)
 def main(arguments: list[str]) -> int:
     """Run it."""
     chosen = _options().parse_args(arguments)
-    rows = {row.key: row for row in _before(chosen.keep, chosen.out)}
+    rows = {row.key: row for row in before(NAME, Row, chosen.keep, chosen.out)}
     for key in grid(chosen.kinds, chosen.vary, chosen.seeds):
         if key in rows:
             continue
         rows[key] = run_cube(key) if key.kind == CUBES else run_rows(key)
         print(rows[key], file=sys.stderr, flush=True)
         if chosen.out is not None:
-            write(list(rows.values()), _part(chosen.out))  # a long run that is stopped leaves what it has
+            write(list(rows.values()), part(NAME, chosen.out))  # a long run that is stopped leaves what it has
     ordered = sorted(rows.values(), key=_place)
     write_rows(NAME, ordered, page(ordered), chosen.out, [row.commit for row in ordered])
     if chosen.out is not None:
-        _part(chosen.out).unlink(missing_ok=True)
+        part(NAME, chosen.out).unlink(missing_ok=True)
     if chosen.figure is not None:
         chosen.figure.write_text(figure(ordered), encoding="utf-8")
     return 0
@@ -58,26 +57,9 @@ def _options() -> argparse.ArgumentParser:
         nargs="*",
         type=Path,
         metavar="FOLDER",
-        help="take the rows of the tables in these folders (default: OUT) as they are, those of a run that was stopped too: run only what is missing",
+        help=KEEP_HELP,
     )
     return options
-
-
-def _part(out: Path) -> Path:
-    return out / f"{NAME}.csv.part"
-
-
-def _before(folders: Sequence[Path] | None, out: Path | None) -> Iterator[Row]:
-    """The rows of earlier tables, none without ``--keep``."""
-    named = () if folders is None else folders or (() if out is None else (out,))
-    for folder in named:
-        files = [file for file in (folder / f"{NAME}.csv", _part(folder)) if file.exists()]
-        if not files and folders:
-            raise UnmixError(
-                f"{folder / NAME}.csv is not there: give --keep the folder that an earlier table was written to."
-            )
-        for file in files:
-            yield from read(file)
 
 
 def _place(row: Row) -> tuple[int, int, int]:

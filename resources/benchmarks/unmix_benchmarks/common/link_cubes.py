@@ -18,7 +18,7 @@ from napari_unmix.nonlinear.rows import Rows
 from napari_unmix.nonlinear.starts import Training
 from napari_unmix.pipeline import unmix
 from napari_unmix.progress import drain
-from napari_unmix.regions.contrast import LinearGcl, clip_softness, linear_gcl
+from napari_unmix.regions.contrast import LinearGcl, clip_softness, linear_gcl, usable_regions
 from napari_unmix.rows.alignment import match_endmembers
 from napari_unmix.rows.metrics import spectral_angle
 from napari_unmix.rows.subspace import affine_subspace, noise_level
@@ -124,11 +124,13 @@ def run_cube(key: Key) -> Row:
     names = tuple(f"material {k + 1}" for k in range(MATERIALS))
     ivae_from_told = _ivae(made, Given(np.maximum(contrast.endmembers, 1e-6), np.zeros(MATERIALS, bool), names))
     # 3. What each says of every region; and the same by a network that knows no simplex.
+    # Regions that are too small for the classifier are left out of all.
+    kept = usable_regions(made.labels) - 1
     assert ivae.findings.alpha is not None
     scores = [
         log_abundances(pixels, endmembers, noise) @ evidence.T
         for endmembers, evidence in (
-            (ivae.endmembers, np.array(ivae.findings.alpha)),
+            (ivae.endmembers, np.array(ivae.findings.alpha)[kept]),
             (contrast.endmembers, contrast.evidence),
         )
     ]
@@ -138,9 +140,9 @@ def run_cube(key: Key) -> Row:
         contrast=_degrees(contrast.endmembers, made.endmembers),
         apart=_degrees(contrast.endmembers, ivae.endmembers),
         scores=agreement(*scores),
-        scores_ivae=agreement(scores[0], made.score),
-        scores_contrast=agreement(scores[1], made.score),
-        general=agreement(_by_network(pixels, made.labels - 1, key.seed), made.score),
+        scores_ivae=agreement(scores[0], made.score[:, kept]),
+        scores_contrast=agreement(scores[1], made.score[:, kept]),
+        general=agreement(_by_network(pixels, made.labels - 1, key.seed)[:, kept], made.score[:, kept]),
         contrast_from_ivae=_degrees(told_from_ivae.endmembers, made.endmembers),
         ivae_from_contrast=_degrees(ivae_from_told.endmembers, made.endmembers),
         seconds=time.process_time() - begun,

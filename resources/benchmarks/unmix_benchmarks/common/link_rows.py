@@ -1,11 +1,9 @@
-"""Rows of the benchmark of the link, their grid, and their file: one thing is changed at a time, of cubes and of rows with a network between."""
+"""Rows of the benchmark of the link and their grid: one thing is changed at a time, of cubes and of rows with a network between."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -119,34 +117,3 @@ def agreement(first: FloatArray, second: FloatArray) -> float:
     a, b = centred(first), centred(second)
     size = float(np.linalg.norm(a) * np.linalg.norm(b))
     return float((a * b).sum()) / size if size > 0 else 0.0
-
-
-def write(rows: Sequence[Row], file: Path) -> None:
-    """As CSV, all or nothing."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_suffix(".new")
-    with beside.open("w", newline="", encoding="utf-8") as lines:
-        writer = csv.DictWriter(lines, [part.name for part in fields(Row)])
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
-    beside.replace(file)
-
-
-def read(file: Path) -> list[Row]:
-    """What ``write`` or a finished table wrote. Raises UnmixError where the columns are others."""
-    kinds = {part.name: str(part.type) for part in fields(Row)}
-    with file.open(newline="", encoding="utf-8") as lines:
-        reader = csv.DictReader(lines)
-        if set(reader.fieldnames or ()) != set(kinds):
-            raise UnmixError(
-                f"{file} has other columns than this version writes: leave --keep out, or give it another folder."
-            )
-        return [Row(**{name: _value(line[name], kind) for name, kind in kinds.items()}) for line in reader]  # type: ignore[arg-type]
-
-
-def _value(text: str, kind: str) -> str | int | float | None:
-    if kind == "str":
-        return text
-    if kind == "int":
-        return int(text)
-    return None if text == "" else float(text)
