@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-NONE, PAINTED, PAIRS = "none", "painted", "pairs as views"
+NONE, PAINTED, ACQUISITION, PAIRS = "none", "painted", "acquisition", "pairs as views"
+# Sources whose endmembers may differ from those without u: the regions' moments are read of declared ones only.
+FREE = (NONE, PAINTED, ACQUISITION)
 # Whose endmembers: the run's own, held at those that were found without u, held at the truth's or the reference's.
 FOUND, HELD, TRUE = "found", "of no u", "true"
 

@@ -15,7 +15,7 @@ from napari_unmix.synthetic import (
     voronoi_regions,
 )
 from unmix_benchmarks.common.cases import DC1, JASPER_RIDGE, SAMSON, Case, data_folder
-from unmix_benchmarks.common.side_rows import NONE, PAINTED, PAIRS
+from unmix_benchmarks.common.side_rows import ACQUISITION, NONE, PAINTED, PAIRS
 
 SIZE, MATERIALS, REGIONS, DECIBELS, HIGHEST = 56, 4, 24, 25.0, 0.85
 _STRIP = 8  # columns of an acquisition, of which there are seven
@@ -37,7 +37,7 @@ class Kind:
 
 SCENES = {
     "regions": Kind((NONE, *_MADE, PAINTED, PAIRS)),
-    "acquisitions": Kind((NONE, "acquisition", "superpixels", "blocks", PAIRS)),
+    "acquisitions": Kind((NONE, ACQUISITION, "superpixels", "blocks", PAIRS)),
     "dc1": Kind((NONE, *_MADE, PAIRS), DC1),
     "samson": Kind((NONE, *_MADE, PAIRS), SAMSON),
     "jasper": Kind((NONE, *_MADE, PAIRS), JASPER_RIDGE),

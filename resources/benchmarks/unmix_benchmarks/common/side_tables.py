@@ -15,10 +15,14 @@ def page(rows: Sequence[Row]) -> list[str]:
 
 def table(rows: Sequence[Row]) -> list[str]:
     """Markdown, means over the seeds; RMSE in thousandths."""
-    lines = [
-        "| scene | u | angle | RMSE, its own endmembers | RMSE, those of no u | RMSE, true ones | by u alone | by the endmembers | cover | grades |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
+    columns = (
+        "scene",
+        "u",
+        "angle",
+        *(f"RMSE, {whose}" for whose in ("its own endmembers", "those of no u", "true ones")),
+    )
+    columns += ("by u alone", "by the endmembers", "cover", "cover, true ones", "grades")
+    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
     for scene in dict.fromkeys(row.scene for row in rows):
         for source in dict.fromkeys(row.source for row in rows if row.scene == scene):
             line = _line(rows, scene, source)
@@ -29,23 +33,29 @@ def table(rows: Sequence[Row]) -> list[str]:
 
 def _line(rows: Sequence[Row], scene: str, source: str) -> str:
     """ "" where a run that was stopped has only some of it."""
-    own, held, true = (_of(rows, scene, source, endmembers) for endmembers in (FOUND, HELD, TRUE))
+    free, held, true = (_of(rows, scene, source, endmembers) for endmembers in (FOUND, HELD, TRUE))
     without = _of(rows, scene, NONE, HELD)
-    if not (own and held and true and without):
+    if not (held and true and without):
         return ""
+    own = free or held
     errors = [_mean(runs, "rmse") for runs in (own, held, true)]
     gained = shares(_mean(without, "rmse"), errors[1], errors[0])
-    covered = [row.coverage for row in own if row.coverage is not None]
     cells = [
         scene,
         source,
         f"{_mean(own, 'angle'):.2f}°",
         *(f"{1000 * error:.1f}" for error in errors),
         *(f"{1000 * share:+.1f}" for share in gained),
-        f"{100 * statistics.fmean(covered):.0f} %" if covered else "–",
-        "; ".join(row.grades for row in own),
+        _covered(free),
+        _covered(true),
+        "; ".join(row.grades for row in free) or "–",
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _covered(runs: Sequence[Row]) -> str:
+    known = [row.coverage for row in runs if row.coverage is not None]
+    return f"{100 * statistics.fmean(known):.0f} %" if known else "–"
 
 
 def sentences(rows: Sequence[Row]) -> Iterator[str]:
