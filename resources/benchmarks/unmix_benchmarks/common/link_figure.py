@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from unmix_benchmarks.common.link_rows import CUBES, FAILED, ROWS, Row
 
@@ -60,7 +60,7 @@ def _panel(rows: Sequence[Row], title: str, under: str) -> str:
     return "".join(parts)
 
 
-def _scale(low: float, high: float, start: float, end: float):  # type: ignore[no-untyped-def]
+def _scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
     """Logarithmic, from values to places."""
     width = math.log(high / low) or 1.0
     return lambda value: start + (end - start) * math.log(value / low) / width
