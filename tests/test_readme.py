@@ -121,7 +121,7 @@ def test_links_lead_to_files(page: str) -> None:
 
 
 def test_named_benchmarks_exist() -> None:
-    named = set(re.findall(r"napari-unmix benchmark (\w+)", README + BENCHMARKS)) - {"NAME"}
+    named = set(re.findall(r"napari-unmix benchmark ([\w-]+)", README + BENCHMARKS)) - {"NAME"}
     assert named == set(benchmark_names())
 
 
