@@ -76,7 +76,7 @@ def test_the_usual_scenes_are_rows_of_the_table(tables: Any) -> None:
 
 
 def test_tables_that_do_not_say_when_they_were_printed_are_named_as_old() -> None:
-    shown = re.findall(r"<!-- table (\w+) -->\n(.*?)<!-- end -->", BENCHMARKS, flags=re.DOTALL)
+    shown = re.findall(r"<!-- table ([\w-]+) -->\n(.*?)<!-- end -->", BENCHMARKS, flags=re.DOTALL)
     (old,) = re.findall(r"were not printed again: (.+?\))\.\n", BENCHMARKS, flags=re.DOTALL)
     named = set(re.findall(r"[a-z]+", re.sub(r"\(.*?\)", "", old))) - {"and"}
     assert named == {name for name, table in shown if PRINTED not in table}

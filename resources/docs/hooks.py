@@ -34,7 +34,7 @@ def _guests() -> dict[str, Path]:
         "security.md": ROOT / "SECURITY.md",
         **{f"decisions/{page.name}": page for page in sorted((ROOT / "resources" / "decisions").glob("*.md"))},
         **{f"methods/{card.parent.name}.md": card for card in sorted(methods.glob("*/card.md"))},
-        **{f"gallery/{picture.name}": picture for picture in (ROOT / "resources" / "gallery").glob("*.png")},
+        **{f"gallery/{picture.name}": picture for picture in (ROOT / "resources" / "gallery").glob("*.[ps][nv]g")},
     }
 
 

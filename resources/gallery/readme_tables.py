@@ -57,7 +57,7 @@ def filled(page: str, tables: Path) -> str:
         text = summary((tables / "accuracy.md").read_text("utf-8")) if name == "summary" else _printed(tables, name)
         return f"<!-- table {name} -->\n{text}\n<!-- end -->"
 
-    return re.sub(r"<!-- table (\w+) -->\n.*?<!-- end -->", table, page, flags=re.DOTALL)
+    return re.sub(r"<!-- table ([\w-]+) -->\n.*?<!-- end -->", table, page, flags=re.DOTALL)
 
 
 def _printed(tables: Path, name: str) -> str:

@@ -248,9 +248,12 @@ def test_restarts_alone_are_a_check_but_not_one_of_the_endmembers() -> None:
 
 
 def test_the_opinion_without_a_dirichlet_is_told_beside_the_spread() -> None:
-    check = stable.check(subject(), Refits(parts=(turned(0.1),), contrastive=turned(4.0)))
+    refits = Refits(parts=(turned(0.1),), contrastive=turned(4.0), contrastive_error=0.119)
+    check = stable.check(subject(), refits)
     assert check.numbers["contrastive_degrees"] == pytest.approx(4.0)
-    assert "4.0° away" in check.sentence
+    assert check.sentence.endswith("4.0° away.")
+    starved = stable.check(subject(), replace(refits, contrastive_error=0.12))
+    assert starved.sentence.endswith("4.0° away, by too large a standard error of its own to count.")
 
 
 # --- 4 varies, 5 rank

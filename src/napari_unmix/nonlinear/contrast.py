@@ -14,7 +14,7 @@ from napari_unmix.model.network import Loss, Step, train
 from napari_unmix.nonlinear.networks import Networks, placed
 from napari_unmix.nonlinear.rows import Rows
 from napari_unmix.nonlinear.starts import Starts, Training
-from napari_unmix.nonlinear.trained import Learning, Trained
+from napari_unmix.nonlinear.trained import Learning, Score, Trained
 from napari_unmix.sentences import UnmixError
 from napari_unmix.wanted import still_wanted
 
@@ -86,7 +86,24 @@ def gcl(rows: Rows, training: Training, form: Literal["general", "exponential"] 
 
     objectives = yield from learn([*encoder.parameters, *head.parameters], likelihood, len(x), training)
     recovers: Literal["sources", "statistics"] = "sources" if form == "general" else "statistics"
-    return Trained(rows.scaling, encoder, rows.latents, objectives, recovers=recovers)
+    score = _scoring(encoder, head, rows.values_of_u)
+    return Trained(rows.scaling, encoder, rows.latents, objectives, recovers=recovers, score=score)
+
+
+def _scoring(encoder: Networks, head: _Components | _Products, values: int) -> Score:
+    """The head's score without a(x), of one start and for every value of u."""
+
+    def score(x: FloatArray, start: int) -> FloatArray:
+        told = []
+        with torch.no_grad():
+            for chunk in torch.split(placed(x), _CHUNK):
+                still_wanted()
+                h = encoder(chunk)[:, :, :-1]
+                every = [head(h, torch.full((len(chunk),), u, device=h.device))[start] for u in range(values)]
+                told.append(torch.stack(every, dim=1).double().cpu().numpy())
+        return np.concatenate(told)
+
+    return score
 
 
 def told_apart(true: Tensor, false: Tensor) -> Tensor:

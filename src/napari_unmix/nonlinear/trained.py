@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +19,8 @@ from napari_unmix.nonlinear.stored import Encoder
 
 # What the latents are where the method's theorem holds: the sources up to order and component-wise maps, or an affine map of their statistics.
 Recovers = Literal["sources", "statistics"]
+# (N, B) scaled rows and the number of a start -> (N, R): what a model says of every value of u, up to terms of x alone and of u alone.
+Score = Callable[[FloatArray, int], FloatArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +29,7 @@ class Trained:
 
     ``statistic``: the latents' T is told from their signs, so that the theorem's answer is linear ICA of T(z), as time-contrastive learning has it.
     ``decoder``: what makes scaled rows of (squashed) latents, of a model that has one.
+    ``score``: λ(u)ᵀT(h(x)) of the model, None where it has no u.
     """
 
     scaling: Scaling
@@ -36,6 +39,7 @@ class Trained:
     recovers: Recovers = "sources"
     statistic: Literal["square", "absolute"] | None = None
     decoder: Networks | None = None
+    score: Score | None = None
 
     @property
     def best(self) -> int:
@@ -57,6 +61,15 @@ class Trained:
         layers = tuple((own(weights), own(shifts)[0]) for weights, shifts in network.layers)
         straight, offset, last = own(network.straight), own(network.offset)[0], own(network.last)
         return Encoder(self.scaling, straight, offset, layers, last, self.latents)
+
+    def score_of(self, x: FloatArray) -> FloatArray:
+        """(N, B) rows -> (N, R) λ(u)ᵀT(h(x)) of the best start for every value of u, up to terms of x alone and of u alone.
+
+        The part of log p(u|x) that depends on both (theory page, "The link"). Raises ValueError for a model without u.
+        """
+        if self.score is None:
+            raise ValueError("this model has no u, so nothing is told of its values")
+        return self.score(self.scaling.scaled(x), self.best)
 
 
 Learning = Generator[Step, None, Trained]

@@ -81,7 +81,8 @@ def variational(rows: Rows, model: Variational, training: Training, squash: Squa
         draws=[generator],
     )
     evidence = networks.evidence(training.seed)
-    return Trained(rows.scaling, networks.encoder, rows.latents, evidence, decoder=networks.decoder)
+    score = networks.score if model.side_information else None
+    return Trained(rows.scaling, networks.encoder, rows.latents, evidence, decoder=networks.decoder, score=score)
 
 
 class _Bound(NamedTuple):
@@ -163,6 +164,31 @@ class _Model:
                 bound = self.bound(chunk, self.model.noise**2, generator)
                 total += self.objective(bound, self.model.noise**2).sum(dim=1)
         return np.asarray((total / (_DRAWS * len(some))).double().cpu().numpy())
+
+    def score(self, x: FloatArray, start: int) -> FloatArray:
+        """(N, B) scaled rows -> (N, R) log ∫ N(z; m(x), V(x)) p(z|u) dz = log N(m(x); μ(u), V(x) + D(u)), up to terms of x alone.
+
+        Where V vanishes, that is λ(u)ᵀT of the prior at z = m(x), T = (z, z²), and a term of u alone.
+        """
+        size = self.centre.shape[2]
+        said = self.encoder.of_start(x, start)
+        lower = np.zeros((len(x), size, size))
+        lower[:, *np.tril_indices(size)] = said[:, size:] / self.model.noise
+        spread = np.linalg.inv(lower @ lower.transpose(0, 2, 1) + 1e-9 * np.eye(size))
+        with torch.no_grad():
+            variances = torch.exp(self.log_variance[start].clamp(_NARROWEST, _WIDEST)).double().cpu().numpy()
+            centres = self.centre[start].double().cpu().numpy()
+        return np.stack(
+            [_log_normal(said[:, :size] - c, spread + np.diag(v)) for c, v in zip(centres, variances, strict=True)],
+            axis=1,
+        )
+
+
+def _log_normal(away: FloatArray, covariance: FloatArray) -> FloatArray:
+    """(N,) log density of a normal law at (N, n) from its mean, up to a constant; covariances (N, n, n)."""
+    still_wanted()
+    square = (away * np.linalg.solve(covariance, away[:, :, None])[:, :, 0]).sum(axis=1)
+    return np.asarray(-0.5 * (square + np.linalg.slogdet(covariance)[1]))
 
 
 def _triangles(mixing: FloatArray) -> FloatArray:

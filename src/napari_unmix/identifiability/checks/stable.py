@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_unmix.identifiability.again.refits import Refits, degrees_from, traders
+from napari_unmix.identifiability.errors import contrast_counts
 from napari_unmix.identifiability.report import Check, Condition, Status
 from napari_unmix.identifiability.subject import Subject
 
@@ -47,7 +48,8 @@ def check(subject: Subject, refits: Refits) -> Check:
     if refits.contrastive is not None:
         apart = degrees_from(subject, refits.contrastive)
         numbers["contrastive_degrees"] = apart
-        sentence += f" Telling regions apart without assuming a Dirichlet gives endmembers {apart:.1f}° away."
+        sentence += f" Telling regions apart without assuming a Dirichlet gives endmembers {apart:.1f}° away"
+        sentence += "." if contrast_counts(refits) else ", by too large a standard error of its own to count."
     remedy = "" if status == "pass" else "Paint more regions, of different mixtures, and larger ones."
     limit = f"refits move too far; {traders(subject, refits)} can trade"
     measured = ""
