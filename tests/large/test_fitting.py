@@ -121,7 +121,7 @@ def test_a_file_that_changes_meanwhile_is_a_sentence(in_its_file: InFile) -> Non
         drain(unmix(cube, spec()), touched)
 
 
-def test_a_command_whose_file_vanishes_leaves_nothing(in_its_file: InFile, tmp_path: Path, capsys: Any) -> None:
+def test_a_command_that_fails_leaves_nothing(in_its_file: InFile, tmp_path: Path, capsys: Any) -> None:
     cube = in_its_file(mixtures(40))
     labels = tmp_path / "labels.npy"
     np.save(labels, np.zeros((3, 3), int))

@@ -151,7 +151,7 @@ def _swept(
 ) -> Generator[float, None, None]:
     """Go on until the loss stays, there were so many ``sweeps`` since the fit began, or its losses are ``hopeless``; yields every new one."""
     begun = len(way.losses)
-    with long_loop("archetypes", way.place) as loop:
+    with long_loop("archetypes of a race", way.place) as loop:
         if loop.before is not None:
             way.go_to(loop.before, len(task.scores))
             yield from way.losses[begun:]
