@@ -46,6 +46,17 @@ Device = Annotated[
     ),
 ]
 
+Sparsity = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=100,
+        title="Sparsity λ",
+        description="SUnSAL: what an amount of one costs, against half the squared residual over the mean square of an endmember's values.",
+        json_schema_extra={"advanced": True},
+    ),
+]
+
 
 class MethodSpec(BaseModel):
     """Base of all specs. A subclass names its method, its title for the form, and where its code is.

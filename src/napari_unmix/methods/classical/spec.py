@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from napari_unmix.spec import Group, Maps, MethodSpec
+from napari_unmix.spec import Group, Maps, MethodSpec, Sparsity
 
 Extraction = Literal[
     "vca", "n-findr", "ppi", "atgp", "spa", "sivm", "sisal", "mvsa", "minimum-volume-nmf", "archetypal-analysis"
@@ -73,14 +73,7 @@ class ClassicalSpec(MethodSpec):
         description="Minimum-volume NMF: weight of the log volume, as a share of the misfit at the start.",
         json_schema_extra={"advanced": True},
     )
-    sparsity: float = Field(
-        1e-3,
-        ge=0,
-        le=100,
-        title="Sparsity λ",
-        description="SUnSAL: what an amount of one costs, against half the squared residual over the mean square of an endmember's values.",
-        json_schema_extra={"advanced": True},
-    )
+    sparsity: Sparsity = 1e-3
     smoothness: float = Field(
         1e-2,
         ge=0,

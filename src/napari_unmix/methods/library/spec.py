@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from napari_unmix.spec import Group, Maps, MethodSpec
+from napari_unmix.spec import Group, Maps, MethodSpec, Sparsity
 
 Solver = Literal["fcls", "nnls", "sunsal"]
 
@@ -34,14 +34,7 @@ class LibrarySpec(MethodSpec):
         description="An entry takes part where it has more than this of enough pixels.",
         json_schema_extra={"advanced": True},
     )
-    sparsity: float = Field(
-        1e-3,
-        ge=0,
-        le=100,
-        title="Sparsity λ",
-        description="SUnSAL: what an amount of one costs, against half the squared residual over the mean square of an endmember's values.",
-        json_schema_extra={"advanced": True},
-    )
+    sparsity: Sparsity = 1e-3
 
     @property
     def maps(self) -> Maps:
