@@ -344,7 +344,10 @@ def test_wrong_commands_and_options(capsys: Capture, cube_file: Path) -> None:
         (["--auxiliary", "blocks+auto"], "side information 'auto' can't be combined"),
         (["--auxiliary", "acquisition"], "needs several acquisitions, one cube is given"),
         (["--annotation", "a.png", "--annotation", "b.png"], "2 annotations are given for 1 cube: give one of each"),
-        (["--method", "vca-fcls", "--epochs", "3"], "--epochs is no option of vca-fcls (it is one of ivae, vae, mae)"),
+        (
+            ["--method", "vca-fcls", "--epochs", "3"],
+            "--epochs is no option of vca-fcls (it is one of ivae, beta-vae, vae, gcl, ivae-general, mae, pcl, tcl)",
+        ),
         (["--material", "1"], "--material 1 names a painted label: give the painting with --annotation"),
         (["--material", "rock"], "--material rock names no label"),
         (["--material", "0=rock"], "--material 0=rock names no label"),

@@ -1,6 +1,6 @@
 """What a region prior says of pixels, pixels last: its energy, gradient and Hessian in log-ratios, for ``columns``.
 
-Where u is known a pixel has its region's law; where no pixel's u is known, all have the mixture over the regions (theory: "Coordinates, inference, noise").
+A pixel of known u has its region's law; where no pixel's u is known, all have the mixture over the regions.
 """
 
 from __future__ import annotations
