@@ -1,4 +1,4 @@
-"""What the commands do with a cube that is too large for the memory: describe it, unmix it, write it by lines, and refuse the rest in one sentence."""
+"""What commands do with a cube that is too large for the memory: describe, unmix and write it by lines; the rest is refused in one sentence."""
 
 from __future__ import annotations
 
