@@ -60,7 +60,9 @@ def test_it_is_seen_clicked_and_trained_on(windows: Any, field: Path, door: str)
     assert any("read from disk as needed" in text for text in window.texts())
 
     # A click shows the very pixel, from the file.
+    window.settle()  # the docks have their places
     window.viewer.reset_view()
+    window.settle()
     window.click(*PIXEL)
     window.wait_for(lambda: window.session.pixel is not None)
     assert window.session.pixel == PIXEL

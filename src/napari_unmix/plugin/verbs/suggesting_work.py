@@ -6,7 +6,6 @@ from weakref import ref
 
 from napari_unmix.cube import Annotation
 from napari_unmix.identifiability.painting import nothing_said
-from napari_unmix.large.judging import ON_FILE, where_to_paint
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.suggesting import Suggested
 from napari_unmix.progress import Fit, Progress, meanwhile
@@ -18,6 +17,8 @@ def suggest_places(run: Run, annotation: Annotation | None) -> Fit[Suggested]:
 
 
 def _suggested(run: Run, annotation: Annotation | None) -> Suggested:
+    from napari_unmix.large.judging import ON_FILE, where_to_paint  # loads torch, which no window waits for
+
     assert run.report is not None
     result = run.named
     places = where_to_paint(run.cube, result, run.report, annotation)
