@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from napari.utils.theme import available_themes, build_theme_svgs
 from qtpy.QtCore import QCoreApplication, QEvent
 from qtpy.QtWidgets import QApplication
 
@@ -35,6 +36,10 @@ def own_home() -> Iterator[None]:
     before = {kept: os.environ.get(kept) for kept in KEPT_IN}
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         os.environ.update({kept: str(Path(folder) / kept) for kept in KEPT_IN})
+        for theme in (
+            available_themes()
+        ):  # napari looks for its icons in the cache's folder, and wrote them where that was before
+            build_theme_svgs(theme, "builtin")
         try:
             yield
         finally:
