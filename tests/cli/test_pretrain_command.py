@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from napari_unmix.cli import main
-from napari_unmix.cli.resuming import SECONDS_VARIABLE, checkpoint_of
+from napari_unmix.cli.resuming import checkpoint_of
 from napari_unmix.cube import Cube
 from napari_unmix.masked.stored import read_network
 from napari_unmix.methods.ivae.spec import IvaeSpec
@@ -28,31 +28,10 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-class Stopped(Exception):
-    """The test's own way to end a training from within."""
-
-
 @pytest.fixture
-def stopped(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Run ``pretrain`` and end it after so many checkpoints."""
-    from napari_unmix.journal import keeper
-
-    real = keeper.write_checkpoint
-
-    def run(*words: object, after: int = 5, by: BaseException | None = None) -> None:
-        written = iter(range(after))
-
-        def write(*what: Any) -> None:
-            real(*what)
-            if next(written, None) is None:
-                raise by or Stopped
-
-        with monkeypatch.context() as patch:
-            patch.setattr(keeper, "write_checkpoint", write)
-            patch.setenv(SECONDS_VARIABLE, "0")
-            assert main(["pretrain", *map(str, words)]) > 0
-
-    return run
+def stopped(stop: Callable[..., None]) -> Callable[..., None]:
+    """Run ``pretrain`` and end it by an exception after so many checkpoints."""
+    return partial(stop, "pretrain", after=5)
 
 
 def other_bands(small: Cube, path: str, shift: float = 5.0) -> Path:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,31 +30,10 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-class Stopped(Exception):
-    """The test's own way to end a fit from within."""
-
-
 @pytest.fixture
-def stopped(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def stopped(stop: Callable[..., None]) -> Callable[..., None]:
     """Run ``unmix`` and end it by an exception after so many checkpoints."""
-    from napari_unmix.journal import keeper
-
-    real = keeper.write_checkpoint
-
-    def run(*words: object, after: int = 20, by: BaseException | None = None) -> None:
-        written = iter(range(after))
-
-        def write(*what: Any) -> None:
-            real(*what)
-            if next(written, None) is None:
-                raise by or Stopped
-
-        with monkeypatch.context() as patch:
-            patch.setattr(keeper, "write_checkpoint", write)
-            patch.setenv(SECONDS_VARIABLE, "0")
-            assert main(["unmix", *map(str, words)]) > 0
-
-    return run
+    return partial(stop, "unmix")
 
 
 def sentence(capsys: Capture, *words: object, code: int = 2) -> str:

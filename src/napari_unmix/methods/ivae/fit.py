@@ -72,14 +72,7 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
     endmembers = problem.exactly(problem.written(refined.endmembers[order]))
     uncertain = np.where(problem.held, 0.0, endmember_error(refined, found)[order])
     # 2. Two starts; where they disagree, the inference network and α(u) by the ELBO, for a third.
-    beginning = Progress("comparing starts", 0, 1, _SEARCHED, snapshot=QuickLook(problem, endmembers))
-    inverted = yield from meanwhile(
-        lambda: problem.inversion.invert(problem.spectra, endmembers), beginning, pixels=len(problem.spectra)
-    )
-    start = started(problem, endmembers, inverted, np.where(problem.held, 0.0, refined.vertex_std[order]), found)
-    begun = tuple[Note, ...]()
-    if spec.pretrained:
-        start, begun = _encoded(problem, start)
+    start, begun = yield from _begun(problem, endmembers, refined.vertex_std[order], found)
     report = _Reporter(problem, start.data, start.state)
     tried = yield from report.steps("comparing starts", numbered(two_starts(start)), (_SEARCHED, _COMPARED))
     trained = (yield from _trained(spec, report, start)) if spec.pretrained or need_another(start, tried) else None
@@ -122,6 +115,18 @@ def fit(problem: Problem[IvaeSpec]) -> Fit[Solution]:
         history=tuple(report.history),
         model={**({} if trained is None else _network_saved(start)), **fitted.parameters()},
     )
+
+
+def _begun(
+    problem: Problem[IvaeSpec], endmembers: FloatArray, vertex_std: FloatArray, found: Found
+) -> Fit[tuple[Start, tuple[Note, ...]]]:
+    """Where least squares on (P, B_good) endmembers of standard errors (P,) begins, and what to say of a network that was trained before."""
+    beginning = Progress("comparing starts", 0, 1, _SEARCHED, snapshot=QuickLook(problem, endmembers))
+    inverted = yield from meanwhile(
+        lambda: problem.inversion.invert(problem.spectra, endmembers), beginning, pixels=len(problem.spectra)
+    )
+    start = started(problem, endmembers, inverted, np.where(problem.held, 0.0, vertex_std), found)
+    return _encoded(problem, start) if problem.spec.pretrained else (start, ())
 
 
 def _network_saved(start: Start) -> dict[str, FloatArray]:
