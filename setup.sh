@@ -120,7 +120,7 @@ tests() {
     [ ! -e "${word%%::*}" ] || exec .venv/bin/python -m pytest "$@"
   done
   status=0
-  OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n auto --maxprocesses=4 --ignore=tests/plugin/window --ignore=tests/gallery "$@" || status=1
+  OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n auto --maxprocesses=4 --dist worksteal --ignore=tests/plugin/window --ignore=tests/gallery "$@" || status=1
   OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n auto --maxprocesses=2 --dist worksteal tests/plugin/window tests/gallery "$@" || status=1
   return $status
 }

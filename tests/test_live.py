@@ -31,7 +31,7 @@ def spec(endmembers: int = 3, *, illumination: bool = False) -> IvaeSpec:
 
 @pytest.fixture(scope="module")
 def scene() -> Cube:
-    return blind_scene(777002, materials=3, pure=True, kind="linear", decibels=30.0, size=40).cube
+    return blind_scene(777002, materials=3, pure=True, kind="linear", decibels=30.0, size=32).cube
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_final_maps_are_a_runs_for_regions_materials_and_both(scene: Cube, live:
 
 
 def test_painted_regions_that_refine_the_endmembers_refine_them_here_as_well() -> None:
-    made = region_scene(777100)
+    made = region_scene(777100, regions=20, size=56)
     asked = spec(len(made.endmembers), illumination=made.scaled)
     run = drain(unmix(made.cube, asked, made.annotation))
     assert run.findings.moments is not None
@@ -149,7 +149,7 @@ def real(name: str) -> Cube:
         pytest.skip("set NAPARI_UNMIX_DATA to the folder of the real scenes: live maps are held against runs there")
     samson = name == "samson"
     cube = read_cube(Path(folder) / name / ("samson.hdr" if samson else "jasperRidge2_R198.mat"))
-    return Cube(cube.spectra[25:73, 25:73] / np.nanmax(cube.spectra), cube.wavelengths)
+    return Cube(cube.spectra[25:65, 25:65] / np.nanmax(cube.spectra), cube.wavelengths)
 
 
 @pytest.mark.slow
@@ -158,6 +158,6 @@ def test_on_real_scenes_in_free_light_final_maps_are_a_runs(name: str, endmember
     cube, asked = real(name), spec(endmembers, illumination=True)
     followed = drain(prepare(cube, asked))
     corner = purest(followed.follow(None), cube.shape, 0)
-    painting = patches(cube.shape, ("material", "one", *corner), ("region", "", 35, 5), ("region", "", 5, 35))
+    painting = patches(cube.shape, ("material", "one", *corner), ("region", "", 32, 5), ("region", "", 5, 32))
     run = drain(unmix(cube, asked, painting))
     assert apart(followed.follow(painting), run.endmembers, run.abundances) <= CLOSE

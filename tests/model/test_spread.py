@@ -77,7 +77,7 @@ def test_errors_of_the_endmembers_widen_the_spread_as_refits_would(setting: Made
 def test_standard_errors_of_the_endmembers_are_the_size_of_their_errors() -> None:
     """The log of real over stated error, over scenes: none far off, and on average none. In shares of the simplex, m̄ the mean endmember."""
     ratios = []
-    for seed in range(8):
+    for seed in range(6):
         scene = region_scene(520 + seed, materials=3 + seed % 2, regions=14, size=40)
         spectra, valid, count = scene.cube.pixels(), scene.cube.valid_pixels, len(scene.endmembers)
         found = drain(find_endmembers(spectra, count, SumToOne(), strokes=[], seed=0))  # type: ignore[arg-type]
