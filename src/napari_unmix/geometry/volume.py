@@ -28,8 +28,7 @@ VOLUME_WEIGHT = 1.0
 # The hinge of SISAL: how far it is smoothed, and how far the start is inflated.
 _SMOOTH, _INFLATED = 0.005, 1.3
 # Noise below this share of the pixels' spread is raised to ``_GENTLE`` of it, and lowered again by this factor or less at a time. Of eleven scenes
-# without pure pixels the search erred below 0.0007, from 60 dB up, and nowhere from 0.0011 on; of the real ones Samson has the least, 0.0013 (decision
-# 0056).
+# without pure pixels the search erred below 0.0007, from 60 dB up, and nowhere from 0.0011 on; of real ones Samson has the least, 0.0013 (0056).
 _STEEP, _GENTLE, _FALLS = 1e-3, 2e-3, 2.0
 # Standard deviations inside a facet from where on Φ is one to rounding; outside it, from where on it is too small a number.
 _FAR_INSIDE, _FAR_OUTSIDE = 9.0, -35.0
