@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from napari_unmix.auxiliary.names import GENERATOR_NAMES, Auxiliary
+from napari_unmix.auxiliary.names import Auxiliary
 from napari_unmix.spec import Batch, Device, Epochs, Group, LearningRate, MethodSpec
 
 Latents = Annotated[
@@ -66,13 +66,7 @@ class GuidedSpec(ReadSpec):
 
     uses_paint: ClassVar[bool] = True
 
-    auxiliary: Auxiliary = Field(
-        "auto",
-        title="Side information",
-        description="Where u comes from on unpainted pixels: auto (painted regions, or superpixels where no region is painted), none, or "
-        f"{', '.join(GENERATOR_NAMES)}; several are combined by +.",
-        json_schema_extra={"metavar": "NAME[+NAME…]"},
-    )
+    auxiliary: Auxiliary = "auto"
 
     @property
     def side_information(self) -> str:
