@@ -36,11 +36,14 @@ def test_u_brings_the_latents_to_the_truth_and_shuffled_u_does_not() -> None:
     assert with_u.mcc > shuffled.mcc + 0.03
     assert with_u.nats > without.nats + 0.2
     assert shuffled.nats < without.nats + 0.1
+    # And where u tells nothing, or is not there, seeds disagree.
+    assert with_u.between > max(without.between, shuffled.between) + 0.03
 
 
 def test_the_table_and_what_is_said_of_it() -> None:
     rows = [
-        Agreement("linear", m, 3, 0.9, 0.5, 0.5, 0.4, b, 0.8, 0.5, 0.3, 1.0) for m, b in (("vae", 0.7), ("ivae", 1))
+        Agreement("linear", m, 3, 0.9, 0.5, 0.5, 0.4, b, 0.8, 0.5, 0.3, 1.0, "abc")
+        for m, b in (("vae", 0.7), ("ivae", 1))
     ]
     assert (
         table(rows)[2] == "| linear | vae | 3 | 0.900 | 0.500 | 0.500 | 0.400 | 0.700 | 0.800 | 0.500 | 0.300 | 1.00 |"
@@ -57,3 +60,9 @@ def test_it_runs_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFix
     assert (tmp_path / "seeds.md").read_text() in capsys.readouterr().out + "\n"
     assert set(METHODS) >= {"vae", "beta-vae", "ivae"}
     assert (tmp_path / "seeds.csv").read_text().count("\n") == 1 + len(MIXINGS)
+    # What is there is not run again; what is missing is.
+    kept = (tmp_path / "seeds.csv").read_text().splitlines()
+    (tmp_path / "seeds.csv").write_text("\n".join(kept[:2]) + "\n")
+    assert run("seeds", [*few, "--keep"]) == 0
+    assert capsys.readouterr().err.count("Agreement(") == len(MIXINGS) - 1
+    assert (tmp_path / "seeds.csv").read_text().splitlines()[1] == kept[1]

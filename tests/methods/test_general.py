@@ -70,7 +70,7 @@ def test_abundances_are_found_where_mixing_is_linear_and_pixels_are_pure(
     assert correlation(result, scene) > least
 
 
-@pytest.mark.parametrize("method", GUIDED)
+@pytest.mark.parametrize("method", [*GUIDED, "ivae", "region-contrast"])
 def test_the_names_of_regions_do_not_matter(scene: Scene, method: str) -> None:
     one, other = (drain(unmix(scene.cube, small(method), quarters(names))) for names in ((1, 2, 3, 4), (7, 3, 9, 1)))
     np.testing.assert_allclose(one.abundances, other.abundances, atol=5e-3)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -79,6 +82,32 @@ def test_each_kind_of_map_has_its_inversion_and_says_what_it_is() -> None:
     assert len({way.meaning for way in found.values()}) == 3
     # Brightness that is free divides the sum out, whatever maps are without.
     assert inversion(free_light=True, maps="amounts") == inversion(free_light=True)
+
+
+@pytest.mark.skipif("NAPARI_UNMIX_DATA" not in os.environ, reason="NAPARI_UNMIX_DATA is not set: dc1 is NOT tested")
+@pytest.mark.parametrize(("price", "decibels"), [(0.01, 7.59), (0.1, 9.40)])
+def test_on_dc1_with_its_library_of_240_the_papers_alternating_directions_end_there(
+    price: float, decibels: float
+) -> None:
+    """SUnSAL as published (Bioucas-Dias & Figueiredo 2010, algorithm 1), written here again; the signal-to-reconstruction error of both."""
+    folder = Path(os.environ["NAPARI_UNMIX_DATA"]) / "dc1"
+    reference = np.load(folder / "reference.npz")
+    library = reference["library"].astype(float)
+    spectra = np.load(folder / "dc1_snr30.npz")["cube"].reshape(-1, library.shape[1])[::25].astype(float)
+    truth = np.zeros((len(spectra), len(library)))
+    truth[:, reference["selected"]] = reference["A"].reshape(-1, 5)[::25]
+    exact = sparse_amounts(spectra, library, price / float(np.mean(library**2)))
+    # The splitting's penalty is one, and the price is the paper's λ.
+    solve, pull = np.linalg.inv(library @ library.T + np.eye(len(library))), spectra @ library.T
+    amounts, multiplier = np.zeros_like(truth), np.zeros_like(truth)
+    for _ in range(500):
+        fitted = (pull + amounts + multiplier) @ solve
+        amounts = np.maximum(fitted - multiplier - price, 0.0)
+        multiplier += amounts - fitted
+    np.testing.assert_allclose(exact, amounts, atol=3e-3)
+    for found in (exact, amounts):
+        over = 10 * np.log10((truth**2).sum() / ((found - truth) ** 2).sum())
+        assert over == pytest.approx(decibels, abs=0.02)
 
 
 # --- smooth maps

@@ -7,11 +7,14 @@ starts, all of them random rotations, and keeps the one whose own bound is large
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import statistics
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,6 +27,8 @@ from napari_unmix.nonlinear.simulated import mixing_network
 from napari_unmix.nonlinear.starts import Training
 from napari_unmix.nonlinear.variational import Variational, variational
 from napari_unmix.progress import drain
+from unmix_benchmarks.common.kept import KEEP_HELP, before, part, write
+from unmix_benchmarks.common.printed import commit
 from unmix_benchmarks.common.scores import parser, write_rows
 
 TITLE = "whether seeds agree: VAE and β-VAE with a network decoder, and the same with u"
@@ -33,6 +38,14 @@ METHODS = ("vae", "beta-vae", "ivae, shuffled u", "ivae")
 MATERIALS, CHANNELS, REGIONS, NOISE, BETA = 3, 6, 40, 0.02, 4.0
 STARTS = 4  # of one, the iVAE finds the latents in about half of the cases; its bound tells which
 DATA_SEED = 10
+
+
+class Key(NamedTuple):
+    """What a row is of: of the same seeds a row is the same."""
+
+    mixing: str
+    method: str
+    seeds: int
 
 
 @dataclass(frozen=True)
@@ -54,6 +67,12 @@ class Agreement:
     between_disentanglement: float
     between_gap: float
     nats: float
+    commit: str
+
+    @property
+    def key(self) -> Key:
+        """What it is of."""
+        return Key(self.mixing, self.method, self.seeds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,20 +87,37 @@ class Scene:
 
 def main(arguments: list[str]) -> int:
     """Run it."""
+    chosen = _options().parse_args(arguments)
+    rows = {row.key: row for row in before(NAME, Agreement, chosen.keep, chosen.out)}
+    for mixing in MIXINGS:
+        wanted = [Key(mixing, method, len(chosen.seeds)) for method in chosen.methods]
+        scene = simulated(mixing, chosen.length)
+        for key in wanted:
+            if key in rows:
+                continue
+            rows[key] = agreement(mixing, key.method, scene, chosen.seeds, chosen.epochs)
+            print(rows[key], file=sys.stderr, flush=True)
+            if chosen.out is not None:
+                write(list(rows.values()), part(NAME, chosen.out))  # a long run that is stopped leaves what it has
+    ordered = sorted(rows.values(), key=_place)
+    write_rows(NAME, ordered, [*table(ordered), "", *said(ordered)], chosen.out, [row.commit for row in ordered])
+    if chosen.out is not None:
+        part(NAME, chosen.out).unlink(missing_ok=True)
+    return 0
+
+
+def _options() -> argparse.ArgumentParser:
     options = parser(NAME, __doc__ or "")
     options.set_defaults(methods=list(METHODS))
     options.add_argument("--seeds", nargs="+", type=int, default=[10, 11, 12], help="of the methods (default 10 11 12)")
     options.add_argument("--epochs", type=int, default=40, help="passes (default 40)")
     options.add_argument("--length", type=int, default=150, help="rows of a region (default 150)")
-    chosen = options.parse_args(arguments)
-    rows = []
-    for mixing in MIXINGS:
-        scene = simulated(mixing, chosen.length)
-        for method in chosen.methods:
-            rows.append(agreement(mixing, method, scene, chosen.seeds, chosen.epochs))
-            print(rows[-1], file=sys.stderr, flush=True)
-    write_rows(NAME, rows, [*table(rows), "", *said(rows)], chosen.out)
-    return 0
+    options.add_argument("--keep", nargs="*", type=Path, metavar="FOLDER", help=KEEP_HELP)
+    return options
+
+
+def _place(row: Agreement) -> tuple[int, int, int]:
+    return MIXINGS.index(row.mixing), METHODS.index(row.method), row.seeds
 
 
 def simulated(mixing: str, length: int, seed: int = DATA_SEED) -> Scene:
@@ -124,7 +160,7 @@ def agreement(mixing: str, method: str, scene: Scene, seeds: Sequence[int], epoc
     lowest = min(pair[0] for pair in pairs)
     nats = statistics.fmean(bounds)
     return Agreement(
-        mixing, method, len(seeds), mcc, apart, whole, gap, between, lowest, between_apart, between_gap, nats
+        mixing, method, len(seeds), mcc, apart, whole, gap, between, lowest, between_apart, between_gap, nats, commit()
     )
 
 

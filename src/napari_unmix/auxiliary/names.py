@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from napari_unmix.cube import Cube, IntArray
 
@@ -157,4 +157,13 @@ def generator_names(written: str) -> tuple[str, ...]:
 
 
 # The type of a spec's field ``auxiliary``: any order of the names is one value.
-Auxiliary = Annotated[str, AfterValidator(lambda written: "+".join(generator_names(written)))]
+Auxiliary = Annotated[
+    str,
+    AfterValidator(lambda written: "+".join(generator_names(written))),
+    Field(
+        title="Side information",
+        description="Where u comes from on unpainted pixels: auto (painted regions, or superpixels where no region is painted), none, or "
+        f"{', '.join(GENERATOR_NAMES)}; several are combined by +.",
+        json_schema_extra={"metavar": "NAME[+NAME…]"},
+    ),
+]

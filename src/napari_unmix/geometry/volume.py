@@ -27,6 +27,9 @@ from napari_unmix.wanted import still_wanted
 VOLUME_WEIGHT = 1.0
 # The hinge of SISAL: how far it is smoothed, and how far the start is inflated.
 _SMOOTH, _INFLATED = 0.005, 1.3
+# Noise below this share of the pixels' spread is raised to ``_GENTLE`` of it, and lowered again by this factor or less at a time. Of eleven scenes
+# without pure pixels the search erred below 0.0007, from 60 dB up, and nowhere from 0.0011 on; of real ones Samson has the least, 0.0013 (0056).
+_STEEP, _GENTLE, _FALLS = 1e-3, 2e-3, 2.0
 # Standard deviations inside a facet from where on Φ is one to rounding; outside it, from where on it is too small a number.
 _FAR_INSIDE, _FAR_OUTSIDE = 9.0, -35.0
 
@@ -43,7 +46,35 @@ def minimum_volume(
     """Vertices (P, P−1) of the best local optimum over ``starts`` (each (P, P−1)) for scores (N, P−1) with noise (N,) or one number.
 
     Yields the best objective after every start. The vertices that are ``held`` (P,) stay where the starts have them.
+
+    Where there is next to no noise, the objective is a wall at every facet, and a descent from anywhere else ends at the first one it meets. So it
+    begins with more noise, from all starts, and goes on with less from where that ended.
     """
+    for times in raised(scores, noise):
+        best = yield from _lowest(scores, noise * times, starts, weight, iterations, held)
+        starts = [best]
+    return best
+
+
+def raised(scores: FloatArray, noise: FloatArray | float) -> list[float]:
+    """What the noise of scores (N, P−1) is to be taken times, one after the other, the last time one; [1.0] but for scenes of next to no noise."""
+    level, spread = float(np.median(noise)), float(scores.std(axis=0).mean())
+    if not 0 < level < _STEEP * spread:
+        return [1.0]
+    most = _GENTLE * spread / level
+    rounds = int(np.ceil(np.log(most) / np.log(_FALLS)))
+    return [most ** (1 - done / rounds) for done in range(rounds + 1)]
+
+
+def _lowest(
+    scores: FloatArray,
+    noise: FloatArray | float,
+    starts: list[FloatArray],
+    weight: float,
+    iterations: int,
+    held: BoolArray | None,
+) -> Generator[float, None, FloatArray]:
+    """``minimum_volume`` with the noise as it is."""
     centre, spread = scores.mean(axis=0), float(scores.std(axis=0).mean())
     data = np.column_stack([(scores - centre) / spread, np.ones(len(scores))])
     scaled_noise = np.broadcast_to(np.asarray(noise, dtype=np.float64) / spread, (len(scores),))

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from napari_unmix.auxiliary.names import GENERATOR_NAMES, Auxiliary
+from napari_unmix.auxiliary.names import Auxiliary
 from napari_unmix.spec import Batch, Device, Epochs, Group, LearningRate, MethodSpec
+
+Latents = Annotated[
+    Literal["simplex", "real"],
+    Field(
+        title="Latents",
+        description="What the decoder sees. simplex: abundances, whose log-ratios are the latents; real: the latents themselves.",
+        json_schema_extra={"advanced": True},
+    ),
+]
 
 
 class CodedSpec(MethodSpec):
@@ -57,13 +66,7 @@ class GuidedSpec(ReadSpec):
 
     uses_paint: ClassVar[bool] = True
 
-    auxiliary: Auxiliary = Field(
-        "auto",
-        title="Side information",
-        description="Where u comes from on unpainted pixels: auto (painted regions, or superpixels where no region is painted), none, or "
-        f"{', '.join(GENERATOR_NAMES)}; several are combined by +.",
-        json_schema_extra={"metavar": "NAME[+NAME…]"},
-    )
+    auxiliary: Auxiliary = "auto"
 
     @property
     def side_information(self) -> str:

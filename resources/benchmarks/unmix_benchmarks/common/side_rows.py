@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 NONE, PAINTED, ACQUISITION, PAIRS = "none", "painted", "acquisition", "pairs as views"
+# The same labels at other pixels: all of the parameters, and nothing told.
+SHUFFLED = "painted, shuffled"
 # Sources whose endmembers may differ from those without u: the regions' moments are read of declared ones only.
-FREE = (NONE, PAINTED, ACQUISITION)
+FREE = (NONE, PAINTED, SHUFFLED, ACQUISITION)
 # Whose endmembers: the run's own, held at those that were found without u, held at the truth's or the reference's.
 FOUND, HELD, TRUE = "found", "of no u", "true"
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from napari_unmix.methods.coded_spec import ReadSpec
+from napari_unmix.methods.coded_spec import Latents, ReadSpec
 from napari_unmix.spec import Group
 
 
@@ -28,9 +28,4 @@ class BetaVaeSpec(ReadSpec):
         title="β",
         description="Weight of the divergence from the prior; 1 is the VAE.",
     )
-    latents: Literal["simplex", "real"] = Field(
-        "simplex",
-        title="Latents",
-        description="What the decoder sees. simplex: abundances, whose log-ratios are the latents; real: the latents themselves.",
-        json_schema_extra={"advanced": True},
-    )
+    latents: Latents = "simplex"

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from napari_unmix.auxiliary.names import GENERATOR_NAMES, Auxiliary
+from napari_unmix.auxiliary.names import Auxiliary
 from napari_unmix.masked.architecture import Pretrained
 from napari_unmix.spec import Batch, Device, Epochs, Group, LearningRate, MethodSpec
 
@@ -25,13 +25,7 @@ class IvaeSpec(MethodSpec):
     uses_paint: ClassVar[bool] = True
 
     method: Literal["ivae"] = "ivae"
-    auxiliary: Auxiliary = Field(
-        "auto",
-        title="Side information",
-        description="Where u comes from on unpainted pixels: auto (painted regions, or superpixels where no region is painted), none, or "
-        f"{', '.join(GENERATOR_NAMES)}; several are combined by +.",
-        json_schema_extra={"metavar": "NAME[+NAME…]"},
-    )
+    auxiliary: Auxiliary = "auto"
     mixing: Literal["linear", "fan", "bilinear", "ppnm", "post-nonlinear", "residual"] = Field(
         "linear",
         title="Mixing",

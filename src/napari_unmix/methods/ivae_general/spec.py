@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
-
-from napari_unmix.methods.coded_spec import GuidedSpec
+from napari_unmix.methods.coded_spec import GuidedSpec, Latents
 
 
 class IvaeGeneralSpec(GuidedSpec):
@@ -19,9 +17,4 @@ class IvaeGeneralSpec(GuidedSpec):
     )
 
     method: Literal["ivae-general"] = "ivae-general"
-    latents: Literal["simplex", "real"] = Field(
-        "simplex",
-        title="Latents",
-        description="What the decoder sees. simplex: abundances, whose log-ratios are the latents; real: the latents themselves.",
-        json_schema_extra={"advanced": True},
-    )
+    latents: Latents = "simplex"
