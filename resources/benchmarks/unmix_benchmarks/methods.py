@@ -19,13 +19,16 @@ from napari_unmix.sentences import UnmixError
 from unmix_benchmarks.common.apart import Apart, Failure
 from unmix_benchmarks.common.kept import KEEP_HELP, before, part, write
 from unmix_benchmarks.common.method_entries import Entry, entries
+from unmix_benchmarks.common.method_figures import figures
 from unmix_benchmarks.common.method_rows import Answers, Key, Row, Run, between, failed, measured, still_to_run
 from unmix_benchmarks.common.method_scenes import Place, Subject, places
-from unmix_benchmarks.common.printed import commit
+from unmix_benchmarks.common.method_tables import page, scene_tables
+from unmix_benchmarks.common.printed import commit, printed_by
 from unmix_benchmarks.common.scores import parser, write_rows
 
 TITLE = "every method of the registry on the same scenes: errors, seeds, time and memory"
 NAME = "methods"
+SCENES = f"{NAME}-scenes"
 # What methods import when they run: the server has it before.
 _LAZY = (
     "scipy.optimize",
@@ -54,7 +57,7 @@ def main(arguments: list[str]) -> int:
     ordered = _ordered(list(rows.values()))
     if not ordered:
         raise UnmixError("Nothing was run: no scene of these names has a method of these names.")
-    write_rows(NAME, ordered, [row.line() for row in ordered], chosen.out, [row.commit for row in ordered])
+    write_rows(NAME, ordered, page(ordered, entries(), places()), chosen.out, [row.commit for row in ordered])
     _write_beside(ordered, chosen, answers)
     return 0
 
@@ -68,6 +71,7 @@ def _options() -> argparse.ArgumentParser:
     )
     options.add_argument("--data", help="folder of the real scenes (default: NAPARI_UNMIX_DATA)")
     options.add_argument("--keep", nargs="*", type=Path, metavar="FOLDER", help=KEEP_HELP)
+    options.add_argument("--figures", type=Path, metavar="FOLDER", help="draw methods-*.svg into this folder")
     options.add_argument("--here", action="store_true", help="run all in this process: memory is not measured then")
     return options
 
@@ -165,7 +169,14 @@ def _place(name: str, names: Sequence[str]) -> int:
 
 
 def _write_beside(rows: Sequence[Row], chosen: argparse.Namespace, answers: Answers) -> None:
-    """What only a stopped run needs is removed."""
+    """The tables by scene, and the figures; what only a stopped run needs is removed."""
     if chosen.out is not None:
+        printed = printed_by([row.commit for row in rows])
+        text = "\n".join([*scene_tables(rows, entries(), places()), "", printed, ""])
+        (chosen.out / f"{SCENES}.md").write_text(text, encoding="utf-8")
         part(NAME, chosen.out).unlink(missing_ok=True)
         answers.forget()
+    if chosen.figures is not None:
+        chosen.figures.mkdir(parents=True, exist_ok=True)
+        for name, drawn in figures(rows, entries(), places()).items():
+            (chosen.figures / f"{NAME}-{name}.svg").write_text(drawn, encoding="utf-8")

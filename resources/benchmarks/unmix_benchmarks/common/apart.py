@@ -1,4 +1,4 @@
-"""Calls in processes of their own, each forked from one that has imported everything: a peak of memory is that of one call, and imports cost it nothing.
+"""Calls in processes of their own, each forked from one that has imported everything: memory is that of one call, imports cost it nothing.
 
 What a call returns comes back pickled; one that raises or dies is a ``Failure``, and the next one begins anew.
 """

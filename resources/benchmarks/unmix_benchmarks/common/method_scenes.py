@@ -73,15 +73,15 @@ class Place:
     make: Callable[[str | None], Subject]
 
 
-# The windows in which the ten purest pixels of each material are nearly as pure as in the whole scene.
+# The windows in which the ten purest pixels of each material are nearly as pure as in the whole scene; ``benchmark accuracy`` has whole scenes.
 _CASES: tuple[tuple[Case, Window | None], ...] = (
-    (DC1, None),
+    (DC1, Window(4, 8, 64)),
     (SIM2, Window(56, 52, 48)),
     (APEX, Window(48, 16, 48)),
     (WASHINGTON, Window(0, 8, 48)),
     (HYSU_CROP, None),
-    (SAMSON, None),
-    (JASPER_RIDGE, None),
+    (SAMSON, Window(44, 12, 48)),
+    (JASPER_RIDGE, Window(52, 52, 48)),
     (URBAN4, None),
     (URBAN6, None),
     (MUUFL, Window(36, 16, 48)),
