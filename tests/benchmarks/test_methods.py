@@ -20,6 +20,7 @@ from napari_unmix.synthetic import blind_scene
 from unmix_benchmarks import run
 from unmix_benchmarks.common import method_scenes
 from unmix_benchmarks.common.apart import Apart, Failure
+from unmix_benchmarks.common.cases import Truth
 from unmix_benchmarks.common.kept import read, write
 from unmix_benchmarks.common.method_entries import default_name, entries
 from unmix_benchmarks.common.method_figures import apart, figures
@@ -52,7 +53,7 @@ def test_what_is_lost_is_said_first_with_whom_and_by_how_much() -> None:
         in text
     )
     assert "the best of 3 is picked with the truth" in text
-    assert f"* {FIRST}: angle 0.50° by `vae`, of `ivae` 1.00° (2 of 3 methods are below it)." in text
+    assert f"* {FIRST}: angle 0.50° by `vae`, of `ivae` 1.00°, 2.00 times (2 of 3 methods are below it)." in text
     assert "ahead most often: by angle `vae`, on 1 of 1." in text
 
 
@@ -222,7 +223,7 @@ def test_only_what_is_missing_is_run_and_what_it_is_compared_with() -> None:
 
 def test_a_window_of_a_scene_is_that_part_of_cube_and_truth() -> None:
     scene = blind_scene(1, materials=3, pure=True, kind="linear", decibels=30, size=16)
-    cube, truth = cropped(scene.cube, method_scenes.Truth(scene.endmembers, scene.abundances), Window(3, 5, 8))
+    cube, truth = cropped(scene.cube, Truth(scene.endmembers, scene.abundances), Window(3, 5, 8))
     np.testing.assert_array_equal(cube.spectra, scene.cube.spectra[3:11, 5:13])
     assert truth.abundances is not None
     np.testing.assert_array_equal(truth.abundances, scene.abundances[3:11, 5:13])

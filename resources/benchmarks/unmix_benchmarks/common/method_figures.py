@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from unmix_benchmarks.common.method_entries import DEFAULT, Entry
@@ -117,8 +117,8 @@ def points(what: str, cells: Cells, entries: Sequence[Entry]) -> list[Point]:
     return found
 
 
-def _seconds(some: Sequence[Cell] | object) -> float | None:
-    values = [mean for cell in some if (mean := cell.mean("seconds")) is not None and mean > 0]  # type: ignore[attr-defined]
+def _seconds(some: Iterable[Cell]) -> float | None:
+    values = [mean for cell in some if (mean := cell.mean("seconds")) is not None and mean > 0]
     return math.exp(statistics.fmean(math.log(value) for value in values)) if values else None
 
 

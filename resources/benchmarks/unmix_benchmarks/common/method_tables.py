@@ -106,7 +106,10 @@ class Loss:
         for what, (name, best, own, below, count) in self.parts.items():
             digits, unit = DIGITS[what], UNITS[what]
             many = f"{below} of {count} methods are below it" if below != 1 else f"no other of {count} is below it"
-            told.append(f"{what} {best:.{digits}f}{unit} by `{name}`, of `{ours}` {own:.{digits}f}{unit} ({many})")
+            times = f"{_floored(own, what) / _floored(best, what):.2f} times"
+            told.append(
+                f"{what} {best:.{digits}f}{unit} by `{name}`, of `{ours}` {own:.{digits}f}{unit}, {times} ({many})"
+            )
         return f"{self.scene}: {'; '.join(told)}."
 
 
