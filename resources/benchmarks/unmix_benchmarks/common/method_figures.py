@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from unmix_benchmarks.common.method_entries import DEFAULT, Entry
+from unmix_benchmarks.common.method_entries import DEFAULT, Entry, default_name
 from unmix_benchmarks.common.method_rows import Row
 from unmix_benchmarks.common.method_scenes import Place
 from unmix_benchmarks.common.method_tables import DIGITS, Cell, Cells, cells_of, ratio
@@ -107,7 +107,7 @@ class Point(NamedTuple):
 
 def points(what: str, cells: Cells, entries: Sequence[Entry]) -> list[Point]:
     """Geometric means over the scenes that a method and the default have."""
-    ours = next(entry.name for entry in entries if entry.group == DEFAULT)
+    ours = default_name()
     found = []
     for entry in entries:
         mine = {scene: cell for (scene, name), cell in cells.items() if name == entry.name and cell.rows}

@@ -6,8 +6,9 @@ import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from unmix_benchmarks.common.method_entries import DEFAULT, Entry
+from unmix_benchmarks.common.method_entries import Entry, default_name
 from unmix_benchmarks.common.method_rows import Row
 from unmix_benchmarks.common.method_scenes import SIMULATED, Place
 
@@ -65,7 +66,7 @@ def page(rows: Sequence[Row], entries: Sequence[Entry], places: Sequence[Place])
 def losses(rows: Sequence[Row], entries: Sequence[Entry], places: Sequence[Place]) -> list[str]:
     """In words, the largest loss first; methods that are given more than the default are told apart."""
     cells = cells_of(rows)
-    ours = next(entry.name for entry in entries if entry.group == DEFAULT)
+    ours = default_name()
     fair = [entry.name for entry in entries if not entry.knows_more]
     scenes = [place.name for place in places if _has(cells, place.name, ours)]
     lost = [loss for scene in scenes if (loss := _loss(cells, scene, ours, fair)) is not None]
@@ -85,31 +86,45 @@ def losses(rows: Sequence[Row], entries: Sequence[Entry], places: Sequence[Place
 
 
 def _has(cells: Cells, scene: str, method: str) -> bool:
-    return bool((cell := cells.get((scene, method))) and cell.rows)
+    cell = cells.get((scene, method))
+    return cell is not None and bool(cell.rows)
+
+
+class Lost(NamedTuple):
+    """By one measure: the best method, its value and the default's, and how many of how many methods are below the default."""
+
+    method: str
+    best: float
+    own: float
+    below: int
+    others: int
+
+    def times(self, what: str) -> float:
+        """How many times the best the default is."""
+        return _floored(self.own, what) / _floored(self.best, what)
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A scene; for angle, error or both: the best method, its value, the default's, how many methods are below the default, of how many."""
+    """A scene on which the default loses by angle, error or both."""
 
     scene: str
-    parts: Mapping[str, tuple[str, float, float, int, int]]
+    parts: Mapping[str, Lost]
 
     @property
     def times(self) -> float:
         """By what factor the default is above the best, where that is most."""
-        return max(_floored(ours, what) / _floored(best, what) for what, (_, best, ours, *_rest) in self.parts.items())
+        return max(part.times(what) for what, part in self.parts.items())
 
     def said(self, ours: str) -> str:
         """One line."""
         told = []
-        for what, (name, best, own, below, count) in self.parts.items():
+        for what, part in self.parts.items():
             digits, unit = DIGITS[what], UNITS[what]
-            many = f"{below} of {count} methods are below it" if below != 1 else f"no other of {count} is below it"
-            times = f"{_floored(own, what) / _floored(best, what):.2f} times"
-            told.append(
-                f"{what} {best:.{digits}f}{unit} by `{name}`, of `{ours}` {own:.{digits}f}{unit}, {times} ({many})"
-            )
+            alone = f"no other of {part.others} is below it"
+            many = alone if part.below == 1 else f"{part.below} of {part.others} methods are below it"
+            values = f"{part.best:.{digits}f}{unit} by `{part.method}`, of `{ours}` {part.own:.{digits}f}{unit}"
+            told.append(f"{what} {values}, {part.times(what):.2f} times ({many})")
         return f"{self.scene}: {'; '.join(told)}."
 
 
@@ -121,7 +136,7 @@ def _loss(cells: Cells, scene: str, ours: str, fair: Sequence[str]) -> Loss | No
         below = {name: value for name, value in others.items() if value < own}
         if below:
             best = min(below, key=lambda name: below[name])
-            parts[what] = (best, below[best], own, len(below), len(others))
+            parts[what] = Lost(best, below[best], own, len(below), len(others))
     return Loss(scene, parts) if parts else None
 
 
@@ -179,7 +194,7 @@ _METHOD_HEAD = (
 def method_table(rows: Sequence[Row], entries: Sequence[Entry]) -> list[str]:
     """Markdown: claims beside what seeds agree in; means over the scenes that a method has."""
     cells = cells_of(rows)
-    ours = next(entry.name for entry in entries if entry.group == DEFAULT)
+    ours = default_name()
     there = {method for (_, method), cell in cells.items() if cell.rows}
     return [*_METHOD_HEAD, *(_method_line(entry, cells, ours) for entry in entries if entry.name in there)]
 
