@@ -28,6 +28,10 @@ _LIBRARY, _LIBRARY_COLOUR = "given a library", "#1b9e77"
 _TITLES = {"angle": "mean spectral angle (degrees)", "error": "abundance error"}
 _ROW, _PANEL, _LEFT, _TOP, _GAP = 20, 330, 230, 62, 24
 _COST_WIDTH, _COST_HEIGHT, _MARGIN, _LETTER, _LINE = 470, 430, 56, 5.2, 10.0
+# What abundances are found by where a name says nothing.
+_USUAL = " + fcls"
+# Of a dot, and from its middle to where its name begins.
+_DOT, _BESIDE = 5.0, 9.0
 
 
 def figures(rows: Sequence[Row], entries: Sequence[Entry], places: Sequence[Place]) -> dict[str, str]:
@@ -147,31 +151,30 @@ def _cost_panel(what: str, left: float, some: Sequence[Point]) -> Iterator[str]:
         yield _rule(low, up(power), high, up(power))
         yield _text(low - 6, up(power) + 4, f"{power:g}", "end")
     yield f'<path d="M{low:.1f} {up(1):.1f}H{high:.1f}" stroke="{_GREY}" stroke-dasharray="1 3"/>'
-    places = [(across(point.seconds), up(point.times), point) for point in some]
-    for (x, y, point), level in zip(
-        places, apart([(x, y) for x, y, _ in places], [p.entry.name for p in some]), strict=True
-    ):
+    dots = [(across(point.seconds), up(point.times)) for point in some]
+    names = [point.entry.name.removesuffix(_USUAL) for point in some]
+    for (x, y), level, name, point in zip(dots, apart(dots, names), names, some, strict=True):
         yield _dot(x, y, point.entry, f"{point.entry.name}: {point.seconds:.1f} s, {point.times:.2f}")
         if abs(level - y) > _LINE / 2:
-            yield f'<path d="M{x + 4:.1f} {y:.1f}L{x + 8:.1f} {level:.1f}" stroke="{_GREY}" stroke-width="0.5" fill="none"/>'
-        yield f'<text x="{x + 9:.1f}" y="{level + 3:.1f}" font-size="9">{html.escape(point.entry.name)}</text>'
+            yield f'<path d="M{x + 4:.1f} {y:.1f}L{x + _BESIDE - 1:.1f} {level:.1f}" stroke="{_GREY}" stroke-width="0.5" fill="none"/>'
+        yield f'<text x="{x + _BESIDE:.1f}" y="{level + 3:.1f}" font-size="9">{html.escape(name)}</text>'
 
 
 def apart(dots: Sequence[tuple[float, float]], names: Sequence[str]) -> list[float]:
-    """The height of each name beside its dot, moved up or down as little as keeps it off those that are placed."""
-    placed: list[tuple[float, float, float]] = []  # from, to, height
+    """The height of each name beside its dot, moved up or down as little as keeps it off the other dots and the names that are placed."""
+    placed = [(x - _DOT, x + _DOT, y) for x, y in dots]  # from, to, height
     heights = [0.0] * len(dots)
     for k in sorted(range(len(dots)), key=lambda k: dots[k][1]):
-        x, y = dots[k]
-        end = x + 9 + _LETTER * len(names[k])
-        steps = (y + sign * step for step in range(200) for sign in (1, -1))
-        heights[k] = next(
-            level
-            for level in steps
-            if all(abs(level - other) >= _LINE or x + 9 > right or end < left for left, right, other in placed)
-        )
-        placed.append((x + 9, end, heights[k]))
+        start, end = dots[k][0] + _BESIDE, dots[k][0] + _BESIDE + _LETTER * len(names[k])
+        steps = (dots[k][1] + sign * step for step in range(400) for sign in (1, -1))
+        heights[k] = next(level for level in steps if _free(start, end, level, placed))
+        placed.append((start, end, heights[k]))
     return heights
+
+
+def _free(start: float, end: float, level: float, placed: Sequence[tuple[float, float, float]]) -> bool:
+    """Whether a name fits there."""
+    return all(abs(level - other) >= _LINE or start > right or end < left for left, right, other in placed)
 
 
 # Parts of both
