@@ -29,6 +29,7 @@ from unmix_benchmarks.common.method_scenes import Window, cropped, places
 from unmix_benchmarks.common.method_tables import losses, method_table, page, scene_tables
 from unmix_benchmarks.common.peak import Peak
 
+RESOURCES = Path(__file__).parents[2] / "resources"
 FIRST, SECOND = "linear, pure pixels", "linear, no pure pixels"
 
 
@@ -153,6 +154,18 @@ def test_names_in_a_figure_do_not_cover_each_other() -> None:
     assert apart([(0.0, 5.0), (500.0, 5.0)], ["a", "b"]) == [5.0, 5.0]
 
 
+def test_the_pages_say_what_the_rows_say() -> None:
+    rows = read(RESOURCES / "benchmarks" / "methods.csv", Row)
+    printed = (RESOURCES / "benchmarks" / "methods.md").read_text(encoding="utf-8")
+    assert printed.startswith("\n".join(page(rows, entries(), places())))
+    scenes = (RESOURCES / "benchmarks" / "methods-scenes.md").read_text(encoding="utf-8")
+    assert scenes.startswith("\n".join(scene_tables(rows, entries(), places())))
+    for name, drawn in figures(rows, entries(), places()).items():
+        assert (RESOURCES / "gallery" / f"methods-{name}.svg").read_text(encoding="utf-8") == drawn
+    comparison = (RESOURCES / "docs" / "comparison.md").read_text(encoding="utf-8")
+    assert comparison.index("include resources/benchmarks/methods.md") < comparison.index("methods-scenes.svg")
+
+
 # What is run
 
 
@@ -169,7 +182,7 @@ def test_every_method_of_the_registry_is_there_and_says_what_it_claims() -> None
 
 
 def test_the_page_of_methods_says_the_same_conditions() -> None:
-    page_of_methods = (Path(__file__).parents[2] / "resources" / "docs" / "methods" / "index.md").read_text("utf-8")
+    page_of_methods = (RESOURCES / "docs" / "methods" / "index.md").read_text("utf-8")
     words = {entry.spec.unique_if for entry in entries()} - {""}
     assert len(words) == 5
     assert [said for said in words if said not in page_of_methods] == []

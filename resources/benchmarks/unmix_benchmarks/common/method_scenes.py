@@ -141,7 +141,12 @@ def _of_folder() -> Iterator[Place]:
         def make(data: str | None, case: Case = case, window: Window | None = window) -> Subject:
             return _of_case(case, window, data_folder(data))
 
-        yield Place(case.name, case.reference, "whole" if window is None else window.said(), make)
+        yield Place(_named(case, window), case.reference, "whole" if window is None else window.said(), make)
+
+
+def _named(case: Case, window: Window | None) -> str:
+    """A part is no row of the whole scene's name, which other tables have."""
+    return case.name if window is None else f"{case.name}, window"
 
 
 def _of_case(case: Case, window: Window | None, data: Path) -> Subject:
@@ -149,7 +154,7 @@ def _of_case(case: Case, window: Window | None, data: Path) -> Subject:
     if window is not None:
         cube, truth = cropped(cube, truth, window)
     plain = case.reference not in ("exact", "measured areas")
-    return Subject(case.name, cube, truth, case.illumination, plain, library=_library(data / case.file))
+    return Subject(_named(case, window), cube, truth, case.illumination, plain, library=_library(data / case.file))
 
 
 def cropped(cube: Cube, truth: Truth, window: Window) -> tuple[Cube, Truth]:
