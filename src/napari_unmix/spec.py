@@ -121,6 +121,16 @@ class MethodSpec(BaseModel):
         return "fractions"
 
     @property
+    def unique_if(self) -> str:
+        """What makes the answer's endmembers unique up to order, in words; "" where nothing does (``why_not_identifiable``)."""
+        return ""
+
+    @property
+    def uses_seed(self) -> bool:
+        """Whether another seed may be another answer, where no spectra are given; False where nothing is drawn."""
+        return True
+
+    @property
     def side_information(self) -> str:
         """Where u comes from on unpainted pixels, as ``auxiliary.names`` writes it; "none" where a method reads no such u."""
         return "none"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -15,6 +15,7 @@ import numpy as np
 from napari_unmix.answer import Unmixing
 from napari_unmix.cli.parsing import Parser
 from napari_unmix.cube import Annotation, Cube, FloatArray
+from napari_unmix.given import Given
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.pipeline import unmix
 from napari_unmix.progress import drain
@@ -62,16 +63,19 @@ def run_method(
     seed: int,
     annotation: Annotation | None = None,
     plain: bool = False,
+    options: Mapping[str, object] | None = None,
+    given: Given | None = None,
 ) -> Unmixing:
     """One run with the method's defaults: number of endmembers and inversion are all that a scene may set.
 
-    ``plain``: the inversion is the reference's own, so a method that has a law of variability leaves it out.
+    ``plain``: the inversion is the reference's own, so a method that has a law of variability leaves it out. ``options`` choose among the
+    algorithms of one method; ``given`` is a library, for a method that chooses from one.
     """
     chosen = spec_class(method)
     without = without_variability(chosen) if plain else {}
     asked = {"method": method, "endmembers": count, "illumination": illumination, "seed": seed}
-    spec = chosen.model_validate({**asked, **without})
-    return drain(unmix(cube, spec, annotation))
+    spec = chosen.model_validate({**asked, **without, **(options or {})})
+    return drain(unmix(cube, spec, annotation, given))
 
 
 def without_variability(spec: type[MethodSpec]) -> dict[str, Any]:

@@ -13,8 +13,6 @@ import importlib.util
 import json
 import math
 import os
-import re
-import resource
 import subprocess
 import sys
 import time
@@ -27,6 +25,7 @@ import numpy as np
 
 from napari_unmix.cube import Cube, FloatArray
 from unmix_benchmarks.common import cases
+from unmix_benchmarks.common.peak import Peak
 from unmix_benchmarks.common.scores import parser, write_rows
 
 TITLE = "seconds and memory of a fit, by stage, and how they grow"
@@ -180,25 +179,6 @@ def taken(name: str, method: str) -> Taken:
     memory = (scene.cube.spectra.nbytes / _GIGABYTE, above / _GIGABYTE, _MEMORY_GOALS.get(name))
     goal = _GOALS.get(name) if method == "ivae" else None
     return Taken(name, method, *sizes, seconds, importing, goal, *memory, angle, error, told)
-
-
-class Peak:
-    """The most memory that this process holds from now on."""
-
-    def __init__(self) -> None:
-        self._reset = False
-        try:  # Linux forgets the peak so far
-            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-            self._reset = True
-        except OSError:
-            pass
-
-    def bytes(self) -> int:
-        """So far; with what went before where the system does not forget it."""
-        if self._reset and (found := re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text("ascii"))):
-            return 1024 * int(found[1])
-        used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return used if sys.platform == "darwin" else 1024 * used
 
 
 def made(name: str) -> Scene:

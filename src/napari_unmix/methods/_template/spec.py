@@ -25,3 +25,8 @@ class TemplateSpec(MethodSpec):
         description="How often every corner is exchanged for a better pixel, at most.",
         json_schema_extra={"advanced": True},
     )
+
+    @property
+    def unique_if(self) -> str:
+        """Under the conditions of the card."""
+        return "every material has a pure pixel"

@@ -20,6 +20,10 @@ _MAPS: dict[Solver, Maps] = {
     "sunsal": "amounts",
     "sunsal-tv": "amounts",
 }
+# What is drawn decides the answer of these alone.
+_DRAWN: tuple[Extraction, ...] = ("vca", "ppi", "mvsa")
+# Those that look for the smallest simplex, which need no pure pixels.
+_SMALLEST: tuple[Extraction, ...] = ("sisal", "mvsa", "minimum-volume-nmf")
 # Options that only some of the choices read.
 _OF_EXTRACTION: dict[str, tuple[Extraction, ...]] = {
     "penalty": ("sisal",),
@@ -87,6 +91,18 @@ class ClassicalSpec(MethodSpec):
     def maps(self) -> Maps:
         """What abundances are; with free brightness they are divided by their sum."""
         return "fractions" if self.illumination else _MAPS[self.abundances]
+
+    @property
+    def unique_if(self) -> str:
+        """By the algorithm that finds endmembers."""
+        if self.extraction in _SMALLEST:
+            return "abundances are sufficiently scattered and noise is small"
+        return "every material has a pure pixel"
+
+    @property
+    def uses_seed(self) -> bool:
+        """By the algorithm that finds endmembers."""
+        return self.extraction in _DRAWN
 
     def applies(self, name: str) -> bool:
         """Whether a setting means anything beside the others."""

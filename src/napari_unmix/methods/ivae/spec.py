@@ -59,3 +59,8 @@ class IvaeSpec(MethodSpec):
     def side_information(self) -> str:
         """The field ``auxiliary``."""
         return self.auxiliary
+
+    @property
+    def unique_if(self) -> str:
+        """Under the conditions of the card."""
+        return "painted regions pass the report's checks and its assumptions hold"

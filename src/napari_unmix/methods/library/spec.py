@@ -44,3 +44,13 @@ class LibrarySpec(MethodSpec):
     def applies(self, name: str) -> bool:
         """Whether a setting means anything beside the others."""
         return self.abundances == "sunsal" if name == "sparsity" else super().applies(name)
+
+    @property
+    def unique_if(self) -> str:
+        """Under the conditions of the card."""
+        return "the right entries are in the library, and no others are alike"
+
+    @property
+    def uses_seed(self) -> bool:
+        """Nothing is drawn."""
+        return False

@@ -16,3 +16,8 @@ class RegionContrastSpec(MethodSpec):
     uses_paint: ClassVar[bool] = True
 
     method: Literal["region-contrast"] = "region-contrast"
+
+    @property
+    def unique_if(self) -> str:
+        """Under the conditions of the card."""
+        return "painted regions pass the report's checks, its assumptions hold, and there is no noise"

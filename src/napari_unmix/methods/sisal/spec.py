@@ -25,3 +25,13 @@ class SisalSpec(MethodSpec):
         description="What a pixel outside the simplex costs, against the simplex's log volume.",
         json_schema_extra={"advanced": True},
     )
+
+    @property
+    def unique_if(self) -> str:
+        """Under the conditions of the card."""
+        return "abundances are sufficiently scattered and noise is small"
+
+    @property
+    def uses_seed(self) -> bool:
+        """Nothing is drawn."""
+        return False

@@ -15,3 +15,8 @@ class VcaFclsSpec(MethodSpec):
     implementation: ClassVar[str] = "napari_unmix.methods.vca_fcls.fit:fit"
 
     method: Literal["vca-fcls"] = "vca-fcls"
+
+    @property
+    def unique_if(self) -> str:
+        """Under the conditions of the card."""
+        return "every material has a pure pixel"
