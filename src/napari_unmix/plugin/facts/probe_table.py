@@ -14,6 +14,7 @@ from napari_unmix.probing.evaluate import Probed
 from napari_unmix.probing.painted import ABUNDANCES
 
 SPOKEN = 3  # materials named for a class, and against it
+FAINTEST = 0.05  # log-odds that are written as more than 0.0
 NOTHING = "–"
 
 
@@ -97,9 +98,9 @@ def percent(share: float) -> str:
 
 def _in_words(materials: Sequence[tuple[str, float, bool]]) -> str:
     """Tree +2.1, (soil +0.3): in brackets where not all folds agree on the sign."""
-    said = [f"{name} {f'{weight:+.1f}'.replace('-', '−')}" for name, weight, _ in materials[:SPOKEN]]
-    sure = [agreed for *_, agreed in materials[:SPOKEN]]
-    return ", ".join(one if agreed else f"({one})" for one, agreed in zip(said, sure, strict=True)) or NOTHING
+    loud = [one for one in materials if abs(one[1]) >= FAINTEST][:SPOKEN]
+    said = [(f"{name} {f'{weight:+.1f}'.replace('-', '−')}", agreed) for name, weight, agreed in loud]
+    return ", ".join(words if agreed else f"({words})" for words, agreed in said) or NOTHING
 
 
 def as_csv(probe: Probe) -> str:

@@ -118,8 +118,8 @@ class ProbeWindow(QWidget):
         self.setWindowTitle("Which maps tell the classes apart")
         self.resize(760, 460)
         self._heading, self._stale, self._notes = text("note"), text("outOfDate"), text("note")
-        self._accuracies = _table("Balanced accuracy", ACCURACIES)
-        self._spoken = _table("Materials that speak for each class", SPOKEN)
+        self._accuracies = _table("Balanced accuracy", ACCURACIES, wide=(0,))
+        self._spoken = _table("Materials that speak for each class", SPOKEN, wide=(3, 4))
         copy = button("Copy as CSV", "Copy both tables as comma-separated values, numbers in full.", self._copy)
         outer = QVBoxLayout(self)
         for item, stretch in (
@@ -151,7 +151,8 @@ class ProbeWindow(QWidget):
             super().keyPressEvent(event)
 
 
-def _table(name: str, columns: Sequence[tuple[str, str]]) -> QTableWidget:
+def _table(name: str, columns: Sequence[tuple[str, str]], wide: Sequence[int]) -> QTableWidget:
+    """Empty, with these columns, of which the ``wide`` ones share the room that is left."""
     made = QTableWidget(0, len(columns))
     made.setAccessibleName(name)
     made.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -164,8 +165,9 @@ def _table(name: str, columns: Sequence[tuple[str, str]]) -> QTableWidget:
         head = made.horizontalHeaderItem(column)
         if head is not None:
             head.setToolTip(tip)
-    made.horizontalHeader().setStretchLastSection(True)
-    made.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+    made.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    for column in wide:
+        made.horizontalHeader().setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
     return made
 
 
@@ -178,4 +180,3 @@ def _fill(table: QTableWidget, rows: Sequence[Sequence[str]], numbers: Sequence[
             if column in numbers:
                 item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             table.setItem(line, column, item)
-    table.resizeColumnsToContents()
