@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unmix.lazy import LazySpectra, row_slices, sample
+from napari_unmix.lazy import LazySpectra, finite_pixels, row_slices, sampled
 from napari_unmix.sentences import UnmixError, printable, shown
 
 FloatArray = NDArray[np.floating]
@@ -220,7 +220,7 @@ class Cube:
                 )
             object.__setattr__(self, "good_bands", np.ones(bands, bool))
         lazy = isinstance(spectra, LazySpectra)
-        finite = np.ones((height, width), bool) if lazy else _finite_pixels(spectra, self.good_bands)
+        finite = np.ones((height, width), bool) if lazy else finite_pixels(spectra, self.good_bands)
         if self.valid_pixels.size == 0:
             valid = finite
         elif self.valid_pixels.shape == (height, width):
@@ -320,16 +320,7 @@ class Cube:
         places : (n,) ascending numbers of the pixels among the valid ones in row-major order, as ``pixels`` and ``image`` count them
         spectra : (n, B_good) float64
         """
-        cell = (1, 1) if self.lazy is None else self.lazy.cell
-        places, spectra = sample(self._looked_at, self.valid_pixels, cell, count, np.random.default_rng(seed))
-        ranks = np.cumsum(self.valid_pixels.ravel()) - 1
-        return ranks[places], spectra[:, self.good_bands].astype(np.float64)
-
-    def _looked_at(self, places: IntArray) -> tuple[BoolArray, FloatArray]:
-        """Which of these places (flat) hold data, and their spectra (n, B)."""
-        spectra = self.spectra[np.unravel_index(places, self.shape[:2])]
-        held = np.ones(len(places), bool) if self.lazy is None else self.lazy.holds_data(spectra, self.good_bands)
-        return held, spectra
+        return sampled(self.spectra, self.valid_pixels, self.good_bands, count, seed)
 
     def image(self, values: NDArray[np.generic], fill: float = np.nan) -> NDArray[np.generic]:
         """Put (N, …) values of the valid pixels back into an (H, W, …) image; other pixels are ``fill``."""
@@ -341,17 +332,6 @@ class Cube:
     def renamed(self, name: str) -> Cube:
         """The same cube under another name."""
         return replace(self, name=name)
-
-
-def _finite_pixels(spectra: NDArray[np.float32], good_bands: BoolArray) -> BoolArray:
-    """(H, W) bool: pixels whose good bands are all finite. A sum that is finite says so at once; of the others each number is looked at."""
-    height, width, bands = spectra.shape
-    with np.errstate(over="ignore", invalid="ignore"):
-        finite: BoolArray = np.isfinite(spectra.reshape(-1, bands) @ np.ones(bands, np.float32)).reshape(height, width)
-    for row in np.flatnonzero(~finite.all(axis=1)):  # line by line, for a big cube leaves no room for another
-        unsure = ~finite[row]
-        finite[row, unsure] = np.isfinite(spectra[row, unsure][:, good_bands]).all(axis=1)
-    return finite
 
 
 @dataclass(frozen=True)

@@ -159,6 +159,17 @@ class LazySpectra:
         return found[..., 0] if _is_number(bands) else found
 
 
+def finite_pixels(spectra: Float32, good_bands: Flags) -> Flags:
+    """(H, W) bool: pixels whose good bands are all finite. A sum that is finite says so at once; of the others each number is looked at."""
+    height, width, bands = spectra.shape
+    with np.errstate(over="ignore", invalid="ignore"):
+        finite: Flags = np.isfinite(spectra.reshape(-1, bands) @ np.ones(bands, np.float32)).reshape(height, width)
+    for row in np.flatnonzero(~finite.all(axis=1)):  # line by line, for a big cube leaves no room for another
+        unsure = ~finite[row]
+        finite[row, unsure] = np.isfinite(spectra[row, unsure][:, good_bands]).all(axis=1)
+    return finite
+
+
 def row_slices(height: int, row_bytes: int, most_bytes: int, tall: int = 1) -> Iterator[slice]:
     """Slices of rows of ``row_bytes`` each within ``most_bytes``, at least one row, whole multiples of ``tall`` where these fit."""
     step = max(1, most_bytes // max(row_bytes, 1))
@@ -224,6 +235,20 @@ def sample(
     if order.size > count:  # more hold data than was thought
         order = order[np.sort(generator.choice(order.size, count, replace=False))]
     return together[order], np.concatenate(spectra)[order]
+
+
+def sampled(spectra: Any, valid: Flags, good_bands: Flags, count: int, seed: int) -> tuple[Places, NDArray[np.float64]]:
+    """``Cube.sampled``: of (H, W, B) spectra, in memory or in their file."""
+    lazy = spectra if isinstance(spectra, LazySpectra) else None
+
+    def looked_at(places: Places) -> tuple[Flags, Float32]:
+        found = spectra[np.unravel_index(places, valid.shape)]
+        return np.ones(len(places), bool) if lazy is None else lazy.holds_data(found, good_bands), found
+
+    cell = (1, 1) if lazy is None else lazy.cell
+    places, found = sample(looked_at, valid, cell, count, np.random.default_rng(seed))
+    ranks = np.cumsum(valid.ravel()) - 1
+    return ranks[places], found[:, good_bands].astype(np.float64)
 
 
 def _one_of_each(length: int, strata: int, times: int, generator: np.random.Generator) -> Places:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from napari_unmix.applying.steps import Done, apply_steps, is_begun
 from napari_unmix.applying.tile import Applied
 from napari_unmix.cube import Cube, FloatArray, Georeference, SpectralAxis
 from napari_unmix.io import read_cube
+from napari_unmix.lazy import LazySpectra
 from napari_unmix.output.export import AlreadyThere
 from napari_unmix.progress import drain
 from napari_unmix.sentences import UnmixError
@@ -71,6 +73,43 @@ def test_tiles_and_their_order_change_no_bit(prepared: Prepared, tmp_path: Path)
     assert len(prepared.scene.tiles()) == 5
     with pytest.raises(ValueError, match="begin within a unit"):
         prepared.tile(slice(1, 3))
+
+
+class Chunked:
+    """Spectra in chunks of ``tall`` whole rows: a source that counts how often each is unpacked."""
+
+    def __init__(self, spectra: FloatArray, tall: int) -> None:
+        self.spectra, self.shape, self.cell = spectra, spectra.shape, (tall, spectra.shape[1])
+        self.empty = np.zeros((0, spectra.shape[2]), np.float32)
+        self.unpacked: Counter[int] = Counter()
+
+    def window(self, rows: Any, columns: Any, bands: Any) -> Any:
+        self.unpacked.update(np.unique(rows // self.cell[0]).tolist())
+        return self.spectra[np.ix_(rows, columns, bands)]
+
+
+@pytest.mark.parametrize(
+    ("tall", "rows", "starts", "times"),
+    [
+        (1, 9, [0, 2, 4, 6, 8], 1),  # lines: a unit is read as it is
+        (3, 9, [0, 6], 1),  # whole chunks and whole units
+        (4, 9, [0, 4, 8], 1),
+        (3, 4, [0, 4, 8], 2),  # both together do not fit: one on the edge of two tiles is unpacked for each
+        (4, 3, [0, 2, 4, 6, 8], 2),  # not even one chunk fits
+    ],
+)
+def test_tiles_follow_the_chunks_and_change_no_bit(
+    tall: int, rows: int, starts: list[int], times: int, prepared: Prepared
+) -> None:
+    scene = prepared.scene
+    source = Chunked(scene.cube.spectra, tall)
+    lazy: Any = LazySpectra(source, lambda: 0)
+    there = replace(scene, cube=replace(scene.cube, spectra=lazy), most_bytes=rows * 20 * 3 * 4)
+    tiles = there.tiles()
+    assert [tile.start for tile in tiles] == starts
+    maps = np.concatenate([there.maps(prepared.applied, tile) for tile in tiles])
+    np.testing.assert_array_equal(maps, prepared.tile(slice(0, 9)))
+    assert max(source.unpacked.values()) == times
 
 
 def test_the_group_holds_the_maps_their_place_and_their_names(prepared: Prepared, tmp_path: Path) -> None:

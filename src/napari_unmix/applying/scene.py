@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from napari_unmix.sentences import UnmixError, shown
 _TOLD_BY = 16
 # A scene whose values are this many times the run's, or a share of it, is in other units: reflectance of 0–1 and of 0–10000.
 _OTHER_UNITS = 30.0
+_MOST_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +35,7 @@ class Scene:
     regions : (H, W) u where it is known, as the run numbered it, 0 = unknown; None where it is nowhere
     stamp : what its file was when it was read: size and time of its last change; None where it came from no single file
     together : pixels that are solved together, about
+    most_bytes : that the spectra of a tile of a file in chunks may take: chunks whose rows take more are read again for each tile
     """
 
     cube: Cube
@@ -40,6 +43,7 @@ class Scene:
     regions: IntArray | None = None
     stamp: tuple[int, int] | None = None
     together: int = UNIT
+    most_bytes: int = _MOST_BYTES
 
     @classmethod
     def of(cls, cube: Cube, applied: Applied, axis: SpectralAxis, regions: IntArray | None = None) -> Scene:
@@ -53,22 +57,38 @@ class Scene:
         return max(1, self.together // self.cube.shape[1])
 
     def tiles(self, units: int = 1) -> list[slice]:
-        """All rows, as many units at a time."""
-        step, height = units * self.unit, self.cube.shape[0]
+        """All rows, as many units at a time; of a file in chunks so many that no chunk is read twice, as far as memory allows.
+
+        Which pixels are solved together is the unit's matter alone: tiles change no bit.
+        """
+        step, height = self._step(units), self.cube.shape[0]
         return [slice(first, min(first + step, height)) for first in range(0, height, step)]
+
+    def _step(self, units: int) -> int:
+        """Rows of a tile, whole units: whole chunks too, else no fewer than a chunk has, else what is asked for."""
+        height, width, bands = self.cube.shape
+        tall = 1 if self.cube.lazy is None else self.cube.lazy.cell[0]
+        most = max(self.most_bytes // (4 * width * bands), 1)
+        asked = units * self.unit
+        both = math.lcm(self.unit, tall)
+        wanted = (-(-asked // both) * both, -(-max(tall, asked) // self.unit) * self.unit)
+        return next((step for step in wanted if tall > 1 and min(step, height) <= most), asked)
 
     def maps(self, applied: Applied, rows: slice) -> FloatArray:
         """(h, W, columns) float32 packed maps of some ``rows``, which begin at a unit; NaN where there is no data. Raises UnmixError."""
         if rows.start % self.unit:
             raise ValueError(f"rows from {rows.start} on begin within a unit of {self.unit}")
-        return np.concatenate([self._unit_maps(applied, part) for part in self._units(rows)])
+        stored, there = self.cube.block(rows)  # all at once: what lies in chunks is unpacked once
+        return np.concatenate([self._unit_maps(applied, part, stored, there, rows.start) for part in self._units(rows)])
 
     def _units(self, rows: slice) -> Iterator[slice]:
         for first in range(rows.start, rows.stop, self.unit):
             yield slice(first, min(first + self.unit, rows.stop))
 
-    def _unit_maps(self, applied: Applied, rows: slice) -> FloatArray:
-        spectra, valid = self.spectra(rows)
+    def _unit_maps(self, applied: Applied, rows: slice, stored: FloatArray, there: BoolArray, first: int) -> FloatArray:
+        """Of the ``rows`` of a unit, from what was read from row ``first`` on."""
+        inside = slice(rows.start - first, rows.stop - first)
+        spectra, valid = self._in_bands(stored[inside], there[inside])
         maps = np.full((*valid.shape, applied.columns), np.nan, np.float32)
         regions = None if self.regions is None else self.regions[rows][valid]
         maps[valid] = applied.packed(spectra, regions)
@@ -76,7 +96,9 @@ class Scene:
 
     def spectra(self, rows: slice) -> tuple[FloatArray, BoolArray]:
         """(n, K) the valid spectra of some rows in the run's bands, and which pixels (h, W) they are."""
-        stored, there = self.cube.block(rows)
+        return self._in_bands(*self.cube.block(rows))
+
+    def _in_bands(self, stored: FloatArray, there: BoolArray) -> tuple[FloatArray, BoolArray]:
         valid: BoolArray = np.array(there)
         spectra = self.bands.of(stored[valid])
         finite = np.isfinite(spectra).all(axis=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from napari_unmix.output.run import Run
     from napari_unmix.probing.blocks import Folds
     from napari_unmix.probing.evaluate import Features, Probed
+    from napari_unmix.probing.painted import Painted
 
 _FORMS = {".png": "png", ".svg": "svg"}
 # Stands here too, so that --help loads nothing; a test keeps it equal to probing.blocks.FOLDS.
@@ -62,10 +64,10 @@ def run(arguments: argparse.Namespace) -> int:
     assert annotation is not None
     for one in runs:
         _check_run(one, cube)
-    mask, classes, names = classes_of(cube, annotation, arguments.name, arguments.ignore)
-    folds = _folds(mask, classes, names, count)
+    painted = classes_of(cube, annotation, arguments.name, arguments.ignore)
+    classes, names, folds = painted.classes, painted.names, painted.folds(count)
     # 2. A classifier on each kind of features.
-    features, notes = features_of(cube, mask, runs)
+    features, notes = features_of(cube, painted.mask, runs)
     rows = [probe(one, classes, len(names), folds, seed) for one in features]
     # 3. What came of it.
     if figure is not None:
@@ -113,11 +115,11 @@ def _check_run(run: Run, cube: Cube) -> None:
         )
 
 
-def classes_of(
-    cube: Cube, annotation: Annotation, names: Sequence[str], ignored: Sequence[str]
-) -> tuple[BoolArray, IntArray, tuple[str, ...]]:
-    """Where a class is painted on valid pixels (H, W), the class of each such pixel (N,) from 0, and the classes' names."""
+def classes_of(cube: Cube, annotation: Annotation, names: Sequence[str], ignored: Sequence[str]) -> Painted:
+    """The painted classes by the names that the command gives them, without those that it leaves out. Raises UnmixError."""
     import numpy as np
+
+    from napari_unmix.probing.painted import painted_classes
 
     meanings = parse_meanings(names, ignored)
     painted = [int(label) for label in np.unique(annotation.labels[cube.valid_pixels]) if label > 0]
@@ -126,54 +128,32 @@ def classes_of(
         raise UnmixError(
             f"The labels have no {unknown} on a valid pixel: name one of {', '.join(map(str, painted[:12])) or 'none'}."
         )
-    kept = [label for label in painted if label not in meanings or meanings[label].kind != "ignore"]
-    mask = np.isin(annotation.labels, kept) & cube.valid_pixels
-    called = [meanings[label].name if label in meanings else "" for label in kept]
-    found = [
-        said or annotation.meaning(label).name or f"class {label}" for said, label in zip(called, kept, strict=True)
-    ]
-    return mask, np.searchsorted(kept, annotation.labels[mask]), tuple(found)
-
-
-def _folds(mask: BoolArray, classes: IntArray, names: Sequence[str], count: int) -> Folds:
-    import numpy as np
-
-    from napari_unmix.probing.blocks import folds_of
-
-    rows, columns = np.nonzero(mask)
-    return folds_of(rows, columns, classes, names, count)
+    said = {label: replace(one, name=one.name or annotation.meaning(label).name) for label, one in meanings.items()}
+    return painted_classes(cube, replace(annotation, meanings={**annotation.meanings, **said}))
 
 
 def features_of(cube: Cube, mask: BoolArray, runs: Sequence[Run]) -> tuple[list[Features], list[str]]:
     """Raw spectra, and each run's abundances and codes, of the pixels in ``mask`` (H, W); and what there is to say of them."""
-    import numpy as np
-
     from napari_unmix.output.run import cube_hash
-    from napari_unmix.probing.evaluate import Features
-    from napari_unmix.probing.latents import latents
+    from napari_unmix.probing.painted import Answer, abundances_of, codes_of, no_codes, raw_spectra
 
-    spectra = cube.spectra[mask][:, cube.good_bands].astype(np.float64)
-    bands = tuple(f"{place:.5g} {cube.spectral_axis.unit}".strip() for place in cube.axis[cube.good_bands])
-    found, notes = [Features("raw spectra", spectra, bands)], []
+    found, notes = [raw_spectra(cube, mask)], []
     for run in runs:
         name = shown(run.folder.name)
         if run.meta["cube"].get("sha256") != cube_hash(cube):
             notes.append(f"{name} was made from other data than this cube: its hash differs.")
-        abundances = run.abundances[mask].astype(np.float64)
-        if not np.isfinite(abundances).all():
+        answer = Answer(name, run.spec, run.endmembers, run.names, run.abundances, run.model())
+        abundances = abundances_of(answer, mask)
+        if abundances is None:
             raise UnmixError(
                 f"{name} has no answer in some of the painted pixels: paint where it has, or unmix with these pixels."
             )
-        found.append(Features(f"{name}, abundances", abundances, run.names))
-        good = np.isfinite(run.endmembers).all(axis=0)
-        codes = latents(run.spec, run.model(), run.axis, cube.spectra[mask][:, good].astype(np.float64))
+        found.append(abundances)
+        codes = codes_of(answer, run.axis, cube, mask)
         if codes is None:
-            notes.append(
-                f"{name} ({run.spec.method}) keeps no network that gives codes: its abundances alone are read."
-            )
-            continue
-        numbers = tuple(f"code {k + 1}" for k in range(codes.shape[1]))
-        found.append(Features(f"{name}, codes", codes, numbers))
+            notes.append(no_codes(answer))
+        else:
+            found.append(codes)
     return found, notes
 
 

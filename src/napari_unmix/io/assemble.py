@@ -71,13 +71,12 @@ def screened(
     if calibration is not None:
         spectra = calibration.applied(spectra, slice(None) if taken.columns is None else taken.columns)
     places = read_axis(stored.wavelengths, spectra.shape[2], stored.unit)
-    cube = Cube(
-        spectra=spectra,
+    of_bands = Cube(
+        spectra=spectra[:1, :1],  # what follows on the bands needs no look at all of them
         wavelengths=places.wavelengths,
         measured_axis=places.measured,
         fwhm=places.widths(stored.fwhm),
         good_bands=good & places.known,
-        valid_pixels=np.zeros((0, 0), bool) if valid is None else valid,
         scale=float(stored.scale),
         name=short_name(path),
         source=path,
@@ -91,34 +90,36 @@ def screened(
         georeference=stored.georeference,
         reading=reading,
     )
-    cube, found = _screened(cube, chosen_bands(cube, reading.bands), stored, valid, sparing)
+    cube, found = _screened(spectra, of_bands, stored, valid, sparing)
     if not cube.valid_pixels.any():
         raise UnmixError(
             f"{path.name} has no pixel with data in all of its good bands: check its no-data value, or give --no-data none."
         )
-    return in_range(cube), found
+    return in_range(cube, found.largest if np.array_equal(cube.valid_pixels, found.valid_pixels) else None), found
 
 
 def _screened(
-    cube: Cube, chosen: BoolArray, stored: Stored, declared: BoolArray | None, sparing: frozenset[str]
+    spectra: Spectra, of_bands: Cube, stored: Stored, declared: BoolArray | None, sparing: frozenset[str]
 ) -> tuple[Cube, Screened]:
-    """The cube of the ``chosen`` bands (B,), without what is no data or broken among the pixels that the file ``declared`` valid (H, W)."""
+    """The cube of (H, W, B) spectra, of whose bands a cube of one pixel tells, in the bands that its user chose, without what is no data or
+    broken among the pixels that the file ``declared`` valid (H, W).
+    """
     found = screen(
-        cube.spectra,
-        chosen,
-        np.ones(cube.valid_pixels.shape, bool) if declared is None else declared,
-        repair=repairs_wanted(cube.reading) - sparing,
-        scale=cube.scale,
+        spectra,
+        chosen_bands(of_bands, of_bands.reading.bands),
+        np.ones(spectra.shape[:2], bool) if declared is None else declared,
+        repair=repairs_wanted(of_bands.reading) - sparing,
+        scale=of_bands.scale,
         ceiling=stored.ceiling,
     )
-    of_bands = replace(
-        cube,
+    cube = replace(
+        of_bands,
         spectra=found.spectra,
         good_bands=found.good_bands,
         valid_pixels=found.valid_pixels,
-        repairs=(*cube.repairs, *found.remarks),
+        repairs=(*of_bands.repairs, *found.remarks),
     )
-    return of_bands, found
+    return cube, found
 
 
 def short_name(path: Path) -> str:

@@ -13,11 +13,14 @@ from napari_unmix.cube import Cube
 _SMALLEST, _LARGEST = 1e-6, 1e15
 
 
-def in_range(cube: Cube) -> Cube:
-    """The cube with its largest number between 0.1 and 1 where it was below 1e-6 or above 1e15, unless its user set a scale."""
+def in_range(cube: Cube, largest: float | None = None) -> Cube:
+    """The cube with its largest number between 0.1 and 1 where it was below 1e-6 or above 1e15, unless its user set a scale.
+
+    ``largest`` is that number where it is known, else it is looked for.
+    """
     if cube.reading.scale is not None:
         return cube
-    largest = _largest(cube)
+    largest = _largest(cube) if largest is None else largest
     if not 0 < largest < _SMALLEST and not _LARGEST < largest < math.inf:
         return cube
     power = -math.floor(math.log10(largest)) - 1

@@ -11,7 +11,7 @@ import numpy as np
 from napari_unmix.cube import BoolArray, FloatArray, IntArray
 from napari_unmix.probing.blocks import Folds
 from napari_unmix.probing.logistic import Classifier, balanced_accuracy, trained
-from napari_unmix.wanted import still_wanted
+from napari_unmix.progress import Fit, Progress, drain
 
 # The ridge is chosen among these, the strongest of the best, on one fold of those that are learned from.
 RIDGES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
@@ -59,13 +59,29 @@ class Probed:
         """Balanced accuracy, mean over the folds."""
         return float(np.mean(self.accuracies))
 
+    def speaking(self, one: int, *, against: bool = False) -> tuple[tuple[str, float, bool], ...]:
+        """What speaks for a class (or against it), the loudest first: (name, log-odds for a spread more, whether all folds agree on the sign)."""
+        weights, sign = self.weights[:, one], -1 if against else 1
+        order = np.argsort(-sign * weights, kind="stable")
+        folds = len(self.accuracies)
+        return tuple(
+            (self.names[k], float(weights[k]), bool(self.agreeing[k, one] == folds))
+            for k in order.tolist()
+            if sign * weights[k] > 0
+        )
+
 
 def probe(features: Features, classes: IntArray, count: int, folds: Folds, seed: int = 0) -> Probed:
     """Train on all folds but one, and test on that one, in turn; the ridge is chosen within what is learned from."""
+    return drain(probing(features, classes, count, folds, seed))
+
+
+def probing(features: Features, classes: IntArray, count: int, folds: Folds, seed: int = 0) -> Fit[Probed]:
+    """The same, a step for each fold."""
     values, found = features.values, np.full(len(classes), -1)
     accuracies, ridges, made = [], [], list[Classifier]()
     for fold in range(len(folds)):
-        still_wanted()
+        yield Progress(features.kind, fold, len(folds), fold / len(folds))
         learned, tested = folds.learned_from[fold], folds.tested_in == fold
         inner = learned & (folds.tested_in == (fold + 1) % len(folds))
         ridge = _ridge(values, classes, count, learned & folds.learned_from[(fold + 1) % len(folds)], inner, seed)

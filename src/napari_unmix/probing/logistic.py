@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_unmix.cube import FloatArray, IntArray
+from napari_unmix.wanted import still_wanted
 
 _STEPS = 300
 _TINY = 1e-12  # a feature that does not vary is divided by no less than this share of its size, so that it stays without a voice
@@ -51,6 +52,7 @@ def trained(
     width = inputs.shape[1]
 
     def objective(flat: FloatArray) -> tuple[float, FloatArray]:
+        still_wanted()
         weights, offsets = flat[: width * count].reshape(width, count), flat[width * count :]
         scores = inputs @ weights + offsets
         scores -= scores.max(axis=1, keepdims=True)

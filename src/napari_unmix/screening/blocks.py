@@ -12,12 +12,13 @@ from napari_unmix.cube import BoolArray
 
 Float32 = NDArray[np.float32]
 _BLOCK = 2_000_000  # numbers: eight megabytes, which a processor's cache nearly holds
+_REDUCED = 250_000  # of a walk that goes over each block several times
 
 
-def row_blocks(shape: tuple[int, ...]) -> Iterator[slice]:
-    """Slices of rows of a cube (H, W, B)."""
+def row_blocks(shape: tuple[int, ...], numbers: int = _BLOCK) -> Iterator[slice]:
+    """Slices of rows of a cube (H, W, B), of so many numbers."""
     height, width, bands = shape
-    step = max(1, _BLOCK // max(1, width * bands))
+    step = max(1, numbers // max(1, width * bands))
     for first in range(0, height, step):
         yield slice(first, min(first + step, height))
 
@@ -38,19 +39,26 @@ class Unusable:
 
     def cleaned(self, block: Float32, rows: slice) -> Float32:
         """The block itself where all of it can be used, else a copy with NaN in place of what can not."""
+        valid = self.valid_pixels[rows, :, None]
+        if not self.values and valid.all() and np.isfinite(block).all():  # most blocks
+            return block
         lost = self.missing(block)
-        lost |= ~self.valid_pixels[rows, :, None]
+        lost |= ~valid
         return np.where(lost, np.float32(np.nan), block) if lost.any() else block
 
 
 @dataclass(frozen=True, eq=False)
 class Extremes:
-    """Lowest and highest usable number of each column (W, B) and of each row (H, B); NaN where there is none."""
+    """Lowest and highest usable number of each column (W, B) and of each row (H, B); NaN where there is none.
+
+    ``whole``: all numbers are usable.
+    """
 
     column_low: Float32
     column_high: Float32
     row_low: Float32
     row_high: Float32
+    whole: bool = False
 
     @property
     def low(self) -> Float32:
@@ -68,12 +76,15 @@ def extremes(spectra: Float32, unusable: Unusable) -> Extremes:
     height, width, bands = spectra.shape
     columns = np.full((2, width, bands), np.nan, np.float32)
     rows = np.full((2, height, bands), np.nan, np.float32)
-    for part in row_blocks(spectra.shape):
-        block = unusable.cleaned(spectra[part], part)
+    whole = True
+    for part in row_blocks(spectra.shape, _REDUCED):
+        seen = spectra[part]
+        block = unusable.cleaned(seen, part)
+        whole &= block is seen
         for of, (column, row) in zip((np.fmin, np.fmax), zip(columns, rows, strict=True), strict=True):
             of(column, of.reduce(block, axis=0), out=column)
             of.reduce(block, axis=1, out=row[part])
-    return Extremes(columns[0], columns[1], rows[0], rows[1])
+    return Extremes(columns[0], columns[1], rows[0], rows[1], whole)
 
 
 def sampled(spectra: Float32, valid_pixels: BoolArray, good_bands: BoolArray, count: int) -> NDArray[np.float64]:

@@ -13,7 +13,8 @@ import numpy as np
 
 from napari_unmix.cube import BoolArray, FloatArray
 from napari_unmix.screening.blocks import Float32, Unusable
-from napari_unmix.screening.spikes import Usual, running_median, steps
+from napari_unmix.screening.medians import medians, running_median
+from napari_unmix.screening.spikes import Usual, steps
 
 _SHORTEST = 24  # pixels along a column: below, a small target may fill it
 _NARROWEST = 12  # columns side by side: below, none stands out
@@ -29,7 +30,7 @@ _STRIPED = 0.05  # of the bands: a column that stands off in fewer is mended the
 _OUTSHONE = 0.3  # of the square by which a column beside it stands off
 _UNEXPLAINED = 0.5  # of a stripe's size, by what the other columns hold
 _ALONG = 48  # rows that the search for stripes reads
-_BLOCK = 1_000_000  # numbers at a time
+_BLOCK = 250_000  # numbers at a time
 _DEAD_SHARE = 0.2  # of all columns: more hold one number where the scene itself does
 _DEAD_RUN = 3  # columns side by side: more do where something dark fills them
 _LEVELS = 12  # steps of a quantised band that a live column spans, else it may hold one number by chance
@@ -83,7 +84,7 @@ def jumping_elements(off: FloatArray, least: FloatArray) -> BoolArray:
 
 def _spread(off: FloatArray) -> FloatArray:
     """(B,) spread over the columns, whatever the few outlying ones are."""
-    return np.asarray(1.4826 * np.median(np.abs(off - np.median(off, axis=0)), axis=0))
+    return np.asarray(1.4826 * medians(np.abs(off - medians(off))))
 
 
 def standing_off(spectra: Float32) -> FloatArray:
@@ -95,19 +96,20 @@ def standing_off(spectra: Float32) -> FloatArray:
     rows, columns, bands = spectra.shape
     padded = np.pad(spectra, ((0, 0), (2, 2), (0, 0)), mode="reflect")
     off = np.empty((columns, bands))
-    step = max(1, _BLOCK // (rows * columns))
-    for first in range(0, bands, step):
-        part = padded[:, :, first : first + step]
-        apart = part[:, 2:-2] - _median_of_four(*(part[:, k : k + columns] for k in (0, 1, 3, 4)))
-        broken = np.isnan(apart).any()
-        off[:, first : first + step] = _median_along(apart) if broken else np.median(apart, axis=0)
+    step = max(1, _BLOCK // (rows * bands))
+    for first in range(0, columns, step):
+        count = min(step, columns - first)
+        here, *around = (padded[:, first + k : first + k + count] for k in (2, 0, 1, 3, 4))
+        off[first : first + count] = _median_along(here - _median_of_four(*around))
     return off
 
 
 def _median_along(apart: Float32) -> FloatArray:
     """Medians along the first axis of what is a number; 0 where hardly anything is."""
-    told = np.isfinite(apart).sum(axis=0) >= _SHORTEST
-    return np.asarray(np.where(told, np.nanmedian(np.where(told, apart, 0), axis=0), 0))
+    middle = medians(apart)
+    if not np.isnan(apart).any():
+        return middle
+    return np.asarray(np.where(np.isfinite(apart).sum(axis=0) >= _SHORTEST, middle, 0))
 
 
 def _median_of_four(a: Float32, b: Float32, c: Float32, d: Float32) -> Float32:
@@ -145,7 +147,8 @@ def search(some: Float32, low: Float32, high: Float32, usual: Usual) -> Elements
     sample, off = _some_spectra(some, ~nothing[:, 0]), standing_off(some)
     spread = sample.std(axis=0)
     least = _NOISES * np.maximum(usual.noise, _FAINT * spread)
-    dead = dead_elements(low, high, steps(sample)) & (np.abs(off) > least)
+    held = bool((low == high).any())  # by few cameras
+    dead = dead_elements(low, high, steps(sample)) & (np.abs(off) > least) if held else nothing
     if bands < _FEWEST_BANDS:
         return Elements(nothing, dead)
     most = max(1, int(_STRIPED * bands))
@@ -164,7 +167,8 @@ def search(some: Float32, low: Float32, high: Float32, usual: Usual) -> Elements
 def _some_spectra(lines: Float32, columns: BoolArray) -> FloatArray:
     """A few thousand whole spectra (N, B) of these columns of (rows, columns, B) lines."""
     step = max(1, len(lines) * int(columns.sum()) // 4000)
-    spectra = lines[:, columns].reshape(-1, lines.shape[2])[::step].astype(np.float64)
+    some = lines if columns.all() else lines[:, columns]
+    spectra = some.reshape(-1, lines.shape[2])[::step].astype(np.float64)
     return np.asarray(spectra[np.isfinite(spectra).all(axis=1)])
 
 
@@ -172,7 +176,7 @@ def some_lines(spectra: Float32, usable: Unusable, good_bands: BoolArray) -> Flo
     """About a hundred lines (rows, W, good bands) spread over a cube, NaN where there is no data."""
     step = max(1, len(spectra) // _ALONG)
     lines = usable.cleaned(spectra[::step], slice(None, None, step))
-    return np.asarray(lines[:, :, good_bands])
+    return np.ascontiguousarray(lines if good_bands.all() else lines[:, :, good_bands])
 
 
 def filled(spectra: Float32, mended: BoolArray, failed: BoolArray, along_rows: bool) -> Float32:

@@ -65,10 +65,11 @@ def fill_values(
         if others.size == 0:
             return found
         low, high = np.quantile(others, [0.001, 0.999])
-        levels = np.unique(others).size
+        far = [value for value in dict.fromkeys(outermost) if is_outside(float(value), low, high, others.size)]
+        levels = np.unique(others).size if far else 0  # at most as many as there are numbers
         new = tuple(
             value
-            for value in dict.fromkeys(outermost)
+            for value in far
             if is_outside(float(value), float(low), float(high), levels)
             and (np.isin(value, known) or _count(spectra, good_bands, value) >= _LEAST)
         )

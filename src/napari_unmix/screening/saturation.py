@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_unmix.cube import BoolArray
-from napari_unmix.screening.blocks import Float32, Unusable, row_blocks
+from napari_unmix.cube import BoolArray, IntArray
+from napari_unmix.screening.blocks import Extremes, Float32, Unusable
 
 _LEAST = 10  # pixels with exactly the highest number of their band
 _PILE = 5.0  # times as many as at the level below
@@ -30,12 +30,11 @@ def flat_top(count: int, below: float, *, fine: bool, known: bool) -> bool:
 
 
 def saturated_bands(
-    spectra: Float32, usable: Unusable, high: Float32, good_bands: BoolArray, *, scale: float, ceiling: float | None
+    spectra: Float32, usable: Unusable, bounds: Extremes, good_bands: BoolArray, *, scale: float, ceiling: float | None
 ) -> BoolArray:
-    """(B,) good bands of (H, W, B) spectra that are saturated; ``high`` (B,) are their highest usable numbers."""
-    counts = np.zeros(high.size, np.int64)
-    for part in row_blocks(spectra.shape):
-        counts += ((spectra[part] == high) & usable.valid_pixels[part, :, None]).sum(axis=(0, 1))
+    """(B,) good bands of (H, W, B) spectra that are saturated; ``bounds`` are their extremes."""
+    high = bounds.high
+    counts = _highest(spectra, usable, bounds)
     found = np.zeros(high.size, bool)
     for band in np.flatnonzero(good_bands & (counts >= _LEAST)):
         numbers = spectra[..., band][usable.valid_pixels]
@@ -51,3 +50,15 @@ def saturated_bands(
             known=is_ceiling(float(high[band]), scale, ceiling),
         )
     return found
+
+
+def _highest(spectra: Float32, usable: Unusable, bounds: Extremes) -> IntArray:
+    """(B,) how many usable numbers are the highest of their band: only rows that reach it are looked at."""
+    high = bounds.high
+    counts = np.zeros(high.size, np.int64)
+    reaches = bounds.row_high == high
+    for row in np.flatnonzero(reaches.any(axis=1)).tolist():
+        bands = np.flatnonzero(reaches[row])
+        full = spectra[row][:, bands] == high[bands]
+        counts[bands] += (full & usable.valid_pixels[row, :, None]).sum(axis=0)
+    return counts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,8 @@ _MUCH = 0.1  # of the pixels: who loses more is told which band costs most
 _MOST_NAMED = 8
 _KEPT = "--repair none keeps them"
 _BY_JUMPS = {"lines", "spikes"}  # repairs that ask how pixels differ from their neighbours
+# What a screening keeps as long as these are the same arrays.
+_FOUND_IN = {"bounds": ("spectra", "valid_pixels"), "usual": ("spectra", "good_bands", "valid_pixels")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,13 +46,34 @@ class Screened:
         """The extremes of its columns and lines; most cubes need them once."""
         return extremes(self.spectra, Unusable(self.valid_pixels))
 
+    @cached_property
+    def usual(self) -> Usual | None:
+        """What is usual among its good bands and valid pixels; most cubes need it once."""
+        return usual_jumps(self.spectra, self.good_bands, self.valid_pixels)
+
+    @property
+    def largest(self) -> float | None:
+        """The largest absolute usable number of its good bands; None where that takes another walk."""
+        if "bounds" not in self.__dict__:
+            return None
+        low, high = (np.nan_to_num(of[self.good_bands], nan=0.0) for of in (self.bounds.low, self.bounds.high))
+        return max(0.0, float(high.max()), -float(low.min()))
+
+    def changed(self, **changes: Any) -> Screened:
+        """The same with these fields, and with what was found out already of those that stay."""
+        new = replace(self, **changes)
+        for name, seen in _FOUND_IN.items():
+            if name in self.__dict__ and all(getattr(new, field) is getattr(self, field) for field in seen):
+                new.__dict__[name] = self.__dict__[name]
+        return new
+
     def without(self, remark: str, *, bands: BoolArray | None = None, pixels: BoolArray | None = None) -> Screened:
         """Without these bands (B,) and pixels (H, W), unless nothing usable would be left."""
         good = self.good_bands if bands is None else self.good_bands & ~bands
         valid = self.valid_pixels if pixels is None else self.valid_pixels & ~pixels
         if good.sum() < 2 or not valid.any():
             return self
-        return replace(self, good_bands=good, valid_pixels=valid, remarks=(*self.remarks, remark))
+        return self.changed(good_bands=good, valid_pixels=valid, remarks=(*self.remarks, remark))
 
 
 def screen(
@@ -74,7 +98,7 @@ def screen(
         state = _without_masks(state)
     if "bands" in repair:
         state = _without_bad_bands(state)
-    usual = usual_jumps(state.spectra, state.good_bands, state.valid_pixels) if repair & _BY_JUMPS else None
+    usual = state.usual if repair & _BY_JUMPS else None
     if "lines" in repair and usual is not None:
         state = _without_failed_elements(state, usual)
     if "saturation" in repair:
@@ -90,7 +114,7 @@ def _without_fills(state: Screened, scale: float, bands_too: bool) -> Screened:
         return state
     usable = Unusable(state.valid_pixels, fills)
     names = " or ".join(f"{value * scale:.7g}" for value in fills)
-    state = replace(state, fills=fills)
+    state = state.changed(fills=fills)
     return _without_holes(state, usable, f"hold {names}, which is no data", "--no-data none keeps them", bands_too)
 
 
@@ -128,7 +152,7 @@ def _without_masks(state: Screened) -> Screened:
         if found.any():
             total = int(state.valid_pixels.sum())
             said = f"{int(found.sum())} of {total} pixels {what}: left out as no data (--no-data none keeps them)"
-            state = replace(state, empty=(*state.empty, *_kinds(state.spectra[found], state.good_bands)))
+            state = state.changed(empty=(*state.empty, *_kinds(state.spectra[found], state.good_bands)))
             state = state.without(said, pixels=found)
     return state
 
@@ -141,17 +165,19 @@ def _kinds(spectra: Float32, good_bands: BoolArray) -> Float32:
 
 def _without_bad_bands(state: Screened) -> Screened:
     usable = Unusable(state.valid_pixels)
-    state = _without_holes(state, usable, "have no finite number", "--bands all keeps the bands", True)
+    if not state.bounds.whole:
+        state = _without_holes(state, usable, "have no finite number", "--bands all keeps the bands", True)
     constant = state.good_bands & (state.bounds.low == state.bounds.high)
     if constant.any():
         said = f"{_named(constant)} hold one number everywhere: left out (--bands all keeps them)"
         state = state.without(said, bands=constant)
     sample = sampled(state.spectra, state.valid_pixels, state.good_bands, _SAMPLE)
     state = _without_bands(state, _spread(stuck_bands(sample), state.good_bands), "hold one number in most pixels")
-    usual = usual_jumps(state.spectra, state.good_bands, state.valid_pixels)
-    if usual is None:
+    if state.usual is None:
         return state
-    noise = band_noise(*neighbours(state.spectra, state.valid_pixels, state.good_bands, _SAMPLE // 2), usual.noise)
+    noise = band_noise(
+        *neighbours(state.spectra, state.valid_pixels, state.good_bands, _SAMPLE // 2), state.usual.noise
+    )
     if noise is None:
         return state
     noisy = noisy_bands(noise)
@@ -167,14 +193,14 @@ def _without_bands(state: Screened, bands: BoolArray, why: str) -> Screened:
         return state
     if not a_few(bands, state.good_bands):
         remark = f"{_named(bands)} {why}: kept, for they are many (--bands leaves bands out)"
-        return replace(state, remarks=(*state.remarks, remark))
+        return state.changed(remarks=(*state.remarks, remark))
     return state.without(f"{_named(bands)} {why}: left out (--bands all keeps them)", bands=bands)
 
 
 def _without_saturation(state: Screened, scale: float, ceiling: float | None) -> Screened:
     usable = Unusable(state.valid_pixels)
     high = state.bounds.high
-    full = saturated_bands(state.spectra, usable, high, state.good_bands, scale=scale, ceiling=ceiling)
+    full = saturated_bands(state.spectra, usable, state.bounds, state.good_bands, scale=scale, ceiling=ceiling)
     if not full.any():
         return state
     found = holes(state.good_bands, state.valid_pixels, lambda part: (state.spectra[part] == high) & full)
@@ -212,18 +238,18 @@ def _without_failed_elements(state: Screened, usual: Usual) -> Screened:
                 along_rows=what == "line",
             )
             remark = f"{count} detector elements ({what} × band) failed: filled from the {what}s beside them ({_KEPT})"
-            state = replace(state, spectra=mended, remarks=(*state.remarks, remark))
+            state = state.changed(spectra=mended, remarks=(*state.remarks, remark))
     return state
 
 
 def _without_spikes(state: Screened) -> Screened:
-    usual = usual_jumps(state.spectra, state.good_bands, state.valid_pixels)
+    usual = state.usual
     found = find_spikes(state.spectra, state.good_bands, state.valid_pixels, usual) if usual is not None else NO_SPIKES
     if not found.rows.size:
         return state
     pixels = np.unique(found.rows * state.valid_pixels.shape[1] + found.columns).size
     remark = f"{found.rows.size} numbers in {pixels} pixels are spikes: replaced by what their neighbours say ({_KEPT})"
-    return replace(state, spectra=found.mend(state.spectra), remarks=(*state.remarks, remark))
+    return state.changed(spectra=found.mend(state.spectra), remarks=(*state.remarks, remark))
 
 
 def neighbours(

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from napari_unmix.cube import BoolArray, FloatArray, IntArray
 from napari_unmix.screening.blocks import Float32, row_blocks
+from napari_unmix.screening.medians import WINDOW, running_median
 
 _DEVIATIONS = 12.0  # the noisiest band of a real scene reaches 10
 _FEWEST_BANDS = 10  # below, one band may hold what no other does
-_WINDOW = 7  # bands of the running median, which spans up to three in a row
 _MOST = 0.02  # of a spectrum's bands: more of them are a feature of the spectrum
 _LEAST_BANDS = 3
 _WIDEST, _NEARLY = 3, 0.3  # bands of one spike, and what share of it they reach
@@ -25,6 +25,7 @@ _LARGE = 0.3  # of the pixel's signal: less does no harm in one band
 _SHARPER = 1.5  # times what the spectra of a scene bend by in a band, all but the sharpest twentieth
 _LOUDER = 2.0  # times the largest difference of a pixel from its neighbours elsewhere
 _CHUNK = 2_000_000  # numbers at a time
+_BENT = 100_000  # of a walk that looks for bends: what lies between stays in the cache
 _SAMPLE = 1000
 _LEAST_PIXELS = 30
 _AROUND = ((-1, 0), (1, 0), (0, -1), (0, 1))
@@ -52,17 +53,6 @@ _NOWHERE = np.zeros(0, np.int64)
 NO_SPIKES = Spikes(_NOWHERE, _NOWHERE, _NOWHERE, np.zeros(0, np.float32))
 
 
-def running_median(values: FloatArray, window: int = _WINDOW) -> FloatArray:
-    """(N, B) medians along the bands, over ``window`` of them; at both ends over the outermost."""
-    from scipy.ndimage import median_filter
-
-    medians = np.asarray(median_filter(values, size=(1, window)))
-    half = window // 2
-    medians[:, :half] = np.median(values[:, :window], axis=1, keepdims=True)
-    medians[:, -half:] = np.median(values[:, -window:], axis=1, keepdims=True)
-    return medians
-
-
 @dataclass(frozen=True, eq=False)
 class Usual:
     """What the numbers of each band usually do: the spread (B,) of their jumps beside their neighbours in band and space, and how sharp (B,)
@@ -75,8 +65,10 @@ class Usual:
 
 def steps(sample: FloatArray) -> FloatArray:
     """(B,) the smallest step between two numbers of each band of (N, B) spectra: a quantised band's resolution."""
-    differences = np.diff(np.sort(sample, axis=0), axis=0)
-    least = np.where(differences > 0, differences, np.inf).min(axis=0, initial=np.inf)
+    ordered = np.ascontiguousarray(sample.T)
+    ordered.sort(axis=1)
+    differences = np.diff(ordered, axis=1)
+    least = np.where(differences > 0, differences, np.inf).min(axis=1, initial=np.inf)
     return np.asarray(np.where(np.isfinite(least), least, 0.0))
 
 
@@ -111,9 +103,9 @@ def jumps(here: FloatArray, around: FloatArray, usual: Usual) -> tuple[BoolArray
 def _narrow(found: BoolArray, jump: FloatArray) -> BoolArray:
     """Those of the found (N, B) in whose window at most three bands jump nearly as far: a peak of a spectrum is wider."""
     pixels, bands = np.nonzero(found)
-    half = _WINDOW // 2
+    half = WINDOW // 2
     padded = np.pad(jump, ((0, 0), (half, half)))
-    window = padded[pixels[:, None], bands[:, None] + np.arange(_WINDOW)]
+    window = padded[pixels[:, None], bands[:, None] + np.arange(WINDOW)]
     narrow = (window > _NEARLY * jump[pixels, bands, None]).sum(axis=1) <= _WIDEST
     out = np.zeros_like(found)
     out[pixels[narrow], bands[narrow]] = True
@@ -150,17 +142,25 @@ def _suspects(spectra: Float32, bands: IntArray, valid_pixels: BoolArray) -> Int
     limit = np.float32(_DEVIATIONS / 2) * np.float32(1.4826) * np.median(np.abs(bends - middle), axis=0)
     low, high = middle - limit, middle + limit
     suspect = np.zeros(valid_pixels.shape, bool)
-    for part in row_blocks(spectra.shape):
+    for part in row_blocks(spectra.shape, _BENT):
         bend = _bend(spectra[part] if whole else spectra[part][:, :, bands])
         suspect[part] = ((bend < low) | (bend > high)).any(axis=2)
     return np.argwhere(suspect & valid_pixels)
 
 
 def _bend(spectra: Float32) -> Float32:
-    """Second differences along the last axis; at both ends first differences."""
-    out = np.empty_like(spectra)
+    """Second differences along the last axis; at both ends first differences.
+
+    Of numbers that lie in one piece all at once, as if they were one long spectrum: what that says at the ends is written over.
+    """
+    out = np.empty(spectra.shape, spectra.dtype)
+    long = spectra.reshape(-1) if spectra.flags.c_contiguous else spectra
+    into = out.reshape(-1) if long.ndim == 1 else out
     with np.errstate(over="ignore", invalid="ignore"):  # fill values, in pixels that are left out
-        out[..., 1:-1] = spectra[..., 1:-1] - np.float32(0.5) * (spectra[..., :-2] + spectra[..., 2:])
+        inner = into[..., 1:-1]
+        np.add(long[..., :-2], long[..., 2:], out=inner)
+        np.multiply(inner, np.float32(0.5), out=inner)
+        np.subtract(long[..., 1:-1], inner, out=inner)
         out[..., 0] = spectra[..., 0] - spectra[..., 1]
         out[..., -1] = spectra[..., -1] - spectra[..., -2]
     return out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,27 +76,35 @@ class Lines:
         order = _ORDERS[self._layout.interleave]
         majors, minors, numbers = ((rows, columns, bands)[axis] for axis in order)
         found = np.empty((majors.size, minors.size, numbers.size), self.dtype)
-        with self._lock:
-            for major, frame in zip(majors.tolist(), found if found.size else (), strict=False):
-                self._pick(major, minors, numbers, frame)
+        if found.size:
+            with self._lock:
+                pick = self._picker(minors, numbers)
+                for major, frame in zip(majors.tolist(), found, strict=True):
+                    pick(major, frame)
         return found.transpose(np.argsort(order))
 
-    def _pick(self, major: int, minors: Places, numbers: Places, out: NDArray[Any]) -> None:
-        """Numbers of some minor frames of a major one: in one piece, or each by itself where far less lies in between."""
-        layout = self._layout
+    def _picker(self, minors: Places, numbers: Places) -> Callable[[int, NDArray[Any]], None]:
+        """What reads these numbers of these minor frames of a major one: in one piece, or each frame by itself where far less lies in between."""
+        layout, item = self._layout, self.dtype.itemsize
         first, last, low = int(minors.min()), int(minors.max()), int(numbers.min())
-        span = (int(numbers.max()) - low + 1) * self.dtype.itemsize
-        start = layout.offset + major * layout.frames[0] + layout.major[0] + layout.minor[0] + low * self.dtype.itemsize
-        frame = layout.frames[1]
+        span = (int(numbers.max()) - low + 1) * item
+        start, frame = layout.offset + layout.major[0] + layout.minor[0] + low * item, layout.frames[1]
+        of_frames, inside = _as_slice(minors - first), _as_slice(numbers - low)
+
+        def together(major: int, out: NDArray[Any]) -> None:
+            piece = self._piece(start + major * layout.frames[0] + first * frame, (last - first) * frame + span)
+            lying = np.ndarray((last - first + 1, span // item), self.dtype, piece, strides=(frame, item))
+            out[...] = lying[of_frames][:, inside]
+
+        def apart(major: int, out: NDArray[Any]) -> None:
+            for piece, place in zip(pieces, places, strict=True):
+                self._fill(piece, place + major * layout.frames[0])
+            out[...] = pieces.view(self.dtype)[:, inside]
+
         if (last - first) * frame + span <= minors.size * (span + _CALL):
-            piece = self._piece(start + first * frame, (last - first) * frame + span)
-            shape = (last - first + 1, span // self.dtype.itemsize)
-            lying = np.ndarray(shape, self.dtype, piece, strides=(frame, self.dtype.itemsize))
-            out[...] = lying[_as_slice(minors - first)][:, _as_slice(numbers - low)]
-            return
-        for place, minor in enumerate(minors.tolist()):
-            piece = self._piece(start + minor * frame, span)
-            out[place] = np.frombuffer(piece, self.dtype)[_as_slice(numbers - low)]
+            return together
+        pieces, places = np.empty((minors.size, span), np.uint8), (start + minors * frame).tolist()
+        return apart
 
     def _piece(self, place: int, size: int) -> NDArray[np.uint8]:
         if self._buffer.size < size:

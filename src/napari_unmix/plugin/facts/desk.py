@@ -11,6 +11,7 @@ from napari_unmix.plugin.facts.derived import View
 from napari_unmix.plugin.facts.kept import Known
 from napari_unmix.plugin.facts.known_spectra import HeldSpectrum, Offered
 from napari_unmix.plugin.facts.likeness import Comparing
+from napari_unmix.plugin.facts.probing import Probe
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.session import Session, Survey, Unfinished, preset
 from napari_unmix.spec import MethodSpec
@@ -43,6 +44,7 @@ class Desk:
     comparing: Comparing = field(default_factory=Comparing)
     reference: Reference | None = None
     views: tuple[View, ...] = ()
+    probed: Probe | None = None
 
     def with_run(self, number: int, run: Run | None) -> Desk:
         """The desk where the run of this number has changed, or (None) is forgotten."""

@@ -26,6 +26,7 @@ from napari_unmix.plugin.facts.kept import Known
 from napari_unmix.plugin.facts.known_spectra import Candidates, HeldSpectrum, Offered, same_held
 from napari_unmix.plugin.facts.likeness import Comparing, DifferenceMap, Measured, Pictures
 from napari_unmix.plugin.facts.opinions import Opinions
+from napari_unmix.plugin.facts.probing import Probe, Probing
 from napari_unmix.plugin.facts.resting import Waking
 from napari_unmix.plugin.facts.runs import Run, Shown, Training
 from napari_unmix.progress import Preview, Progress
@@ -160,7 +161,8 @@ class Session:
     last, checked.
     ``label`` is what the brush paints; ``pixel`` and ``pins`` are (row, column); ``chore`` is what is made in the background; ``exported`` is
     the folder that was written last, ``page`` the report page, ``applying`` a run on its way to other cubes, ``applied`` where the maps of the last
-    one are, ``applied_maps`` those of them that were asked for, ``adopted`` the cube that was last made of an open array, ``reread`` the one
+    one are, ``applied_maps`` those of them that were asked for, ``probing`` a probe of painted classes under way, ``probed`` the cube's last,
+    ``adopted`` the cube that was last made of an open array, ``reread`` the one
     that was last read in another way, ``unfinished`` an interrupted training of the cube; ``undoable`` and ``redoable`` are the acts that would be
     undone and done again, "" for none. ``recent`` are the runs on the disk, ``keeping`` the numbers of those that are being written,
     ``waking`` is the one whose maps are being read again, ``known`` is what the disk knows of the cube; ``naming`` is how far the naming by
@@ -229,6 +231,8 @@ class Session:
     applying: Applying | None = None
     applied: AppliedTo | None = None
     applied_maps: AppliedMaps | None = None
+    probing: Probing | None = None
+    probed: Probe | None = None
     undoable: str = ""
     redoable: str = ""
     naming: Naming = field(default_factory=Naming)

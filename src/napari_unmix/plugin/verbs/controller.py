@@ -10,6 +10,7 @@ from napari_unmix.plugin.verbs.following import LiveVerbs
 from napari_unmix.plugin.verbs.keeping import KeepVerbs
 from napari_unmix.plugin.verbs.known_spectra import KnownVerbs
 from napari_unmix.plugin.verbs.maps import MapVerbs
+from napari_unmix.plugin.verbs.probing import ProbeVerbs
 from napari_unmix.plugin.verbs.reading_out import ReadOutVerbs
 from napari_unmix.plugin.verbs.suggesting import SuggestVerbs
 from napari_unmix.plugin.verbs.writing import WriteVerbs
@@ -26,6 +27,7 @@ class Controller(
     WriteVerbs,
     CompareVerbs,
     ApplyVerbs,
+    ProbeVerbs,
 ):
     """All verbs on a session."""
 
@@ -40,4 +42,5 @@ class Controller(
         self._chores.cancel()
         self.stop_matching()
         self.stop_applying()
+        self.stop_probing()
         self.stop()

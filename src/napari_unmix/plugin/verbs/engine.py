@@ -26,6 +26,7 @@ from napari_unmix.plugin.facts.edits import Edit
 from napari_unmix.plugin.facts.judging import Judged, StrokesAsked
 from napari_unmix.plugin.facts.kept import Known, Pins, Reopened, Stamp
 from napari_unmix.plugin.facts.known_spectra import Candidates, HeldSpectrum, Offered
+from napari_unmix.plugin.facts.probing import Probe
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.seen import Sight, seen
 from napari_unmix.plugin.facts.session import Stage, Survey, Unfinished
@@ -36,6 +37,7 @@ from napari_unmix.plugin.verbs.assessing import Assess
 from napari_unmix.plugin.verbs.bookshelf import ask_libraries, keep_libraries, recall_libraries
 from napari_unmix.plugin.verbs.judging import judge
 from napari_unmix.plugin.verbs.known_work import all_entries, held_spectra, library_of
+from napari_unmix.plugin.verbs.probing_work import probe_classes
 from napari_unmix.plugin.verbs.spectra_work import noisy_bands_of, write_file
 from napari_unmix.plugin.verbs.store import (
     card_for,
@@ -325,6 +327,7 @@ class Engine:
     )
     apply: Callable[[Run, Sequence[Path], Path], Fit[AppliedTo]] = apply_run
     applied_maps: Callable[[AppliedTo, int], Fit[AppliedMaps]] = applied_maps
+    probe: Callable[[Cube, Annotation, Sequence[Run]], Fit[Probe]] = probe_classes
     all_entries: Callable[[Offered, float | None], Fit[Candidates]] = all_entries
     reference: side_by_side.Reads = side_by_side.reference
     measure: side_by_side.Measures = side_by_side.measure

@@ -13,6 +13,7 @@ from napari_unmix.plugin.window.panels.compare import ComparePart
 from napari_unmix.plugin.window.panels.endmembers import EndmemberRows
 from napari_unmix.plugin.window.panels.maps import AreasPart
 from napari_unmix.plugin.window.panels.places import PlacesPart
+from napari_unmix.plugin.window.panels.probe import ProbePart
 from napari_unmix.plugin.window.panels.runs import RunsPart
 from napari_unmix.plugin.window.panels.step import Step, say, text
 from napari_unmix.plugin.window.panels.verdict import VerdictPart
@@ -43,6 +44,7 @@ class ResultPanel(Step):
             ApplyPart(self),
             AreasPart(self),
             ComparePart(self),
+            ProbePart(self),
         ):
             self.body.addWidget(part)
         self.listen(self.refresh, "cube", "training", "run", "runs", "annotation", "spec", "state")
