@@ -5,23 +5,30 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+import pytest
 from tests.large.conftest import Spectra, materials, mixtures
 
 from napari_unmix import drain, pipeline, unmix
 from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube
-from napari_unmix.geometry.search import MOST_PIXELS
+from napari_unmix.geometry import search
 from napari_unmix.methods.ivae.spec import IvaeSpec
 from napari_unmix.progress import Progress
 from napari_unmix.rows.metrics import spectral_angle
 
-SIDE, SEED = 215, 0
+SIDE, SEED, READ = 100, 0, 8_000
+
+
+@pytest.fixture(autouse=True)
+def a_search_that_reads_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a part of a scene is a matter of a second: 40,000 pixels are read otherwise."""
+    monkeypatch.setattr(search, "MOST_PIXELS", READ)
 
 
 @cache
 def unread() -> slice:
     """Three pixels side by side that a search does not draw; the first draw of its generator is which pixels it reads."""
-    drawn = np.random.default_rng(SEED).choice(np.arange(SIDE**2), MOST_PIXELS, replace=False)
+    drawn = np.random.default_rng(SEED).choice(np.arange(SIDE**2), READ, replace=False)
     free = np.setdiff1d(np.arange(SIDE**2), drawn)
     first = int(free[:-2][np.diff(free, 2) + 2 * np.diff(free)[:-1] == 2][0])
     return slice(first, first + 3)

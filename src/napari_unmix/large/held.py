@@ -10,7 +10,7 @@ import numpy as np
 from napari_unmix import pipeline
 from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Annotation, Cube, IntArray
-from napari_unmix.geometry.search import MOST_PIXELS
+from napari_unmix.geometry import search
 from napari_unmix.given import Given
 from napari_unmix.large.again import MOST_ROUNDS, Others, explained, newcomers_of, next_spec
 from napari_unmix.large.lacking import Lacking, StandingOut, lacking
@@ -29,10 +29,10 @@ def unmix(cube: Cube, spec: MethodSpec, annotation: Annotation | None, given: Gi
     """
     begun = time.perf_counter()
     first = pipeline.unmix(cube, spec, annotation, given)
-    if int(cube.valid_pixels.sum()) <= MOST_PIXELS:
+    if int(cube.valid_pixels.sum()) <= search.MOST_PIXELS:
         return (yield from first)
     best = yield from _within(first, 0.0, _FITTED)
-    if not _was_searched(best) or (answered := _answered(best)) <= MOST_PIXELS:
+    if not _was_searched(best) or (answered := _answered(best)) <= search.MOST_PIXELS:
         return best
     looking = Progress("looking at every residual", 0, 1, _FITTED)
     missed, taken = (yield from meanwhile(lambda: missed_in(cube, best), looking)), np.zeros(0, np.intp)
@@ -44,10 +44,8 @@ def unmix(cube: Cube, spec: MethodSpec, annotation: Annotation | None, given: Gi
             break
         best, taken = tried, np.union1d(taken, missed.places)
         missed = missed_in(cube, best)
-    fitted = (
-        f"Endmembers were searched on {MOST_PIXELS:,} of {answered:,} pixels, and every pixel's residual was looked at."
-    )
-    note = said_of(fitted, -(-SURE * answered // MOST_PIXELS), len(taken), missed)
+    fitted = f"Endmembers were searched on {search.MOST_PIXELS:,} of {answered:,} pixels, and every pixel's residual was looked at."
+    note = said_of(fitted, -(-SURE * answered // search.MOST_PIXELS), len(taken), missed)
     return replace(best, spec=spec, notes=(*best.notes, note), seconds=time.perf_counter() - begun)
 
 
