@@ -32,7 +32,8 @@ from napari_unmix.rows.subspace import noise_level, said_of_noise
 from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec
 
-_CHUNK = 50_000
+# Pixels whose residuals are made at once: what is between stays in the cache.
+_CHUNK = 4_096
 # How far abundances are from least squares is measured on about this many pixels: the third digit stays.
 _COMPARED = 5_000
 
