@@ -291,10 +291,11 @@ class Cube:
         if self.lazy is not None:
             raise self.lazy.too_large("Unmixing", self.lazy.run_bytes)
         found = np.empty((int(self.valid_pixels.sum()), int(self.good_bands.sum())))
-        end = 0
+        end, all_good = 0, bool(self.good_bands.all())
         for line, valid in zip(self.spectra, self.valid_pixels, strict=True):  # no copy of the cube beside this one
-            begin, end = end, end + int(valid.sum())
-            found[begin:end] = line[valid][:, self.good_bands]
+            part = line if valid.all() else line[valid]
+            begin, end = end, end + len(part)
+            found[begin:end] = part if all_good else part[:, self.good_bands]
         return found
 
     def blocks(self, most_bytes: int = 64 << 20) -> Iterator[slice]:

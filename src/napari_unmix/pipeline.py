@@ -32,13 +32,18 @@ from napari_unmix.rows.subspace import noise_level, said_of_noise
 from napari_unmix.sentences import UnmixError
 from napari_unmix.spec import MethodSpec
 
-_CHUNK = 50_000
+# Pixels whose residuals are made at once: what is between stays in the cache.
+_CHUNK = 4_096
 # How far abundances are from least squares is measured on about this many pixels: the third digit stays.
 _COMPARED = 5_000
 
 
 def unmix(
-    cube: Cube, spec: MethodSpec, annotation: Annotation | None = None, given: Given | None = None
+    cube: Cube,
+    spec: MethodSpec,
+    annotation: Annotation | None = None,
+    given: Given | None = None,
+    also_read: IntArray | None = None,
 ) -> Fit[Unmixing]:
     """Unmix a cube: a generator that yields ``Progress`` at every batch, whose fraction never falls, and returns the ``Unmixing``.
 
@@ -46,17 +51,20 @@ def unmix(
 
     ``given`` are endmembers that lead the answer: those that are held are in it as they were given (as ``Inversion.written`` writes them), the
     search starts from the others. There are as many as the spec says, and at least those given; where all are held and no more are asked for,
-    only abundances are inferred.
+    only abundances are inferred. ``also_read`` (n,) are flat places of pixels that a search of a part of the scene reads as well.
     """
-    return (yield from forward(_unmixed(cube, spec, annotation, given)))
+    return (yield from forward(_unmixed(cube, spec, annotation, given, also_read)))
 
 
-def _unmixed(cube: Cube, spec: MethodSpec, annotation: Annotation | None, given: Given | None) -> Fit[Unmixing]:
+def _unmixed(
+    cube: Cube, spec: MethodSpec, annotation: Annotation | None, given: Given | None, also_read: IntArray | None
+) -> Fit[Unmixing]:
     start = time.perf_counter()
     yield Progress("reading the pixels", 0, 1, 0.0)
     choice = yield from _chosen(cube, spec, annotation, given)
     given = given if choice is None else choice.given
     problem, look = yield from _looked_at(cube, spec, annotation, given)
+    problem = replace(problem, also_read=_ranks(problem.cube, also_read))
     if problem.endmember_count == 1:
         finding = Progress("finding the endmember", 0, 1, 0.5)
         solution = yield from meanwhile(lambda: one_material_solution(problem), finding)
@@ -183,6 +191,14 @@ def without_ignored(cube: Cube, annotation: Annotation) -> Cube:
     """The cube without the pixels that the user painted to be ignored; the cube itself where there are none."""
     ignored = np.isin(annotation.labels, annotation.of_kind("ignore")) & cube.valid_pixels
     return replace(cube, valid_pixels=cube.valid_pixels & ~ignored) if ignored.any() else cube
+
+
+def _ranks(cube: Cube, places: IntArray | None) -> tuple[int, ...]:
+    """What numbers the valid ones of the pixels at flat ``places`` have among all valid pixels."""
+    if places is None or not len(places):
+        return ()
+    valid = cube.valid_pixels.ravel()
+    return tuple((np.cumsum(valid) - 1)[places[valid[places]]].tolist())
 
 
 def materials_of(annotation: Annotation, cube: Cube) -> dict[str, IntArray]:

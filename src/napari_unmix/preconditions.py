@@ -15,13 +15,14 @@ SMALLEST, LARGEST = 1e-6, 1e15
 MOST_NEGATIVE = 0.4
 # Brightness is measured against the median pixel's: where half of the pixels have no spectrum, there is none to measure against.
 MOST_EMPTY = 0.5
+_PART = 2_048  # pixels
 
 
 def check_values(spectra: FloatArray) -> None:
     """Raise UnmixError where (N, B) spectra are negative in good part, zero in most pixels, or too large or small for single precision."""
     if not spectra.size:
         return
-    low, high = float(spectra.min()), float(spectra.max())
+    low, high, below = _range(spectra)
     largest = max(high, -low)
     if largest > LARGEST:
         raise UnmixError(
@@ -32,18 +33,31 @@ def check_values(spectra: FloatArray) -> None:
         raise UnmixError(
             f"No value is larger than {largest:.3g}, less than {SMALLEST:g} can't be told from rounding: give a smaller --scale."
         )
-    empty = int((~spectra.any(axis=1)).sum())
+    empty = _without_spectrum(spectra) if low <= 0 <= high else 0
     if empty >= MOST_EMPTY * len(spectra):
         raise UnmixError(
             f"{empty} of {len(spectra)} valid pixels are zero in all good bands, so they have no spectrum: "
             "leave them out as no data (--no-data 0, or the cube's valid_pixels)."
         )
-    negative = float(np.mean(spectra < 0)) if low < 0 else 0.0
+    negative = below / spectra.size
     if negative > MOST_NEGATIVE:
         raise UnmixError(
             f"{100 * negative:.0f} % of the values are negative, up to {100 * MOST_NEGATIVE:.0f} % may be: "
             "give reflectance or radiance, neither centred nor logarithms, or exclude the negative bands (--bands)."
         )
+
+
+def _without_spectrum(spectra: FloatArray) -> int:
+    """How many of (N, B) spectra are zero in all bands: looked for where the first band is."""
+    return int((~spectra[spectra[:, 0] == 0].any(axis=1)).sum())
+
+
+def _range(spectra: FloatArray) -> tuple[float, float, int]:
+    """The lowest and the highest of all values, and how many are negative; a large scene is looked at once, in parts that stay in the cache."""
+    parts = [spectra[first : first + _PART] for first in range(0, len(spectra), _PART)]
+    found = [(part.min(), part.max(), np.count_nonzero(part < 0)) for part in parts]
+    low, high, below = zip(*found, strict=True)
+    return float(np.min(low)), float(np.max(high)), sum(below)
 
 
 def check_size(spectra: FloatArray, count: int, illumination: bool, *, automatic: bool = False) -> int:

@@ -13,6 +13,7 @@ from napari_unmix.auxiliary.labelling import (
     FEWEST_REGIONS,
     MOST_SEGMENTS,
     crossed,
+    ranks,
 )
 from napari_unmix.auxiliary.names import ACQUISITION, AUTO, GENERATORS, NONE, PAINTED, generator_names
 from napari_unmix.cube import Annotation, Cube, IntArray
@@ -109,7 +110,7 @@ def painted_over(cube: Cube, annotation: Annotation | None, choice: str, made: I
     free = (labels == 0) & cube.valid_pixels
     if names and made is not None and free.any():
         free &= made > 0
-        labels[free] = len(regions) + 1 + np.unique(made[free], return_inverse=True)[1]
+        labels[free] = len(regions) + 1 + ranks(made[free])
     sources = (*([PAINTED] if regions else []), *names)
     side = SideInformation(labels, sources, mapping, ())
     said = statuses(choice, painted=bool(regions), acquisitions=_acquisitions(cube), usable=side.usable)

@@ -22,8 +22,15 @@ FEWEST_PIXELS_OF_A_REGION = 30
 def numbered(raw: IntArray, known: BoolArray) -> IntArray:
     """(H, W) int32: the values of ``raw`` where ``known`` as 1 … R without gaps, ascending; 0 elsewhere."""
     labels = np.zeros(known.shape, np.int32)
-    labels[known] = 1 + np.unique(raw[known], return_inverse=True)[1]
+    labels[known] = 1 + ranks(raw[known])
     return labels
+
+
+def ranks(values: IntArray) -> IntArray:
+    """(n,) which of the different values each one is, ascending from 0: counted where they are no larger than there are of them, else sorted."""
+    if not values.size or values.min() < 0 or values.max() > values.size:
+        return np.unique(values, return_inverse=True)[1]
+    return np.asarray((np.cumsum(np.bincount(values) > 0) - 1)[values])
 
 
 def crossed(first: IntArray, second: IntArray, fewest: int = FEWEST_PIXELS_OF_A_CELL) -> IntArray:

@@ -15,8 +15,8 @@ COMPACTNESS = 0.1
 SMOOTHING = (
     0.7  # pixels: with half of the bands, a pixel's own noise counts for less, and no scene we have lost accuracy
 )
-# Pixels that are copied at once.
-_AT_ONCE = 50_000
+# A scene of more pixels is read in strips of about so many, which stay in the cache.
+_AT_ONCE, _STRIP = 50_000, 4_096
 
 
 def superpixels(cube: Cube, pixels: int = PIXELS_PER_SEGMENT) -> IntArray:
@@ -44,27 +44,38 @@ def superpixels(cube: Cube, pixels: int = PIXELS_PER_SEGMENT) -> IntArray:
 
 
 def _leading_scores(cube: Cube) -> FloatArray:
-    """(N, K) ``principal_scores`` of every second band of the valid pixels; of a large cube in strips, so that no copy of it is made."""
+    """(N, K) ``principal_scores`` of every second band of the valid pixels.
+
+    Of a large cube in strips and in single precision, so that no copy of it is made.
+    """
     if np.count_nonzero(cube.valid_pixels) <= _AT_ONCE:
         return principal_scores(second_half(cube.pixels(), COMPONENTS), COMPONENTS)
     good = np.flatnonzero(cube.good_bands)
     bands = good[1::2] if len(good) // 2 >= COMPONENTS else good  # as ``second_half`` takes them
-    count, total = 0, np.zeros(len(bands))
+    # Moments about some spectrum of the scene, so that what they are off its mean takes no digits: one pass for mean and directions.
+    origin = cube.spectra[tuple(np.argwhere(cube.valid_pixels)[0])][bands].astype(np.float64)
+    count, total, moment = 0, np.zeros(len(bands)), np.zeros((len(bands), len(bands)))
     for part in _strips(cube, bands):
+        part -= origin
         count, total = count + len(part), total + part.sum(axis=0)
-    mean, moment = total / count, np.zeros((len(bands), len(bands)))
+        moment += part.T @ part
+    mean = total / count
+    directions = np.linalg.eigh(moment - count * np.outer(mean, mean))[1][:, ::-1][:, :COMPONENTS]
+    shift, scores, end = (origin + mean) @ directions, np.empty((count, COMPONENTS), np.float32), 0
     for part in _strips(cube, bands):
-        moment += (part - mean).T @ (part - mean)
-    directions = np.linalg.eigh(moment)[1][:, ::-1][:, :COMPONENTS]
-    return np.concatenate([(part - mean) @ directions for part in _strips(cube, bands)])
+        begin, end = end, end + len(part)
+        scores[begin:end] = part @ directions - shift
+    return scores
 
 
 def _strips(cube: Cube, bands: IntArray) -> Iterator[FloatArray]:
     """(n, B) float64 spectra of the valid pixels, a few lines at a time."""
-    lines = max(1, _AT_ONCE // cube.shape[1])
+    lines = max(1, _STRIP // cube.shape[1])
     for first in range(0, cube.shape[0], lines):
         rows = slice(first, first + lines)
-        yield cube.spectra[rows][cube.valid_pixels[rows]][:, bands].astype(np.float64)
+        part, valid = cube.spectra[rows], cube.valid_pixels[rows]
+        part = part.reshape(-1, cube.shape[2]) if valid.all() else part[valid]
+        yield np.ascontiguousarray(np.take(part, bands, axis=1), np.float64)
 
 
 def second_half(spectra: FloatArray, fewest: int = 1) -> FloatArray:

@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -102,15 +102,16 @@ def find_endmembers(
     seed: int,
     given: Given | None = None,
     most_starts: int | None = None,
+    also_read: Sequence[int] | IntArray = (),
 ) -> Search:
     """Find (P, B) endmembers of (N, B) spectra; yields the loss at every step, NaN where there is none yet.
 
     ``strokes`` are pixel indices of painted materials: they lead to the first endmembers, in order. Where endmembers (Q, B) are ``given``, as
     the inversion writes them, they come first, and the strokes after them (``beside``). ``most_starts``: fits of archetypes begin from so many
-    sets of picks at most; None: from all.
+    sets of picks at most; None: from all. ``also_read`` are pixels that are read whatever part of a large scene is drawn.
     """
     generator = np.random.default_rng(seed)
-    spectra, strokes = _thinned(spectra, strokes, generator)
+    spectra, strokes = _thinned(spectra, strokes, generator, also_read)
     noise = noise_level(spectra, count)
     yield NO_LOSS
     data = _Data(spectra, count, inversion, noise, subspace_excess(spectra, count, noise), most_starts)
@@ -149,18 +150,20 @@ def _beginning(data: _Data, given: Given, strokes: list[IntArray]) -> Beginning:
 
 
 def _thinned(
-    spectra: FloatArray, strokes: list[IntArray], generator: np.random.Generator
+    spectra: FloatArray,
+    strokes: list[IntArray],
+    generator: np.random.Generator,
+    also_read: Sequence[int] | IntArray = (),
 ) -> tuple[FloatArray, list[IntArray]]:
-    """At most ``MOST_PIXELS`` pixels, the painted ones among them, and where the strokes are then."""
+    """At most ``MOST_PIXELS`` pixels, the painted ones and those to be ``also_read`` among them, and where the strokes are then."""
     if len(spectra) <= MOST_PIXELS:
         return spectra, strokes
-    painted = np.concatenate(strokes) if strokes else np.zeros(0, int)
-    rest = np.setdiff1d(np.arange(len(spectra)), painted)
-    kept = np.concatenate(
-        [painted, np.sort(generator.choice(rest, max(1, MOST_PIXELS - len(painted)), replace=False))]
-    ).astype(int)
+    kept = np.concatenate([*strokes, also_read]).astype(int)
+    rest = np.setdiff1d(np.arange(len(spectra)), kept)
+    drawn = generator.choice(rest, max(1, MOST_PIXELS - len(kept)), replace=False)
     bounds = np.cumsum([0, *[len(stroke) for stroke in strokes]])
-    return spectra[kept], [np.arange(bounds[k], bounds[k + 1]) for k in range(len(strokes))]
+    found = [np.arange(bounds[k], bounds[k + 1]) for k in range(len(strokes))]
+    return spectra[np.concatenate([kept, np.sort(drawn)])], found
 
 
 def _signal_notes(data: _Data) -> list[Note]:

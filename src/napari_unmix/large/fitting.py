@@ -17,19 +17,19 @@ from napari_unmix.applying.tile import UNIT, Applied, Maps
 from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray
 from napari_unmix.findings import Note, NoteKind
 from napari_unmix.given import Given
-from napari_unmix.large.lacking import Lacking, StandingOut, lacking, line_of
+from napari_unmix.large import held
+from napari_unmix.large.again import MOST_ROUNDS, Others, explained, newcomers_of, next_spec
+from napari_unmix.large.lacking import Lacking, StandingOut, lacking
 from napari_unmix.large.maps import KeptMaps
 from napari_unmix.large.sampling import Sample, drawn
+from napari_unmix.large.saying import SURE, said_of
 from napari_unmix.progress import Fit, Progress, forward, meanwhile
 from napari_unmix.spec import MethodSpec
 
 T = TypeVar("T")
 
-# How often what was lacking is added to the sample, and the shares of the bar: the first fit, the first pass, and the fit after that.
-MOST_ROUNDS = 2
+# Shares of the bar: the first fit, the first pass, and the fit after that.
 _FITTED, _PASSED, _AGAIN = 0.4, 0.7, 0.85
-# With what was added an answer is taken where it leaves so many times less (root mean square) of the pixels that were lacking, or better.
-_LESS = 0.5
 # Components of a mixture of Gaussian regions: five times as fast as the 256 of ``apply``, and as near to the truth (decision 0044).
 _GAUSSIAN_COMPONENTS = 64
 _READ_AT_ONCE = 32 << 20  # bytes of single precision
@@ -57,14 +57,15 @@ def unmix(
 ) -> Fit[Unmixing]:
     """Unmix a cube: a generator that yields ``Progress``, whose fraction never falls, and returns the ``Unmixing``.
 
-    A cube in memory is unmixed as a whole (``pipeline.unmix``). One that stays in its file is fitted on a sample of at most 40,000 pixels that
-    lies all over it, with up to 20,000 of the painted ones; then every pixel is inferred by the law that was found, of a painted region by that
-    region's, elsewhere by the mixture over the regions. Pixels that stand out then, and that the sample did not hold, are added, and both done again.
+    A cube in memory is unmixed as a whole (``pipeline.unmix``), and where its search read a part of it once more with what that lacked. One that
+    stays in its file is fitted on a sample of at most 40,000 pixels that lies all over it, with up to 20,000 of the painted ones; then every pixel
+    is inferred by the law that was found, of a painted region by that region's, elsewhere by the mixture over the regions. Pixels that stand out
+    then, and that the sample did not hold, are added, and both done again.
 
     Close the generator to cancel. Raises UnmixError where the input does not fit, its file changes meanwhile, or the maps find no room.
     """
     if cube.lazy is None:
-        return (yield from pipeline.unmix(cube, spec, annotation, given))
+        return (yield from forward(held.unmix(cube, spec, annotation, given)))
     return (yield from forward(_streamed(cube, spec, annotation, given)))
 
 
@@ -83,7 +84,7 @@ def _streamed(cube: Cube, spec: MethodSpec, annotation: Annotation | None, given
     )
     maps, missed = yield from _all_pixels(cube, best, annotation, (_FITTED, _PASSED))
     # 2. Again with the pixels that the sample lacked, where that explains them.
-    taken, left = 0, missed.pixels
+    taken = 0
     for _ in range(MOST_ROUNDS):
         if not missed.pixels:
             break
@@ -93,9 +94,8 @@ def _streamed(cube: Cube, spec: MethodSpec, annotation: Annotation | None, given
             break
         best, taken = tried, taken + missed.pixels
         maps, missed = yield from _all_pixels(cube, best, annotation, (_AGAIN, 1.0))
-        left = missed.pixels
     # 3. As an answer of the whole.
-    result = _of_all(cube, best, annotation, maps, _said(cube, best, taken, left))
+    result = _of_all(cube, best, annotation, maps, _said(cube, best, taken, missed))
     result = replace(result, spec=spec, seconds=time.perf_counter() - begun)
     _FITTED_ON[result] = best
     return result
@@ -108,19 +108,18 @@ def _tried(
     given: Given | None,
     lacked: tuple[IntArray, Fitted, Lacking],
 ) -> Fit[Fitted | None]:
-    """The fit of a sample with further places in it; None where it explains them hardly better.
-
-    Where nobody asked for a number, each material that was lacking has an endmember more.
-    """
+    """The fit of a sample with further places in it; None where it explains them hardly better, or the others worse."""
     added, before, missed = lacked
+    others = Others.of(before.sample.cube)
+    room = others.have_room(before.answer, newcomers_of(cube, missed))
+    if not room and spec.endmembers != "auto":
+        return None
     looking_again = Progress("reading what the sample lacked", 0, 1, _PASSED)
     sample = yield from meanwhile(lambda: drawn(cube, annotation, spec.seed, added), looking_again)
-    if spec.endmembers == "auto":
-        count = len(before.answer.names) + len(missed.groups)
-        spec = spec.model_copy(update={"endmembers": count})
+    spec = next_spec(spec, before.answer, missed, room=room)
     answer = yield from _within(pipeline.unmix(sample.cube, spec, sample.annotation, given), _PASSED, _AGAIN)
     was, now = (_left(cube, one, missed.places) for one in (before.answer, answer))
-    return Fitted(sample, answer) if now <= _LESS * was else None
+    return Fitted(sample, answer) if explained(was, now) and others.allow(before.answer, answer) else None
 
 
 def _applied(answer: Unmixing) -> Applied:
@@ -161,7 +160,7 @@ def _all_pixels(
     scene = Scene.of(cube, applied, cube.spectral_axis, regions)
     kept = KeptMaps(applied, cube.shape[:2])
     try:
-        out = StandingOut(line_of(fitted.answer.reconstruction_error))
+        out = StandingOut.of(fitted.answer.reconstruction_error, fitted.answer.endmembers)
         tiles = list(cube.blocks(_READ_AT_ONCE))
         for number, rows in enumerate(tiles):
             yield (
@@ -173,7 +172,7 @@ def _all_pixels(
             kept.put(rows, made.packed)
             out.look(made.places, made.errors, made.spectra)
             scene.check()
-        return kept.done(), _lacking(fitted.answer, out)
+        return kept.done(), lacking(out)
     finally:
         kept.close()
 
@@ -201,17 +200,6 @@ def _tile(scene: Scene, applied: Applied, rows: slice) -> Callable[[], _Tile]:
         return _Tile(packed, places, np.asarray(applied.unpacked(packed[valid]).error, np.float64), spectra)
 
     return make
-
-
-def _lacking(answer: Unmixing, out: StandingOut) -> Lacking:
-    """Which of the pixels that stand out are alike."""
-    if not len(out.places):
-        return Lacking((), out.places)
-    good = ~np.isnan(answer.endmembers).all(axis=0)
-    endmembers = answer.endmembers[:, good]
-    abundances, light = answer.inversion.invert(out.spectra, endmembers)
-    made = (abundances if light is None else light[:, None] * abundances) @ endmembers
-    return lacking(out.places, out.spectra - made)
 
 
 def _regions(fitted: Fitted, annotation: Annotation | None) -> IntArray | None:
@@ -252,15 +240,10 @@ def _of_all(cube: Cube, fitted: Fitted, annotation: Annotation | None, maps: Map
     )
 
 
-def _said(cube: Cube, fitted: Fitted, taken: int, left: int) -> Note:
+def _said(cube: Cube, fitted: Fitted, taken: int, missed: Lacking) -> Note:
     """What was fitted on, and what may be lost by that."""
     pixels, step = int(fitted.sample.cube.valid_pixels.sum()), fitted.sample.step
     whole = cube.shape[0] * cube.shape[1]
     which = f"one of each {step}×{step}" if step > 1 else "all that hold data"
     said = f"The cube stays in its file: fitted and judged on {pixels:,} of {whole:,} pixels ({which}, and what is painted), then all were inferred."
-    if step > 1:
-        said += f" A material of fewer than {3 * step**2:,} pixels may have been missing in the sample:"
-        said += f" {taken} pixels that stood out were added," if taken else " no pixels were added,"
-        said += f" {left} alike ones still stand out." if left else " and none that are alike stand out."
-    advice = "Ask for an endmember more." if left else ""
-    return Note(NoteKind.METHOD, said, advice)
+    return said_of(said, SURE * step**2, taken, missed) if step > 1 else Note(NoteKind.METHOD, said)

@@ -49,6 +49,7 @@ class Problem(Generic[Spec]):
     spec : the method's spec
     given : (Q, B) endmembers that are known before, as ``Inversion.written``: they lead the answer in their order; those that are held are in
         it as they are here, the others may move
+    also_read : indices of pixels that a search of a part of the scene reads as well
     """
 
     cube: Cube
@@ -59,6 +60,7 @@ class Problem(Generic[Spec]):
     endmember_count: int
     spec: Spec
     given: Given | None = None
+    also_read: tuple[int, ...] = ()
 
     @property
     def inversion(self) -> Inversion:

@@ -23,6 +23,7 @@ def searched(problem: Problem[Spec], done: float) -> Fit[Found]:
         strokes=list(problem.painted.values()),
         seed=problem.spec.seed,
         given=problem.given,
+        also_read=problem.also_read,
     )
 
     def show(loss: float) -> tuple[float | None, QuickLook]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -12,7 +13,8 @@ from napari_unmix.cube import FloatArray
 from napari_unmix.model.law import Model
 from napari_unmix.rows.subspace import Subspace
 
-_CHUNK = 50_000
+# Pixels that are projected at once: what is between stays in the cache.
+_CHUNK = 4_096
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +48,14 @@ class Data:
         count = len(self.scores)
         if count <= most:
             return self.everything()
+        return torch.sort(self._known_first[:most])[0]
+
+    @cached_property
+    def _known_first(self) -> Tensor:
+        """(N,) all pixels by chance, those of known u first."""
+        count = len(self.scores)
         order = torch.randperm(count, generator=torch.Generator().manual_seed(0)).to(self.scores.device)
-        order = order[torch.argsort((self.regions[order] == 0).int(), stable=True)]
-        return torch.sort(order[:most])[0]
+        return order[torch.argsort((self.regions[order] == 0).int(), stable=True)]
 
     def judging_pixels(self, most: int) -> Tensor | None:
         """Indices of at most ``most`` pixels of known u, evenly through the scene; of any where u is nowhere known. None: all pixels."""

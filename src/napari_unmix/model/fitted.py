@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -87,10 +88,15 @@ class LaplaceFitted:
     def abundances(self) -> FloatArray:
         return self.state.abundances()
 
+    @cached_property
+    def widening(self) -> float:
+        """What the posterior's spread is times."""
+        return self.state.widening(self.data)
+
     def std(self, endmember_error: FloatArray) -> FloatArray:
         error = torch.from_numpy(np.asarray(endmember_error, dtype=np.float64)).to(self.data.scores)
         own = np.asarray(abundance_std(self.posterior, self.state.model, error).cpu().numpy())
-        return widened(own, self.state.widening(self.data))
+        return widened(own, self.widening)
 
     def brightness(self) -> FloatArray | None:
         return self.state.brightness()
@@ -146,7 +152,7 @@ class LaplaceFitted:
             "noise.variance": np.array([model.variance], dtype=np.float32),
             # What other pixels are inferred by beside these: ``endmembers`` above may have been cut at zero.
             "law.corners": model.mixing.endmembers.cpu().numpy().astype(np.float32),
-            "law.widening": np.array([self.state.widening(self.data)], dtype=np.float32),
+            "law.widening": np.array([self.widening], dtype=np.float32),
         }
 
     def _varied(self, variation: Variation) -> dict[str, Tensor]:

@@ -23,7 +23,7 @@ _FEWEST_PIXELS = 6
 _SURE = 2.0
 # Condition number of the endmembers' differences beyond which their inverse is rounding.
 _MOST_ALIKE = 1e11
-_CHUNK = 50_000
+_CHUNK = 4_096  # pixels: what is between stays in the cache
 
 
 @dataclass(frozen=True, eq=False)
