@@ -16,6 +16,9 @@ from napari_unmix.rows.inversion import Inversion
 
 # A stroke with less than this share of its endmember in its median pixel is mostly background.
 BACKGROUND = 1 / 3
+# What a search measured, by name; and the names of the numbers of which there is one of each endmember, in their order.
+SearchNumbers = dict[str, float | tuple[float, ...]]
+OF_EACH = ("chord_cone_degrees", "facet_tails", "extrapolation_degrees")
 
 
 class NoteKind(StrEnum):
@@ -269,6 +272,14 @@ class StrokeFound(Frozen):
 GIVEN = "given"
 
 
+def numbers_in_order(numbers: SearchNumbers, order: Sequence[int]) -> SearchNumbers:
+    """What a search measured, where the endmembers come in this order (P,): the numbers of each endmember go with it."""
+    return {
+        name: tuple(value[k] for k in order) if name in OF_EACH and isinstance(value, tuple) else value
+        for name, value in numbers.items()
+    }
+
+
 def given_in(found: Sequence[GivenFound | None], spectra: FloatArray | None) -> Given | None:
     """What was given to a fit, from how each endmember was and the spectra (Q, B); None where nothing was, or they do not fit."""
     known = sorted((one for one in found if one is not None), key=lambda one: one.place)
@@ -312,7 +323,7 @@ class Findings(Frozen):
     restarts: RestartsFound | None = None
     endmember_error: tuple[float, ...] | None = None
     misfit: float | None = None
-    search: dict[str, float | tuple[float, ...]] = {}
+    search: SearchNumbers = {}
     given: tuple[GivenFound | None, ...] = ()
     abundances_moved: float | None = None
     support: SupportFound | None = None

@@ -21,7 +21,6 @@ from napari_unmix.cube import Annotation, Cube
 from napari_unmix.identifiability.decided import decided
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.rows.inversion import inversion
-from napari_unmix.sentences import UnmixError
 from napari_unmix.synthetic import KINDS, NONLINEAR, Kind, Scene, blind_scene, region_scene
 from unmix_benchmarks.common.cases import (
     CASES,
@@ -47,6 +46,7 @@ from unmix_benchmarks.common.cases import (
     purest,
 )
 from unmix_benchmarks.common.classical import best_classical
+from unmix_benchmarks.common.kept import earlier, table_in_parts
 from unmix_benchmarks.common.printed import commit
 from unmix_benchmarks.common.scores import parser, run_method, write_rows
 from unmix_benchmarks.common.strokes import careful_strokes, paint_strokes
@@ -134,30 +134,15 @@ def _options() -> argparse.ArgumentParser:
     )
     options.add_argument("--scenes", type=int, default=60, help="simulated scenes of all kinds")
     options.add_argument("--seed", type=int, default=FRESH, help="seed of the first simulated scene")
-    options.add_argument(
-        "--rows", nargs="+", default=[""], metavar="WORD", help="only scenes with one of these words in their name"
-    )
-    options.add_argument(
-        "--keep",
-        nargs="*",
-        type=Path,
-        metavar="FOLDER",
-        help="keep the lines of the tables in these folders (default: OUT) that are not run: a table in parts",
-    )
-    options.add_argument("--data", help="folder of the real scenes (default: NAPARI_UNMIX_DATA)")
+    table_in_parts(options)
     return options
 
 
 def _before(folders: Sequence[Path] | None, out: Path | None) -> Iterator[list[Scored]]:
-    """The rows of the tables in ``folders``; None: of none, and without a name: of the one that is replaced, if there is one."""
-    named = () if folders is None else folders or (() if out is None else (out,))
-    for folder in named:
-        file = folder / "accuracy.csv"
-        if file.exists():
-            with file.open(newline="", encoding="utf-8") as lines:
-                yield [Scored.read(row) for row in csv.DictReader(lines)]
-        elif folders:
-            raise UnmixError(f"{file} is not there: give --keep the folder that an earlier table was written to.")
+    """The rows of the tables in ``folders``, see ``earlier``."""
+    for file in earlier("accuracy", folders, out):
+        with file.open(newline="", encoding="utf-8") as lines:
+            yield [Scored.read(row) for row in csv.DictReader(lines)]
 
 
 def _sections(rows: Sequence[Scored]) -> list[Section]:

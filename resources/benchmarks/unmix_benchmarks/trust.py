@@ -27,6 +27,7 @@ from napari_unmix.rows.metrics import spectral_angle
 from napari_unmix.sentences import UnmixError
 from unmix_benchmarks.common import conformal
 from unmix_benchmarks.common.cases import Truth, data_folder
+from unmix_benchmarks.common.kept import earlier, table_in_parts
 from unmix_benchmarks.common.printed import commit, printed_by
 from unmix_benchmarks.common.scores import parser
 from unmix_benchmarks.common.trust_rows import Row, read, write
@@ -35,13 +36,14 @@ from unmix_benchmarks.common.trust_tables import BY_REGIONS, GOALS, blind_spots,
 
 TITLE = "grades of single endmembers, against the truth"
 SEARCH, TWIN = "finding endmembers", "simulated twin"
-# What the report estimated again before there were grades; the other stages are what a grade costs.
+# What the report estimates again for its verdict; the other stages are what a grade costs.
 _BEFORE = (
     "fitting the regions' moments again",
     "finding endmembers from another start",
     "refitting simulated twins",
     "refitting parts of the data",
     "telling regions apart",
+    "refitting more simulated twins",
 )
 GRADING = tuple(title for title, _ in STAGES if title not in _BEFORE)
 # A bound on the angle is looked for among the endmembers that these make alike.
@@ -76,17 +78,7 @@ def _options() -> argparse.ArgumentParser:
     options.add_argument(
         "--size", type=int, default=SIZE, help=f"rows and columns of a simulated scene (default {SIZE})"
     )
-    options.add_argument(
-        "--data", help="folder of the real scenes (default: NAPARI_UNMIX_DATA; without it none are run)"
-    )
-    options.add_argument("--rows", nargs="+", default=[""], metavar="WORD", help="only scenes with one of these words")
-    options.add_argument(
-        "--keep",
-        nargs="*",
-        type=Path,
-        metavar="FOLDER",
-        help="keep the lines of the tables in these folders (default: OUT) that are not run: a table in parts",
-    )
+    table_in_parts(options)
     return options
 
 
@@ -103,13 +95,7 @@ def _wanted(chosen: argparse.Namespace) -> Iterator[Draft]:
 
 def _kept(rows: list[Row], folders: Sequence[Path] | None, out: Path | None) -> list[Row]:
     """The rows that were run, and of earlier tables those of other scenes."""
-    named = () if folders is None else folders or (() if out is None else (out,))
-    for folder in named:
-        file = folder / "trust.csv"
-        if not file.exists():
-            if folders:
-                raise UnmixError(f"{file} is not there: give --keep the folder that an earlier table was written to.")
-            continue
+    for file in earlier("trust", folders, out):
         run = {row.scene for row in rows}
         rows = rows + [row for row in read(file) if row.scene not in run]
     return rows

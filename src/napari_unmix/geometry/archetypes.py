@@ -122,6 +122,7 @@ def fit_archetypes(
     strokes: Strokes | None = None,
     held: BoolArray | None = None,
     sweeps: int = 80,
+    needed: float = np.inf,
 ) -> Generator[float, None, Archetypes]:
     """Alternate exact abundances and Frank–Wolfe steps until the loss Σ w |z − aM|² changes by less than 1e-5.
 
@@ -134,12 +135,13 @@ def fit_archetypes(
     cone : non-negative amounts instead of abundances on the simplex
     strokes : anchors of the first archetypes
     held : (P,) archetypes that stay where they start
+    needed : the fit is given up where it will not come down to this loss (``out_of_reach``)
 
     Yields the loss at every sweep, of the archetypes where it is the lowest so far.
     """
     task = replace(_Task.of(scores, weights, share, cone=cone), strokes=strokes, held=held)
     way = _Way(start.copy())
-    yield from _swept(task, way, sweeps)
+    yield from _swept(task, way, sweeps, partial(out_of_reach, needed=needed))
     if strokes is not None or way.best is None:
         abundances = yield from _inverted(task, way)
         return Archetypes(way.archetypes, abundances, task.loss(way.archetypes, abundances))

@@ -118,6 +118,6 @@ def _anchored(beginning: Beginning, found: Found, before: Found, tried: Tried, p
     return replace(
         ordered,
         notes=(*found.notes, note),
-        numbers={**found.numbers, ANCHORED: float(len(tried.anchors))},
+        numbers={**ordered.numbers, ANCHORED: float(len(tried.anchors))},
         strokes=tuple(told[k] for k in range(len(strokes))),
     )

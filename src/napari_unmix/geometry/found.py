@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from napari_unmix.cube import FloatArray, IntArray
-from napari_unmix.findings import Note, StrokeFound
+from napari_unmix.findings import Note, SearchNumbers, StrokeFound, numbers_in_order
 from napari_unmix.geometry.recipes import Corners
 from napari_unmix.geometry.seen import NO_LOSS as NO_LOSS
 from napari_unmix.rows.inversion import Inversion
@@ -18,8 +18,6 @@ from napari_unmix.rows.subspace import Excess
 VARIABILITY = 1.25
 # Where the chord's endmember and the cone's are further apart (degrees), the data do not say where it is; and what they measured is called.
 UNDETERMINED, CHORD_CONE = 5.0, "chord_cone_degrees"
-# The numbers of which there is one of each endmember, in their order.
-OF_EACH = (CHORD_CONE, "facet_tails", "extrapolation_degrees")
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +40,7 @@ class Found:
     noise: float
     excess: Excess
     notes: tuple[Note, ...] = ()
-    numbers: dict[str, float | tuple[float, ...]] = field(default_factory=dict)
+    numbers: SearchNumbers = field(default_factory=dict)
     strokes: tuple[StrokeFound, ...] = ()
 
     @property
@@ -61,12 +59,9 @@ class Found:
         apart = self.numbers.get(CHORD_CONE)
         return apart is not None and bool(np.max(apart) <= UNDETERMINED)
 
-    def numbers_in(self, order: IntArray) -> dict[str, float | tuple[float, ...]]:
+    def numbers_in(self, order: IntArray) -> SearchNumbers:
         """What was measured, where the endmembers come in this order (P,): those of each endmember move with it."""
-        return {
-            name: tuple(value[k] for k in order) if name in OF_EACH and isinstance(value, tuple) else value
-            for name, value in self.numbers.items()
-        }
+        return numbers_in_order(self.numbers, order.tolist())
 
     def in_order(self, order: IntArray) -> Found:
         """The same endmembers in this order (P,), with their numbers."""

@@ -43,6 +43,14 @@ def expected_angle(subject: Subject, refits: Refits) -> float:
     return float(np.sqrt(_sampled(subject, refits, by_twins, apart) + _disputed(subject, refits, apart) ** 2))
 
 
+def expected_square(subject: Subject, refits: Refits) -> tuple[float, float]:
+    """The square of the same, and its standard error, as far as it is that of few twins (two or more)."""
+    square = expected_angle(subject, refits) ** 2
+    by_twins = np.square([degrees_from(subject, twin.endmembers) for twin in refits.twins])
+    share = 0.5 if refits.without_regions and subject.findings.by_regions else 1.0
+    return square, float(share * by_twins.std(ddof=1) / np.sqrt(len(by_twins)))
+
+
 def disputed_angles(subject: Subject, refits: Refits) -> FloatArray:
     """(P,) the part of the same that the regions' estimates dispute, of each endmember."""
     return np.broadcast_to(_disputed(subject, refits, partial(_angles, subject)), subject.count)

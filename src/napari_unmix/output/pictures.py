@@ -31,6 +31,7 @@ _NO_DATA = "#d8d8d8"
 _LEGEND_ROWS = 24
 _WORD = 0.15  # inches, of a line with a grade
 _LONGEST_NAME = 40  # characters in the legend
+_LEGEND_LINE = 115  # characters of the lines below the curves
 
 
 def draw_run(
@@ -149,10 +150,11 @@ def _length(figure: Figure, bar: ScaleBar, inches: float, foot: float) -> None:
 
 
 def _endmembers(page: Page) -> Figure:
-    """The spectra in their colours, with their names at the side."""
+    """The spectra in their colours, with their names at the side, and below what lines and bands mean."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.6, 4.2), layout="constrained")
+    said = textwrap.wrap(page.lines_said, _LEGEND_LINE)
+    figure = Figure(figsize=(7.6, 4.2 + _WORD * len(said)), layout="constrained")
     axis = figure.add_subplot()
     lines = draw_curves(axis, page.curves, LIGHT)
     title = f"{_shortened(page.name, 40)} · endmembers of {page.spec.title}"
@@ -166,6 +168,8 @@ def _endmembers(page: Page) -> Figure:
         handlelength=2.2 if page.grades else 1.4,
         labelcolor=LIGHT.words,
     )
+    if said:
+        figure.supxlabel("\n".join(said), x=0.01, ha="left", fontsize=8, color=LIGHT.faint)
     return figure
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Annotation, Cube, Meaning
-from napari_unmix.findings import GIVEN, Findings, GivenFound, NoteKind, SupportFound
+from napari_unmix.findings import GIVEN, OF_EACH, Findings, GivenFound, NoteKind, SupportFound
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.plugin.facts.edits import (
     deleted,
@@ -246,6 +246,19 @@ def test_what_was_given_moves_with_its_endmember() -> None:
     assert down.findings.held == (2,)
     np.testing.assert_array_equal(given.spectra[0], result.endmembers[0])
     assert cube is not None
+
+
+@given(seed=st.integers(0, 50), index=st.integers(0, 3), by=st.integers(-3, 3))
+@settings(max_examples=25)
+def test_what_the_search_measured_moves_with_its_endmember(seed: int, index: int, by: int) -> None:
+    result, look, _ = answer(seed)
+    of_each = dict.fromkeys(OF_EACH, tuple(float(mean) for mean in np.nanmean(result.endmembers, axis=1)))
+    result = replace(result, findings=Findings(search={**of_each, "outside": 2.0}))
+    if not 0 <= index + by < 4:
+        return
+    other = moved(result, look, index, by).unmixing
+    found = tuple(float(mean) for mean in np.nanmean(other.endmembers, axis=1))
+    assert other.findings.search == {**dict.fromkeys(OF_EACH, found), "outside": 2.0}
 
 
 def test_a_spectrum_that_is_exchanged_is_locked_and_all_shares_are_anew() -> None:

@@ -65,6 +65,19 @@ def labels(window: Any) -> list[str]:
     return [made._grade.text() for made in window.widget.findChildren(EndmemberRow) if made.isVisible()]
 
 
+def listed(window: Any) -> list[str]:
+    """The lines of the list of materials, as they are read; none while it is not seen."""
+    from qtpy.QtGui import QTextDocument
+    from qtpy.QtWidgets import QLabel
+
+    made = window.widget.findChild(QLabel, "materials")
+    if not made.isVisible():
+        return []
+    document = QTextDocument()
+    document.setHtml(made.text())
+    return [line for line in document.toPlainText().splitlines() if line]
+
+
 def undo(window: Any) -> None:
     """Ctrl+Z on the canvas."""
     from qtpy.QtCore import Qt
@@ -74,8 +87,9 @@ def undo(window: Any) -> None:
 
 
 def test_rows_have_a_sign_and_a_word_that_gives_way_to_names_and_why_lists_them_all(window: Any, fit: Given) -> None:
+    from qtpy.QtWidgets import QLabel
+
     from napari_unmix.plugin.window.panels.endmember_row import EndmemberRow
-    from napari_unmix.plugin.window.panels.materials import MaterialRow
     from napari_unmix.plugin.window.panels.verdict import CheckRow
 
     # 1. Signs and words stand in a column, and say why.
@@ -92,18 +106,22 @@ def test_rows_have_a_sign_and_a_word_that_gives_way_to_names_and_why_lists_them_
     window.press("Why?")
     window.qtbot.wait(80)
     assert "3 materials: 1 steady, 1 shaky, 1 not determined here." in window.texts()
-    rows = [made for made in window.widget.findChildren(MaterialRow) if made.isVisible()]
+    materials = window.widget.findChild(QLabel, "materials")
     checks = [made for made in window.widget.findChildren(CheckRow) if made.isVisible()]
-    assert len(rows) == 3
-    assert max(r.mapToGlobal(r.rect().bottomLeft()).y() for r in rows) < min(
-        c.mapToGlobal(c.rect().topLeft()).y() for c in checks
-    )
-    said = [text for text in window.texts() if "moves by" in text]
+    below = materials.mapToGlobal(materials.rect().bottomLeft()).y()
+    assert below < min(check.mapToGlobal(check.rect().topLeft()).y() for check in checks)
+    assert materials.height() >= materials.heightForWidth(materials.width())  # nothing is cut off
+    said = [line for line in listed(window) if "moves by" in line]
+    assert len(said) == 3
     assert said[0] == "endmember 3 moves by 2.0°."  # what needs something comes first
-    window.controller.rename_endmember(2, "tree")
+    window.controller.rename_endmember(2, "<tree>")  # a name is no mark-up
     window.qtbot.wait(60)
-    assert "tree moves by 2.0°." in window.texts()
-    assert "→ Paint tree." in window.texts()
+    assert "<tree> moves by 2.0°." in listed(window)
+    assert "→ Paint <tree>." in listed(window)
+    before = materials.text()
+    window.viewer.theme = "light" if window.viewer.theme == "dark" else "dark"
+    window.qtbot.wait(60)
+    assert materials.text() != before  # its quiet colour is the theme's
     window.press("Why?")
 
     # 3. Words give way to names, signs stay.
@@ -247,20 +265,18 @@ def test_maps_keep_their_names_and_carry_the_grade_and_what_was_edited_is_graded
     assert list(told(window).values()) == ["steady", "shaky"]
 
 
-def test_many_materials_are_listed_some_a_turn(window: Any) -> None:
-    from napari_unmix.plugin.window.panels.materials import MOST_A_TURN, MaterialRow
-
+def test_many_materials_are_listed_in_the_turn_that_asks(window: Any) -> None:
     window.with_fakes(3)
     window.seam.put(unmix=Given(), assess=graded)
     window.controller.set_option("endmembers", 30)
     train(window)
     window.wait_for(lambda: len(told(window)) == 30)
     assert {label[0] for label in labels(window)} == set("●◐○◆")
+    assert not listed(window)
     window.button("Why?").click()
-    assert len(window.widget.findChildren(MaterialRow)) == MOST_A_TURN
-    window.wait_for(lambda: len([text for text in window.texts() if "moves by" in text]) == 30)
+    assert sum("moves by" in line for line in listed(window)) == 30  # before the event loop turns
     window.press("Why?")
+    assert not listed(window)
     window.controller.rename_endmember(0, "rock")
     window.press("Why?")
-    window.wait_for(lambda: len([text for text in window.texts() if "moves by" in text]) == 30)
-    assert "rock moves by 0.0°." in window.texts()
+    assert "rock moves by 0.0°." in listed(window)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
@@ -13,6 +14,35 @@ from napari_unmix.sentences import UnmixError
 RowType = TypeVar("RowType")
 
 KEEP_HELP = "take the rows of the tables in these folders (default: OUT) as they are, those of a run that was stopped too: run only what is missing"
+
+
+def table_in_parts(options: argparse.ArgumentParser) -> None:
+    """Options of a table that is run in parts: which scenes, which earlier tables' lines stay, where real scenes are."""
+    options.add_argument(
+        "--rows", nargs="+", default=[""], metavar="WORD", help="only scenes with one of these words in their name"
+    )
+    options.add_argument(
+        "--keep",
+        nargs="*",
+        type=Path,
+        metavar="FOLDER",
+        help="keep the lines of the tables in these folders (default: OUT) that are not run: a table in parts",
+    )
+    options.add_argument("--data", help="folder of the real scenes (default: NAPARI_UNMIX_DATA)")
+
+
+def earlier(name: str, folders: Sequence[Path] | None, out: Path | None) -> Iterator[Path]:
+    """The tables in ``folders``; None: none, and without a name: the one that is replaced, if there is one.
+
+    Raises UnmixError where a folder that was named has none.
+    """
+    named = () if folders is None else folders or (() if out is None else (out,))
+    for folder in named:
+        file = folder / f"{name}.csv"
+        if file.exists():
+            yield file
+        elif folders:
+            raise UnmixError(f"{file} is not there: give --keep the folder that an earlier table was written to.")
 
 
 def part(name: str, out: Path) -> Path:

@@ -3,8 +3,9 @@
 What strokes anchored is searched beside one half of each stroke and then the other: what they were painted for may not be asked of another
 quarter. What the painted regions' moments gave is not searched here: leaving out regions says what it rests on (``parts``).
 
-Draws of single pixels leave every part of the scene in; a quadrant takes a field, a roof, a shadow away as a whole. The search begins anew each
-time, because from the result's own corners it would find the same optimum again.
+Draws of single pixels leave every part of the scene in; a quadrant takes a field, a roof, a shadow away as a whole. The search goes along the
+route that found the answer, from the answer's own corners and from fresh picks, and the lower optimum counts (decision 0050); where there is no such
+route, as beside what is held, the whole rule begins anew.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import numpy as np
 
 from napari_unmix.cube import BoolArray, FloatArray, IntArray
 from napari_unmix.findings import Redraw
+from napari_unmix.geometry.along import Route, route_of
 from napari_unmix.geometry.beside_recipes import Beside, ExtrapolatedBeside, placed
 from napari_unmix.geometry.recipes import FacetEdges, PlaneArchetypes, SphereArchetypes, Strokes, SupportedPicks
 from napari_unmix.given import Given
-from napari_unmix.identifiability.again.refits import Refits, Steps, like_the_result, silently, some_rows
+from napari_unmix.identifiability.again.refits import Refits, Steps, as_bright, like_the_result, silently, some_rows
 from napari_unmix.identifiability.again.search import UNSOLVABLE, repeatable
 from napari_unmix.identifiability.again.searches import Searches
 from napari_unmix.identifiability.subject import Subject
@@ -86,6 +88,8 @@ def _searched(subject: Subject, rest: IntArray, number: int, searches: Searches)
         if subject.recipe.reads_regions:
             start = yield from _by_rule(subject, rest, number, searches)
             return (yield from _by_recipe(subject, rest, number, start))
+        if (route := route_of(subject.recipe)) is not None:
+            return (yield from _along(subject, route, _thinned(rest, number), searches))
         if of_the_rule(subject):
             return (yield from _by_rule(subject, rest, number, searches))
         return (yield from _by_recipe(subject, _thinned(rest, number), number, subject.endmembers))
@@ -104,6 +108,14 @@ def _thinned(rest: IntArray, number: int) -> IntArray:
     return rest[some_rows(len(rest), np.random.default_rng(number), SEARCHED_PIXELS)]
 
 
+def _along(subject: Subject, route: Route, rows: IntArray, searches: Searches) -> Steps[FloatArray]:
+    """The route's own search of these pixels; in perspective coordinates, where it finds directions, as bright as the answer."""
+    spectra, begun = subject.spectra[rows], subject.endmembers
+    found = yield from silently(searches.along(route, spectra, begun, subject.inversion, subject.noise))
+    found = _in_order(subject, found)
+    return as_bright(found, begun) if route.route == "perspective" else found
+
+
 def _by_rule(subject: Subject, rest: IntArray, number: int, searches: Searches) -> Steps[FloatArray]:
     """The geometry's own search, beside what is held."""
     held = np.flatnonzero(~subject.searched)
@@ -112,7 +124,7 @@ def _by_rule(subject: Subject, rest: IntArray, number: int, searches: Searches) 
     spectra = subject.spectra[_thinned(rest, number)]
     seed = subject.result.spec.seed + number
     found = yield from silently(searches.find(spectra, subject.count, subject.inversion, seed, given))
-    return _in_order(subject, found.endmembers)
+    return _in_order(subject, found)
 
 
 def _in_order(subject: Subject, found: FloatArray) -> FloatArray:

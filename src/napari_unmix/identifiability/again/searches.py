@@ -1,4 +1,4 @@
-"""Searches that reports have made, kept by their pixels: a later report of the same ones need not make them again."""
+"""Searches that reports have made, kept by what they read: a later report of the same need not make them again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hashlib import blake2b
 import numpy as np
 
 from napari_unmix.cube import FloatArray
-from napari_unmix.geometry.found import Found
+from napari_unmix.geometry.along import Route, search_along
 from napari_unmix.geometry.search import find_endmembers
 from napari_unmix.given import Given
 from napari_unmix.rows.inversion import Inversion
@@ -18,38 +18,53 @@ MOST_STARTS = 3
 # Those of two scenes, or of two numbers of endmembers.
 _KEPT = 8
 
+Steps = Generator[float, None, FloatArray]
+
 
 class Searches:
-    """What the geometry's rule found, by all that it read: spectra, number, how brightness counts, seed, what is held. The latest few are kept.
+    """Endmembers (P, B) that were found, by all that a search read. The latest few are kept.
 
-    Strokes that name endmembers change none of these, so a report after a stroke finds its searches made.
+    Strokes that name endmembers change nothing of that but their order, so a report after a stroke finds its searches made.
     """
 
     def __init__(self) -> None:
-        self._found: dict[str, Found] = {}
+        self._found: dict[str, FloatArray] = {}
 
     def __len__(self) -> int:
         return len(self._found)
 
-    def find(
-        self, spectra: FloatArray, count: int, inversion: Inversion, seed: int, given: Given | None
-    ) -> Generator[float, None, Found]:
-        """Search (N, B) spectra for P = ``count`` endmembers; yields the loss at every step, nothing where it was searched before."""
-        key = _key(spectra, f"{spectra.shape} {count} {inversion} {seed}", given)
+    def find(self, spectra: FloatArray, count: int, inversion: Inversion, seed: int, given: Given | None) -> Steps:
+        """P = ``count`` endmembers of (N, B) spectra by the geometry's whole rule; yields the loss at every step."""
+        arrays = [spectra] if given is None else [spectra, given.spectra]
+        steps = _by_the_rule(spectra, count, inversion, seed, given)
+        return (yield from self._once(f"{spectra.shape} {count} {inversion} {seed}", arrays, steps))
+
+    def along(self, route: Route, spectra: FloatArray, begun: FloatArray, inversion: Inversion, noise: float) -> Steps:
+        """The same along a route, from endmembers (P, B) that are known; their order does not matter."""
+        begun = begun[np.lexsort(begun.T)]
+        steps = search_along(route, spectra, begun, inversion, noise)
+        asked = f"{spectra.shape} {route.model_dump_json()} {inversion} {noise}"
+        return (yield from self._once(asked, [spectra, begun], steps))
+
+    def _once(self, asked: str, arrays: list[FloatArray], steps: Steps) -> Steps:
+        """What the steps find, or found before; then they yield nothing."""
+        key = _key(asked, arrays)
         found = self._found.pop(key, None)
         if found is None:
-            found = yield from find_endmembers(
-                spectra, count, inversion, strokes=[], seed=seed, given=given, most_starts=MOST_STARTS
-            )
+            found = yield from steps
         self._found[key] = found
         while len(self._found) > _KEPT:
             del self._found[next(iter(self._found))]
         return found
 
 
-def _key(spectra: FloatArray, asked: str, given: Given | None) -> str:
-    digest = blake2b(np.ascontiguousarray(spectra).tobytes(), digest_size=16)
-    digest.update(asked.encode())
-    if given is not None:
-        digest.update(np.ascontiguousarray(given.spectra).tobytes())
+def _by_the_rule(spectra: FloatArray, count: int, inversion: Inversion, seed: int, given: Given | None) -> Steps:
+    search = find_endmembers(spectra, count, inversion, strokes=[], seed=seed, given=given, most_starts=MOST_STARTS)
+    return (yield from search).endmembers
+
+
+def _key(asked: str, arrays: list[FloatArray]) -> str:
+    digest = blake2b(asked.encode(), digest_size=16)
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_unmix.identifiability.again.contrast import tell_apart
 from napari_unmix.identifiability.again.moments import fit_moments
+from napari_unmix.identifiability.again.more_twins import add_twins
 from napari_unmix.identifiability.again.parts import refit_parts
 from napari_unmix.identifiability.again.quadrants import search_without_quadrants
 from napari_unmix.identifiability.again.refits import Refits, Steps
@@ -28,6 +29,7 @@ STAGES: tuple[tuple[str, Stage], ...] = (
     ("telling regions apart", tell_apart),
     ("searching without a quarter of the scene", search_without_quadrants),
     ("comparing two ways to the corners", compare_chord_and_cone),
+    ("refitting more simulated twins", add_twins),
 )
 
 

@@ -28,19 +28,26 @@ def simulate_twins(subject: Subject, refits: Refits, generator: np.random.Genera
     rows = some_rows(len(subject.spectra), generator)
     twins = []
     for _ in range(TWINS):
-        spectra = _simulated(subject, rows, generator)
-        found = yield from found_again(subject, spectra, subject.regions[rows], generator)
-        if found is None:
-            continue
-        moved: FloatArray = found - subject.endmembers
-        if subject.findings.by_regions and refits.moments is not None and refits.moment_fit is not None:
-            by_regions = _moments_moved(refits.moments, refits.moment_fit, generator)
-            averaged = subject.findings.moments is not None and subject.findings.moments.use == "averaged"
-            moved = 0.5 * (moved + by_regions) if averaged else by_regions
-            yield
-        endmembers = np.maximum(subject.endmembers + moved, 0.0)
-        twins.append(Twin(endmembers, abundance_change(subject, rows, endmembers)))
-    return replace(refits, twins=tuple(twins))
+        twins.append((yield from another_twin(subject, refits, rows, generator)))
+    return replace(refits, twins=tuple(twin for twin in twins if twin is not None))
+
+
+def another_twin(
+    subject: Subject, refits: Refits, rows: IntArray, generator: np.random.Generator
+) -> Steps[Twin | None]:
+    """The refit of one more simulated scene of these pixels; None where there is no solution."""
+    spectra = _simulated(subject, rows, generator)
+    found = yield from found_again(subject, spectra, subject.regions[rows], generator)
+    if found is None:
+        return None
+    moved: FloatArray = found - subject.endmembers
+    if subject.findings.by_regions and refits.moments is not None and refits.moment_fit is not None:
+        by_regions = _moments_moved(refits.moments, refits.moment_fit, generator)
+        averaged = subject.findings.moments is not None and subject.findings.moments.use == "averaged"
+        moved = 0.5 * (moved + by_regions) if averaged else by_regions
+        yield
+    endmembers = np.maximum(subject.endmembers + moved, 0.0)
+    return Twin(endmembers, abundance_change(subject, rows, endmembers))
 
 
 def _simulated(subject: Subject, rows: IntArray, generator: np.random.Generator) -> FloatArray:

@@ -10,14 +10,13 @@ from napari_unmix.answer import Unmixing
 from napari_unmix.cube import BoolArray, Cube, FloatArray
 from napari_unmix.identifiability.report import Grade, Report
 from napari_unmix.io.place.ground import ground_of
+from napari_unmix.output.bands import BANDS, Means, standard_errors
 from napari_unmix.output.composite import composite, composite_name
 from napari_unmix.output.drawing import GREY, ByteArray, Curves, opaque, shaded
 from napari_unmix.output.grades import grades_of, line_of, lines_in_words, renamed, spreads_of
 from napari_unmix.output.palette import endmember_colours
 from napari_unmix.rows.inversion import FreeLight, Inversion, inversion
 from napari_unmix.spec import MethodSpec
-
-BAND_SAID = "The band around a curve is how far it moves where parts of the scene are left out."
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +38,7 @@ class Page:
     colours : (P,) of the endmembers, as "#rrggbb"; () for the palette's
     metres : how long a pixel's upper side is on the ground, None where that is not known
     grades : (P,) how far each endmember can be believed, None where nobody knows; () for none of all
+    errors : (P, B) the method's standard errors of the endmembers, or None where it states none
     """
 
     name: str
@@ -56,6 +56,7 @@ class Page:
     colours: tuple[str, ...] = ()
     metres: float | None = None
     grades: tuple[Grade | None, ...] = ()
+    errors: FloatArray | None = None
 
     @property
     def palette(self) -> tuple[str, ...]:
@@ -77,15 +78,23 @@ class Page:
     def curves(self) -> Curves:
         """The endmembers' spectra, with the names of both axes."""
         units = "maximum 1" if self.inversion == FreeLight() else "in the cube's units"
-        spread = spreads_of(self.grades, np.asarray(np.isfinite(self.endmembers).all(axis=0)))
         lines = tuple(line_of(grade) for grade in self.grades)
-        return Curves(self.axis, self.endmembers, self.axis_name, f"spectrum ({units})", self.palette, spread, lines)
+        return Curves(
+            self.axis, self.endmembers, self.axis_name, f"spectrum ({units})", self.palette, self._bands[0], lines
+        )
+
+    @property
+    def _bands(self) -> tuple[FloatArray | None, Means]:
+        """(P, B) around the curves, and what they are: what was measured by the report before what the method states."""
+        moved = spreads_of(self.grades, np.asarray(np.isfinite(self.endmembers).all(axis=0)))
+        return (self.errors, "standard error") if moved is None else (moved, "left out")
 
     @property
     def lines_said(self) -> str:
         """What the lines and bands of the curves mean, in a sentence; "" where there is nothing to be said."""
         lines = lines_in_words(self.grades)
-        band = "" if self.curves.spread is None else BAND_SAID
+        spread, means = self._bands
+        band = "" if spread is None else BANDS[means]
         return f"{lines[:1].upper()}{lines[1:]}. {band}".strip() if lines else band
 
     def grade(self, index: int) -> Grade | None:
@@ -125,6 +134,7 @@ def page_of(cube: Cube, result: Unmixing, colours: tuple[str, ...] = ()) -> Page
         (*cube.repairs, *map(str, result.notes)),
         colours,
         ground.right or None,
+        errors=standard_errors(result),
     )
 
 

@@ -14,11 +14,12 @@ import numpy as np
 
 from napari_unmix.cube import Cube, FloatArray, SpectralAxis
 from napari_unmix.identifiability.report import Grade, Word
+from napari_unmix.output.bands import BANDS
 from napari_unmix.output.grades import Line, line_of, lines_told
 from napari_unmix.plugin.facts.asking import composition_of
 from napari_unmix.plugin.facts.colours import annotation_row_colours, pin_colours
 from napari_unmix.plugin.facts.comparison import beside_curves
-from napari_unmix.plugin.facts.endmember_spread import BANDS, shown_spread
+from napari_unmix.plugin.facts.endmember_spread import shown_spread
 from napari_unmix.plugin.facts.matching import pin_label
 from napari_unmix.plugin.facts.pixel_view import PixelView, contributions, pixel_view
 from napari_unmix.plugin.facts.region_means import region_means

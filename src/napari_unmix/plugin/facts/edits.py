@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube, FloatArray, IntArray
-from napari_unmix.findings import Edited, Note, NoteKind
+from napari_unmix.findings import Edited, Note, NoteKind, numbers_in_order
 from napari_unmix.output.palette import endmember_colours
 from napari_unmix.plugin.facts.naming import default_names, distinct, is_default_name
 from napari_unmix.plugin.facts.runs import Look
@@ -173,7 +173,7 @@ def moved(result: Unmixing, look: Look, index: int, by: int) -> Edit:
 def reordered(result: Unmixing, order: Sequence[int]) -> Unmixing:
     """The same result with its endmembers in this order; what is kept of them in the findings goes with them."""
     rows, findings = list(order), result.findings
-    changed: dict[str, object] = {}
+    changed: dict[str, object] = {"search": numbers_in_order(findings.search, rows)}
     if findings.alpha is not None:
         changed["alpha"] = tuple(tuple(row[k] for k in rows) for row in findings.alpha)
     if findings.endmember_error is not None:

@@ -21,6 +21,7 @@ from napari_unmix.plugin.facts.likeness import DifferenceMap, Pictures, split
 from napari_unmix.plugin.facts.session import Session
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.viewer import layers as kinds
+from napari_unmix.plugin.viewer.connecting import connected
 from napari_unmix.plugin.viewer.farewell import take_away
 
 FLICKER_KEY = "W"
@@ -49,9 +50,8 @@ class CompareLayers:
     def open(self) -> None:
         """Listen to the facts, the key and the mouse."""
         events = self._session.events
-        for signal in (events.overlay, events.comparing, events.run, events.beside):
-            signal.connect(self._changed)
-            self._connections.append(partial(signal.disconnect, self._changed, missing_ok=True))
+        facts = (events.overlay, events.comparing, events.run, events.beside)
+        self._connections += connected(self._changed, *facts)
         self._viewer.bind_key(FLICKER_KEY, self._other, overwrite=True)
         self._connections.append(partial(self._viewer.bind_key, FLICKER_KEY, None, overwrite=True))
         self._viewer.mouse_drag_callbacks.append(self._pressed)

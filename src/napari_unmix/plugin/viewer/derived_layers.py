@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
-from functools import partial
+from collections.abc import Generator, Sequence
 from typing import Any
 
 from napari.layers import Image, Labels
-from qtpy.QtCore import QTimer
+from psygnal import SignalInstance
 
 from napari_unmix.cube import FloatArray
 from napari_unmix.output.grades import word_of
@@ -17,6 +16,7 @@ from napari_unmix.plugin.facts.session import Session, shown
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.viewer import layers as kinds
 from napari_unmix.plugin.viewer import quiet
+from napari_unmix.plugin.viewer.asked_layers import AskedLayers
 
 TURN_SECONDS = 0.01
 TITLE, TABLE = (
@@ -25,37 +25,23 @@ TITLE, TABLE = (
 )  # metadata keys: what the layer was called, what its labels mean
 
 
-class DerivedLayers:
+class DerivedLayers(AskedLayers):
     """One layer per view that the session asks for, of the run that is shown; one that this run can't have is taken away until it can."""
 
+    role = "derived"
+
     def __init__(self, viewer: Any, session: Session, controller: Controller) -> None:
-        self._viewer = viewer
-        self._session = session
-        self._controller = controller
+        super().__init__(viewer, session, controller)
         self._layers: dict[View, Any] = {}
         self._made_of: dict[View, FloatArray] = {}
         self._work: tuple[View, FloatArray, Generator[None, None, Plane]] | None = None
-        self._past: list[Any] = []
-        self._connections: list[Callable[[], None]] = []
-        self._turn = QTimer()
-        self._turn.setSingleShot(True)
-        self._turn.timeout.connect(self._next)
 
-    def open(self) -> None:
-        """Listen. What a closed dock left was asked of that one: it is made anew where it still is."""
-        self._past += [layer for layer in self._viewer.layers if kinds.layer_role(layer) == "derived"]
+    def _facts(self) -> tuple[SignalInstance, ...]:
         events = self._session.events
-        for signal in (events.views, events.run, events.training, events.cube):
-            signal.connect(self._refresh)
-            self._connections.append(partial(signal.disconnect, self._refresh, missing_ok=True))
-        self._refresh()
+        return events.views, events.run, events.training, events.cube
 
-    def close(self) -> None:
-        """Stop listening; what was made stays with the user."""
-        self._turn.stop()
-        for disconnect in self._connections:
-            disconnect()
-        self._connections, self._layers, self._made_of, self._work = [], {}, {}, None
+    def _forget_all(self) -> None:
+        self._layers, self._made_of, self._work = {}, {}, None
 
     def removed(self, layer: Any) -> None:
         """The user deleted a layer: it is no longer asked for."""
@@ -91,7 +77,7 @@ class DerivedLayers:
         return next((view for view, source in wanted.items() if self._made_of.get(view) is not source), None)
 
     def _next(self) -> None:
-        self._past = quiet.remove(self._viewer.layers, self._past) if self._past else []
+        self._remove_past()
         wanted = self._wanted()
         view = self._unmade(wanted)
         if view is None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 from napari.layers import Labels, Points
-from qtpy.QtCore import QTimer
+from psygnal import SignalInstance
 
 from napari_unmix.identifiability.painting import Place
 from napari_unmix.plugin.facts.session import Session
@@ -16,6 +14,7 @@ from napari_unmix.plugin.facts.suggesting import Suggested, suggested_now
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.viewer import layers as kinds
 from napari_unmix.plugin.viewer import quiet
+from napari_unmix.plugin.viewer.asked_layers import AskedLayers
 
 ROLE = "places"
 COLOUR = "#ffd98a"  # seen on dark and on light images, and no endmember's
@@ -23,34 +22,22 @@ _NUMBERS = {"color": "black", "size": 10, "anchor": "center"}
 _BADGE = 18  # pixels of the screen, whatever the zoom: a number is read on it over any map
 
 
-class PlaceLayers:
+class PlaceLayers(AskedLayers):
     """Two layers while places are shown; none else."""
 
+    role = ROLE
+
     def __init__(self, viewer: Any, session: Session, controller: Controller) -> None:
-        self._viewer, self._session, self._controller = viewer, session, controller
+        super().__init__(viewer, session, controller)
         self._shown: Suggested | None = None
         self._layers: list[Any] = []
-        self._past: list[Any] = []
-        self._connections: list[Callable[[], None]] = []
-        self._turn = QTimer()
-        self._turn.setSingleShot(True)
-        self._turn.timeout.connect(self._next)
 
-    def open(self) -> None:
-        """Listen; outlines that a closed dock left are of a list that nobody sees any more."""
-        self._past += [layer for layer in self._viewer.layers if kinds.layer_role(layer) == ROLE]
+    def _facts(self) -> tuple[SignalInstance, ...]:
         events = self._session.events
-        for signal in (events.places, events.run, events.cube, events.training):
-            signal.connect(self._refresh)
-            self._connections.append(partial(signal.disconnect, self._refresh, missing_ok=True))
-        self._refresh()
+        return events.places, events.run, events.cube, events.training
 
-    def close(self) -> None:
-        """Stop listening."""
-        self._turn.stop()
-        for disconnect in self._connections:
-            disconnect()
-        self._connections, self._layers, self._shown = [], [], None
+    def _forget_all(self) -> None:
+        self._layers, self._shown = [], None
 
     def removed(self, layer: Any) -> None:
         """The user deleted one of the layers: the places are no longer asked for."""
@@ -63,7 +50,6 @@ class PlaceLayers:
             self._turn.start(0)
 
     def _refresh(self, *_: Any) -> None:
-        """Layers are not made or taken away in the same turn: napari may be going through its list."""
         if suggested_now(self._session) is not self._shown or self._past:
             self._turn.start(0)
 
@@ -71,7 +57,7 @@ class PlaceLayers:
         wanted = suggested_now(self._session)
         if wanted is not self._shown:
             self._past, self._layers, self._shown = [*self._past, *self._layers], [], wanted
-        self._past = quiet.remove(self._viewer.layers, self._past) if self._past else []
+        self._remove_past()
         if wanted is not None and wanted.places and not self._layers:
             self._add(wanted.places)
         if self._past:

@@ -2,79 +2,84 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+import html
+from functools import lru_cache
+
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_unmix.plugin.facts.grading import Material, materials_tally
 from napari_unmix.plugin.facts.reading_checks import unbroken
-from napari_unmix.plugin.window.panels.step import say, swatch, text
+from napari_unmix.plugin.facts.session import Theme
+from napari_unmix.plugin.window.panels.step import say, text
 
-MOST_A_TURN = 6  # materials that are laid out in one turn of the event loop
+_SWATCH = 20  # pixels of the column of colours, in which no sentence stands
 
 
 class MaterialList(QWidget):
-    """A row of each material, the worst first, and how many have which grade."""
+    """All materials, the worst first, and how many have which grade."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._listed: tuple[Material, ...] = ()
-        self._rows: list[QWidget] = []
-        self._tally = text("note")
-        self._turn = QTimer(self)
-        self._turn.setSingleShot(True)
-        self._turn.timeout.connect(self._more)
-        self._column = QVBoxLayout()
-        self._column.setContentsMargins(0, 0, 0, 0)
+        self._listed: tuple[tuple[Material, ...], Theme | None] = ((), None)
+        self._tally, self._materials = text("note"), _Listing()
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self._tally)
-        outer.addLayout(self._column)
+        outer.addWidget(self._materials)
 
-    def show_materials(self, materials: tuple[Material, ...]) -> None:
-        """List these, where they are not listed already."""
-        if materials == self._listed:
+    def show_materials(self, materials: tuple[Material, ...], theme: Theme) -> None:
+        """List these, where they are not listed already in the colours of this theme."""
+        if (materials, theme) == self._listed:
             return
-        self._listed = materials
-        for gone in self._rows:
-            self._column.removeWidget(gone)
-            gone.deleteLater()
-        self._rows = []
+        self._listed = materials, theme
         self.setVisible(bool(materials))
         say(self._tally, materials_tally(materials))
-        self._more()
-
-    def _more(self) -> None:
-        """Some materials a turn: each lays the dock out anew, so that thirty at once would hold the window."""
-        first = len(self._rows)
-        for material in self._listed[first : first + MOST_A_TURN]:
-            self._rows.append(MaterialRow(material))
-            self._column.addWidget(self._rows[-1])
-        if len(self._rows) < len(self._listed):
-            self._turn.start()
+        self._materials.say_all(materials, theme)
 
 
-class MaterialRow(QWidget):
-    """One material: its colour and name, how far it can be believed, why, and what would help."""
+class _Listing(QLabel):
+    """One text of all materials: a widget of each would lay out the whole dock anew, thirty times over."""
 
-    def __init__(self, material: Material) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        name = line_of("checkTitle", material.name)
-        word = QLabel(material.word)
-        head = QHBoxLayout()
-        head.setSpacing(6)
-        head.addWidget(name, 1)
-        head.addWidget(word, 0, Qt.AlignmentFlag.AlignTop)
-        words = QVBoxLayout()
-        words.setSpacing(1)
-        words.addLayout(head)
-        words.addWidget(line_of("note", unbroken(material.grade.sentence)))
-        if material.remedy:
-            words.addWidget(line_of("remedy", f"→ {material.remedy}"))
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(4, 2, 0, 2)
-        layout.setSpacing(6)
-        layout.addWidget(swatch(material.colour), 0, Qt.AlignmentFlag.AlignTop)
-        layout.addLayout(words, 1)
+        self._height = lru_cache(super().heightForWidth)
+        self.setObjectName("materials")
+        self.setTextFormat(Qt.TextFormat.RichText)
+        self.setWordWrap(True)
+        self.setSizePolicy(text().sizePolicy())
+        self.setAlignment(Qt.AlignmentFlag.AlignTop)  # a label may get a line more than it needs
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+
+    def say_all(self, materials: tuple[Material, ...], theme: Theme) -> None:
+        """Show them; each layout of the dock around asks for the height several times, and all of the text is measured for an answer."""
+        self.setText(listing(materials, theme))
+        self._height.cache_clear()
+
+    def heightForWidth(self, width: int) -> int:
+        """Pixels of all lines at this width, as measured before."""
+        return self._height(width)
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """With another font lines are higher."""
+        super().changeEvent(event)
+        self._height.cache_clear()
+
+
+def listing(materials: tuple[Material, ...], theme: Theme) -> str:
+    """Rich text: of each material its colour, name and word on a line, below these why, and what would help."""
+    rows = "".join(_rows(one, theme) for one in materials)
+    return f'<table width="100%" cellspacing="0" cellpadding="1">{rows}</table>'
+
+
+def _rows(material: Material, theme: Theme) -> str:
+    name, word, why = (html.escape(said) for said in (material.name, material.word, unbroken(material.grade.sentence)))
+    head = f"<td><b>{name}</b></td><td align='right' style='white-space: nowrap'>{word}</td>"
+    lines = [f"<td width='{_SWATCH}'><span style='color: {material.colour}'>■</span></td>{head}"]
+    lines.append(f"<td></td><td colspan='2' style='color: {theme.muted}'>{why}</td>")
+    if material.remedy:
+        lines.append(f"<td></td><td colspan='2'>→ {html.escape(material.remedy)}</td>")
+    return "".join(f"<tr>{line}</tr>" for line in lines)
 
 
 def line_of(name: str, content: str) -> QLabel:

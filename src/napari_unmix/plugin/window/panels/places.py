@@ -21,7 +21,7 @@ TIP = "Show on the image the few places where a stroke, or a region, tells most 
 class PlacesPart(QWidget):
     """A part of the steps of side information and of the result; the list is where the button was pressed.
 
-    With the result the button ``ask`` stands beside *Why?*, where it takes no line of its own.
+    With the result the button ``ask`` stands beside *Why?*, where it takes no line of its own, and the list between these and the checks.
     """
 
     def __init__(self, step: Step) -> None:

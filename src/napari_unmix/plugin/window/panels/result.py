@@ -34,12 +34,11 @@ class ResultPanel(Step):
         self._state.setToolTip("Train again to bring the result up to date.")
         self.body.addWidget(self._state)
         runs, rows, verdict, places = RunsPart(self), EndmemberRows(self), VerdictPart(self), PlacesPart(self)
-        verdict.add_button(places.ask)
+        verdict.take_in(places.ask, places)
         for part in (
             runs,
             rows,
             verdict,
-            places,
             WritingPart(self),
             ApplyPart(self),
             AreasPart(self),

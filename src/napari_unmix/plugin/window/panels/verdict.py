@@ -71,11 +71,13 @@ class VerdictPart(QWidget):
         step.listen(self.refresh, "cube", "run", "state", "training", "theme")
         self.refresh()
 
-    def add_button(self, made: QPushButton) -> None:
-        """One more beside *Why?*."""
-        line = self._buttons.layout()
+    def take_in(self, ask: QPushButton, answer: QWidget) -> None:
+        """One more button beside *Why?*, and what it shows: below the two, above the checks, which may be longer than the window is high."""
+        line, outer = self._buttons.layout(), self.layout()
         assert isinstance(line, QHBoxLayout)
-        line.insertWidget(2, made)
+        assert isinstance(outer, QVBoxLayout)
+        line.insertWidget(2, ask)
+        outer.insertWidget(outer.indexOf(self._checks), answer)
 
     def refresh(self, *_: Any) -> None:
         """Show the session."""
@@ -121,7 +123,7 @@ class VerdictPart(QWidget):
         if unfolded and self._filled is not self._report:
             self._fill(self._report)
         if unfolded:
-            self._list.show_materials(self._materials)
+            self._list.show_materials(self._materials, self._session.theme)
         self._checks.setVisible(unfolded)
 
     def _fill(self, report: Report | None) -> None:
