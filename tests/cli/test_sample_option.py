@@ -54,7 +54,7 @@ def test_a_run_keeps_its_sample_and_is_repeated_when_the_cubes_are_gone(capsys: 
     stored = bytearray(Path("run", "sample.npy").read_bytes())
     stored[-2] ^= 1
     Path("run", "sample.npy").write_bytes(stored)
-    with pytest.raises(UnmixError, match="damaged run .its sample is not the one that"):
+    with pytest.raises(UnmixError, match=r"damaged run .its sample is not the one that"):
         read_run("run").repeated()
 
 

@@ -129,7 +129,7 @@ def test_bands_near_enough_are_interpolated_and_others_refused() -> None:
     np.testing.assert_allclose(moved.spectra, first.spectra, atol=1e-6)  # on a straight line interpolation is exact
     np.testing.assert_array_equal(moved.axis, first.axis)
     assert "its bands were interpolated to those of first: they lie up to" in moved.repairs[-1]
-    with pytest.raises(UnmixError, match="first needs a band at .* take a cube of the same sensor"):
+    with pytest.raises(UnmixError, match=r"first needs a band at .* take a cube of the same sensor"):
         on_bands_of(first, cube_at(WAVELENGTHS[::3]))
     numbered = replace(first, wavelengths=None)
     assert on_bands_of(numbered, same) is same
@@ -142,7 +142,7 @@ def test_too_few_pixels_a_changed_file_and_no_data_are_one_sentence(files: list[
     with pytest.raises(UnmixError, match=r"scene1\.npz"):
         drain(sampled_scenes(orders(files)))
     np.savez(files[1], cube=np.full((20, 20, 30), np.nan, np.float32), wavelength=WAVELENGTHS)
-    with pytest.raises(UnmixError, match="no data|finite"):
+    with pytest.raises(UnmixError, match=r"scene1\.npz has no finite number"):
         drain(sampled_scenes(orders(files)))
 
 

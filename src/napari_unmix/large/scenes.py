@@ -174,7 +174,7 @@ def _joined(parts: Sequence[Part]) -> Joined:
 
 
 def on_bands_of(first: Cube, other: Cube) -> Cube:
-    """A cube in memory on the bands of the ``first``, as near as a run that is applied wants them (``applying.bands``); itself where they are the same.
+    """A cube in memory on the bands of the ``first``, near as a run that is applied wants them (``applying.bands``); itself where they are the same.
 
     Raises UnmixError where a band of the first lies too far from all of the other's.
     """
