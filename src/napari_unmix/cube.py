@@ -172,6 +172,7 @@ class Cube:
     georeference : where it lies on a map, or None
     reading : how its user wanted it to be read
     parts : the files that it was joined of, in their order; empty where it is no joined cube, or one of them came from no file
+    thinned : whether it holds a sample of its ``parts`` only: no file has it, so a run of it keeps it
     """
 
     spectra: FloatArray
@@ -188,6 +189,7 @@ class Cube:
     georeference: Georeference | None = None
     reading: Reading = Reading()
     parts: tuple[Part, ...] = ()
+    thinned: bool = False
 
     def __post_init__(self) -> None:
         if self.spectra.ndim != 3:

@@ -42,7 +42,7 @@ def test_bands_nearer_than_half_the_spacing_are_interpolated(share: float) -> No
     else:
         with pytest.raises(
             UnmixError,
-            match=r"needs a band at \d+ nm, the cube's nearest lies .* apply it to a cube of the same sensor",
+            match=r"needs a band at \d+ nm, the cube's nearest lies .* take a cube of the same sensor",
         ):
             bands_for(RUN, GOOD, there, np.ones(10, bool))
 

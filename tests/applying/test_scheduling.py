@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from napari_unmix.applying.order import Order, worked
-from napari_unmix.applying.scheduling import PATIENCE, scheduled
+from napari_unmix.applying.scheduling import PATIENCE, TILES_STAY, tiles_by, workers_of
 from napari_unmix.cube import Cube, FloatArray
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.output.run import write_run
@@ -51,19 +51,19 @@ def equal(one: dict[tuple[int, int], FloatArray], other: dict[tuple[int, int], F
 def test_threads_give_the_loops_bits(order: Order) -> None:
     expected = loop(order)
     assert len(expected) == 2
-    with scheduled(order, "threads", 2) as schedule:
-        assert equal(by(order, schedule(order.prepared().scene.tiles())), expected)
+    with workers_of("threads", 2, TILES_STAY) as workers:
+        assert equal(by(order, tiles_by(workers, order)(order.prepared().scene.tiles())), expected)
 
 
-def test_an_address_where_nobody_answers_is_one_sentence_within_seconds(order: Order) -> None:
+def test_an_address_where_nobody_answers_is_one_sentence_within_seconds() -> None:
     before = time.monotonic()
     with (
         pytest.raises(UnmixError, match=r"No dask scheduler answers at tcp://127\.0\.0\.1:9 "),
-        scheduled(order, "tcp://127.0.0.1:9"),
+        workers_of("tcp://127.0.0.1:9", None, TILES_STAY),
     ):
         pass
     assert time.monotonic() - before < 4 * PATIENCE
-    with pytest.raises(UnmixError, match="No dask scheduler answers at nowhere"), scheduled(order, "nowhere"):
+    with pytest.raises(UnmixError, match="No dask scheduler answers at nowhere"), workers_of("nowhere", 1, ""):
         pass
 
 
@@ -74,8 +74,8 @@ def test_a_killed_worker_of_two_changes_no_bit(order: Order) -> None:
     with contextlib.ExitStack() as closing:
         workers = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
         cluster = closing.enter_context(workers)
-        with scheduled(order, cluster.scheduler_address) as schedule:
-            made, count = schedule(asked), 0
+        with workers_of(cluster.scheduler_address, None, TILES_STAY) as there:
+            made, count = tiles_by(there, order)(asked), 0
             for tile in made:
                 if tile is None:
                     continue

@@ -146,7 +146,7 @@ def test_a_sample_judges_as_all_pixels_do_and_the_winner_has_all_of_them(
 ) -> None:
     made = setting(26, 3, lit=lit, pixels=900, hidden=False)
     every = chosen(made)
-    monkeypatch.setattr("napari_unmix.model.compare._MOST_JUDGED", 300)
+    monkeypatch.setattr("napari_unmix.model.compare.MOST_JUDGED", 300)
     some = chosen(made)
     assert some.prior == every.prior
     assert some.evidence.keys() == every.evidence.keys()

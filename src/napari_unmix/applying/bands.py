@@ -35,12 +35,14 @@ class Bands:
         return np.asarray(low + self.share * (spectra[:, self.upper] - low))
 
 
-def bands_for(run: SpectralAxis, good: BoolArray, cube: SpectralAxis, usable: BoolArray) -> Bands:
+def bands_for(
+    run: SpectralAxis, good: BoolArray, cube: SpectralAxis, usable: BoolArray, whose: str = "The run"
+) -> Bands:
     """How the ``good`` (B,) bands of a run come from a cube's, of which those that are ``usable`` may be interpolated.
 
-    Raises UnmixError where one of them is too far from all of the cube's, or nobody can tell.
+    An error names ``whose`` bands they are. Raises UnmixError where one of them is too far from all of the cube's, or nobody can tell.
     """
-    wanted, there = _in_one_unit(run, cube)
+    wanted, there = in_one_unit(run, cube)
     if wanted is None or there is None:
         if run.values.size != cube.values.size:
             raise UnmixError(
@@ -51,10 +53,10 @@ def bands_for(run: SpectralAxis, good: BoolArray, cube: SpectralAxis, usable: Bo
     spacing = _spacing(wanted)
     if wanted.size == there.size and bool((np.abs(there - wanted) <= _SAME * spacing)[good].all()):
         return _as_they_are(good)
-    return _interpolated(wanted[good], spacing[good], there, usable, run.unit)
+    return _interpolated(wanted[good], spacing[good], there, usable, run.unit, whose)
 
 
-def _in_one_unit(run: SpectralAxis, cube: SpectralAxis) -> tuple[FloatArray | None, FloatArray | None]:
+def in_one_unit(run: SpectralAxis, cube: SpectralAxis) -> tuple[FloatArray | None, FloatArray | None]:
     """Both axes' values in one quantity, None where they have none in common."""
     if run.kind == cube.kind:
         return (run.values, cube.values) if run.unit else (None, None)
@@ -78,7 +80,9 @@ def _spacing(values: FloatArray) -> FloatArray:
     return spacing
 
 
-def _interpolated(wanted: FloatArray, spacing: FloatArray, there: FloatArray, usable: BoolArray, unit: str) -> Bands:
+def _interpolated(
+    wanted: FloatArray, spacing: FloatArray, there: FloatArray, usable: BoolArray, unit: str, whose: str
+) -> Bands:
     """Each of the ``wanted`` (K,) places on the straight line between its neighbours; at the ends, the nearest band itself."""
     bands = np.flatnonzero(usable & np.isfinite(there))
     bands = bands[np.argsort(there[bands], kind="stable")]
@@ -96,7 +100,7 @@ def _interpolated(wanted: FloatArray, spacing: FloatArray, there: FloatArray, us
     farthest = int(np.argmax(away / spacing))
     if away[farthest] >= NEAR * spacing[farthest]:
         raise UnmixError(
-            f"The run needs a band at {wanted[farthest]:g} {unit}, the cube's nearest lies {away[farthest]:.3g} {unit} from it, and half the run's "
-            f"spacing there is {NEAR * spacing[farthest]:.3g} {unit}: apply it to a cube of the same sensor, or resample the cube first."
+            f"{whose} needs a band at {wanted[farthest]:g} {unit}, the cube's nearest lies {away[farthest]:.3g} {unit} from it, and half the spacing "
+            f"there is {NEAR * spacing[farthest]:.3g} {unit}: take a cube of the same sensor, or resample the cube first."
         )
     return Bands(bands[lower], bands[upper], share, float(away.max()))

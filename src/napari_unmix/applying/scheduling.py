@@ -1,7 +1,7 @@
-"""The same function on dask: threads or processes of this machine, or the workers of a cluster by its scheduler's address.
+"""The same functions on dask: threads or processes of this machine, or the workers of a cluster by its scheduler's address.
 
 A worker is told paths (``order.Order``) and makes run and cube itself, once; a tile is a task of a few megabytes. What a worker that dies was doing,
-another does again, to the same bits. Only tiles travel: spectra are read where they are needed.
+another does again, to the same bits. Only what is made travels: spectra are read where they are needed.
 """
 
 from __future__ import annotations
@@ -9,15 +9,19 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from napari_unmix.applying.order import Order, worked
 from napari_unmix.applying.steps import Schedule
 from napari_unmix.cube import FloatArray
 from napari_unmix.sentences import UnmixError, shown
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 LOCAL = ("threads", "processes")
 # Seconds until a scheduler that does not answer is said to be none, and until one without any worker is given up.
@@ -26,21 +30,36 @@ PATIENCE, WITHOUT_WORKERS = 3.0, 60.0
 _EVERY = 0.5
 # Tasks that wait for each worker, so that none is idle while an answer travels.
 _WAITING = 2
+TILES_STAY = "the same command goes on with the tiles that are left"
+
+
+def tiles_by(workers: Workers, order: Order) -> Schedule:
+    """What makes the tiles of an order."""
+    return partial(workers.each, partial(_tile, order), called=_rows)
+
+
+def _tile(order: Order, rows: slice) -> FloatArray:
+    return worked(order, rows.start, rows.stop)
+
+
+def _rows(rows: slice) -> str:
+    return f"rows {rows.start + 1} to {rows.stop}"
 
 
 @contextmanager
-def scheduled(order: Order, scheduler: str, workers: int | None = None) -> Iterator[Schedule]:
-    """Who makes the tiles of an order: "threads" or "processes" of this machine, as many as ``workers`` or processors, or those of an address.
+def workers_of(scheduler: str, workers: int | None, remedy: str) -> Iterator[Workers]:
+    """Who does tasks: "threads" or "processes" of this machine, as many as ``workers`` or processors, or those of an address.
 
-    Raises UnmixError where dask is not installed, or no scheduler answers there.
+    ``remedy`` is what to do where the scheduler or its workers are lost, once they are there again. Raises UnmixError where dask is not installed, or
+    no scheduler answers there.
     """
     distributed = _library()
     with _quiet():
         try:
             with contextlib.ExitStack() as closing:
-                yield partial(_streamed, _client(distributed, scheduler, workers, closing), order, scheduler)
+                yield Workers(_client(distributed, scheduler, workers, closing), scheduler, remedy)
         except distributed.comm.CommClosedError as error:
-            raise _gone(scheduler) from error
+            raise _gone(scheduler, remedy) from error
 
 
 def _library() -> Any:
@@ -76,74 +95,85 @@ def _client(distributed: Any, scheduler: str, workers: int | None, closing: cont
         ) from error
 
 
-def _streamed(
-    client: Any, order: Order, scheduler: str, tiles: Sequence[slice]
-) -> Iterator[tuple[slice, FloatArray] | None]:
-    """The tiles as they are done, a few asked for at a time: the answers of a large scene never wait in memory. Raises UnmixError."""
-    distributed: Any = _library()
+@dataclass(frozen=True, eq=False)
+class Workers:
+    """A dask ``client`` of the workers of a ``scheduler``, and what helps where these are lost (``remedy``)."""
 
-    ahead, asked, idle = iter(tiles), dict[Any, slice](), 0.0
-    while True:
-        # 1. As much to do as there are workers for.
-        for _ in range(max(1, _WAITING * _threads(client)) - len(asked)):
-            rows = next(ahead, None)
-            if rows is None:
-                break
-            asked[client.submit(worked, order, rows.start, rows.stop, pure=False)] = rows
-        if not asked:
-            return
-        # 2. What is done meanwhile.
+    client: Any
+    scheduler: str
+    remedy: str
+
+    def each(
+        self, work: Callable[[Item], Made], items: Sequence[Item], *, called: Callable[[Item], str]
+    ) -> Iterator[tuple[Item, Made] | None]:
+        """What ``work`` makes of each item, as it is done; None while it waits. A few are asked for at a time: answers never wait in memory.
+
+        ``called`` names an item in a sentence. Raises UnmixError, and what ``work`` raises.
+        """
+        distributed: Any = _library()
+
+        ahead, asked, idle = iter(items), dict[Any, Item](), 0.0
+        while True:
+            # 1. As much to do as there are workers for.
+            for item in _first(ahead, max(1, _WAITING * self._threads()) - len(asked)):
+                asked[self.client.submit(work, item, pure=False)] = item
+            if not asked:
+                return
+            # 2. What is done meanwhile.
+            try:
+                done = distributed.wait(list(asked), timeout=_EVERY, return_when="FIRST_COMPLETED").done
+            except TimeoutError:
+                idle = 0.0 if self._threads() else idle + _EVERY
+                if idle >= WITHOUT_WORKERS:
+                    raise self._without_workers() from None
+                yield None
+                continue
+            for future in done:
+                item = asked.pop(future)
+                yield item, self._answer(future, called(item))
+
+    def _threads(self) -> int:
+        """Of all workers that the scheduler knows now."""
+        return sum(worker["nthreads"] for worker in self.client.scheduler_info(n_workers=-1)["workers"].values())
+
+    def _answer(self, future: Any, item: str) -> Any:
+        """What a worker made. Raises UnmixError where none could."""
+        from concurrent.futures import CancelledError
+
+        distributed: Any = _library()
+
         try:
-            done = distributed.wait(list(asked), timeout=_EVERY, return_when="FIRST_COMPLETED").done
-        except TimeoutError:
-            idle = 0.0 if _threads(client) else idle + _EVERY
-            if idle >= WITHOUT_WORKERS:
-                raise _without_workers(scheduler) from None
-            yield None
-            continue
-        for future in done:
-            rows = asked.pop(future)
-            yield rows, _answer(future, rows, scheduler)
+            return future.result()
+        except distributed.KilledWorker as error:
+            raise UnmixError(
+                f"Workers died of {item} again and again: give each more memory, then {self.remedy}."
+            ) from error
+        except (CancelledError, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # a worker's own disk
+            raise _gone(self.scheduler, self.remedy) from error
+        except ImportError as error:
+            raise UnmixError(
+                f"The workers can't import what they are to do ({shown(str(error), 80)}): install this version of napari-unmix where they run."
+            ) from error
+
+    def _without_workers(self) -> UnmixError:
+        return UnmixError(
+            f"The scheduler at {shown(self.scheduler, 100)} has had no worker for {WITHOUT_WORKERS:g} s: start some, then {self.remedy}."
+        )
 
 
-def _threads(client: Any) -> int:
-    """Of all workers that the scheduler knows now."""
-    return sum(worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values())
+def _first(items: Iterator[Item], count: int) -> Iterator[Item]:
+    """At most so many of what is left."""
+    for _ in range(count):
+        try:
+            yield next(items)
+        except StopIteration:
+            return
 
 
-def _answer(future: Any, rows: slice, scheduler: str) -> FloatArray:
-    """What a worker made. Raises UnmixError where none could."""
-    from concurrent.futures import CancelledError
-
-    distributed: Any = _library()
-
-    try:
-        values: FloatArray = future.result()
-    except distributed.KilledWorker as error:
-        raise UnmixError(
-            f"Workers died of rows {rows.start + 1} to {rows.stop} again and again: give each more memory; the same command goes on."
-        ) from error
-    except (CancelledError, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # a worker's own disk
-        raise _gone(scheduler) from error
-    except ImportError as error:
-        raise UnmixError(
-            f"The workers can't import what a tile takes ({shown(str(error), 80)}): install this version of napari-unmix where they run."
-        ) from error
-    return values
-
-
-def _gone(scheduler: str) -> UnmixError:
-    return UnmixError(
-        f"The scheduler at {shown(scheduler, 100)} went away: start it again; the same command goes on with the tiles that are left."
-    )
-
-
-def _without_workers(scheduler: str) -> UnmixError:
-    return UnmixError(
-        f"The scheduler at {shown(scheduler, 100)} has had no worker for {WITHOUT_WORKERS:g} s: start some; the same command goes on."
-    )
+def _gone(scheduler: str, remedy: str) -> UnmixError:
+    return UnmixError(f"The scheduler at {shown(scheduler, 100)} went away: start it again, then {remedy}.")
 
 
 def _processors() -> int:

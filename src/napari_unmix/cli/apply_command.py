@@ -11,13 +11,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_unmix.cli.parsing import add_reading_options, reading_from
-from napari_unmix.cube import Reading
-from napari_unmix.sentences import LONGEST_SENTENCE, UnmixError, shown
+from napari_unmix.cli.parsing import (
+    add_reading_options,
+    add_scheduler_options,
+    reading_from,
+    with_absolute_files,
+    workers_from,
+)
+from napari_unmix.sentences import LONGEST_SENTENCE, shown
 
 if TYPE_CHECKING:
     from napari_unmix.applying import Done
     from napari_unmix.applying.order import Order
+    from napari_unmix.applying.scheduling import Workers
     from napari_unmix.applying.steps import Schedule
     from napari_unmix.output.run import Run
 
@@ -39,15 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "of several cubes each has its name before the suffix",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace maps that are there already")
-    parser.add_argument(
-        "--scheduler",
-        metavar="threads|processes|ADDRESS",
-        help="make the tiles by dask: in threads or processes of this machine, or by the workers of a scheduler (tcp://host:8786), which see the "
-        "same paths (default: here, one tile after the other)",
-    )
-    parser.add_argument(
-        "--workers", metavar="N", help="how many threads or processes (default: one for each processor)"
-    )
+    add_scheduler_options(parser, "make the tiles")
     add_reading_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
 
@@ -59,18 +57,20 @@ def run(arguments: argparse.Namespace) -> int:
     from napari_unmix.output.export import AlreadyThere
     from napari_unmix.output.run import json_text, read_run
 
-    workers = _workers(arguments)
+    count = workers_from(arguments)
     cubes = [Path(cube).expanduser().absolute() for cube in arguments.cubes]
     targets = targets_of(Path(arguments.out), cubes)
     try:
         for target in targets:
             check_target(target, overwrite=arguments.overwrite)
         stored = read_run(arguments.run)
-        reading = reading_for(stored, _absolute(reading_from(arguments)))
+        reading = reading_for(stored, with_absolute_files(reading_from(arguments)))
         orders = [Order(stored.folder.absolute(), cube, reading) for cube in cubes]
-        made = [
-            _applied(stored, order, target, arguments, workers) for order, target in zip(orders, targets, strict=True)
-        ]
+        with _workers(arguments.scheduler, count) as workers:
+            made = [
+                _applied(stored, order, target, workers, overwrite=arguments.overwrite)
+                for order, target in zip(orders, targets, strict=True)
+            ]
     except AlreadyThere as error:
         raise taken(error, "--overwrite") from error
     if arguments.json:
@@ -84,25 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _workers(arguments: argparse.Namespace) -> int | None:
-    if arguments.workers is None:
-        return None
-    if arguments.scheduler not in ("threads", "processes"):
-        raise UnmixError("--workers says how many of this machine: give it with --scheduler threads or processes.")
-    if not arguments.workers.isdecimal() or not 1 <= int(arguments.workers) <= 4096:
-        raise UnmixError(f"--workers is {arguments.workers}: give a whole number from 1.")
-    return int(arguments.workers)
-
-
-def _absolute(reading: Reading) -> Reading:
-    """With files from the root on: workers stand in other folders."""
-    from dataclasses import replace
-
-    dark, white = (path and path.absolute() for path in (reading.dark, reading.white))
-    return replace(reading, dark=dark, white=white)
-
-
-def _applied(stored: Run, order: Order, target: Path, arguments: argparse.Namespace, workers: int | None) -> Done:
+def _applied(stored: Run, order: Order, target: Path, workers: Workers | None, *, overwrite: bool) -> Done:
     """The maps of one cube, with progress on stderr."""
     from napari_unmix.applying import apply_steps
     from napari_unmix.applying.outputs import Told
@@ -111,20 +93,27 @@ def _applied(stored: Run, order: Order, target: Path, arguments: argparse.Namesp
     prepared = order.prepared()
     said = (prepared.applied.said, *prepared.scene.doubts(prepared.applied), *prepared.scene.cube.repairs)
     told = Told(stored.folder.name, stored.axis, said)
-    with _said_how_to_go_on(target), _schedule(arguments.scheduler, order, workers) as schedule:
-        steps = apply_steps(prepared, told, target, overwrite=arguments.overwrite, schedule=schedule)
-        return run_shown(steps)
+    schedule = None if workers is None else _schedule(workers, order)
+    with _said_how_to_go_on(target):
+        return run_shown(apply_steps(prepared, told, target, overwrite=overwrite, schedule=schedule))
+
+
+def _schedule(workers: Workers, order: Order) -> Schedule:
+    from napari_unmix.applying.scheduling import tiles_by
+
+    return tiles_by(workers, order)
 
 
 @contextlib.contextmanager
-def _schedule(scheduler: str | None, order: Order, workers: int | None) -> Iterator[Schedule | None]:
+def _workers(scheduler: str | None, count: int | None) -> Iterator[Workers | None]:
+    """Those of all cubes: processes take seconds to begin."""
     if scheduler is None:
         yield None
         return
-    from napari_unmix.applying.scheduling import scheduled
+    from napari_unmix.applying.scheduling import TILES_STAY, workers_of
 
-    with scheduled(order, scheduler, workers) as schedule:
-        yield schedule
+    with workers_of(scheduler, count, TILES_STAY) as workers:
+        yield workers
 
 
 @contextlib.contextmanager

@@ -62,9 +62,15 @@ def load(
 ) -> tuple[Cube, Annotation | None]:
     """Read a cube, or join several, with what is painted: one file of each cube in their order, or one of the joined cube's size."""
     from napari_unmix.io import read_annotation, read_as
+    from napari_unmix.io.budget import readable_size
     from napari_unmix.joining import join_cubes, join_labels
 
     parts = [read_as(path, reading) for path in cubes]
+    if len(parts) > 1 and any(part.lazy is not None for part in parts):
+        raise UnmixError(
+            f"Joining {len(parts)} cubes needs {readable_size(sum(part.spectra.nbytes for part in parts))} of memory, which this machine can't give: "
+            "fit a sample of all of them with --sample PIXELS, and apply the run to each."
+        )
     cube = parts[0] if len(parts) == 1 else join_cubes(parts)
     if not paintings:
         return cube, None
@@ -74,13 +80,13 @@ def load(
     ]
     labels = found[0].labels if len(found) == 1 else join_labels([one.labels for one in found])
     files = [Path(path).name for path in paintings]
-    names = _common_names(files, [one.names for one in found])
+    names = common_names(files, [one.names for one in found])
     return cube, annotated(
         labels, meanings, names, " and ".join(files), [text for one in found for text in one.remarks]
     )
 
 
-def _common_names(files: Sequence[str], names: Sequence[Mapping[int, str]]) -> dict[int, str]:
+def common_names(files: Sequence[str], names: Sequence[Mapping[int, str]]) -> dict[int, str]:
     """Label -> name over several files, in which a label has to be the same thing."""
     common: dict[int, str] = {}
     for file, of_file in zip(files, names, strict=True):
@@ -93,19 +99,27 @@ def _common_names(files: Sequence[str], names: Sequence[Mapping[int, str]]) -> d
 
 
 def annotated(
-    labels: IntArray, meanings: dict[int, Meaning], names: Mapping[int, str], files: str, remarks: Sequence[str] = ()
+    labels: IntArray,
+    meanings: dict[int, Meaning],
+    names: Mapping[int, str],
+    files: str,
+    remarks: Sequence[str] = (),
+    there: Sequence[int] | None = None,
 ) -> Annotation:
-    """The painting of a cube; every label that was given a meaning has to be in it, and is called as its file calls it unless it was named."""
-    painted = [int(label) for label in np.unique(labels) if label > 0]
+    """The painting of a cube; every label that was given a meaning has to be in it, and is called as its file calls it unless it was named.
+
+    ``there`` are the labels that the files have, where ``labels`` are a part of them.
+    """
+    painted = [int(label) for label in np.unique(labels) if label > 0] if there is None else list(there)
     for label, meaning in meanings.items():
         if label not in painted:
-            there = (
+            instead = (
                 f"it has {', '.join(map(str, painted[:12]))}{' …' if len(painted) > 12 else ''}"
                 if painted
                 else "nothing is painted"
             )
             option = "" if meaning.kind == "region" else f"--{meaning.kind} {label}: "
-            raise UnmixError(f"{option}{files} has no label {label} ({there}): name one that is painted.")
+            raise UnmixError(f"{option}{files} has no label {label} ({instead}): name one that is painted.")
     found = {label: Meaning("region", names[label]) for label in painted if label in names}
     for label, meaning in meanings.items():
         found[label] = Meaning(meaning.kind, meaning.name or names.get(label, ""))

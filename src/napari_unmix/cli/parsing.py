@@ -7,6 +7,7 @@ import contextlib
 import difflib
 import types
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Union, get_args, get_origin
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from napari_unmix.spec import MethodSpec
 
 READING = "reading:"  # prefix of the options that say how a file is read
+_MOST_WORKERS = 4096
 SPEC = "spec:"  # prefix of the options that belong to a spec, so that they never meet the command's own
 
 
@@ -97,6 +99,36 @@ def annotation_reading_from(arguments: argparse.Namespace) -> AnnotationReading:
     except ValueError as error:
         raise UnmixError(f"--unpainted is {arguments.unpainted}: give a number, such as 255.") from error
     return AnnotationReading(arguments.annotation_key, unpainted)
+
+
+def add_scheduler_options(parser: argparse.ArgumentParser, does: str) -> None:
+    """Add ``--scheduler`` and ``--workers``; ``does`` says what dask is to do."""
+    parser.add_argument(
+        "--scheduler",
+        metavar="threads|processes|ADDRESS",
+        help=f"{does} by dask: in threads or processes of this machine, or by the workers of a scheduler (tcp://host:8786), which see the same "
+        "paths (default: here, one after the other)",
+    )
+    parser.add_argument(
+        "--workers", metavar="N", help="how many threads or processes (default: one for each processor)"
+    )
+
+
+def workers_from(arguments: argparse.Namespace) -> int | None:
+    """How many workers were asked for. Raises UnmixError where that is no number, or they are somebody else's."""
+    if arguments.workers is None:
+        return None
+    if arguments.scheduler not in ("threads", "processes"):
+        raise UnmixError("--workers says how many of this machine: give it with --scheduler threads or processes.")
+    if not arguments.workers.isdecimal() or not 1 <= int(arguments.workers) <= _MOST_WORKERS:
+        raise UnmixError(f"--workers is {arguments.workers}: give a whole number from 1.")
+    return int(arguments.workers)
+
+
+def with_absolute_files(reading: Reading) -> Reading:
+    """A reading with its files from the root on: workers stand in other folders, and a command may be given again in another."""
+    dark, white = (path and path.absolute() for path in (reading.dark, reading.white))
+    return replace(reading, dark=dark, white=white)
 
 
 def add_spec_options(parser: argparse.ArgumentParser) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from napari_unmix.journal.checkpoint import Checkpoint
     from napari_unmix.journal.keeper import Keeper
     from napari_unmix.journal.loops import Journal, Kept
+    from napari_unmix.large.scenes import Draw
     from napari_unmix.library.known import Known
     from napari_unmix.spec import MethodSpec
 
@@ -35,7 +36,7 @@ class Order(BaseModel):
 
     ``run`` is the folder of a run that is repeated: all but the places of its ``cubes`` stands there. ``spectra`` is the library of known
     spectra, ``spectrum`` the names that were wanted of it, ``spectra_scale`` what they are times, None where nobody said; ``library`` the one that
-    is chosen from.
+    is chosen from. ``sample`` is how many pixels of several cubes are fitted in place of all.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
@@ -55,6 +56,7 @@ class Order(BaseModel):
     spectrum: tuple[str, ...] = ()
     spectra_scale: float | None = None
     library: Path | None = None
+    sample: int | None = None
 
     def made_spec(self) -> MethodSpec:
         """The spec."""
@@ -68,12 +70,17 @@ class Order(BaseModel):
 
         return AnnotationReading(self.annotation_key, self.unpainted)
 
-    def load(self) -> tuple[Cube, Annotation | None]:
-        """The cube and its painting."""
+    def load(self, draw: Draw | None = None) -> tuple[Cube, Annotation | None]:
+        """The cube and its painting; who draws a sample changes no bit of it."""
         if self.run is not None:
             from napari_unmix.output.run import read_run
 
             return read_run(self.run).repeated(self.cubes)
+        if self.sample is not None:
+            from napari_unmix.cli.sampling import load_sample
+
+            readings, of = (reading_of(self.reading), self.painted_reading()), (self.sample, self.made_spec().seed)
+            return load_sample(self.cubes, self.annotation, self.meanings, readings, of, draw)
         from napari_unmix.cli.loading import load
 
         paths, paintings = [[str(path) for path in of] for of in (self.cubes, self.annotation)]

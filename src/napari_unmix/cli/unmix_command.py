@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +20,7 @@ from napari_unmix.cli.parsing import (
     annotation_reading_from,
     make_spec,
     reading_from,
+    with_absolute_files,
 )
 from napari_unmix.cli.resuming import (
     Order,
@@ -35,6 +35,7 @@ from napari_unmix.cli.resuming import (
     said_how_to_go_on,
     started_anew,
 )
+from napari_unmix.cli.sampling import add_sample_options, drawing, sample_from
 from napari_unmix.cube import Annotation, Cube, Meaning, Reading
 from napari_unmix.reading import written_as
 from napari_unmix.sentences import UnmixError, shown
@@ -95,6 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="go on with the interrupted training of this run, to the same bits; needs nothing else",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
+    add_sample_options(parser)
     add_known_options(parser)
     add_reading_options(parser)
     add_spec_options(parser)
@@ -123,15 +125,20 @@ def run(arguments: argparse.Namespace) -> int:
     check_overwrite(arguments)
     check_known_options(arguments)
     check_counts(len(arguments.cubes), len(arguments.annotation), spec.side_information)
+    sample = sample_from(arguments)
     if arguments.out is not None:
         with naming_options():
             check_destination(arguments.out, overwrite=arguments.overwrite)
-    cube, annotation = load(
-        arguments.cubes, arguments.annotation, meanings, reading, annotation_reading_from(arguments)
-    )
+    asked = _order(arguments, spec, reading, meanings, sample)
+    if sample is None:
+        painted = annotation_reading_from(arguments)
+        cube, annotation = load(arguments.cubes, arguments.annotation, meanings, reading, painted)
+    else:
+        with drawing(arguments) as draw:
+            cube, annotation = asked.load(draw)
     with naming_options():
         target = check_destination(arguments.out or _new_folder(cube, spec), overwrite=arguments.overwrite)
-    order, known = with_known(arguments, _order(arguments, spec, reading, meanings), cube)
+    order, known = with_known(arguments, asked, cube)
     keeper = keeper_of(target, order, cube, annotation, known)
     started_anew(keeper, target)
     return _train(Training(target, order), cube, annotation, keeper, known, as_json=arguments.json)
@@ -199,16 +206,18 @@ def _train(
     return 0
 
 
-def _order(arguments: argparse.Namespace, spec: MethodSpec, reading: Reading, meanings: dict[int, Meaning]) -> Order:
+def _order(
+    arguments: argparse.Namespace, spec: MethodSpec, reading: Reading, meanings: dict[int, Meaning], sample: int | None
+) -> Order:
     painted = annotation_reading_from(arguments)
-    dark, white = (path and path.absolute() for path in (reading.dark, reading.white))
     return Order(
         cubes=tuple(Path(path).absolute() for path in arguments.cubes),
         annotation=tuple(Path(path).absolute() for path in arguments.annotation),
         annotation_key=painted.key,
         unpainted=painted.unpainted,
         meanings=meanings,
-        reading=written_as(replace(reading, dark=dark, white=white)),
+        reading=written_as(with_absolute_files(reading)),
+        sample=sample,
         method=spec.method,
         spec=spec.model_dump(mode="json"),
         named=arguments.out is not None,

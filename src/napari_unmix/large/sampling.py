@@ -51,10 +51,20 @@ class Sample:
         return found
 
 
-def drawn(cube: Cube, annotation: Annotation | None, seed: int, added: IntArray) -> Sample:
-    """A sample of at most ``MOST_PIXELS``: ``added`` (n,) places and the painted pixels are in it, and the rest lies all over the image."""
-    below = np.union1d(_painted(annotation), added)
-    room = MOST_PIXELS - len(below) - (MOST_ADDED - len(added))
+def drawn(
+    cube: Cube,
+    annotation: Annotation | None,
+    seed: int | tuple[int, ...],
+    added: IntArray,
+    most: int = MOST_PIXELS,
+    kept_free: int = MOST_ADDED,
+) -> Sample:
+    """A sample of at most ``most`` pixels: ``added`` (n,) places and the painted pixels are in it, and the rest lies all over the image.
+
+    Painted ones take up to half of it, and ``kept_free`` is room for what may be added later.
+    """
+    below = np.union1d(_painted(annotation, most * MOST_PAINTED // MOST_PIXELS), added)
+    room = most - len(below) - (kept_free - len(added))
     step = _step(cube.shape[:2], int(room * _more(cube)))
     grid = _grid(cube.shape[:2], step, np.random.default_rng(seed))
     return _read(cube, annotation, _with_rows(grid, np.setdiff1d(below, grid)), step)
@@ -115,14 +125,14 @@ def _with_rows(grid: IntArray, more: IntArray) -> IntArray:
     return np.concatenate([grid, np.full((1, width), NOWHERE), rows.reshape(-1, width)])
 
 
-def _painted(annotation: Annotation | None) -> IntArray:
-    """Flat places of what is painted and takes part: all, or of every label an even part."""
+def _painted(annotation: Annotation | None, most: int) -> IntArray:
+    """Flat places of what is painted and takes part: all, or of every label an even part, about ``most`` in all."""
     if annotation is None:
         return np.zeros(0, np.intp)
     labels = [*annotation.of_kind("region"), *annotation.of_kind("material")]
     of_label = [np.flatnonzero(_is(annotation.labels, label)) for label in labels]
     total = sum(map(len, of_label))
-    share = max(1.0, total / MOST_PAINTED)
+    share = max(1.0, total / most)
     return np.concatenate([np.zeros(0, np.intp), *(places[_evenly(len(places), share)] for places in of_label)])
 
 

@@ -18,7 +18,7 @@ from napari_unmix.model.settle import Steps, settle, without_loss
 
 _MOST_LEARNED = 20_000
 # Priors are judged on at most so many pixels of known u: their difference has a standard error of a few thousandths of a nat then (decision 0032).
-_MOST_JUDGED = 20_000
+MOST_JUDGED = 20_000
 _ROUNDS = 4
 
 
@@ -45,7 +45,7 @@ def choose_prior(
         other = yield from _as_logistic_normal(state, data)
         best, evidence = other.fitted, {"logistic-normal": other.fitted.evidence()}
     else:
-        best = yield from judged(state, data, _MOST_JUDGED)
+        best = yield from judged(state, data, MOST_JUDGED)
         evidence = {"dirichlet": best.evidence()}
     if choice == "auto":
         other = yield from _as_logistic_normal(best.state, data)
@@ -85,7 +85,7 @@ def _as_logistic_normal(state: State, data: Data) -> Steps[_Other]:
     posterior = e_step(state.model, state.latents, data, rows)
     law = state.model.prior.logistic_normal(posterior.moments(state.model.size), data.regions[rows])
     settled = yield from settle(replace(state, model=replace(state.model, prior=law)), data, rows, _ROUNDS)
-    return _Other((yield from judged(settled.state, data, _MOST_JUDGED)), rows, posterior.latents)
+    return _Other((yield from judged(settled.state, data, MOST_JUDGED)), rows, posterior.latents)
 
 
 def compare(evidence: Mapping[str, float]) -> str:

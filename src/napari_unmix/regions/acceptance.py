@@ -27,6 +27,7 @@ MOST_MOVED_PURE, MOST_MOVED = 3.0, 12.0
 AVERAGED_WITHIN = 5.0
 # Rounds of dividing the brightness out.
 _LIT_ROUNDS = 2
+_FOR_DIRECTION = 5000  # pixels that say in which direction the spectra spread most
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,11 +64,13 @@ def refine_by_regions(
     found: Found,
     inversion: Inversion,
     still: BoolArray | None = None,
+    direction: FloatArray | None = None,
 ) -> Refined:
     """Fit region moments from the endmembers found, and accept them or not.
 
     ``spectra`` (N, B) are the pixels where ``valid`` (H, W), in row-major order; ``regions`` (N,) is painted, 0 = none. The endmembers that
-    stand ``still`` (P,) are known, and keep their place.
+    stand ``still`` (P,) are known, and keep their place. Where the ``direction`` (B,) in which the scene's pixels spread most is known,
+    painted pixels are enough (without free light).
     """
     held = Refined(found.endmembers, np.zeros(len(found.endmembers)))
     if not regions.any() or (still is not None and still.all()):
@@ -80,7 +83,7 @@ def refine_by_regions(
             else " and abundances that sum to one; with light and shade, free the illumination."
         )
         return replace(held, notes=(Note(NoteKind.REGIONS, why),))
-    fit, usable = _fit(spectra, regions, valid, found, inversion, still)
+    fit, usable = _fit(spectra, regions, valid, found, inversion, still, direction)
     if fit is None:
         few = f"{usable} painted region{'s have' if usable != 1 else ' has'} enough pixels: from three on, regions can refine the endmembers."
         return replace(held, notes=(Note(NoteKind.REGIONS, few),))
@@ -103,13 +106,14 @@ def _fit(
     found: Found,
     inversion: Inversion,
     still: BoolArray | None,
+    direction: FloatArray | None,
 ) -> tuple[MomentFit | None, int]:
     """The moments' fit, or None with the number of usable regions."""
     current, fit = _shaped(found.endmembers, inversion), None
     for _ in range(_LIT_ROUNDS if inversion.free_light else 1):
         # Free illumination: divide each pixel by the brightness that the endmembers so far give it, then again by the better one's.
         lit = without_brightness(spectra, regions, found.noise, current, inversion)
-        moments = painted_moments(*lit, valid, len(current))
+        moments = painted_moments(*lit, valid, len(current), direction)
         if moments is None or moments.regions < FEWEST_REGIONS:
             return None, 0 if moments is None else moments.regions
         centre = current.mean(axis=0)
@@ -131,24 +135,30 @@ def without_brightness(
 
 
 def painted_moments(
-    spectra: FloatArray, regions: IntArray, noise: float, valid: BoolArray, count: int
+    spectra: FloatArray,
+    regions: IntArray,
+    noise: float,
+    valid: BoolArray,
+    count: int,
+    direction: FloatArray | None = None,
 ) -> RegionMoments | None:
     """Moments of the painted pixels (regions > 0) for P = ``count`` endmembers, neighbours that are alike counting less; None without any."""
     painted = regions > 0
     if not painted.any():
         return None
-    redundancy = spatial_redundancy(spectra, regions, valid)
+    redundancy = spatial_redundancy(spectra, regions, valid, direction)
     return region_moments(spectra[painted], regions[painted], count, noise, redundancy)
 
 
-def spatial_redundancy(spectra: FloatArray, regions: IntArray, valid: BoolArray) -> float:
+def spatial_redundancy(
+    spectra: FloatArray, regions: IntArray, valid: BoolArray, direction: FloatArray | None = None
+) -> float:
     """How many neighbouring pixels say what one independent pixel would, about a region's covariance.
 
     From the correlation ρ of neighbours along rows and columns within regions, as for a Gaussian-shaped correlation: Σ_k ρ(k)² is
-    √(π / (−2 ln ρ)) along each axis, and one where neighbours are independent.
+    √(π / (−2 ln ρ)) along each axis, and one where neighbours are independent. Along ``direction`` (B,), or the pixels' first.
     """
-    weights = np.linalg.svd(spectra[:: max(1, len(spectra) // 5000)] - spectra.mean(axis=0), full_matrices=False)[2][0]
-    score = spectra @ weights
+    score = spectra @ (first_direction(spectra) if direction is None else direction)
     total = np.bincount(regions, weights=score)
     score = score - (total / np.maximum(np.bincount(regions), 1))[regions]
     image, labels = np.zeros(valid.shape), np.zeros(valid.shape, dtype=int)
@@ -163,6 +173,12 @@ def spatial_redundancy(spectra: FloatArray, regions: IntArray, valid: BoolArray)
         correlation = float(np.clip(correlation, 1e-6, 0.999))
         redundancy *= max(1.0, float(np.sqrt(np.pi / (-2 * np.log(correlation)))))
     return redundancy
+
+
+def first_direction(spectra: FloatArray) -> FloatArray:
+    """(B,) in which spectra (N, B) spread most, by some of them."""
+    some = spectra[:: max(1, len(spectra) // _FOR_DIRECTION)]
+    return np.asarray(np.linalg.svd(some - spectra.mean(axis=0, dtype=np.float64), full_matrices=False)[2][0])
 
 
 def _judged(fit: MomentFit, held: Refined, pure: bool) -> Refined:

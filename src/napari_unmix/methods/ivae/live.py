@@ -23,8 +23,9 @@ from napari_unmix.methods.contract import Problem
 from napari_unmix.methods.ivae.spec import IvaeSpec
 from napari_unmix.methods.ivae.starting import stroke_regions
 from napari_unmix.methods.ivae.unpainted import Prepared
+from napari_unmix.model.compare import MOST_JUDGED
 from napari_unmix.model.data import Data, State
-from napari_unmix.model.fitted import GaussianFitted, LaplaceFitted
+from napari_unmix.model.fitted import LaplaceFitted, gaussian_evidence
 from napari_unmix.model.infer import e_step
 from napari_unmix.model.learn import endmembers_m_step, m_step
 from napari_unmix.model.light import first_light
@@ -145,31 +146,49 @@ def finished(known: Prepared, begun: Begun) -> Fit[LiveMaps]:
     if declared:
         state = yield from _learned(state, at)
     yield Progress(FOLLOWING, 2, 3, 0.5)
-    # 3. Every pixel; of painted regions the closed form competes with what won without them.
-    steps = e_steps(state, at.data, at.data.everything(), _STEPS if at.near else _FROM_AFAR)
-    posterior = yield from staged(FOLLOWING, steps, (0.5, 0.9), halfway=10)
-    fitted = LaplaceFitted(at.data, replace(state, latents=posterior.latents), posterior)
-    abundances = yield from _by_the_winner(known, problem, fitted, competes=declared)
-    at = replace(at, state=fitted.state)
-    return _answered(problem, at, abundances, fitted.brightness(), final=True)
+    # 3. Every pixel under the law that won: of painted regions the closed form competes with what won without them.
+    closed = yield from _closed_form(known, problem, at, state, competes=declared)
+    if closed is not None:
+        return _answered(problem, replace(at, state=state), closed, None, final=True)
+    steps = e_steps(state, at.data, at.data.everything(), _steps(at))
+    posterior = yield from staged(FOLLOWING, steps, (0.6, 1.0), halfway=10)
+    at = replace(at, state=replace(state, latents=posterior.latents))
+    return _answered(problem, at, at.state.abundances(), at.state.brightness(), final=True)
 
 
-def _by_the_winner(
-    known: Prepared, problem: Problem[IvaeSpec], fitted: LaplaceFitted, *, competes: bool
-) -> Fit[FloatArray]:
-    """(N, P) abundances of the closed-form Gaussian prior where its evidence is higher, or, where no region is painted, was without paint."""
-    model, data = fitted.state.model, fitted.data
-    may = problem.spec.prior == "auto" and model.light is None and model.variation is None
+def _steps(at: _Placed) -> int:
+    return _STEPS if at.near else _FROM_AFAR
+
+
+def _closed_form(
+    known: Prepared, problem: Problem[IvaeSpec], at: _Placed, state: State, *, competes: bool
+) -> Fit[FloatArray | None]:
+    """(N, P) abundances under the closed-form Gaussian prior where its evidence is higher, or, where no region is painted, was without paint."""
+    may = problem.spec.prior == "auto" and state.model.light is None and state.model.variation is None
     if not may or not (competes or known.gaussian):
-        return fitted.abundances()
-    corners, scores = model.mixing.endmembers.cpu().numpy(), data.scores.cpu().numpy()
-    law = GaussianLaw.of(scores, corners, problem.regions, model.variance**0.5)
+        return None
+    corners, scores = state.model.mixing.endmembers.cpu().numpy(), at.data.scores.cpu().numpy()
+    law = GaussianLaw.of(scores, corners, problem.regions, state.model.variance**0.5)
     if law is None:
-        return fitted.abundances()
-    gaussian = yield from staged(FOLLOWING, law.posterior_steps(), (0.9, 1.0))
-    closed = GaussianFitted(gaussian, fitted)
-    won = closed.evidence() > fitted.evidence() if competes else True
-    return closed.abundances() if won else fitted.abundances()
+        return None
+    if competes and not _wins(law.evidence, (yield from _on_some(state, at))):
+        return None
+    gaussian = yield from staged(FOLLOWING, law.posterior_steps(), (0.6, 1.0))
+    return gaussian.abundances
+
+
+def _wins(evidence: float, fitted: LaplaceFitted) -> bool:
+    """Whether the Gaussian's ``evidence`` is above that of what was ``fitted``."""
+    return gaussian_evidence(evidence, fitted) > fitted.evidence()
+
+
+def _on_some(state: State, at: _Placed) -> Fit[LaplaceFitted]:
+    """The posterior of the pixels that judge a law, as a run has it."""
+    rows = at.data.judging_pixels(MOST_JUDGED)
+    every = at.data.everything() if rows is None else rows
+    steps = e_steps(state, at.data, every, _steps(at))
+    posterior = yield from staged(FOLLOWING, steps, (0.5, 0.6), halfway=10)
+    return LaplaceFitted(at.data, state.with_latents(every, posterior.latents), posterior, rows)
 
 
 def _refined(known: Prepared, begun: Begun) -> Fit[_Placed]:
@@ -179,8 +198,13 @@ def _refined(known: Prepared, begun: Begun) -> Fit[_Placed]:
         return at
 
     def fitted() -> Refined:
-        spectra = problem.spectra.astype(np.float64)
-        return refine_by_regions(spectra, problem.declared, problem.cube.valid_pixels, found, problem.inversion)
+        valid, declared = problem.cube.valid_pixels, problem.declared
+        if problem.inversion.free_light:  # every pixel's light is taken off first
+            return refine_by_regions(problem.spectra.astype(np.float64), declared, valid, found, problem.inversion)
+        painted, there = declared > 0, valid.copy()
+        there[valid] = painted
+        spectra = problem.spectra[painted].astype(np.float64)
+        return refine_by_regions(spectra, declared[painted], there, found, problem.inversion, direction=known.direction)
 
     refined = yield from meanwhile(fitted, Progress(FOLLOWING, 0, 3, 0.0))
     if not refined.accepted:

@@ -22,6 +22,7 @@ from napari_unmix.model.priors.base import Moments
 from napari_unmix.model.settle import Steps, settle
 from napari_unmix.model.threads import steps_on_one_thread
 from napari_unmix.progress import Fit, Progress, meanwhile, staged
+from napari_unmix.regions.acceptance import first_direction
 
 T = TypeVar("T")
 
@@ -58,6 +59,11 @@ class Prepared:
     def varies(self) -> bool:
         """Whether it was learned how the materials' spectra vary."""
         return self.state.model.variation is not None
+
+    @cached_property
+    def direction(self) -> FloatArray:
+        """(B_good,) in which the pixels spread most: neighbours are compared along it, whatever is painted."""
+        return first_direction(self.problem.spectra)
 
     @cached_property
     def sample(self) -> IntArray:

@@ -8,6 +8,7 @@ illumination.npy          (H, W) float32, where the per-pixel scale was free
 side_information.npy      (H, W) int32, the auxiliary variable u that was used, 0 = unknown
 annotation.npy            (H, W) int32, what was painted; what its labels mean stands in run.json
 valid_pixels.npy          (H, W) bool, the pixels that took part
+sample.npy                (H, W, B) float32, the cube itself where that is a sample of several; which of them a pixel is of: acquisitions.npy
 endmembers.csv            one row per band (``nan`` in excluded ones), first its place: ``wavelength_nm``, ``wavenumber_cm-1``, ``band`` …
 pins.csv                  the measured spectra of pins, where the window's export wrote the run and there were any
 endmembers.sli, .hdr      the same as an ENVI spectral library
@@ -18,7 +19,8 @@ again.py                  a script that repeats the run, for people; nothing of 
 ========================  ===============================================================================
 
 ``schema`` says what may stand in the two JSON files, ``arrays`` and ``table`` what in the others; ``place`` says where a run may be written,
-``identity`` which data it belongs to, ``origin`` how to have them again, ``recipe`` how to say the run as a command or in Python.
+``identity`` which data it belongs to, ``keeping`` has those that no file has, ``origin`` how to have
+them again, ``recipe`` how to say the run as a command or in Python.
 """
 
 from napari_unmix.output.run.card import Card

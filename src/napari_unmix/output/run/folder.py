@@ -95,9 +95,6 @@ class Run:
 
     def answer(self) -> Unmixing:
         """The result as far as it needs no cube: its error image is NaN. Raises UnmixError where its findings are damaged."""
-        from napari_unmix.methods.contract import implementation
-
-        implementation(self.spec)  # the recipes of a method are known once its code is
         model = self.model()
         scores, basis = model.pop(SAVED_SCORES, None), model.pop(SAVED_BASIS, None)
         return Unmixing(
@@ -143,6 +140,9 @@ class Run:
 
     def _findings(self) -> Findings:
         """How the answer came about. Raises UnmixError where it does not fit the endmembers and regions that are there."""
+        from napari_unmix.methods.contract import implementation
+
+        implementation(self.spec)  # the recipes of a method are known once its code is
         with damage(self.folder):
             try:
                 findings = Findings.model_validate(self.meta["findings"])

@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from napari_unmix.cube import BoolArray, Cube, Part, Reading
+from napari_unmix.output.run.damage import damage
 from napari_unmix.output.run.identity import cube_hash
-from napari_unmix.output.run.schema import RunJson
+from napari_unmix.output.run.keeping import read_kept
+from napari_unmix.output.run.schema import KeptAxis, RunJson
 from napari_unmix.reading import exactly, reading_of
 from napari_unmix.sentences import UnmixError, shown
 
@@ -31,6 +33,7 @@ class Origin:
     sha256 : of spectra and axis, as ``identity.cube_hash`` has it
     good_bands : (B,) bool, the bands that took part
     valid_pixels : (H, W) bool, the pixels that took part; None where an older version did not write them: as they are read
+    kept : where the bands lie of a cube that the run's folder itself holds, a sample of its parts; None of all others
     """
 
     folder: Path
@@ -40,6 +43,7 @@ class Origin:
     sha256: str
     good_bands: BoolArray
     valid_pixels: BoolArray | None
+    kept: KeptAxis | None = None
 
     @property
     def is_sample(self) -> bool:
@@ -65,6 +69,8 @@ class Origin:
         ------
         UnmixError : it came from no file; its file is gone, or holds other values; it can't be read
         """
+        if self.kept is not None:
+            return self._kept(self.kept, places)
         parts = self._found(places)
         if not parts:
             return self.with_masks(self._sample())
@@ -75,6 +81,18 @@ class Origin:
                 return self.with_masks(cube)
             sentence = sentence or self._other(cube, readings)
         raise UnmixError(sentence)
+
+    def _kept(self, axis: KeptAxis, places: Sequence[Path]) -> Cube:
+        """The sample that is in the folder, whatever became of the files it is from."""
+        if places:
+            raise UnmixError(
+                f"The run {shown(self.folder.name)} keeps the sample that it was fitted on: leave its cubes out."
+            )
+        with damage(self.folder):
+            cube = self.with_masks(read_kept(self.folder, self.name, self.shape, axis, self.parts, self.valid_pixels))
+            if not self.is_of(cube):
+                raise ValueError("its sample is not the one that run.json tells of")
+        return cube
 
     def _found(self, places: Sequence[Path]) -> tuple[Part, ...]:
         """The parts where they are now. Raises UnmixError where one is nowhere."""
@@ -139,7 +157,7 @@ def origin_of(folder: Path, said: RunJson, valid: BoolArray | None, good: BoolAr
     parts = tuple(Part(Path(part.source), reading_of(part.reading)) for part in cube.parts)
     if cube.source is not None:
         parts = (Part(Path(cube.source), reading_of(cube.reading)),)
-    return Origin(folder, cube.name, parts, cube.shape, cube.sha256, good, valid)
+    return Origin(folder, cube.name, parts, cube.shape, cube.sha256, good, valid, cube.kept)
 
 
 def _read(parts: tuple[Part, ...]) -> Cube:

@@ -16,7 +16,7 @@ from napari_unmix.sentences import UnmixError, shown
 OURS = {
     "run.json", "abundances.npy", "abundance_std.npy", "illumination.npy", "side_information.npy", "endmembers.csv",
     "endmembers.sli", "endmembers.hdr", "report.json", "model.safetensors", "annotation.npy", "valid_pixels.npy", "again.py",
-    "abundances.png", "endmembers.png", "report.html", "pins.csv",
+    "abundances.png", "endmembers.png", "report.html", "pins.csv", "sample.npy", "acquisitions.npy",
 }  # fmt: skip
 _log = logging.getLogger(__name__)
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from napari_unmix import __version__
+from napari_unmix.cube import AxisKind
 from napari_unmix.findings import NoteKind
 from napari_unmix.methods.registry import called_now
 from napari_unmix.sentences import UnmixError, shown
@@ -42,6 +43,14 @@ class _Part(_Strict):
     reading: dict[str, str]
 
 
+class KeptAxis(_Strict):
+    """Of a cube that the run keeps: where its bands lie, and their widths in nm where these are known."""
+
+    kind: AxisKind
+    values: list[Finite]
+    fwhm: list[Finite] | None = None
+
+
 class _Cube(_Strict):
     name: str
     source: str | None = None
@@ -56,6 +65,7 @@ class _Cube(_Strict):
     valid_pixels: Count = 0
     acquisitions: Count = 1
     georeference: _Place | None = None
+    kept: KeptAxis | None = None
 
 
 class _Label(_Strict):

@@ -24,6 +24,7 @@ from napari_unmix.identifiability.report import Report
 from napari_unmix.output.run.arrays import write_array
 from napari_unmix.output.run.card import Card, ended_text
 from napari_unmix.output.run.identity import annotation_hash, cube_hash
+from napari_unmix.output.run.keeping import kept_axis, write_kept
 from napari_unmix.output.run.parameters import write_parameters
 from napari_unmix.output.run.place import check_destination, check_free
 from napari_unmix.output.run.plain import write_json
@@ -93,6 +94,8 @@ def _write_files(
     if annotation is not None:
         write_array(folder / "annotation.npy", annotation.labels)
     write_array(folder / "valid_pixels.npy", cube.valid_pixels)
+    if cube.thinned:
+        write_kept(folder, cube)
     _write_endmembers(folder, cube, result)
     write_parameters(folder / "model.safetensors", result)
     if report is not None:
@@ -197,6 +200,7 @@ def _versions() -> dict[str, str | None]:
 
 
 def _describe_cube(cube: Cube) -> dict[str, Any]:
+    kept = {"kept": kept_axis(cube).model_dump()} if cube.thinned else {}
     return {
         "name": cube.name,
         "source": None if cube.source is None else str(cube.source.absolute()),
@@ -211,6 +215,7 @@ def _describe_cube(cube: Cube) -> dict[str, Any]:
         "valid_pixels": int(cube.valid_pixels.sum()),
         "acquisitions": 1 if cube.acquisitions is None else int(cube.acquisitions.max()),
         "georeference": None if cube.georeference is None else asdict(cube.georeference),
+        **kept,
     }
 
 
