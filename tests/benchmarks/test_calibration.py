@@ -134,7 +134,7 @@ def test_rates_count_what_they_name() -> None:
 def test_laws_and_noises_of_families_have_lines_and_noises_count_no_other_scene() -> None:
     drawn = [replace(ROW, condition="patches", truth=noise) for noise in ("white", "white", "alike in space")]
     lines = table([ROW, *drawn]).splitlines()
-    assert [line.split(" | ")[:2] for line in lines if line.startswith("| white") or line.startswith("| alike")] == [
+    assert [line.split(" | ")[:2] for line in lines if line.startswith(("| white", "| alike"))] == [
         ["| white", "2"],
         ["| alike in space", "1"],
     ]

@@ -189,7 +189,7 @@ def test_the_halves_share_no_seed_and_what_is_looked_at_has_kinds_of_its_own() -
 
 
 def test_families_are_chosen_by_their_number_of_materials_and_the_halves_share_no_seed() -> None:
-    every = [draft for draft in drafts(0, None, families=150)]
+    every = list(drafts(0, None, families=150))
     seeds = {part: [int(draft.name.split()[-1]) for draft in every if draft.part == part] for part in FAMILIES}
     assert max(seeds["families choose"]) < FAMILIES["families look"] <= min(seeds["families look"])
     for part, first in FAMILIES.items():

@@ -1,8 +1,8 @@
 """Does the identifiability report tell right answers from wrong ones? Half of the scenes keep all conditions, half break one each.
 
 Right is an answer whose mean spectral angle is at most 2°. A condition that fails is detected where the verdict is not "identified";
-a false alarm is another verdict on a right answer of a scene in which all conditions hold. ``--families`` draws other scenes, for a table of their own:
-nothing is broken on purpose, and law, noise, light and numbers are drawn (``families``).
+a false alarm is another verdict on a right answer of a scene in which all conditions hold. ``--families`` draws other scenes, for a table of
+their own: nothing is broken on purpose, and law, noise, light and numbers are drawn (``families``).
 """
 
 from __future__ import annotations
