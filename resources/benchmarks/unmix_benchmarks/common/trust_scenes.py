@@ -56,8 +56,8 @@ FIRST: dict[Part, int] = {"choose": 710_000, "look": 720_000}
 PAINTED: dict[Part, int] = {"painted choose": 730_000, "painted look": 750_000}
 # The two halves of the 300 scenes that the calibration of the families is printed on: those of few materials, by their number and not by what came of
 # them, because eight take ten times as long as three, and regions rarely give the endmembers of more.
-FAMILIES: dict[Part, int] = {"families choose": 530_000, "families look": 530_150}
-MOST_OF_A_FAMILY, _HALF = 4, 150
+FAMILIES: dict[Part, int] = {"families choose": 530_000, "families look": 530_160}
+MOST_OF_A_FAMILY, _HALF = 4, 140
 VARIED, BUNDLES = "variability", "bundles"
 _CHOSEN_ON = ("linear", "bilinear", "gains", "illumination", "tilt", VARIED, BUNDLES)
 KINDS: dict[Part, tuple[str, ...]] = {"choose": _CHOSEN_ON, "look": (*_CHOSEN_ON, "fan", "hapke")}
