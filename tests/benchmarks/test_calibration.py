@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from napari_unmix.rows.metrics import angle_table
+from napari_unmix.sentences import UnmixError
 from unmix_benchmarks import run
-from unmix_benchmarks.calibration import Row, conditions, summary, table
+from unmix_benchmarks.calibration import Row, conditions, summary, table, with_kept, write_numbers
 from unmix_benchmarks.common.conditions import FAILURES, HOLDS, OTHER_LAW, Condition, condition_scene
 from unmix_benchmarks.common.families import LAWS, NOISES, family_scene
 
@@ -128,6 +129,45 @@ def test_rates_count_what_they_name() -> None:
     assert "in 3 of 3 scenes" in text
     assert f"| {HOLDS} | 3 | 2 | 1 | 0 | 2 | 0 |" in table(rows)
     assert "| too few regions | 1 | 0 | 1 | 1 | 0 | 0 |" in table(rows)
+
+
+def test_laws_and_noises_of_families_have_lines_and_noises_count_no_other_scene() -> None:
+    drawn = [replace(ROW, condition="patches", truth=noise) for noise in ("white", "white", "alike in space")]
+    lines = table([ROW, *drawn]).splitlines()
+    assert [line.split(" | ")[:2] for line in lines if line.startswith(("| white", "| alike"))] == [
+        ["| white", "2"],
+        ["| alike in space", "1"],
+    ]
+    assert "noise" not in table([ROW])
+
+
+def test_kept_rows_stay_unless_their_verdict_is_asked_again() -> None:
+    kept = {7: replace(ROW, seed=7, commit="old"), 8: replace(ROW, seed=8, verdict="partly", commit="old")}
+    run: list[int] = []
+
+    def made(seed: int, condition: str) -> Row:
+        run.append(seed)
+        return replace(ROW, seed=seed, condition=condition, commit="new")
+
+    rows = list(with_kept([(7, HOLDS), (8, HOLDS), (9, HOLDS)], kept, ["identified"], made))
+    assert run == [7, 9]
+    assert [(row.seed, row.commit) for row in rows] == [(7, "new"), (8, "old"), (9, "new")]
+
+
+def test_families_are_kept_under_a_name_of_their_own_and_rows_say_of_which_commit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [replace(ROW, seed=seed, condition="patches", truth="white", commit=f"c{seed}") for seed in (1, 2)]
+    write_numbers(rows, tmp_path / "kept", "calibration-families")
+    (tmp_path / "out").mkdir()
+    options = ["--families", "--scenes", "2", "--keep", str(tmp_path / "kept"), "--out", str(tmp_path / "out")]
+    assert run("calibration", options) == 0
+    assert "rows of the commits c1, c2." in capsys.readouterr().out
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [
+        f"calibration-families.{kind}" for kind in ("csv", "json", "md")
+    ]
+    with pytest.raises(UnmixError, match="give --keep the folder"):
+        run("calibration", ["--scenes", "2", "--keep", str(tmp_path / "kept")])
 
 
 @pytest.mark.slow

@@ -12,10 +12,11 @@ from napari_unmix.sentences import UnmixError
 from unmix_benchmarks import run
 from unmix_benchmarks.common.conformal import by_neighbours, by_word, conformal_quantile, coverage
 from unmix_benchmarks.common.conformal import table as bounds
+from unmix_benchmarks.common.families import drawn_family
 from unmix_benchmarks.common.painted_scenes import LAWS, REGIONS, painted_scene
 from unmix_benchmarks.common.printed import PRINTED
 from unmix_benchmarks.common.trust_rows import STEADY, UNDETERMINED, Row, read, write
-from unmix_benchmarks.common.trust_scenes import FIRST, KINDS, PAINTED, VARIED, drafts
+from unmix_benchmarks.common.trust_scenes import FAMILIES, FIRST, KINDS, MOST_OF_A_FAMILY, PAINTED, VARIED, drafts
 from unmix_benchmarks.common.trust_tables import (
     BY_REGIONS,
     GOALS,
@@ -185,6 +186,28 @@ def test_the_halves_share_no_seed_and_what_is_looked_at_has_kinds_of_its_own() -
     assert {draft.name for draft in drafts(9, None, 8)} < {draft.name for draft in every}
     assert FIRST["look"] - FIRST["choose"] > 1000
     assert set(KINDS["choose"]) < set(KINDS["look"])
+
+
+def test_families_are_chosen_by_their_number_of_materials_and_the_halves_share_no_seed() -> None:
+    every = list(drafts(0, None, families=150))
+    seeds = {part: [int(draft.name.split()[-1]) for draft in every if draft.part == part] for part in FAMILIES}
+    assert max(seeds["families choose"]) < FAMILIES["families look"] <= min(seeds["families look"])
+    for part, first in FAMILIES.items():
+        assert seeds[part] == [s for s in range(first, first + 150) if drawn_family(s)[2] <= MOST_OF_A_FAMILY]
+    scene = every[0].make()
+    assert (scene.part, scene.name) == (every[0].part, every[0].name)
+    assert scene.annotation is not None
+    assert len(scene.truth.endmembers) == drawn_family(seeds["families choose"][0])[2]
+
+
+def test_answers_by_regions_are_held_against_a_finer_line_as_well() -> None:
+    given = [
+        replace(row, numbers={BY_REGIONS: 1.0, "doubt_degrees": row.error_degrees})
+        for row in rows((STEADY, 1), ("shaky", 4), part="families look")
+    ]
+    said = [goal.said(given) for goal in GOALS if "families look by regions" in goal.parts]
+    assert sum("for an error over 3°" in one and "1.00 (goal ≥ 0.9: reached)" in one for one in said) == 4
+    assert all("nothing to measure it on" in one for one in said if "AUC" in one and "over 5°" in one)
 
 
 def test_a_scene_is_the_same_every_time_and_varies_where_it_says_so() -> None:

@@ -13,6 +13,7 @@ from napari_unmix.geometry.recipes import FacetEdges
 from napari_unmix.identifiability.again.quadrants import search_without_quadrants
 from napari_unmix.identifiability.again.refits import Refits, Twin, angles
 from napari_unmix.identifiability.by_regions import (
+    DISPUTED,
     LOST_BY_REGIONS,
     STEADY_BY_REGIONS,
     UNDISPUTED,
@@ -28,6 +29,7 @@ from napari_unmix.identifiability.subject import Subject
 from napari_unmix.methods.registry import spec_class
 from napari_unmix.progress import drain
 from napari_unmix.regions.moments import MomentFit
+from napari_unmix.regions.third import ThirdMoments
 
 BANDS, SIDE, COUNT = 30, 24, 3
 PLACE = np.linspace(0, 1, BANDS)
@@ -177,6 +179,20 @@ def test_the_geometry_speaks_for_half_of_its_distance() -> None:
     assert [one.disputed for one in found] == pytest.approx([1.0, 4.0, 0.0], abs=1e-5)
 
 
+@pytest.mark.parametrize(("share", "denied"), [(0.81, False), (0.79, True)])
+def test_what_rests_on_a_law_that_the_scene_denies_is_not_steady(share: float, denied: bool) -> None:
+    """The regions' own answer alone: what the geometry gave rests on no law."""
+    refits = replace(
+        refitted((0.1, 0.1, 0.1)), third=ThirdMoments(share, 0.02, 4.0), moment_fit=moments((0, 0, 0), 0.1)
+    )
+    given = grades(by_regions(), refits)
+    assert {grade.word for grade in given} == {"shaky" if denied else "steady"}
+    assert all(("their third moments do not" in grade.sentence) is denied for grade in given)
+    assert [grade.numbers["law_denied"] for grade in given] == [float(denied)] * 3
+    refused = replace(refits, quadrants=(turned(0.1, 0.1, 0.1),) * 4)
+    assert {grade.word for grade in grades(by_regions("refused"), refused)} == {"steady"}
+
+
 def test_without_a_twin_there_is_no_grade() -> None:
     assert region_evidence(by_regions(), Refits()) == ()
     assert grades(by_regions(), Refits()) == ()
@@ -191,7 +207,10 @@ DECISIONS: list[tuple[dict[str, float], Word]] = [
     ({"expected": STEADY_BY_REGIONS}, "shaky"),
     ({"expected": UNDISPUTED - 0.01, "geometrys": True}, "steady"),
     ({"expected": UNDISPUTED, "geometrys": True}, "shaky"),
-    ({"expected": LOST_BY_REGIONS, "geometrys": True}, "not determined here"),
+    ({"expected": DISPUTED - 0.01, "geometrys": True}, "shaky"),
+    ({"expected": DISPUTED, "geometrys": True}, "not determined here"),
+    ({"denied": True}, "shaky"),
+    ({"denied": True, "expected": LOST_BY_REGIONS}, "not determined here"),
     ({"expected": LOST_BY_REGIONS - 0.01}, "shaky"),
     ({"expected": LOST_BY_REGIONS}, "not determined here"),
     ({"half": True}, "shaky"),
@@ -207,7 +226,8 @@ def test_the_error_to_expect_makes_the_word(changes: dict[str, float], word: Wor
     assert (grade.word, grade.remedy == "") == (word, word == "steady")
     assert f"expected to be off by {measured.expected:.1f}°" in grade.sentence
     assert ("merge" in grade.remedy) is measured.half
-    assert ("more regions" in grade.remedy) is (word != "steady" and not measured.half)
+    assert ("assumes no Dirichlet" in grade.remedy) is measured.denied
+    assert ("more regions" in grade.remedy) is (word != "steady" and not measured.half and not measured.denied)
 
 
 def test_the_sentence_says_what_was_measured_and_no_more() -> None:

@@ -18,6 +18,7 @@ from napari_unmix.identifiability.again.refits import (
     abundance_change,
     like_the_result,
     moments_misfit,
+    no_dirichlet,
     some_rows,
     traders,
 )
@@ -51,6 +52,7 @@ from napari_unmix.methods.registry import spec_class
 from napari_unmix.progress import drain
 from napari_unmix.regions.contrast import Contrast
 from napari_unmix.regions.moments import MomentFit, RegionMoments
+from napari_unmix.regions.third import ThirdMoments
 from napari_unmix.rows.metrics import spectral_angle
 from napari_unmix.rows.subspace import Excess
 
@@ -511,6 +513,65 @@ def test_what_speaks_against_the_moments_is_told_with_its_number() -> None:
     assert told.endswith(
         "telling the regions apart, which assumes no Dirichlet, gives others 3.1° away (up to 2° confirms)"
     )
+
+
+SKEWED = (  # share of a Dirichlet's third moments, its standard error, and whether that denies the law
+    (1.0, 0.01, False),
+    (0.81, 0.01, False),
+    (0.79, 0.01, True),
+    (0.7, 0.14, True),
+    (0.7, 0.16, False),
+    (-0.2, 0.1, True),
+)
+
+
+@pytest.mark.parametrize(("share", "error", "denied"), SKEWED)
+def test_third_moments_deny_a_dirichlet_by_their_size_and_beyond_chance(
+    share: float, error: float, denied: bool
+) -> None:
+    made = replace(moment_fit(), third=ThirdMoments(share, error, 1.0))
+    assert no_dirichlet(made) is denied
+    assert not no_dirichlet(Refits())
+    by_regions = subject(moments=MomentsFound(use="refined", relative_error=0.1, misfit=1.0))
+    check = model_fits.check(by_regions, made)
+    assert (check.status, check.numbers["third_moments_share"]) == ("doubtful" if denied else "pass", share)
+    said = f"third moments are {100 * share:.0f} % of those of a Dirichlet"
+    assert (f"{said} of the same means and variances, on which the endmembers rest." in check.sentence) is denied
+    assert ("follow no Dirichlet" in check.measured, "assumes no Dirichlet" in check.remedy) == (denied, denied)
+    assert ("follow a Dirichlet in every region, and these do not" in check.limit) is denied
+    # The geometry assumes no law, so its answer is told of it and not denied.
+    other = model_fits.check(subject(), made)
+    assert (other.status, "were not used for the endmembers" in other.sentence) == ("pass", denied)
+
+
+def test_a_residual_that_is_more_than_noise_is_what_is_open_and_not_the_law() -> None:
+    made = replace(moment_fit(), third=ThirdMoments(0.5, 0.05, 9.0))
+    moments = MomentsFound(use="refined", relative_error=0.1, misfit=1.0)
+    check = model_fits.check(subject(residual=1.1, moments=moments), made)
+    assert check.status == "doubtful"
+    assert "residual is more than noise" in check.limit
+    assert "on which the endmembers rest" in check.sentence
+    assert "assumes no Dirichlet" not in check.remedy
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.81, 0.5 * 3 / np.sqrt(2)), (0.79, 3.0)])
+def test_where_the_law_is_denied_the_whole_distance_to_contrastive_learning_is_expected(
+    share: float, expected: float
+) -> None:
+    """The moments gave the endmembers, contrastive learning's are 3° away; of the geometry's answer nothing changes."""
+    moments = MomentsFound(use="refined", relative_error=0.1, misfit=1.0)
+    made = replace(moment_fit(), twins=twins(0.0), contrastive=turned(3.0), contrastive_error=0.1)
+    made = replace(made, third=ThirdMoments(share, 0.01, 1.0))
+    assert expected_angle(subject(moments=moments), made) == pytest.approx(expected, abs=1e-5)
+    assert expected_angle(subject(), made) == pytest.approx(0.0, abs=1e-5)
+
+
+@pytest.mark.parametrize(("share", "right"), [(0.81, True), (0.79, False)])
+def test_moments_of_another_law_confirm_nothing_where_regions_are_too_few_for_a_third_opinion(
+    share: float, right: bool
+) -> None:
+    made = replace(moment_fit(), third=ThirdMoments(share, 0.01, 1.0))
+    assert (not unconfirmed(subject(recipe=MinimumVolume(space="affine")), made)) is right
 
 
 @pytest.mark.parametrize("use", ["refused", "averaged", "refined"])

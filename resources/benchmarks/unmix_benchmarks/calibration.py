@@ -1,15 +1,16 @@
 """Does the identifiability report tell right answers from wrong ones? Half of the scenes keep all conditions, half break one each.
 
 Right is an answer whose mean spectral angle is at most 2°. A condition that fails is detected where the verdict is not "identified";
-a false alarm is another verdict on a right answer of a scene in which all conditions hold. ``--families`` draws other scenes: nothing is broken on
-purpose, and law, noise, light and numbers are drawn (``families``).
+a false alarm is another verdict on a right answer of a scene in which all conditions hold. ``--families`` draws other scenes, for a table of
+their own: nothing is broken on purpose, and law, noise, light and numbers are drawn (``families``).
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import cycle
 from pathlib import Path
@@ -21,13 +22,15 @@ from napari_unmix.methods.registry import spec_class
 from napari_unmix.pipeline import assess, unmix
 from napari_unmix.progress import drain
 from napari_unmix.rows.alignment import match_endmembers
+from napari_unmix.sentences import UnmixError
 from unmix_benchmarks.common.conditions import FAILURES, HOLDS, OTHER_LAW, Condition, condition_scene
-from unmix_benchmarks.common.families import LAWS, family_scene
-from unmix_benchmarks.common.printed import printed_by
+from unmix_benchmarks.common.families import LAWS, NOISES, family_scene
+from unmix_benchmarks.common.printed import commit, printed_by
 from unmix_benchmarks.common.scores import parser, score
 
 TITLE = "verdicts of the identifiability report, against the truth"
 RIGHT_DEGREES = 2.0
+VERDICTS = ("identified", "partly", "not identified")
 # A standard normal's 5 % and 95 % points.
 _INTERVAL = 1.645
 _OTHER_LAW_SHARE = 20  # one scene in so many
@@ -39,6 +42,7 @@ class Row:
 
     Of a family, the law is the ``condition``, and the noise the ``truth``.
     ``angle_degrees``, ``abundance_rmse`` and ``coverage`` (of the 90 % intervals) are None where another number of endmembers was asked.
+    ``commit`` is of the program that ran it, "" of rows that are older than this column.
     """
 
     seed: int
@@ -56,6 +60,7 @@ class Row:
     expected_angle_degrees: float | None
     expected_abundance_rmse: float | None
     fit_seconds: float
+    commit: str = ""
 
     @property
     def right(self) -> bool:
@@ -69,23 +74,52 @@ class Row:
 
 
 def main(arguments: list[str]) -> int:
-    """Run it: ``--scenes`` scenes from ``--seed``."""
+    """Run it: ``--scenes`` scenes from ``--seed``; of those that ``--keep`` has, only the ones with a verdict that is asked ``--again``."""
+    chosen = _options().parse_args(arguments)
+    name = "calibration-families" if chosen.families else "calibration"
+    rows: list[Row] = []
+    scenes = enumerate(conditions(chosen.scenes), start=chosen.seed)
+    kept = {} if chosen.keep is None else _read(chosen.keep / f"{name}.json")
+    for row in with_kept(scenes, kept, chosen.again, run_family if chosen.families else run_scene):
+        rows.append(row)
+        if chosen.out is not None:
+            write_numbers(rows, chosen.out, name)  # a long run that is stopped leaves what it has
+    text = f"{table(rows)}\n\n{summary(rows)}\n\n{printed_by([row.commit for row in rows if row.commit])}\n"
+    print(text)
+    if chosen.out is not None:
+        (chosen.out / f"{name}.md").write_text(text, encoding="utf-8")
+    return 0
+
+
+def _options() -> argparse.ArgumentParser:
     options = parser("calibration", __doc__ or "")
     options.add_argument("--scenes", type=int, default=200, help="how many scenes (default 200)")
     options.add_argument("--seed", type=int, default=1, help="seed of the first scene")
     options.add_argument("--families", action="store_true", help="scenes of drawn laws and noises")
-    chosen = options.parse_args(arguments)
-    rows = []
-    for number, condition in enumerate(conditions(chosen.scenes)):
-        seed = chosen.seed + number
-        rows.append(run_family(seed) if chosen.families else run_scene(seed, condition))
-        if chosen.out is not None:
-            write_numbers(rows, chosen.out)  # a long run that is stopped leaves what it has
-    text = f"{table(rows)}\n\n{summary(rows)}\n\n{printed_by()}\n"
-    print(text)
-    if chosen.out is not None:
-        (chosen.out / "calibration.md").write_text(text, encoding="utf-8")
-    return 0
+    options.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the rows of the table in this folder")
+    options.add_argument(
+        "--again", nargs="+", default=[], metavar="VERDICT", help="of kept rows, run those of these verdicts again"
+    )
+    return options
+
+
+def with_kept(
+    scenes: Iterable[tuple[int, str]],
+    kept: Mapping[int, Row],
+    again: Collection[str],
+    run: Callable[[int, str], Row],
+) -> Iterator[Row]:
+    """A row of each (seed, condition): the kept one, unless its verdict is one that is asked ``again``; else what ``run`` makes of it."""
+    for seed, condition in scenes:
+        before = kept.get(seed)
+        yield run(seed, condition) if before is None or before.verdict in again else before
+
+
+def _read(file: Path) -> dict[int, Row]:
+    """The rows of an earlier table, by their seeds."""
+    if not file.exists():
+        raise UnmixError(f"{file} is not there: give --keep the folder that an earlier table was written to.")
+    return {row["seed"]: Row(**row) for row in json.loads(file.read_text(encoding="utf-8"))}
 
 
 def conditions(count: int) -> list[str]:
@@ -102,8 +136,8 @@ def run_scene(seed: int, condition: str) -> Row:
     return _row(seed, condition, condition_scene(seed, condition))
 
 
-def run_family(seed: int) -> Row:
-    """The same of a scene whose law and noise are drawn."""
+def run_family(seed: int, condition: str = "") -> Row:
+    """The same of a scene whose law and noise are drawn, whatever the ``condition``."""
     scene = family_scene(seed)
     return replace(_row(seed, scene.truth, scene), truth=scene.failure)
 
@@ -131,6 +165,7 @@ def _row(seed: int, condition: str, scene: Condition) -> Row:
         report.expected_angle_degrees,
         report.expected_abundance_rmse,
         result.seconds,
+        commit(),
     )
 
 
@@ -144,23 +179,33 @@ def coverage(scene: Condition, result: Unmixing) -> float | None:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Markdown: one line for each condition."""
+    """Markdown: one line for each condition; of families for each law, and below it for each noise."""
+    tables = [_table("condition", [(name, _having(rows, "condition", name)) for name in (HOLDS, *FAILURES, OTHER_LAW)])]
+    tables += [_table("law", [(name, _having(rows, "condition", name)) for name in LAWS])]
+    drawn = [row for row in rows if row.condition in LAWS]
+    tables += [_table("noise", [(name, _having(drawn, "truth", name)) for name in NOISES])]
+    return "\n\n".join(filter(None, tables))
+
+
+def _having(rows: Sequence[Row], field: str, value: str) -> list[Row]:
+    return [row for row in rows if getattr(row, field) == value]
+
+
+def _table(what: str, groups: Sequence[tuple[str, Sequence[Row]]]) -> str:
+    """One line for each group that has rows; "" where none has."""
     lines = [
-        "| condition | scenes | right | identified | of these wrong | partly | not identified |",
+        f"| {what} | scenes | right | identified | of these wrong | partly | not identified |",
         "|---|---|---|---|---|---|---|",
     ]
-    for name in (HOLDS, *FAILURES, OTHER_LAW, *LAWS):
-        here = [row for row in rows if row.condition == name]
+    for name, here in groups:
         if here:
-            verdicts = [
-                sum(row.verdict == verdict for row in here) for verdict in ("identified", "partly", "not identified")
-            ]
+            verdicts = [len(_having(here, "verdict", verdict)) for verdict in VERDICTS]
             wrong = sum(row.identified and not row.right for row in here)
             right = sum(row.right for row in here)
             lines.append(
                 f"| {name} | {len(here)} | {right} | {verdicts[0]} | {wrong} | {verdicts[1]} | {verdicts[2]} |"
             )
-    return "\n".join(lines)
+    return "\n".join(lines) if len(lines) > 2 else ""
 
 
 def summary(rows: Sequence[Row]) -> str:
@@ -182,7 +227,10 @@ def summary(rows: Sequence[Row]) -> str:
             [not row.right for row in rows if row.identified],
         ),
         _rate("Abundance error predicted within a factor 1.5, where all hold", _within(held, 1.5)),
-        _rate("The same where the report says identified", _within([row for row in rows if row.identified], 1.5)),
+        _rate(
+            "Abundance error predicted within a factor 1.5, where the report says identified",
+            _within([row for row in rows if row.identified], 1.5),
+        ),
     ]
     covered = [row.coverage for row in held if row.coverage is not None]
     if covered:
@@ -202,12 +250,12 @@ def _within(rows: Sequence[Row], factor: float) -> list[bool]:
     return [1 / factor <= said / real <= factor for said, real in pairs if said is not None and real]
 
 
-def write_numbers(rows: Sequence[Row], folder: Path) -> None:
-    """``calibration.csv`` and ``calibration.json``: one line a scene."""
+def write_numbers(rows: Sequence[Row], folder: Path, name: str = "calibration") -> None:
+    """``NAME.csv`` and ``NAME.json``: one line a scene."""
     folder.mkdir(parents=True, exist_ok=True)
     numbers = json.dumps([asdict(row) for row in rows], indent=1)
-    (folder / "calibration.json").write_text(f"{numbers}\n", encoding="utf-8")
-    with (folder / "calibration.csv").open("w", newline="", encoding="utf-8") as file:
+    (folder / f"{name}.json").write_text(f"{numbers}\n", encoding="utf-8")
+    with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(asdict(rows[0])))
         writer.writeheader()
         writer.writerows(asdict(row) for row in rows)

@@ -75,6 +75,7 @@ def _options() -> argparse.ArgumentParser:
     options = parser("trust", __doc__ or "")
     options.add_argument("--scenes", type=int, default=28, help="simulated scenes of each half (default 28)")
     options.add_argument("--painted", type=int, default=24, help="painted scenes of each half (default 24)")
+    options.add_argument("--families", type=int, default=24, help="scenes of drawn laws of each half (default 24)")
     options.add_argument(
         "--size", type=int, default=SIZE, help=f"rows and columns of a simulated scene (default {SIZE})"
     )
@@ -88,7 +89,7 @@ def _wanted(chosen: argparse.Namespace) -> Iterator[Draft]:
     except UnmixError as missing:
         print(f"napari-unmix: {missing} Only simulated scenes are run.", file=sys.stderr)
         data = None
-    for draft in drafts(chosen.scenes, data, chosen.size, chosen.painted):
+    for draft in drafts(chosen.scenes, data, chosen.size, chosen.painted, chosen.families):
         if any(word.lower() in f"{draft.part}: {draft.name}".lower() for word in chosen.rows):
             yield draft
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_unmix.cube import FloatArray
 from napari_unmix.identifiability.advice import SEE
-from napari_unmix.identifiability.again.refits import Refits, angles
+from napari_unmix.identifiability.again.refits import Refits, angles, no_dirichlet
 from napari_unmix.identifiability.errors import disputed_angles
 from napari_unmix.identifiability.report import Word
 from napari_unmix.identifiability.subject import Subject
@@ -23,9 +23,10 @@ from napari_unmix.rows.metrics import angle_table
 
 # The error to expect holds so much of the distance to what the geometry finds from another start.
 _GEOMETRYS_SHARE = 0.5
-# Degrees to expect, below which an endmember of the regions' is steady, as an answer is called identified up to so many on average; below which
-# regions do not speak against one of the geometry's; and from which neither is determined (decision 0030).
-STEADY_BY_REGIONS, UNDISPUTED, LOST_BY_REGIONS = 2.0, 3.0, 5.0
+# Degrees to expect, below which an endmember of the regions' is steady, as an answer is called identified up to so many on average, and from which it
+# is not determined (decisions 0030 and 0059); the same of the regions' word against an endmember of the geometry's.
+STEADY_BY_REGIONS, LOST_BY_REGIONS = 2.0, 4.0
+UNDISPUTED, DISPUTED = 3.0, 5.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class RegionEvidence:
     nearest : degrees to the endmember most like it
     half : whether it is half of a material that has another endmember as well
     geometrys : whether the geometry gave it, and the regions have an estimate of their own
+    denied : whether the regions gave it by a law of the abundances that their third moments deny
     """
 
     expected: float
@@ -58,6 +60,7 @@ class RegionEvidence:
     by_search: float | None = None
     half: bool = False
     geometrys: bool = False
+    denied: bool = False
 
     @property
     def doubt(self) -> float:
@@ -78,6 +81,7 @@ class RegionEvidence:
             "mean_share": self.share,
             "nearest_endmember_degrees": self.nearest,
             "half_of_a_material": float(self.half),
+            "law_denied": float(self.denied),
         }
 
 
@@ -115,6 +119,7 @@ def region_evidence(subject: Subject, refits: Refits) -> tuple[RegionEvidence, .
             by_search=_of(by_search, k),
             half=support is not None and k in support.halves,
             geometrys=not subject.findings.by_regions,
+            denied=subject.findings.by_regions and no_dirichlet(refits),
         )
         for k in range(subject.count)
     )
@@ -131,11 +136,11 @@ def region_spread(subject: Subject, refits: Refits) -> FloatArray:
 
 
 def region_word(measured: RegionEvidence) -> Word:
-    """The word: half of a material is never steady."""
-    if measured.doubt >= LOST_BY_REGIONS:
+    """The word: half of a material is never steady, nor is what rests on a law that the scene denies."""
+    most, lost = (UNDISPUTED, DISPUTED) if measured.geometrys else (STEADY_BY_REGIONS, LOST_BY_REGIONS)
+    if measured.doubt >= lost:
         return "not determined here"
-    most = UNDISPUTED if measured.geometrys else STEADY_BY_REGIONS
-    return "steady" if measured.doubt < most and not measured.half else "shaky"
+    return "steady" if measured.doubt < most and not (measured.half or measured.denied) else "shaky"
 
 
 def region_sentence(name: str, measured: RegionEvidence) -> str:
@@ -146,6 +151,8 @@ def region_sentence(name: str, measured: RegionEvidence) -> str:
         said += f", leaving out regions says {measured.without_regions:.1f}°"
     if measured.disputed:
         said += f", and what other estimates say against it {measured.disputed:.1f}°"
+    if measured.denied:
+        said += "; it rests on regions that follow a Dirichlet, and their third moments do not"
     return f"{said}; it is half of a material that another endmember shares." if measured.half else f"{said}."
 
 
@@ -155,6 +162,8 @@ def region_remedy(name: str, word: Word, measured: RegionEvidence) -> str:
         return ""
     if measured.half:
         return "Ask for one endmember fewer, or merge the two."
+    if measured.denied:
+        return f"Give the known spectrum of {name}, or train contrastive learning, which assumes no Dirichlet."
     return f"Paint more regions, of other mixtures, {SEE}, or give the known spectrum of {name}."
 
 

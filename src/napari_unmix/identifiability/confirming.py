@@ -9,7 +9,7 @@ it extrapolated, the moments besides.
 from __future__ import annotations
 
 from napari_unmix.cube import FloatArray
-from napari_unmix.identifiability.again.refits import BY_CHANCE, Refits, degrees_from, moments_misfit
+from napari_unmix.identifiability.again.refits import BY_CHANCE, Refits, degrees_from, moments_misfit, no_dirichlet
 from napari_unmix.identifiability.errors import contrast_counts, expected_angle
 from napari_unmix.identifiability.subject import Subject
 from napari_unmix.identifiability.verdict import BY_GEOMETRY
@@ -55,7 +55,8 @@ def _against_geometry(subject: Subject, refits: Refits) -> str:
     by_moments = refits.moment_fit is not None and _near(subject, refits.moment_fit.endmembers)
     if refits.contrastive is None:
         p_value = moments_misfit(refits)[1]
-        return "" if by_moments and p_value is not None and p_value >= BY_CHANCE else BY_GEOMETRY
+        follow = p_value is not None and p_value >= BY_CHANCE and not no_dirichlet(refits)
+        return "" if by_moments and follow else BY_GEOMETRY
     near = _near(subject, refits.contrastive) and (by_moments or not _extrapolated(subject, refits))
     return "" if near else BY_GEOMETRY
 

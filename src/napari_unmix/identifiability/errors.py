@@ -18,6 +18,7 @@ from napari_unmix.identifiability.again.refits import (
     angles,
     degrees_from,
     moments_misfit,
+    no_dirichlet,
     some_rows,
 )
 from napari_unmix.identifiability.subject import Subject
@@ -110,12 +111,15 @@ def _disputed(subject: Subject, refits: Refits, measure: Callable[[FloatArray], 
 
     Half of the distance to the moments' estimate where these follow a Dirichlet; where they gave the endmembers, of the root mean square of that and
     the distance to contrastive learning's, if its own standard error is small. Where they do not follow one, both the moments' estimate and that of
-    contrastive learning, which needs none, are as far from the result as the result from the truth, each to a factor: their geometric mean.
+    contrastive learning, which needs none, are as far from the result as the result from the truth, each to a factor: their geometric mean. Where the
+    moments gave the endmembers and their third ones follow none, the whole distance to contrastive learning's: moments can't say what is wrong then.
     """
     if refits.moment_fit is None or refits.moment_fit.relative_error > POORLY_DETERMINED:
         return np.zeros(())
     by_moments, p_value = np.asarray(measure(refits.moment_fit.endmembers)), moments_misfit(refits)[1]
     by_contrast = by_moments if refits.contrastive is None else np.asarray(measure(refits.contrastive))
+    if subject.findings.by_regions and no_dirichlet(refits):
+        return by_contrast
     if p_value is not None and p_value < BY_CHANCE:
         return np.asarray(_RESULTS_SHARE * np.sqrt(by_moments * by_contrast))
     if subject.findings.by_regions and contrast_counts(refits):

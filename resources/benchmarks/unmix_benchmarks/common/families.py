@@ -42,11 +42,20 @@ _PATCHES_PER_REGION = 12  # as few independent compositions has a region of patc
 Draw = Callable[[FloatArray, int], FloatArray]
 
 
+def drawn_family(seed: int) -> tuple[str, str, int]:
+    """(law, noise, number of materials) of the scene of that seed, which is not made."""
+    return _drawn(np.random.default_rng(seed))
+
+
+def _drawn(generator: np.random.Generator) -> tuple[str, str, int]:
+    law, noise = str(generator.choice(LAWS)), str(generator.choice(NOISES, p=(0.6, 0.2, 0.2)))
+    return law, noise, int(generator.choice(_MATERIALS))
+
+
 def family_scene(seed: int) -> Condition:
     """One scene of 56 × 56 pixels: 3–8 measured materials, 6–40 painted regions, 20–40 dB; its ``failure`` is the noise, its ``truth`` the law."""
     generator = np.random.default_rng(seed)
-    law, noise = str(generator.choice(LAWS)), str(generator.choice(NOISES, p=(0.6, 0.2, 0.2)))
-    count = int(generator.choice(_MATERIALS))
+    law, noise, count = _drawn(generator)
     regions = voronoi_regions(SIZE, SIZE, int(generator.integers(_REGIONS[0], _REGIONS[1] + 1)), generator)
     kind = generator.random()
     scaled = bool(kind < _LIT)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import product, zip_longest
+from itertools import islice, product, zip_longest
 from pathlib import Path
 from typing import Literal
 
@@ -33,9 +33,20 @@ from unmix_benchmarks.common.cases import (
     Case,
     Truth,
 )
+from unmix_benchmarks.common.families import drawn_family, family_scene
 from unmix_benchmarks.common.painted_scenes import painted_scene
 
-Part = Literal["choose", "look", "painted choose", "painted look", "sample", "published", "real"]
+Part = Literal[
+    "choose",
+    "look",
+    "painted choose",
+    "painted look",
+    "families choose",
+    "families look",
+    "sample",
+    "published",
+    "real",
+]
 # Of what is not painted: its search is every method's that begins from the geometry, and least squares is all that it adds. Of what is painted: the
 # one whose endmembers may be the regions' moments.
 METHOD, PAINTED_METHOD = "region-contrast", "ivae"
@@ -43,6 +54,10 @@ SIMULATED: tuple[Part, ...] = ("choose", "look", "published")
 SIZE = 48
 FIRST: dict[Part, int] = {"choose": 710_000, "look": 720_000}
 PAINTED: dict[Part, int] = {"painted choose": 730_000, "painted look": 750_000}
+# The two halves of the 300 scenes that the calibration of the families is printed on: those of few materials, by their number and not by what came of
+# them, because eight take ten times as long as three, and regions rarely give the endmembers of more.
+FAMILIES: dict[Part, int] = {"families choose": 530_000, "families look": 530_160}
+MOST_OF_A_FAMILY, _HALF = 4, 140
 VARIED, BUNDLES = "variability", "bundles"
 _CHOSEN_ON = ("linear", "bilinear", "gains", "illumination", "tilt", VARIED, BUNDLES)
 KINDS: dict[Part, tuple[str, ...]] = {"choose": _CHOSEN_ON, "look": (*_CHOSEN_ON, "fan", "hapke")}
@@ -84,13 +99,14 @@ class Draft:
     make: Callable[[], TrustScene]
 
 
-def drafts(count: int, data: Path | None, size: int = SIZE, painted: int = 0) -> Iterator[Draft]:
-    """``count`` simulated scenes of each half and ``painted`` of each painted one, in turn, so that what is stopped early is balanced.
+def drafts(count: int, data: Path | None, size: int = SIZE, painted: int = 0, families: int = 0) -> Iterator[Draft]:
+    """``count`` simulated scenes of each half, ``painted`` and ``families`` of each painted one, in turn, so that what is stopped early is balanced.
 
     Then the sample, where any are painted, and the scenes of the folder ``data``.
     """
     halves = [list(_simulated(part, count, data, size)) for part in FIRST]
     halves += [[_painted_draft(part, first + number) for number in range(painted)] for part, first in PAINTED.items()]
+    halves += [list(islice(_families(part), families)) for part in FAMILIES]
     for some in zip_longest(*halves):
         yield from filter(None, some)
     if painted:
@@ -121,6 +137,23 @@ def _painted(part: Part, seed: int) -> TrustScene:
         made.materials,
         made.annotation,
         PAINTED_METHOD,
+    )
+
+
+def _families(part: Part) -> Iterator[Draft]:
+    """Scenes of drawn laws and noises, of at most ``MOST_OF_A_FAMILY`` materials."""
+    for seed in range(FAMILIES[part], FAMILIES[part] + _HALF):
+        law, noise, materials = drawn_family(seed)
+        if materials <= MOST_OF_A_FAMILY:
+            name = f"family {law} {materials}, {noise} {seed}"
+            yield Draft(name, part, partial(_of_a_family, part, name, seed))
+
+
+def _of_a_family(part: Part, name: str, seed: int) -> TrustScene:
+    made = family_scene(seed)
+    truth = Truth(made.endmembers, made.abundances)
+    return TrustScene(
+        name, part, "family", made.cube, truth, made.scaled, annotation=made.annotation, method=PAINTED_METHOD
     )
 
 

@@ -12,6 +12,7 @@ from napari_unmix.identifiability.again.refits import Refits, Steps, evenly_lit
 from napari_unmix.identifiability.subject import Subject
 from napari_unmix.regions.acceptance import painted_moments
 from napari_unmix.regions.moments import MomentFit, RegionMoments, fit_region_moments
+from napari_unmix.regions.third import ThirdMoments, third_moments
 from napari_unmix.rows.subspace import subspace_excess
 
 
@@ -21,13 +22,22 @@ def fit_moments(subject: Subject, refits: Refits, generator: np.random.Generator
     moments = yield from _painted_moments(subject)
     if moments is None or moments.regions < FEWEST_REGIONS:
         return refits
+    third = _third_moments(subject, moments)
     best: MomentFit | None = None
     centre = subject.endmembers.mean(axis=0)
     for growth in (1.0, 0.8, 1.3):
         yield
         fit = fit_region_moments(moments, [centre + growth * (subject.endmembers - centre)])
         best = fit if best is None or fit.misfit < best.misfit else best
-    return replace(refits, moments=moments, moment_fit=best)
+    return replace(refits, moments=moments, moment_fit=best, third=third)
+
+
+def _third_moments(subject: Subject, moments: RegionMoments) -> ThirdMoments | None:
+    """In the abundances that the result's endmembers give; neighbours that are alike count less, as they do for the moments."""
+    spectra, regions, noise = evenly_lit(subject)
+    regions = np.where(np.isin(regions, subject.usable_regions), regions, 0)
+    redundancy = float((regions > 0).sum()) / float(moments.counts.sum())
+    return third_moments(spectra, regions, subject.endmembers, noise, max(redundancy, 1.0))
 
 
 def _painted_moments(subject: Subject) -> Steps[RegionMoments | None]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from napari_unmix.cube import FloatArray
 from napari_unmix.geometry.strokes import ANCHORED, NAMED
-from napari_unmix.identifiability.again.refits import BY_CHANCE, Refits, moments_misfit, some_rows
+from napari_unmix.identifiability.again.refits import BY_CHANCE, Refits, moments_misfit, no_dirichlet, some_rows
 from napari_unmix.identifiability.report import Check, Condition, Status
 from napari_unmix.identifiability.subject import Subject
 from napari_unmix.rows.subspace import eigenvalues
@@ -21,6 +21,9 @@ CONDITION = Condition(
     title="Model fits",
     serves="answer",
 )
+# Where it is not the residual that speaks against the model, but the law that the regions' moments were fitted by.
+_FOLLOW_NONE = "the endmembers rest on abundances that follow a Dirichlet in every region, and these do not"
+_OTHER_LAW = "Give a known spectrum, or paint strokes of pure material; contrastive learning assumes no Dirichlet."
 # Standard errors of a product of two endmembers in the residual; 45 pairs of 10 endmembers reach 3.3 by chance once in twenty scenes.
 _SCATTERED = 4.5
 
@@ -49,15 +52,12 @@ def check(subject: Subject, refits: Refits) -> Check:
             f" The product of {subject.named(pair)} is in it ({scattered:.0f} standard errors): "
             "light scattered twice, if no material is missing and spectra do not vary."
         )
-    misfit, p_value = moments_misfit(refits)
-    if misfit is not None and p_value is not None and p_value < BY_CHANCE:
-        sentence += f" The regions' means and covariances do not follow a Dirichlet (misfit {misfit:.1f}, 1 expected)"
-        if subject.findings.by_regions:
-            status = "doubtful" if status == "pass" else status
-            sentence += ", on which the endmembers rest."
-        else:
-            sentence += ": they were not used for the endmembers."
     structure = ", with structure in it" if status != "pass" and chi <= FITS else ""
+    misfit, p_value = moments_misfit(refits)
+    law = _against_a_dirichlet(refits)
+    sentence += f" {law}{_what_rests_on_it(subject)}" if law else ""
+    of_law_alone = bool(law) and subject.findings.by_regions and status == "pass"
+    status = "doubtful" if of_law_alone else status
     numbers = {
         "chi": chi,
         "leading": leading,
@@ -65,25 +65,46 @@ def check(subject: Subject, refits: Refits) -> Check:
         "product": scattered,
         "moments_misfit": misfit,
         "moments_p_value": p_value,
+        "third_moments_share": None if refits.third is None else refits.third.share,
     }
-    # Strokes are there already, or there is nothing that they could anchor: all is given.
-    stroked = {NAMED, ANCHORED} & set(subject.findings.search) or not subject.searched.any()
-    remedy = (
-        ""
-        if status == "pass"
-        else f"{_more(subject)}ree the illumination; exclude noisy bands (--bands)"
-        + ("." if stroked else "; strokes of pure material anchor endmembers under variability (see Where to paint).")
-    )
+    left = f"leaves {shown}× {expected}{structure} (good up to {FITS}×)"
     return CONDITION.check(
         status,
         chi,
         sentence,
-        remedy,
+        "" if status == "pass" else _OTHER_LAW if of_law_alone else _remedy(subject),
         numbers,
-        limit="the residual is more than noise, so regions do not settle the endmembers",
+        limit=_FOLLOW_NONE
+        if of_law_alone
+        else "the residual is more than noise, so regions do not settle the endmembers",
         broken=f"the model leaves more than {expected.removeprefix('the ')}" if status == "fail" else "",
-        measured=f"leaves {shown}× {expected}{structure} (good up to {FITS}×)",
+        measured=f"{left}, and the regions follow no Dirichlet" if of_law_alone else left,
     )
+
+
+def _remedy(subject: Subject) -> str:
+    """What could make the residual noise."""
+    # Strokes are there already, or there is nothing that they could anchor: all is given.
+    stroked = {NAMED, ANCHORED} & set(subject.findings.search) or not subject.searched.any()
+    anchors = "." if stroked else "; strokes of pure material anchor endmembers under variability (see Where to paint)."
+    return f"{_more(subject)}ree the illumination; exclude noisy bands (--bands){anchors}"
+
+
+def _against_a_dirichlet(refits: Refits) -> str:
+    """What of the regions' moments says that they follow no Dirichlet, as the beginning of a sentence; "" where nothing does."""
+    misfit, p_value = moments_misfit(refits)
+    if misfit is not None and p_value is not None and p_value < BY_CHANCE:
+        return f"The regions' means and covariances do not follow a Dirichlet (misfit {misfit:.1f}, 1 expected)"
+    if refits.third is not None and no_dirichlet(refits):
+        share = 100 * refits.third.share
+        return f"The regions' third moments are {share:.0f} % of those of a Dirichlet of the same means and variances"
+    return ""
+
+
+def _what_rests_on_it(subject: Subject) -> str:
+    if subject.findings.by_regions:
+        return ", on which the endmembers rest."
+    return ": they were not used for the endmembers."
 
 
 def _more(subject: Subject) -> str:
