@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -53,6 +54,14 @@ class Networks:
         last = generator.standard_normal((starts, sizes[-1], outputs)) / np.sqrt(sizes[-1])
         self.last = _learned(last * bent[:, None, None], device)
 
+    @classmethod
+    def of(cls, straight: Tensor, offset: Tensor, layers: Sequence[tuple[Tensor, Tensor]], last: Tensor) -> Networks:
+        """Networks with copies of these parts: (S, I, O), (S, 1, O), weights and shifts of each hidden layer, (S, W, O)."""
+        made = cls.__new__(cls)
+        made.straight, made.offset, made.last = (_free(part) for part in (straight, offset, last))
+        made.layers = [(_free(weights), _free(shifts)) for weights, shifts in layers]
+        return made
+
     @property
     def parameters(self) -> list[Tensor]:
         """Everything that is learned."""
@@ -78,4 +87,9 @@ class Networks:
 
 
 def _learned(values: FloatArray, device: torch.device | None) -> Tensor:
-    return placed(values, device).clone().requires_grad_(True)
+    return _free(placed(values, device))
+
+
+def _free(values: Tensor) -> Tensor:
+    """A copy that is learned by itself."""
+    return values.detach().clone().requires_grad_(True)

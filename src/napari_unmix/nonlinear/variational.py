@@ -60,15 +60,11 @@ def variational(rows: Rows, model: Variational, training: Training, squash: Squa
     With β ≠ 1 too, starts are compared by the bound that was trained, not by that of β = 1.
     """
     known = rows if model.side_information else rows.without_u()
-    networks = _Model.start(known, model, training, squash)
+    networks = Model.start(known, model, training, squash)
     generator = torch.Generator().manual_seed(training.seed)
 
     def loss(batch: Tensor, done: float) -> Loss:
-        variance = annealed_variance(model.noise**2, model.first_noise**2, done)
-        bound = networks.bound(batch, variance, generator)
-        aimed, shown = (networks.objective(bound, level).mean(dim=1) for level in (variance, model.noise**2))
-        # In units of the noise, so that gradients stay of one size while it falls.
-        return Loss(-variance * aimed.sum(), float(-shown.detach().max()))
+        return networks.loss(batch, annealed_variance(model.noise**2, model.first_noise**2, done), generator)
 
     yield from train(
         networks.parameters,
@@ -85,7 +81,7 @@ def variational(rows: Rows, model: Variational, training: Training, squash: Squa
     return Trained(rows.scaling, networks.encoder, rows.latents, evidence, decoder=networks.decoder, score=score)
 
 
-class _Bound(NamedTuple):
+class Bound(NamedTuple):
     """``residual`` (S, n) of squares summed over channels, at one draw of the latents; ``divergence`` (S, n) of posterior from prior, nats."""
 
     residual: Tensor
@@ -93,7 +89,9 @@ class _Bound(NamedTuple):
 
 
 @dataclass(eq=False)
-class _Model:
+class Model:
+    """Networks and prior of all starts while they learn."""
+
     model: Variational
     x: Tensor  # (N, B) scaled
     u: Tensor  # (N,)
@@ -104,13 +102,14 @@ class _Model:
     squash: Callable[[Tensor], Tensor] | None = None
 
     @classmethod
-    def start(cls, rows: Rows, model: Variational, training: Training, squash: Squash | None) -> _Model:
+    def start(cls, rows: Rows, model: Variational, training: Training, squash: Squash | None) -> Model:
+        """Where all starts are before they learn."""
         starts, size = Starts.of(rows, training) if squash is None else squash.starts, rows.latents
         means, variances = starts.moments(rows, means=model.means)
-        triangles = _triangles(starts.mixing)
-        straight = np.concatenate([starts.unmixing, np.zeros((*starts.unmixing.shape[:2], triangles.shape[1]))], axis=2)
+        lower = triangles(starts.mixing)
+        straight = np.concatenate([starts.unmixing, np.zeros((*starts.unmixing.shape[:2], lower.shape[1]))], axis=2)
         here = np.zeros((starts.count, size)) if starts.offset is None else starts.offset
-        offset = np.concatenate([here, triangles], axis=1)
+        offset = np.concatenate([here, lower], axis=1)
         decoder = starts.mixing if squash is None else squash.decoder
         shape = {"bent": starts.bent, "width": training.width, "depth": training.depth, "device": training.device}
         x = placed(starts.x, training.device)
@@ -127,10 +126,11 @@ class _Model:
 
     @property
     def parameters(self) -> list[Tensor]:
+        """Everything that is learned."""
         prior = [self.centre, self.log_variance] if self.model.means else [self.log_variance]
         return [*self.encoder.parameters, *self.decoder.parameters, *prior]
 
-    def bound(self, batch: Tensor, variance: float, generator: torch.Generator) -> _Bound:
+    def bound(self, batch: Tensor, variance: float, generator: torch.Generator) -> Bound:
         """At the noise ``variance``: q(z|x, u) ∝ N(z; m(x), V(x)) p(z|u), a normal law whose precision is the sum of both.
 
         V is a full covariance. A diagonal one would prefer latents whose directions in x are orthogonal to those that the prior tells.
@@ -146,9 +146,15 @@ class _Model:
         drawn = torch.randn(log_prior.shape, generator=generator).to(log_prior)
         latents = posterior.at(drawn)
         residual = (x - self.decoder(latents if self.squash is None else self.squash(latents))).square().sum(dim=2)
-        return _Bound(residual, posterior.divergence)
+        return Bound(residual, posterior.divergence)
 
-    def objective(self, bound: _Bound, variance: float) -> Tensor:
+    def loss(self, batch: Tensor, variance: float, generator: torch.Generator) -> Loss:
+        """Of all starts at the noise ``variance``, in units of it, so that gradients stay of one size while it falls."""
+        bound = self.bound(batch, variance, generator)
+        aimed, shown = (self.objective(bound, level).mean(dim=1) for level in (variance, self.model.noise**2))
+        return Loss(-variance * aimed.sum(), float(-shown.detach().max()))
+
+    def objective(self, bound: Bound, variance: float) -> Tensor:
         """(S, n) nats: the bound on log p(x|u), its divergence times β."""
         constant = self.x.shape[1] * math.log(2 * math.pi * variance)
         return -0.5 * (bound.residual / variance + constant) - self.model.beta * bound.divergence
@@ -191,7 +197,7 @@ def _log_normal(away: FloatArray, covariance: FloatArray) -> FloatArray:
     return np.asarray(-0.5 * (square + np.linalg.slogdet(covariance)[1]))
 
 
-def _triangles(mixing: FloatArray) -> FloatArray:
+def triangles(mixing: FloatArray) -> FloatArray:
     """(S, n, B) -> (S, n(n + 1)/2) the lower triangle whose square is mixing · mixingᵀ: the likelihood's precision of a linear decoder."""
     rows, columns = np.tril_indices(mixing.shape[1])
     return np.asarray(np.linalg.cholesky(mixing @ mixing.transpose(0, 2, 1))[:, rows, columns])

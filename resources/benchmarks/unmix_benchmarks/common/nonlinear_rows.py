@@ -1,15 +1,11 @@
-"""Rows of the benchmark of nonlinear mixtures, their settings, and their file."""
+"""Rows of the benchmark of nonlinear mixtures, and their settings."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from napari_unmix.nonlinear.simulated import Activation
-from napari_unmix.sentences import UnmixError
 
 
 @dataclass(frozen=True)
@@ -83,34 +79,3 @@ class Row:
             else f"MCC {self.mcc:.3f} (fresh {self.fresh:.3f}, best start {self.best_start:.3f}), "
         )
         return f"{self.setting} {self.layers} layers, seed {self.seed}, {self.method}: {reached}squares {self.statistics:.3f}; {self.seconds:.1f} s"
-
-
-def write(rows: Sequence[Row], file: Path) -> None:
-    """As CSV, all or nothing."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_suffix(".new")
-    with beside.open("w", newline="", encoding="utf-8") as lines:
-        writer = csv.DictWriter(lines, [part.name for part in fields(Row)])
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
-    beside.replace(file)
-
-
-def read(file: Path) -> list[Row]:
-    """What ``write`` or a finished table wrote. Raises UnmixError where the columns are others."""
-    names = {part.name: str(part.type) for part in fields(Row)}
-    with file.open(newline="", encoding="utf-8") as lines:
-        reader = csv.DictReader(lines)
-        if set(reader.fieldnames or ()) != set(names):
-            raise UnmixError(
-                f"{file} has other columns than this version writes: leave --keep out, or give it another folder."
-            )
-        return [Row(**{name: _value(line[name], kind) for name, kind in names.items()}) for line in reader]  # type: ignore[arg-type]
-
-
-def _value(text: str, kind: str) -> str | int | float | None:
-    if kind == "str":
-        return text
-    if kind == "int":
-        return int(text)
-    return None if text == "" else float(text)

@@ -9,6 +9,8 @@ from unmix_benchmarks.common.nonlinear_rows import SETTINGS, Row
 
 # Goals that were set beforehand.
 AHEAD, FIVE_SOURCES, MOST_LAYERS, PICKED = 0.1, 0.85, 3, 0.8
+# Where a rival has nearly everything, as far below it still counts as equal.
+EQUAL = 0.005
 # A start counts as the best one where its MCC is within so much of the highest.
 AS_GOOD = 0.01
 RIVALS = ("vae", "tcl", "linear-ica")
@@ -49,6 +51,7 @@ def table(rows: Sequence[Row]) -> list[str]:
 def goals(rows: Sequence[Row]) -> Iterator[str]:
     """One sentence on each goal."""
     yield from _ahead(rows)
+    yield from _as_near(rows)
     yield from _five_sources(rows)
     yield from _picked(rows)
 
@@ -70,6 +73,23 @@ def _ahead(rows: Sequence[Row]) -> Iterator[str]:
                 f"Two sources: iVAE's MCC is {mean:+.3f} from that of {rival} in the mean, ahead in {ahead} of {len(gaps)} "
                 f"(goal: all, by {AHEAD:.1f} in the mean: {_word(reached)})."
             )
+
+
+def _as_near(rows: Sequence[Row]) -> Iterator[str]:
+    """The iVAE against TCL in every setting with segments: TCL may have more than 0.9, above which nothing is ahead by 0.1."""
+    found = {row.key: row.mcc for row in rows if row.mcc is not None and not SETTINGS[row.setting].in_time}
+    gaps = {
+        key: mcc - found[other]
+        for key, mcc in found.items()
+        if key.method == "ivae" and (other := key._replace(method="tcl")) in found
+    }
+    if gaps:
+        worst = min(gaps, key=lambda key: gaps[key])
+        equal = sum(gap >= -EQUAL for gap in gaps.values())
+        yield (
+            f"All settings: iVAE's MCC is above TCL's or at most {EQUAL} below it in {equal} of {len(gaps)} runs; "
+            f"at worst it is {gaps[worst]:+.3f} from it ({worst.setting}, {worst.layers} layers, seed {worst.seed})."
+        )
 
 
 def _five_sources(rows: Sequence[Row]) -> Iterator[str]:
