@@ -74,6 +74,18 @@ def test_why_not(trained: Controller, session: Session, painted: Any, word: str)
     assert bool(word) == bool(obstacle(session))
 
 
+def test_classes_of_a_large_painting_are_seen_between_the_pixels_that_are_looked_at_first(
+    trained: Controller, session: Session
+) -> None:
+    labels = np.zeros((1500, 1500), np.int32)
+    labels[::3, 7] = 1
+    session.annotation = Annotation(labels)
+    assert "only one" in obstacle(session)
+    labels[701, 703] = 2
+    session.annotation = Annotation(labels)
+    assert obstacle(session) == ""
+
+
 def test_the_answer_goes_to_the_cube_that_was_asked_of(session: Session, wide: Cube, tools: Any) -> None:
     runner = tools.HeldRunner()
     controller = Controller(session, run_inline, tools.make_engine())

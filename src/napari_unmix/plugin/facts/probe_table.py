@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
+from napari_unmix.cube import Annotation
 from napari_unmix.plugin.facts.probing import Probe, same_classes
 from napari_unmix.plugin.facts.session import Session, current_run, runs_of
 from napari_unmix.probing.evaluate import Probed
 from napari_unmix.probing.painted import ABUNDANCES
 
 SPOKEN = 3  # materials named for a class, and against it
+LOOKED_AT = 250_000  # pixels of a painting, at first
 FAINTEST = 0.05  # log-odds that are written as more than 0.0
 NOTHING = "–"
 
@@ -22,13 +25,22 @@ def obstacle(session: Session) -> str:
     """Why the painted classes can't be probed, "" where they can."""
     if current_run(session) is None:
         return "Train first: a probe asks which maps tell painted classes apart."
-    annotation = session.annotation
-    painted = [] if annotation is None else [label for label in np.unique(annotation.labels) if label > 0]
-    classes = [label for label in painted if annotation is not None and annotation.meaning(label).kind != "ignore"]
-    if len(classes) > 1:
+    classes = 0 if session.annotation is None else _classes(session.annotation)
+    if classes > 1:
         return ""
     said = "nothing is painted" if not classes else "only one class is painted"
     return f"A probe tells two painted classes or more apart, and {said}: paint another one, in several places."
+
+
+def _classes(annotation: Annotation) -> int:
+    """How many classes are painted, 2 for more; of a large image mostly told by some of its pixels, for a stroke asks it again."""
+    step = max(1, math.isqrt(annotation.labels.size // LOOKED_AT))
+    for part in (annotation.labels[::step, ::step], annotation.labels):
+        labels = [int(label) for label in np.unique(part) if label > 0]
+        classes = sum(annotation.meaning(label).kind != "ignore" for label in labels)
+        if classes > 1 or step == 1:
+            break
+    return min(classes, 2)
 
 
 def out_of_date(session: Session) -> str:
