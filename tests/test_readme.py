@@ -44,6 +44,7 @@ def test_tables_are_those_that_the_benchmarks_printed(tables: Any) -> None:
         "speed-large",
         "speed-fit",
         "speed-apply",
+        "speed-live",
         "stability",
         "regions",
         "sample",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,12 @@ def test_without_a_place_it_is_numbered_as_any_run(run: Path, capsys: Capture) -
     assert "Written to" in capsys.readouterr().out
     again = read_run("small-vca-fcls-1")
     assert (again.spec, again.abundances.tobytes()) == (read_run(run).spec, read_run(run).abundances.tobytes())
+
+
+def test_a_process_that_fitted_nothing_reads_what_was_given_to_a_run(run: Path) -> None:
+    asked = "from napari_unmix.output.run import read_run; print(read_run('run').given)"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "None", done.stderr
 
 
 def test_it_may_take_its_own_place(run: Path, capsys: Capture) -> None:

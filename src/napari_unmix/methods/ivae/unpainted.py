@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib import import_module
 from typing import TypeVar
 
 import numpy as np
@@ -31,6 +32,8 @@ _SEARCHED, _SETTLED, _VARIED = 0.4, 0.6, 0.8
 _MOST_LEARNED = 60_000  # as a run's fit has it
 # Strokes are held against about this many of the pixels, and all painted ones.
 STROKES_READ = 4_000
+# What the moments of painted regions load when they are fitted first: about a second.
+_READ_BY_REGIONS = ("scipy.optimize", "scipy.stats")
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +102,8 @@ def prepared(problem: Problem[IvaeSpec]) -> Fit[Prepared]:
     assert isinstance(fitted, LaplaceFitted)
     moments = yield from meanwhile(lambda: fitted.posterior.moments(fitted.state.model.size), beginning)
     kept = replace(problem, spectra=single(problem.cube))
+    for name in _READ_BY_REGIONS:  # else the first stroke of a region would wait for them
+        import_module(name)
     return Prepared(kept, found, endmembers, fitted.data, fitted.state, moments, gaussian)
 
 
