@@ -77,7 +77,8 @@ def test_own_starts_learn_of_white_rows_and_what_is_told_is_of_the_rows_as_they_
     found = drain(ivae(rows(), model, short, told(), replace(SHORT, held=1, together=1)))
     np.testing.assert_allclose(found.objectives[:2], own.objectives, atol=0.01)
     for start in (0, 1):
-        np.testing.assert_allclose(found.latents_of(seen().x, start), own.latents_of(white, start), atol=0.02)
+        # Which way an axis of white rows points is a matter of rounding.
+        assert matched(found.latents_of(seen().x, start), own.latents_of(white, start)).correlation > 0.99
 
 
 def test_the_noise_is_what_the_decoder_misses_at_least() -> None:
