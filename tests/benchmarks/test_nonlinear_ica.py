@@ -164,7 +164,7 @@ def test_every_method_that_a_setting_has_the_side_information_for_runs(tmp_path:
 
 
 def test_wrong_names_and_missing_folders_are_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UnmixError, match="there is no method nmf here: choose from ivae, vae"):
+    with pytest.raises(UnmixError, match="there is no method nmf here: choose from ivae, ivae-taught, vae"):
         run("nonlinear-ica", ["--methods", "nmf"])
     with pytest.raises(UnmixError, match="is not there: give --keep the folder that an earlier table was written to"):
         run("nonlinear-ica", ["--keep", str(tmp_path)])

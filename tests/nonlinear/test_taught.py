@@ -75,10 +75,9 @@ def test_own_starts_learn_of_white_rows_and_what_is_told_is_of_the_rows_as_they_
     white = whitening(scaled, 2)(scaled)
     own = drain(variational(Rows(white, seen().u, 2), model, short))
     found = drain(ivae(rows(), model, short, told(), replace(SHORT, held=1, together=1)))
-    np.testing.assert_allclose(found.objectives[:2], own.objectives, atol=0.01)
-    for start in (0, 1):
-        # Which way an axis of white rows points is a matter of rounding.
-        assert matched(found.latents_of(seen().x, start), own.latents_of(white, start)).correlation > 0.99
+    np.testing.assert_allclose(found.objectives[0], own.objectives[0], atol=0.01)
+    # Linear ICA's start: the random ones turn principal axes, and white rows have none.
+    assert matched(found.latents_of(seen().x, 0), own.latents_of(white, 0)).correlation > 0.99
 
 
 def test_the_noise_is_what_the_decoder_misses_at_least() -> None:
