@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -22,6 +23,7 @@ from napari_unmix.sentences import UnmixError
 TRAINING = Training(epochs=20, batch=256, starts=2, width=12, seed=0)
 MODEL = Variational(noise=0.05)
 SHORT = Passes(decoder=4, held=4, together=4)
+ONE, BRIEF = replace(TRAINING, epochs=1, starts=1), Passes(decoder=1, held=1, together=1)
 
 
 @cache
@@ -66,15 +68,28 @@ def both() -> Trained:
     return drain(ivae(rows(), MODEL, TRAINING, told(), SHORT))
 
 
-def test_all_starts_stand_beside_each_other_and_the_evidence_chooses() -> None:
-    """Of white rows: what is learned of them is the same, and is told of the rows as they are."""
-    white = whitening(rows().scaling.scaled(seen().x), 2)(rows().scaling.scaled(seen().x))
-    own = drain(variational(Rows(white, seen().u, 2), MODEL, TRAINING))
-    np.testing.assert_allclose(both().objectives[:2], own.objectives, atol=0.02)
+def test_own_starts_learn_of_white_rows_and_what_is_told_is_of_the_rows_as_they_are() -> None:
+    """With a noise above what the decoder misses, so that it is not raised."""
+    model, short = replace(MODEL, noise=0.4), replace(TRAINING, epochs=5)
+    scaled = rows().scaling.scaled(seen().x)
+    white = whitening(scaled, 2)(scaled)
+    own = drain(variational(Rows(white, seen().u, 2), model, short))
+    found = drain(ivae(rows(), model, short, told(), replace(SHORT, held=1, together=1)))
+    np.testing.assert_allclose(found.objectives[0], own.objectives[0], atol=0.01)
+    # Linear ICA's start: the random ones turn principal axes, and white rows have none.
+    assert matched(found.latents_of(seen().x, 0), own.latents_of(white, 0)).correlation > 0.99
+
+
+def test_the_noise_is_what_the_decoder_misses_at_least() -> None:
+    """Bounds of the same model whatever less noise is asked for."""
+    found = [drain(ivae(rows(), replace(MODEL, noise=noise), ONE, told(), BRIEF)).objectives for noise in (1e-3, 1e-4)]
+    np.testing.assert_array_equal(*found)
+
+
+def test_the_taught_start_stands_behind_the_own_ones() -> None:
     assert len(both().objectives) == 3
-    for start in (0, 1):
-        np.testing.assert_allclose(both().latents_of(seen().x, start), own.latents_of(white, start), atol=0.05)
-    assert correlation(both(), 2) > max(correlation(own), correlation(told()) - 0.02)
+    assert correlation(both(), 2) > correlation(told()) - 0.02
+    assert correlation(both(), 2) > max(correlation(both(), 0), correlation(both(), 1)) - 0.01
     np.testing.assert_allclose(both().kept().codes(seen().x), both().latents_of(seen().x), atol=1e-4)
 
 

@@ -241,7 +241,10 @@ def _filled(networks: Networks, value: float) -> Networks:
 @contextmanager
 def _held(parameters: Sequence[Tensor], learned: Sequence[Tensor]) -> Iterator[None]:
     """Weights stay what they are where ``learned`` is 0: Adam moves nothing whose gradients are all 0."""
-    hooks = [part.register_hook(which.detach().mul) for part, which in zip(parameters, learned, strict=True)]
+    hooks = [
+        part.register_hook(which.detach().mul)  # type: ignore[no-untyped-call]
+        for part, which in zip(parameters, learned, strict=True)
+    ]
     try:
         yield
     finally:

@@ -77,8 +77,8 @@ def beginnings(setting: str, seed: int, noise: float, added: float, epochs: int,
     passes = _shortened(epochs)
 
     def row(begins: str, first: Trained, last: Trained) -> Beginning:
-        scores = (matched(part.latents_of(rows.x), data.sources).correlation for part in (first, last))
-        return Beginning(setting, seed, noise, added, begins, *scores, float(last.objectives.max()))
+        before, after = (matched(part.latents_of(rows.x), data.sources).correlation for part in (first, last))
+        return Beginning(setting, seed, noise, added, begins, before, after, float(last.objectives.max()))
 
     with one_thread():
         if added == 0 and shape.sources == shape.channels:
@@ -93,7 +93,7 @@ def beginnings(setting: str, seed: int, noise: float, added: float, epochs: int,
 def _shortened(epochs: int) -> Passes:
     share, preset = epochs / Training.epochs, Passes()
     counts = {name: max(1, round(getattr(preset, name) * share)) for name in ("decoder", "held", "together")}
-    return replace(preset, **counts)  # type: ignore[arg-type]
+    return replace(preset, **counts)
 
 
 def regressed(rows: Rows, sources: FloatArray, training: Training) -> Trained:
