@@ -146,7 +146,8 @@ def test_a_large_scene_is_cut_in_strips_as_it_is_at_once(monkeypatch: pytest.Mon
     valid[3:6, 2:9] = False
     cube = replace(made, valid_pixels=valid, good_bands=np.arange(made.shape[2]) != 5)
     at_once = superpixels(cube)
-    monkeypatch.setattr("napari_unmix.auxiliary.segments._AT_ONCE", 3 * cube.shape[1])
+    for name in ("_AT_ONCE", "_STRIP"):
+        monkeypatch.setattr(f"napari_unmix.auxiliary.segments.{name}", 3 * cube.shape[1])
     np.testing.assert_array_equal(superpixels(cube), at_once)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from napari_unmix.auxiliary import GENERATORS, blocks, make_side_information, position, side_information
 from napari_unmix.auxiliary.information import PAINTED, SideInformation, in_use, statuses
-from napari_unmix.auxiliary.labelling import crossed, numbered
+from napari_unmix.auxiliary.labelling import crossed, numbered, ranks
 from napari_unmix.auxiliary.names import generator_names
 from napari_unmix.auxiliary.quantised import quantise
 from napari_unmix.auxiliary.segments import principal_scores, second_half, superpixels
@@ -28,6 +28,14 @@ def flat(height: int, width: int, **more: np.ndarray) -> Cube:
 def test_numbers_are_ascending_without_gaps_and_zero_where_unknown() -> None:
     raw, known = np.array([[7, -2, 7], [4, 9, 4]]), np.array([[True, True, True], [True, False, True]])
     np.testing.assert_array_equal(numbered(raw, known), [[3, 1, 3], [2, 0, 2]])
+
+
+@pytest.mark.parametrize(
+    "values", [[3, 0, 3, 1], [9, 0, 9, 900], [2, -5, 2, 0], []], ids=["few", "large", "negative", "none"]
+)
+def test_ranks_are_those_of_sorting(values: list[int]) -> None:
+    found = ranks(np.array(values, np.int64))
+    np.testing.assert_array_equal(found, np.unique(np.array(values, np.int64), return_inverse=True)[1])
 
 
 def test_small_cells_of_a_label_join_and_stay_apart_from_other_labels() -> None:

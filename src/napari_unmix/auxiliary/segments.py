@@ -53,7 +53,8 @@ def _leading_scores(cube: Cube) -> FloatArray:
     good = np.flatnonzero(cube.good_bands)
     bands = good[1::2] if len(good) // 2 >= COMPONENTS else good  # as ``second_half`` takes them
     # Moments about some spectrum of the scene, so that what they are off its mean takes no digits: one pass for mean and directions.
-    origin = cube.spectra[tuple(np.argwhere(cube.valid_pixels)[0])][bands].astype(np.float64)
+    first = np.unravel_index(int(cube.valid_pixels.argmax()), cube.valid_pixels.shape)
+    origin = cube.spectra[first][bands].astype(np.float64)
     count, total, moment = 0, np.zeros(len(bands)), np.zeros((len(bands), len(bands)))
     for part in _strips(cube, bands):
         part -= origin

@@ -66,6 +66,7 @@ def choose_prior(
     if law is not None and won == "gaussian":
         gaussian = yield from without_loss(law.posterior_steps(), best.state)
         return PriorChoice(GaussianFitted(gaussian, best), won, evidence, note)
+    del law  # its pixels take room
     if best.rows is not None:
         best = yield from finish(best.state, data)
     return PriorChoice(best, won, evidence, note)
