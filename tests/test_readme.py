@@ -36,6 +36,7 @@ def test_tables_are_those_that_the_benchmarks_printed(tables: Any) -> None:
     assert re.findall(r"<!-- table ([\w-]+)", BENCHMARKS) == [
         "accuracy",
         "calibration",
+        "calibration-families",
         "trust",
         "screening",
         "noise",

@@ -193,7 +193,7 @@ def test_families_are_chosen_by_their_number_of_materials_and_the_halves_share_n
     seeds = {part: [int(draft.name.split()[-1]) for draft in every if draft.part == part] for part in FAMILIES}
     assert max(seeds["families choose"]) < FAMILIES["families look"] <= min(seeds["families look"])
     for part, first in FAMILIES.items():
-        assert seeds[part] == [s for s in range(first, first + 150) if drawn_family(s)[2] <= MOST_OF_A_FAMILY]
+        assert seeds[part] == [s for s in range(first, first + 140) if drawn_family(s)[2] <= MOST_OF_A_FAMILY]
     scene = every[0].make()
     assert (scene.part, scene.name) == (every[0].part, every[0].name)
     assert scene.annotation is not None

@@ -22,8 +22,8 @@ Steps = Generator[None, None, T]
 
 # The moments' misfit is χ²: one scene in a thousand exceeds this by chance.
 BY_CHANCE = 0.001
-# The regions' third moments are less than this share of a Dirichlet's, and that by so many standard errors, where their law is another one. Family
-# scenes of seeds 530000 to 530149 whose regions gave the endmembers: Dirichlets and truncated ones .85 to 1.12, logistic-normal ones .47 to .74.
+# The regions' third moments are less than this share of a Dirichlet's, and that by so many standard errors, where their law is another one. Set on
+# family scenes (decision 0049) whose regions gave the endmembers: Dirichlets and truncated ones .85 to 1.14, logistic-normal ones .47 to .74.
 LEAST_SKEWED, _BEYOND_CHANCE = 0.8, 2.0
 # Refits read at most this many pixels: the report has seconds, and more would change its numbers by little.
 MOST_PIXELS = 6000
