@@ -36,8 +36,6 @@ def test_u_brings_the_latents_to_the_truth_and_shuffled_u_does_not() -> None:
     assert with_u.mcc > shuffled.mcc + 0.03
     assert with_u.nats > without.nats + 0.2
     assert shuffled.nats < without.nats + 0.1
-    # And where u tells nothing, or is not there, seeds disagree.
-    assert with_u.between > max(without.between, shuffled.between) + 0.03
 
 
 def test_the_table_and_what_is_said_of_it() -> None:

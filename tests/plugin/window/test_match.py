@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QMenu, QPushButton, QTableView
+from tests.plugin.window.conftest import fake_assess
 
 from napari_unmix.cube import Cube
 from napari_unmix.library import SpectralLibrary, write_library
@@ -18,6 +19,8 @@ from napari_unmix.plugin.facts.matching import to_be_asked
 from napari_unmix.plugin.facts.session import shown_names
 from napari_unmix.plugin.verbs import bookshelf
 from napari_unmix.plugin.window.panels.endmember_row import EndmemberRow, NameEdit
+from napari_unmix.rows.alignment import match_endmembers
+from napari_unmix.rows.metrics import spectral_angle
 
 AXIS = np.linspace(450, 900, 20)
 THREE = np.random.default_rng(0).uniform(0.1, 0.9, (3, 20))  # the endmembers that the fake fit finds
@@ -207,6 +210,54 @@ def test_a_name_is_locked_to_the_librarys_spectrum(window: Any, minerals: Path) 
     assert shown_names(window.session)[1] == "tree"
     answered(window)
     window.wait_for(lambda: any(text.startswith("tree (0.0°)") for text in sentences(window)))  # of what is there now
+
+
+def test_from_an_empty_viewer_one_is_locked_to_the_library_and_the_others_are_found_around_it(
+    window: Any, tmp_path: Path
+) -> None:
+    """The real training, twice; the library's tree is a few degrees off the scene's."""
+    window.seam.put(assess=fake_assess)
+    generator = np.random.default_rng(3)
+    shares = generator.dirichlet(np.full(3, 0.4), (24, 24))
+    values = (shares @ THREE + 0.002 * generator.normal(size=(24, 24, 20))).astype("<f4")
+    values.tofile(tmp_path / "field.img")
+    wavelengths = ", ".join(f"{nm:.1f}" for nm in AXIS)
+    (tmp_path / "field.hdr").write_text(
+        "ENVI\nsamples = 24\nlines = 24\nbands = 20\nheader offset = 0\ndata type = 4\ninterleave = bip\nbyte order = 0\n"
+        f"wavelength units = nm\nwavelength = {{{wavelengths}}}\n"
+    )
+    others = THREE.copy()
+    others[1] = THREE[1] * (1 + 0.1 * np.sin(np.linspace(0, 9, 20)))
+    library = write_library(SpectralLibrary(others, AXIS, MATERIALS, name="minerals"), tmp_path / "minerals.sli")[0]
+    window.drop(tmp_path / "field.hdr")
+    window.ready()
+    window.press("Train")
+    window.wait_for(lambda: window.session.run is not None and window.session.state == "idle")
+    window.wait_for(lambda: window.session.run.report is not None)
+    window.controller.add_library(library)
+    window.press("Name from library…")
+    answered(window)
+    tree = cells(panel(window).all_table, 1).index("tree")
+    before = window.session.run.unmixing.endmembers
+    choose(window, f"endmember {tree + 1}")
+    (lock,) = [b for b in panel(window).findChildren(QPushButton) if b.text() == "Accept and lock"]
+
+    def to_the_library() -> None:
+        choose_entry(window, "To the library's spectrum")
+
+    QTimer.singleShot(100, to_the_library)
+    window.qtbot.mouseClick(lock, Qt.MouseButton.LeftButton)
+    window.wait_for(lambda: dict(window.session.run.look.locked) == {tree: "tree of minerals"})
+    window.press("Train on")
+    window.wait_for(lambda: len(window.session.runs) == 2 and window.session.state == "idle")
+    after = window.session.run.unmixing
+    held = after.names.index("tree")
+    assert np.degrees(spectral_angle(after.endmembers[held], others[1])) < 0.05  # by its bands
+    assert np.degrees(spectral_angle(before[tree], others[1])) > 2
+    rest = np.delete(after.endmembers, held, axis=0)
+    order = match_endmembers(rest, THREE[[0, 2]])
+    assert np.degrees(spectral_angle(rest[order], THREE[[0, 2]])).max() < 3
+    assert "Held as given: tree" in " ".join(map(str, after.notes))
 
 
 def test_nothing_is_an_answer_with_the_nearest_and_its_angles(window: Any) -> None:

@@ -69,7 +69,7 @@ def sentences(rows: Sequence[Row]) -> Iterator[str]:
             ratios = _ratios([row for row in rows if SCENES[row.scene].known is known], source)
             if ratios:
                 against = "" if known else ", against references that a solver without variability made"
-                lower = sum(ratio < 1 for ratio in ratios)
+                lower = sum(round(ratio, 2) < 1 for ratio in ratios)
                 yield (
                     f"{source}, endmembers held at those without u{against}: RMSE lower in {lower} of {len(ratios)} runs, "
                     f"{statistics.geometric_mean(ratios):.2f} of that without u in the mean ({min(ratios):.2f} to {max(ratios):.2f})."
