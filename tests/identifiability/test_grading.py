@@ -14,13 +14,12 @@ from hypothesis.extra.numpy import arrays
 from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube
 from napari_unmix.findings import Learned, MixingFound
-from napari_unmix.geometry.recipes import FacetEdges, Strokes, VertexPicks
+from napari_unmix.geometry.recipes import Strokes, VertexPicks
 from napari_unmix.given import Given
 from napari_unmix.identifiability.advice import SEE
 from napari_unmix.identifiability.again.quadrants import QUADRANTS, search_without_quadrants, without_each
 from napari_unmix.identifiability.again.refits import Refits, angles
 from napari_unmix.identifiability.again.searches import Searches
-from napari_unmix.identifiability.checks.geometry import facet_tails
 from napari_unmix.identifiability.evidence import Evidence, Paint, evidence
 from napari_unmix.identifiability.grading import graded, grades, headline, word_of
 from napari_unmix.identifiability.report import Grade, Report, Word
@@ -145,16 +144,6 @@ def test_the_order_of_endmembers_is_that_of_the_grades(exact: Subject, kept: Sea
         assert (second[place].word, second[place].sentence) == (first[k].word, first[k].sentence)
         assert second[place].spread == first[k].spread
         assert second[place].numbers == pytest.approx(first[k].numbers, abs=1e-4)  # sums in another order
-
-
-@pytest.mark.parametrize("order", [[1, 2, 0], [0, 2, 1], [2, 1, 0]])
-def test_tails_beyond_the_faces_go_with_their_endmembers(exact: Subject, order: list[int]) -> None:
-    found = exact.findings.model_copy(update={"recipe": FacetEdges(space="affine")})
-    extrapolated = replace(exact, result=replace(exact.result, findings=found), noise=1e-3)
-    other = replace(extrapolated, endmembers=exact.endmembers[order])
-    tails, ordered = facet_tails(extrapolated), facet_tails(other)
-    assert tails is not None
-    assert ordered == pytest.approx(tails[order])
 
 
 def test_a_mirrored_image_has_the_same_grades() -> None:
