@@ -96,7 +96,7 @@ def test_tails_beyond_the_faces_go_with_their_endmembers(noisy: Subject, order: 
 
 @pytest.mark.parametrize(
     ("square", "error", "word"),
-    [(4.3, 0.4, True), (4.3, 0.2, False), (3.7, 0.4, True), (3.7, 0.2, False), (4.0, 0.0, False), (9.0, 4.9, False)],
+    [(4.3, 0.2, True), (4.3, 0.1, False), (3.7, 0.2, True), (3.7, 0.1, False), (4.0, 0.0, False), (9.0, 2.4, False)],
 )
 def test_a_number_within_its_own_scatter_of_the_line_is_undecided(square: float, error: float, word: bool) -> None:
     assert undecided(square, error) is word

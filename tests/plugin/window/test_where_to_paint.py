@@ -130,6 +130,29 @@ def test_asked_taken_with_the_mouse_painted_and_trained(window: Any) -> None:
     assert rows(window) == []
 
 
+def test_with_the_checks_unfolded_the_places_are_listed_above_them_and_seen(window: Any) -> None:
+    from napari_unmix.plugin.window.panels.reveal import dock_of
+    from napari_unmix.plugin.window.panels.verdict import CheckRow
+
+    trained(window, suggesting(PLACES))
+    window.press("Why?")
+    window.qtbot.wait(200)
+    window.press("Where to paint")
+    window.wait_for(lambda: len(rows(window)) == 3)
+    window.qtbot.wait(200)
+    lowest = rows(window)[-1].mapToGlobal(rows(window)[-1].rect().bottomLeft()).y()
+    checks = [made for made in window.widget.findChildren(CheckRow) if made.isVisible()]
+    assert checks
+    assert lowest < min(check.mapToGlobal(check.rect().topLeft()).y() for check in checks)
+    viewport = dock_of(rows(window)[0]).viewport()
+    for row in rows(window):
+        top = row.mapTo(viewport, row.rect().topLeft()).y()
+        assert 0 <= top < viewport.height() - row.height() // 2
+    shot(window, "places-why-dark")
+    window.viewer.theme = "light"
+    shot(window, "places-why-light")
+
+
 def test_pressed_again_they_are_gone_and_so_where_the_layer_is_deleted(window: Any) -> None:
     trained(window, suggesting(PLACES))
     window.press("Where to paint")
