@@ -253,6 +253,22 @@ def test_what_moves_and_what_backs_it_make_the_word(changes: dict[str, float], w
     assert ("another search" in grade.sentence) is (measured.varies and (measured.another_search or 0) > 0.3)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"another_search": 0.1, "same_pixels": True, **VARYING}, "had only the same pixels to read"),
+        ({"another_search": 0.4, "same_pixels": True, **VARYING}, "of the whole scene finds it 0.4° off"),
+        ({"another_search": 0.1, **VARYING}, ""),
+        ({"another_search": 0.1, "same_pixels": True}, ""),
+        ({"same_pixels": True, **VARYING}, ""),
+    ],
+)
+def test_a_search_that_could_tell_nothing_says_so(changes: dict[str, float], said: str) -> None:
+    sentence = graded("roof", replace(STEADY_ONE, **changes)).sentence  # type: ignore[arg-type]
+    assert said in sentence
+    assert ("another search" in sentence) is bool(said)
+
+
 def test_the_remedy_is_what_was_not_done_yet() -> None:
     lost = replace(STEADY_ONE, moved=9.0)
     assert "Paint a stroke where roof is pure," in graded("roof", lost).remedy
