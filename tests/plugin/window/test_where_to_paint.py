@@ -136,18 +136,19 @@ def test_with_the_checks_unfolded_the_places_are_listed_above_them_and_seen(wind
 
     trained(window, suggesting(PLACES))
     window.press("Why?")
-    window.qtbot.wait(200)
     window.press("Where to paint")
     window.wait_for(lambda: len(rows(window)) == 3)
-    window.qtbot.wait(200)
+    viewport = dock_of(rows(window)[0]).viewport()
+
+    def seen(row: Any) -> bool:
+        top = row.mapTo(viewport, row.rect().topLeft()).y()
+        return bool(0 <= top < viewport.height() - row.height() // 2)
+
+    window.wait_for(lambda: all(map(seen, rows(window))))
     lowest = rows(window)[-1].mapToGlobal(rows(window)[-1].rect().bottomLeft()).y()
     checks = [made for made in window.widget.findChildren(CheckRow) if made.isVisible()]
     assert checks
     assert lowest < min(check.mapToGlobal(check.rect().topLeft()).y() for check in checks)
-    viewport = dock_of(rows(window)[0]).viewport()
-    for row in rows(window):
-        top = row.mapTo(viewport, row.rect().topLeft()).y()
-        assert 0 <= top < viewport.height() - row.height() // 2
     shot(window, "places-why-dark")
     window.viewer.theme = "light"
     shot(window, "places-why-light")
