@@ -131,12 +131,18 @@ def test_asked_taken_with_the_mouse_painted_and_trained(window: Any) -> None:
 
 
 def test_with_the_checks_unfolded_the_places_are_listed_above_them_and_seen(window: Any) -> None:
+    from qtpy.QtCore import Qt
+
+    from napari_unmix.plugin.window.panels.places import PlacesPart
     from napari_unmix.plugin.window.panels.reveal import dock_of
     from napari_unmix.plugin.window.panels.verdict import CheckRow
 
     trained(window, suggesting(PLACES))
     window.press("Why?")
-    window.press("Where to paint")
+    beside_why = next(part for part in window.widget.findChildren(PlacesPart) if part._step.name == "result").ask
+    dock_of(beside_why).ensureWidgetVisible(beside_why)
+    window.qtbot.wait(20)
+    window.qtbot.mouseClick(beside_why, Qt.MouseButton.LeftButton)
     window.wait_for(lambda: len(rows(window)) == 3)
     viewport = dock_of(rows(window)[0]).viewport()
 
