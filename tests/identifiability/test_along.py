@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.identifiability.test_grading import answered, mixed_scene
@@ -15,6 +17,7 @@ from napari_unmix.geometry.recipes import FacetEdges, PlaneArchetypes, SphereArc
 from napari_unmix.identifiability.again.more_twins import MOST_TWINS, add_twins, undecided
 from napari_unmix.identifiability.again.refits import Refits, Twin, angles
 from napari_unmix.identifiability.again.searches import Searches
+from napari_unmix.identifiability.checks.geometry import facet_tails
 from napari_unmix.identifiability.subject import Subject, gather
 from napari_unmix.progress import drain
 from napari_unmix.rows.alignment import match_endmembers
@@ -81,9 +84,19 @@ def test_routes_are_those_that_fits_can_follow() -> None:
     assert route_of(Learned()) is None
 
 
+@pytest.mark.parametrize("order", [[1, 2, 0], [0, 2, 1], [2, 1, 0]])
+def test_tails_beyond_the_faces_go_with_their_endmembers(noisy: Subject, order: list[int]) -> None:
+    found = noisy.findings.model_copy(update={"recipe": FacetEdges(space="affine")})
+    extrapolated = replace(noisy, result=replace(noisy.result, findings=found))
+    tails = facet_tails(extrapolated)
+    assert tails is not None
+    assert len(set(tails.round(6))) == 3
+    assert facet_tails(replace(extrapolated, endmembers=noisy.endmembers[order])) == pytest.approx(tails[order])
+
+
 @pytest.mark.parametrize(
     ("square", "error", "word"),
-    [(4.3, 0.4, True), (4.3, 0.2, False), (3.7, 0.4, True), (3.7, 0.2, False), (4.0, 0.0, False), (9.0, 4.9, False)],
+    [(4.3, 0.2, True), (4.3, 0.1, False), (3.7, 0.2, True), (3.7, 0.1, False), (4.0, 0.0, False), (9.0, 2.4, False)],
 )
 def test_a_number_within_its_own_scatter_of_the_line_is_undecided(square: float, error: float, word: bool) -> None:
     assert undecided(square, error) is word

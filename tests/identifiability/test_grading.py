@@ -14,13 +14,12 @@ from hypothesis.extra.numpy import arrays
 from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube
 from napari_unmix.findings import Learned, MixingFound
-from napari_unmix.geometry.recipes import FacetEdges, Strokes, VertexPicks
+from napari_unmix.geometry.recipes import Strokes, VertexPicks
 from napari_unmix.given import Given
 from napari_unmix.identifiability.advice import SEE
 from napari_unmix.identifiability.again.quadrants import QUADRANTS, search_without_quadrants, without_each
 from napari_unmix.identifiability.again.refits import Refits, angles
 from napari_unmix.identifiability.again.searches import Searches
-from napari_unmix.identifiability.checks.geometry import facet_tails
 from napari_unmix.identifiability.evidence import Evidence, Paint, evidence
 from napari_unmix.identifiability.grading import graded, grades, headline, word_of
 from napari_unmix.identifiability.report import Grade, Report, Word
@@ -147,16 +146,6 @@ def test_the_order_of_endmembers_is_that_of_the_grades(exact: Subject, kept: Sea
         assert second[place].numbers == pytest.approx(first[k].numbers, abs=1e-4)  # sums in another order
 
 
-@pytest.mark.parametrize("order", [[1, 2, 0], [0, 2, 1], [2, 1, 0]])
-def test_tails_beyond_the_faces_go_with_their_endmembers(exact: Subject, order: list[int]) -> None:
-    found = exact.findings.model_copy(update={"recipe": FacetEdges(space="affine")})
-    extrapolated = replace(exact, result=replace(exact.result, findings=found), noise=1e-3)
-    other = replace(extrapolated, endmembers=exact.endmembers[order])
-    tails, ordered = facet_tails(extrapolated), facet_tails(other)
-    assert tails is not None
-    assert ordered == pytest.approx(tails[order])
-
-
 def test_a_mirrored_image_has_the_same_grades() -> None:
     cube = mixed_scene(noise=0.002)
     turned = replace(cube, spectra=np.ascontiguousarray(cube.spectra[:, ::-1]))
@@ -262,6 +251,22 @@ def test_what_moves_and_what_backs_it_make_the_word(changes: dict[str, float], w
     assert f"{measured.moved:.1f}°" in grade.sentence
     assert ("out of the middle" in grade.sentence) is (measured.varies and measured.own_pixels > 0.3)
     assert ("another search" in grade.sentence) is (measured.varies and (measured.another_search or 0) > 0.3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"another_search": 0.1, "same_pixels": True, **VARYING}, "had only the same pixels to read"),
+        ({"another_search": 0.4, "same_pixels": True, **VARYING}, "of the whole scene finds it 0.4° off"),
+        ({"another_search": 0.1, **VARYING}, ""),
+        ({"another_search": 0.1, "same_pixels": True}, ""),
+        ({"same_pixels": True, **VARYING}, ""),
+    ],
+)
+def test_a_search_that_could_tell_nothing_says_so(changes: dict[str, float], said: str) -> None:
+    sentence = graded("roof", replace(STEADY_ONE, **changes)).sentence  # type: ignore[arg-type]
+    assert said in sentence
+    assert ("another search" in sentence) is bool(said)
 
 
 def test_the_remedy_is_what_was_not_done_yet() -> None:

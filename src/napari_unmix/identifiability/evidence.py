@@ -12,6 +12,7 @@ from napari_unmix.geometry.picks import unit_length
 from napari_unmix.identifiability.advice import strokes_only_name
 from napari_unmix.identifiability.again.quadrants import anchored, of_the_rule
 from napari_unmix.identifiability.again.refits import Refits, angles, some_rows
+from napari_unmix.identifiability.again.search import SEARCHED_PIXELS
 from napari_unmix.identifiability.checks.geometry import facet_tails, purest
 from napari_unmix.identifiability.subject import Subject
 from napari_unmix.rows.metrics import angle_table
@@ -44,6 +45,7 @@ class Evidence:
     nearest : degrees to the endmember most like it
     another_search : degrees to what a search by another seed found, on other pixels where there are many, without strokes; None where there
         was none of the same kind
+    same_pixels : whether that search read the pixels that the answer was found on, all of them: that it agrees then says little
     chord_cone : degrees between the corner of the sphere's hull and that of the cone, see ``again/sphere``; None where not measured
     facet_tail : pixels beyond the face that lacks it, in standard errors; None where the endmembers were not extrapolated
     parts : degrees by which it moves on other draws of the data; None where there were none
@@ -62,6 +64,7 @@ class Evidence:
     purest: float
     nearest: float
     another_search: float | None = None
+    same_pixels: bool = False
     chord_cone: float | None = None
     facet_tail: float | None = None
     parts: float | None = None
@@ -134,6 +137,7 @@ def evidence(subject: Subject, refits: Refits) -> tuple[Evidence, ...]:
             purest=float(highest[k]),
             nearest=float(np.degrees(apart[k].min())),
             another_search=_median(others, k),
+            same_pixels=len(others) > 0 and len(subject.spectra) <= SEARCHED_PIXELS,
             chord_cone=None if refits.chord_cone is None else float(refits.chord_cone[k]),
             facet_tail=None if tails is None else float(tails[k]),
             parts=_median(parts, k),

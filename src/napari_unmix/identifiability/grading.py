@@ -95,13 +95,20 @@ def _sentence(name: str, measured: Evidence) -> str:
     said = f"Searched again without each quarter of the scene{half}, {name} moves by {measured.moved:.1f}° (at most {measured.furthest:.1f}°)"
     if measured.varies and measured.own_pixels >= _SAID:
         said += f"; spectra vary, and it stands {measured.own_pixels:.1f}° out of the middle of its purest pixels"
-    if measured.varies and (measured.another_search or 0.0) >= _SAID:
-        said += f"; another search of the whole scene finds it {measured.another_search:.1f}° off"
+    if measured.varies and measured.another_search is not None:
+        said += _said_of_another(measured.another_search, measured.same_pixels)
     if measured.half:
         return f"{said}; it is half of a material that another endmember shares."
     count = measured.pure_pixels
     pixels = "no pixel holds" if not count else "1 pixel holds" if count == 1 else f"{count} pixels hold"
     return f"{said}; {pixels} {100 * PURE:.0f} % of it or more."
+
+
+def _said_of_another(degrees: float, same_pixels: bool) -> str:
+    """What another search found, where it is worth telling; of few pixels it read all, and then it is told that it could tell nothing."""
+    if degrees >= _SAID:
+        return f"; another search of the whole scene finds it {degrees:.1f}° off"
+    return "; another search had only the same pixels to read, so that it agrees tells nothing" if same_pixels else ""
 
 
 def _remedy(name: str, word: Word, measured: Evidence) -> str:

@@ -29,4 +29,4 @@ def standard_errors(result: Unmixing) -> FloatArray | None:
     if error.shape != result.endmembers.shape[:1]:
         return None
     reach = np.sqrt(((result.endmembers - result.endmembers.mean(axis=0)) ** 2).sum(axis=0))
-    return error[:, None] * reach
+    return np.asarray(error[:, None] * reach)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.plugin.window.test_editing import Given, choose
+from tests.plugin.window.test_where_to_paint import shot
 
 from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube
@@ -275,6 +276,9 @@ def test_many_materials_are_listed_in_the_turn_that_asks(window: Any) -> None:
     assert not listed(window)
     window.button("Why?").click()
     assert sum("moves by" in line for line in listed(window)) == 30  # before the event loop turns
+    shot(window, "why-dark")
+    window.viewer.theme = "light"
+    shot(window, "why-light")
     window.press("Why?")
     assert not listed(window)
     window.controller.rename_endmember(0, "rock")

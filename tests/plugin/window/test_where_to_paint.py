@@ -130,6 +130,36 @@ def test_asked_taken_with_the_mouse_painted_and_trained(window: Any) -> None:
     assert rows(window) == []
 
 
+def test_with_the_checks_unfolded_the_places_are_listed_above_them_and_seen(window: Any) -> None:
+    from qtpy.QtCore import Qt
+
+    from napari_unmix.plugin.window.panels.places import PlacesPart
+    from napari_unmix.plugin.window.panels.reveal import dock_of
+    from napari_unmix.plugin.window.panels.verdict import CheckRow
+
+    trained(window, suggesting(PLACES))
+    window.press("Why?")
+    beside_why = next(part for part in window.widget.findChildren(PlacesPart) if part._step.name == "result").ask
+    dock_of(beside_why).ensureWidgetVisible(beside_why)
+    window.qtbot.wait(20)
+    window.qtbot.mouseClick(beside_why, Qt.MouseButton.LeftButton)
+    window.wait_for(lambda: len(rows(window)) == 3)
+    viewport = dock_of(rows(window)[0]).viewport()
+
+    def seen(row: Any) -> bool:
+        top = row.mapTo(viewport, row.rect().topLeft()).y()
+        return bool(0 <= top < viewport.height() - row.height() // 2)
+
+    window.wait_for(lambda: all(map(seen, rows(window))))
+    lowest = rows(window)[-1].mapToGlobal(rows(window)[-1].rect().bottomLeft()).y()
+    checks = [made for made in window.widget.findChildren(CheckRow) if made.isVisible()]
+    assert checks
+    assert lowest < min(check.mapToGlobal(check.rect().topLeft()).y() for check in checks)
+    shot(window, "places-why-dark")
+    window.viewer.theme = "light"
+    shot(window, "places-why-light")
+
+
 def test_pressed_again_they_are_gone_and_so_where_the_layer_is_deleted(window: Any) -> None:
     trained(window, suggesting(PLACES))
     window.press("Where to paint")

@@ -13,7 +13,7 @@ from napari_unmix.identifiability.errors import expected_square
 from napari_unmix.identifiability.subject import Subject
 
 # So many twins at most; and so many standard errors away from the line the number is on its side (decision 0050).
-MOST_TWINS, SURE = 8, 1.0
+MOST_TWINS, SURE = 8, 2.0
 
 
 def add_twins(subject: Subject, refits: Refits, generator: np.random.Generator) -> Steps[Refits]:
@@ -28,5 +28,5 @@ def add_twins(subject: Subject, refits: Refits, generator: np.random.Generator) 
 
 
 def undecided(square: float, error: float, line: float = MOST_EXPECTED) -> bool:
-    """Whether the line (degrees) is within the standard error of an expected error's square."""
+    """Whether the line (degrees) is within ``SURE`` standard errors of an expected error's square."""
     return abs(square - line**2) < SURE * error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from functools import lru_cache
 
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
@@ -43,7 +42,7 @@ class _Listing(QLabel):
 
     def __init__(self) -> None:
         super().__init__()
-        self._height = lru_cache(super().heightForWidth)
+        self._heights: dict[int, int] = {}  # by width
         self.setObjectName("materials")
         self.setTextFormat(Qt.TextFormat.RichText)
         self.setWordWrap(True)
@@ -53,17 +52,19 @@ class _Listing(QLabel):
 
     def say_all(self, materials: tuple[Material, ...], theme: Theme) -> None:
         """Show them; each layout of the dock around asks for the height several times, and all of the text is measured for an answer."""
+        self._heights.clear()
         self.setText(listing(materials, theme))
-        self._height.cache_clear()
 
     def heightForWidth(self, width: int) -> int:
         """Pixels of all lines at this width, as measured before."""
-        return self._height(width)
+        if width not in self._heights:
+            self._heights[width] = super().heightForWidth(width)
+        return self._heights[width]
 
     def changeEvent(self, event: QEvent | None) -> None:
         """With another font lines are higher."""
         super().changeEvent(event)
-        self._height.cache_clear()
+        self._heights.clear()
 
 
 def listing(materials: tuple[Material, ...], theme: Theme) -> str:
