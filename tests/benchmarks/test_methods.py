@@ -55,6 +55,8 @@ def test_what_is_lost_is_said_first_with_whom_and_by_how_much() -> None:
     )
     assert "the best of 3 is picked with the truth" in text
     assert f"* {FIRST}: angle 0.50° by `vae`, of `ivae` 1.00°, 2.00 times (2 of 3 methods are below it)." in text
+    assert "* `vae` has 0.50 times its angle in the geometric mean over 1 scenes." in text
+    assert "`vca-fcls` has" not in text
     assert "ahead most often: by angle `vae`, on 1 of 1." in text
 
 
