@@ -51,9 +51,8 @@ class Apart:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for (
-            pipe
-        ) in self._pipes:  # the server ends where there is nothing more to read, and where nobody waits for its answer
+        # The server ends where there is nothing more to read, and where nobody waits for its answer.
+        for pipe in self._pipes:
             pipe.close()
         self._server.wait()
 
