@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import pickle
 import sys
+import threading
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
@@ -55,6 +57,8 @@ def test_what_is_lost_is_said_first_with_whom_and_by_how_much() -> None:
     )
     assert "the best of 3 is picked with the truth" in text
     assert f"* {FIRST}: angle 0.50° by `vae`, of `ivae` 1.00°, 2.00 times (2 of 3 methods are below it)." in text
+    assert "* `vae` has 0.50 times its angle in the geometric mean over 1 scenes." in text
+    assert "`vca-fcls` has" not in text
     assert "ahead most often: by angle `vae`, on 1 of 1." in text
 
 
@@ -255,6 +259,20 @@ def test_a_call_is_a_process_of_its_own_and_one_that_ends_badly_stops_no_other()
         assert calls.call(os._exit, 3) == Failure("its process ended with 3")
         assert calls.call(print, "to nobody") is None
         assert calls.call(max, 3, 7) == 7
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="calls are forked")
+def test_a_server_ends_though_nobody_reads_its_last_answer() -> None:
+    calls = Apart()
+    to_server, _ = calls._pipes
+    pickle.dump((bytes, (1_000_000,)), to_server)  # more than a pipe holds
+    to_server.flush()
+    ending = threading.Thread(target=calls.__exit__, args=(None, None, None), daemon=True)
+    ending.start()
+    ending.join(20)
+    alive = ending.is_alive()
+    calls._server.kill()
+    assert not alive
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux forgets a peak")

@@ -51,9 +51,10 @@ class Apart:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._pipes[0].close()  # the server ends where there is nothing more to read
+        # The server ends where there is nothing more to read, and where nobody waits for its answer.
+        for pipe in self._pipes:
+            pipe.close()
         self._server.wait()
-        self._pipes[1].close()
 
     @property
     def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
@@ -81,8 +82,12 @@ def serve(modules: Sequence[str]) -> None:
             call = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
-        answers.write(_forked(call))
-        answers.flush()
+        answer = _forked(call)
+        try:
+            answers.write(answer)
+            answers.flush()
+        except BrokenPipeError:
+            os._exit(0)  # who asked was ended; a normal end would flush once more
 
 
 def _forked(call: tuple[Callable[..., object], tuple[object, ...]]) -> bytes:

@@ -26,8 +26,9 @@ _COLOURS = {
 _RINGS = ("second opinion", "experimental")
 _LIBRARY, _LIBRARY_COLOUR = "given a library", "#1b9e77"
 _TITLES = {"angle": "mean spectral angle (degrees)", "error": "abundance error"}
-_ROW, _PANEL, _LEFT, _TOP, _GAP = 20, 330, 230, 62, 24
+_ROW, _PANEL, _LEFT, _TOP, _GAP = 20, 330, 260, 62, 24
 _COST_WIDTH, _COST_HEIGHT, _MARGIN, _LETTER, _LINE = 470, 430, 56, 5.2, 10.0
+_FACTORS, _FEWEST_TICKS = ((1,), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)), 3
 # What abundances are found by where a name says nothing.
 _USUAL = " + fcls"
 # Of a dot, and from its middle to where its name begins.
@@ -188,14 +189,20 @@ def _head(width: float, height: float) -> str:
 
 
 def _axis(values: Sequence[float], start: float, end: float) -> tuple[Callable[[float], float], list[float]]:
-    """Logarithmic, from values to places, and the ticks at 1, 2 or 5 times a power of ten that lie between; few of them where there are many."""
+    """Logarithmic, from values to places; and the ticks, as many of them as can be told apart."""
     low, high = min(values) / 1.15, max(values) * 1.15
-    ticks = [factor * 10.0**power for power in range(-5, 5) for factor in (1, 2, 5)]
-    inside = [tick for tick in ticks if low <= tick <= high]
-    if len(inside) > 7:
-        inside = [tick for tick in inside if abs(math.log10(tick) - round(math.log10(tick))) < 1e-6]
     width = math.log(high / low)
-    return lambda value: start + (end - start) * math.log(value / low) / width, inside
+    return lambda value: start + (end - start) * math.log(value / low) / width, _ticks(low, high)
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Multiples of powers of ten between two values: few of each power where there are many powers."""
+    found: list[float] = []
+    for factors in _FACTORS:
+        found = [f * 10.0**power for power in range(-5, 5) for f in factors if low <= f * 10.0**power <= high]
+        if len(found) >= _FEWEST_TICKS:
+            break
+    return found
 
 
 def _rule(x: float, y: float, to_x: float, to_y: float) -> str:

@@ -78,6 +78,7 @@ def losses(rows: Sequence[Row], entries: Sequence[Entry], places: Sequence[Place
         "no user can do.",
         "",
         *(f"* {loss.said(ours)}" for loss in sorted(lost, key=lambda loss: -loss.times)),
+        *_nearer(cells, scenes, ours, fair),
         *_most_often(cells, scenes, ours, fair),
         *_given_more(cells, scenes, ours, entries),
         *_failures(cells),
@@ -149,6 +150,16 @@ def ahead(cells: Cells, scenes: Sequence[str], ours: str, other: str, what: str)
     """On how many scenes another method is below the default, and how many both have."""
     both = [scene for scene in scenes if _has(cells, scene, other) and _has(cells, scene, ours)]
     return sum(cells[scene, other].shown(what) < cells[scene, ours].shown(what) for scene in both), len(both)
+
+
+def _nearer(cells: Cells, scenes: Sequence[str], ours: str, fair: Sequence[str]) -> Iterator[str]:
+    """The methods that have less than the default's in the mean over all scenes that both have."""
+    for name in fair:
+        mine = {scene: cells[scene, name] for scene in scenes if _has(cells, scene, name)}
+        times = {what: ratio(cells, mine, ours, what) for what in DIGITS}
+        below = [f"{value:.2f} times its {what}" for what, value in times.items() if value and round(value, 2) < 1]
+        if below and name != ours:
+            yield f"* `{name}` has {' and '.join(below)} in the geometric mean over {len(mine)} scenes."
 
 
 def _most_often(cells: Cells, scenes: Sequence[str], ours: str, fair: Sequence[str]) -> Iterator[str]:
