@@ -22,6 +22,7 @@ from napari_unmix.progress import drain
 from napari_unmix.sentences import UnmixError
 
 distributed = pytest.importorskip("distributed")
+dask = pytest.importorskip("dask")
 pytestmark = pytest.mark.filterwarnings("default")  # dask's own, of sockets that a killed worker leaves
 
 
@@ -65,6 +66,7 @@ def test_an_address_where_nobody_answers_is_one_sentence_within_seconds() -> Non
     assert time.monotonic() - before < 4 * PATIENCE
     with pytest.raises(UnmixError, match="No dask scheduler answers at nowhere"), workers_of("nowhere", 1, ""):
         pass
+    assert dask.config.get("scheduler", None) is None  # whatever else asks dask in this process is not sent there
 
 
 @pytest.mark.slow

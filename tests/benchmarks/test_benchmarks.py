@@ -139,7 +139,7 @@ def test_live_maps_are_timed_first_and_final(
 
 def test_every_benchmark_is_listed() -> None:
     names = {"accuracy", "bundles", "calibration", "noise", "paint", "regions", "sample", "screening"}
-    names |= {"link", "nonlinear-ica", "pretext", "seeds", "side-information", "speed", "stability", "trust"}
+    names |= {"link", "methods", "nonlinear-ica", "pretext", "seeds", "side-information", "speed", "stability", "trust"}
     assert set(benchmark_names()) == names
 
 

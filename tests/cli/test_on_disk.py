@@ -74,4 +74,6 @@ def test_unmix_gives_every_pixel_that_holds_data_its_abundances(field: Path) -> 
 
 def test_joining_refuses(field: Path, capsys: Capture) -> None:
     assert main(["unmix", str(field), str(field), "--auxiliary", "acquisition", "--out", "run"]) == 2
-    assert "Joining field with others needs" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "Joining 2 cubes needs" in said
+    assert "--sample PIXELS" in said

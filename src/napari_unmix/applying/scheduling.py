@@ -54,7 +54,8 @@ def workers_of(scheduler: str, workers: int | None, remedy: str) -> Iterator[Wor
     no scheduler answers there.
     """
     distributed = _library()
-    with _quiet():
+    # A client that reached nobody would stay the default of all that asks dask in this process, as xarray does.
+    with _quiet(), _dask_as_it_was():
         try:
             with contextlib.ExitStack() as closing:
                 yield Workers(_client(distributed, scheduler, workers, closing), scheduler, remedy)
@@ -179,6 +180,15 @@ def _gone(scheduler: str, remedy: str) -> UnmixError:
 def _processors() -> int:
     """Of this machine, as far as this process may use them."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _dask_as_it_was() -> Iterator[None]:
+    """Put back who does what dask is asked, when this is over."""
+    import dask.config
+
+    with dask.config.set(scheduler=dask.config.get("scheduler", "threads")):
+        yield
 
 
 @contextmanager

@@ -24,6 +24,9 @@ from napari_unmix.output.run.arrays import write_array
 from napari_unmix.sentences import UnmixError
 
 ARRAYS = ("abundances", "abundance_std", "illumination", "side_information", "annotation", "valid_pixels")
+# What this run has not: what a user asks for, and the cube itself, which a run of several keeps (test_keeping).
+PICTURES = {"abundances.png", "endmembers.png", "report.html", "pins.csv"}
+SAMPLE = {"sample.npy", "acquisitions.npy"}
 once = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -58,12 +61,7 @@ def changed(folder: Path, *where: Any, to: Any, file: str = "run.json") -> None:
 
 def test_the_run_itself_is_whole(run: Path) -> None:
     whole(run)
-    assert {path.name for path in run.iterdir()} == OURS - {
-        "abundances.png",
-        "endmembers.png",
-        "report.html",
-        "pins.csv",
-    }
+    assert {path.name for path in run.iterdir()} == OURS - PICTURES - SAMPLE
 
 
 @pytest.mark.parametrize(
@@ -291,10 +289,7 @@ def test_a_model_that_is_none_is_damage(run: Path, content: bytes) -> None:
 # --- what is no file
 
 
-READ = sorted(
-    OURS
-    - {"abundances.png", "endmembers.png", "report.html", "pins.csv", "endmembers.hdr", "endmembers.sli", "again.py"}
-)
+READ = sorted(OURS - PICTURES - SAMPLE - {"endmembers.hdr", "endmembers.sli", "again.py"})
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX")
