@@ -73,7 +73,7 @@ def shot(window: Any, name: str) -> None:
     folder = os.environ.get("NAPARI_UNMIX_SHOTS")
     if folder:
         window.qtbot.wait(300)
-        window.viewer.window.screenshot(str(Path(folder) / f"{name}.png"), canvas_only=False)
+        window.viewer.window.screenshot(str(Path(folder) / f"{name}.png"), canvas_only=False, flash=False)  # a flash is grey, also in the next
 
 
 def test_asked_taken_with_the_mouse_painted_and_trained(window: Any) -> None:
