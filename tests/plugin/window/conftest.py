@@ -332,6 +332,18 @@ class Window:
 
         return [label.text() for label in self.widget.findChildren(QLabel) if label.isVisible()]
 
+    def listed(self, name: str) -> list[str]:
+        """The lines of a list that is one text ("materials", "checks"), as they are read; none while it is not seen."""
+        from qtpy.QtGui import QTextDocument
+        from qtpy.QtWidgets import QLabel
+
+        made = self.widget.findChild(QLabel, name)
+        if not made.isVisible():
+            return []
+        document = QTextDocument()
+        document.setHtml(made.text())
+        return [line for line in document.toPlainText().splitlines() if line]
+
     def maps(self) -> list[Any]:
         """The abundance layers by endmember."""
         found = [layer for layer in self.viewer.layers if layer.metadata.get("napari_unmix") == "abundance"]
@@ -346,12 +358,12 @@ class Window:
         self.wait_for(lambda: self.session.suggested is not None and self.session.survey is not None, 30)
         self.settle()
 
-    def settle(self) -> None:
-        """No worker is left."""
+    def settle(self, milliseconds: int = 150) -> None:
+        """No worker is left, and the window has lived on for so long."""
         from qtpy.QtCore import QThreadPool
 
         self.wait_for(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, 60)
-        self.qtbot.wait(150)
+        self.qtbot.wait(milliseconds)
 
 
 @pytest.fixture
@@ -366,7 +378,7 @@ def windows(make_napari_viewer: Any, qtbot: Any) -> Iterator[Callable[..., Windo
     yield make
     for window in made:
         window.workspace.close()
-        window.settle()
+        window.settle(20)  # no timer of ours runs any more: only what workers said last is heard
 
 
 @pytest.fixture

@@ -66,19 +66,6 @@ def labels(window: Any) -> list[str]:
     return [made._grade.text() for made in window.widget.findChildren(EndmemberRow) if made.isVisible()]
 
 
-def listed(window: Any) -> list[str]:
-    """The lines of the list of materials, as they are read; none while it is not seen."""
-    from qtpy.QtGui import QTextDocument
-    from qtpy.QtWidgets import QLabel
-
-    made = window.widget.findChild(QLabel, "materials")
-    if not made.isVisible():
-        return []
-    document = QTextDocument()
-    document.setHtml(made.text())
-    return [line for line in document.toPlainText().splitlines() if line]
-
-
 def undo(window: Any) -> None:
     """Ctrl+Z on the canvas."""
     from qtpy.QtCore import Qt
@@ -91,7 +78,6 @@ def test_rows_have_a_sign_and_a_word_that_gives_way_to_names_and_why_lists_them_
     from qtpy.QtWidgets import QLabel
 
     from napari_unmix.plugin.window.panels.endmember_row import EndmemberRow
-    from napari_unmix.plugin.window.panels.verdict import CheckRow
 
     # 1. Signs and words stand in a column, and say why.
     assert list(told(window).values()) == ["steady", "shaky", "not determined here"]
@@ -108,17 +94,19 @@ def test_rows_have_a_sign_and_a_word_that_gives_way_to_names_and_why_lists_them_
     window.qtbot.wait(80)
     assert "3 materials: 1 steady, 1 shaky, 1 not determined here." in window.texts()
     materials = window.widget.findChild(QLabel, "materials")
-    checks = [made for made in window.widget.findChildren(CheckRow) if made.isVisible()]
+    checks = window.widget.findChild(QLabel, "checks")
+    assert window.listed("checks")[:2] == ["✗", "Enough regions"]
     below = materials.mapToGlobal(materials.rect().bottomLeft()).y()
-    assert below < min(check.mapToGlobal(check.rect().topLeft()).y() for check in checks)
+    assert below < checks.mapToGlobal(checks.rect().topLeft()).y()
+    assert checks.height() >= checks.heightForWidth(checks.width())
     assert materials.height() >= materials.heightForWidth(materials.width())  # nothing is cut off
-    said = [line for line in listed(window) if "moves by" in line]
+    said = [line for line in window.listed("materials") if "moves by" in line]
     assert len(said) == 3
     assert said[0] == "endmember 3 moves by 2.0°."  # what needs something comes first
     window.controller.rename_endmember(2, "<tree>")  # a name is no mark-up
     window.qtbot.wait(60)
-    assert "<tree> moves by 2.0°." in listed(window)
-    assert "→ Paint <tree>." in listed(window)
+    assert "<tree> moves by 2.0°." in window.listed("materials")
+    assert "→ Paint <tree>." in window.listed("materials")
     before = materials.text()
     window.viewer.theme = "light" if window.viewer.theme == "dark" else "dark"
     window.qtbot.wait(60)
@@ -273,14 +261,14 @@ def test_many_materials_are_listed_in_the_turn_that_asks(window: Any) -> None:
     train(window)
     window.wait_for(lambda: len(told(window)) == 30)
     assert {label[0] for label in labels(window)} == set("●◐○◆")
-    assert not listed(window)
+    assert not window.listed("materials")
     window.button("Why?").click()
-    assert sum("moves by" in line for line in listed(window)) == 30  # before the event loop turns
+    assert sum("moves by" in line for line in window.listed("materials")) == 30  # before the event loop turns
     shot(window, "why-dark")
     window.viewer.theme = "light"
     shot(window, "why-light")
     window.press("Why?")
-    assert not listed(window)
+    assert not window.listed("materials")
     window.controller.rename_endmember(0, "rock")
     window.press("Why?")
-    assert "rock moves by 0.0°." in listed(window)
+    assert "rock moves by 0.0°." in window.listed("materials")

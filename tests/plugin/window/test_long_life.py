@@ -21,7 +21,7 @@ from napari_unmix.plugin.viewer.link import ViewerLink
 from napari_unmix.plugin.window.dock import SpectraDock, UnmixDock
 from napari_unmix.plugin.window.workspace import Workspace, _open
 
-CYCLES, CLICKS = 8, 40
+CYCLES, CLICKS = 4, 20
 WITH_A_DOCK = (Session, Controller, ViewerLink, Workspace, UnmixDock)
 OURS = (*WITH_A_DOCK, SpectraDock, ThreadJob)
 

@@ -73,7 +73,9 @@ def shot(window: Any, name: str) -> None:
     folder = os.environ.get("NAPARI_UNMIX_SHOTS")
     if folder:
         window.qtbot.wait(300)
-        window.viewer.window.screenshot(str(Path(folder) / f"{name}.png"), canvas_only=False)
+        window.viewer.window.screenshot(
+            str(Path(folder) / f"{name}.png"), canvas_only=False, flash=False
+        )  # a flash is grey, also in the next
 
 
 def test_asked_taken_with_the_mouse_painted_and_trained(window: Any) -> None:
@@ -132,10 +134,10 @@ def test_asked_taken_with_the_mouse_painted_and_trained(window: Any) -> None:
 
 def test_with_the_checks_unfolded_the_places_are_listed_above_them_and_seen(window: Any) -> None:
     from qtpy.QtCore import Qt
+    from qtpy.QtWidgets import QLabel
 
     from napari_unmix.plugin.window.panels.places import PlacesPart
     from napari_unmix.plugin.window.panels.reveal import dock_of
-    from napari_unmix.plugin.window.panels.verdict import CheckRow
 
     trained(window, suggesting(PLACES))
     window.press("Why?")
@@ -152,9 +154,9 @@ def test_with_the_checks_unfolded_the_places_are_listed_above_them_and_seen(wind
 
     window.wait_for(lambda: all(map(seen, rows(window))))
     lowest = rows(window)[-1].mapToGlobal(rows(window)[-1].rect().bottomLeft()).y()
-    checks = [made for made in window.widget.findChildren(CheckRow) if made.isVisible()]
-    assert checks
-    assert lowest < min(check.mapToGlobal(check.rect().topLeft()).y() for check in checks)
+    checks = window.widget.findChild(QLabel, "checks")
+    assert window.listed("checks")
+    assert lowest < checks.mapToGlobal(checks.rect().topLeft()).y()
     shot(window, "places-why-dark")
     window.viewer.theme = "light"
     shot(window, "places-why-light")

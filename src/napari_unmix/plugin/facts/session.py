@@ -103,9 +103,9 @@ class Trouble:
 
 @dataclass(frozen=True, eq=False)
 class Aim:
-    """A pixel (row, column) to look at with the brush in hand; asked for again, it is another one."""
+    """The brush is to be taken, and a pixel (row, column) looked at with it; None where the view stays. Asked for again, it is another one."""
 
-    pixel: tuple[int, int]
+    pixel: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +155,7 @@ class Session:
     ``runs`` are those of the open cubes, the first first; ``run`` is the one of the current cube that is shown, ``beside`` another one that it
     is compared with, ``views`` the further maps that are asked for, ``outlines`` the shapes that are drawn on
     the cube, ``areas`` the amounts that were measured last, ``judged`` what a first look told of strokes, ``places`` where to paint
-    next, ``aim`` the place that was gone to last; ``training`` is under way, perhaps on
+    next, ``aim`` where the brush was taken last; ``training`` is under way, perhaps on
     another cube than the current one, or where it was stopped on a cube without a run, or shows maps that follow the painting, as they do while
     ``live`` is on; ``following`` is what is done for them now; ``checking`` is the number of the run that is, or was
     last, checked.

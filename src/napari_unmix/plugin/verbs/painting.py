@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_unmix.cube import Annotation, IntArray, Meaning
 from napari_unmix.plugin.facts.judging import Judged, judged_now, question_now
-from napari_unmix.plugin.facts.session import Session
+from napari_unmix.plugin.facts.session import Aim, Session
 from napari_unmix.plugin.verbs.engine import Engine
 from napari_unmix.plugin.verbs.jobs import Runner
 from napari_unmix.plugin.verbs.latest import Latest
@@ -40,17 +40,22 @@ class PaintVerbs(UndoVerbs):
         """An empty painting of the cube's size, ready for the brush."""
         cube = self.session.cube
         if cube is not None:
-            self.session.label = 1
             self.set_annotation(Annotation(np.zeros(cube.shape[:2], np.int32)))
+            self.paint_with(1)
 
     def select_label(self, label: int) -> None:
-        """What the brush paints next."""
+        """What the brush paints next; whoever has it in hand, or another tool, keeps it."""
         self.session.label = max(0, label)
+
+    def paint_with(self, label: int) -> None:
+        """Take the brush with this label, also where it is the label already: it may have been put down, as a training does."""
+        self.select_label(label)
+        self.session.aim = Aim()
 
     def next_region(self) -> None:
         """Paint with the first label that no stroke has yet."""
         annotation = self.session.annotation
-        self.select_label(1 if annotation is None else int(annotation.labels.max(initial=0)) + 1)
+        self.paint_with(1 if annotation is None else int(annotation.labels.max(initial=0)) + 1)
 
     def set_labels(self, labels: IntArray) -> None:
         """Take what was painted; the labels keep their meanings."""

@@ -300,16 +300,22 @@ class ViewerLink:
             self._controller.ask(*pixel, reach=self.painting.brush_size() / 2)
 
     def _go_to(self, aim: Aim | None) -> None:
-        """Bring a pixel to the middle of the canvas, the brush in hand."""
-        images = [] if self._session.cube is None else self.images.of(self._session.cube)
-        if aim is None or not images:
+        """Take the brush, and bring a pixel to the middle of the canvas where one is asked for."""
+        if aim is None:
+            return
+        if aim.pixel is not None:
+            self._look_at(aim.pixel)
+        self.painting.take_brush()
+
+    def _look_at(self, pixel: tuple[int, int]) -> None:
+        cube = self._session.cube
+        images = [] if cube is None else self.images.of(cube)
+        if cube is None or not images:
             return
         image = images[0]
-        pixel = kinds.from_pixel(self._session.cube, aim.pixel) if self._session.cube is not None else aim.pixel
-        place = image.data_to_world((*[0] * (image.ndim - 2), *pixel))[-2:]
+        place = image.data_to_world((*[0] * (image.ndim - 2), *kinds.from_pixel(cube, pixel)))[-2:]
         camera = self._viewer.scene.camera
         camera.center = (*tuple(camera.center)[:-2], *place)
-        self.painting.take_brush()
 
     def _pixel_at(self, position: Any) -> tuple[int, int] | None:
         """The pixel (row, column) at a place of the canvas, perhaps outside the cube; None without a cube."""

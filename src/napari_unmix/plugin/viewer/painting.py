@@ -68,8 +68,6 @@ class Painting:
             self._taken = annotation.labels
         data, options, _ = kinds.annotation_layer(annotation, cube)
         self._connect(self._viewer.add_labels(data, **options))
-        if fresh:
-            self._take_brush()
 
     def watch(self, layer: Any) -> None:
         """Take a labels layer as the painting, with the meanings that it carries."""
@@ -105,19 +103,15 @@ class Painting:
         cube = self._session.cube
         return 5 if cube is None else max(3, round(min(cube.shape[:2]) / 20))
 
-    def _take_brush(self) -> None:
+    def take_brush(self) -> None:
+        """Paint what comes next, with the label that is chosen, whatever was selected or hidden before."""
         layer = self.layer
         if layer is not None:
+            layer.visible = True  # first: what is hidden takes no brush
             self._viewer.layers.selection.active = layer
             layer.selected_label = self._session.label
             layer.mode = "paint"
             layer.contour = 0
-
-    def take_brush(self) -> None:
-        """Paint what comes next, with the label that is chosen."""
-        if self.layer is not None:
-            self.layer.visible = True
-            self._take_brush()
 
     def leave_brush(self, state: str) -> None:
         """A run begins: the next click asks what a pixel is made of."""
@@ -167,11 +161,9 @@ class Painting:
             self._controller.select_label(int(self.layer.selected_label))
 
     def show_label(self, label: int) -> None:
-        """Paint with this label."""
-        layer = self.layer
-        if layer is not None and layer.selected_label != label:
-            layer.selected_label = label
-            self._take_brush()
+        """The layer paints with this label, once the brush is taken."""
+        if self.layer is not None and self.layer.selected_label != label:
+            self.layer.selected_label = label
 
     def colour(self, *_: Any) -> None:
         """Give each label its colour; a stroke of a material that of its endmember."""

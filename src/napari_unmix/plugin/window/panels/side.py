@@ -192,7 +192,7 @@ class LabelRow(QWidget):
         self._swatch.setText(str(label))
         self._swatch.setFixedSize(26, 20)
         self._swatch.setToolTip(f"Paint with label {label}.")
-        self._swatch.clicked.connect(lambda: controller.select_label(label))
+        self._swatch.clicked.connect(lambda: controller.paint_with(label))
         self._name = QLineEdit()
         self._name.setPlaceholderText("name")
         self._name.setToolTip("A name for this place, or for the material that it mostly is.")

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_unmix.identifiability.report import Check, Report
+from napari_unmix.identifiability.report import Report
 from napari_unmix.plugin.facts.following import live_shown
 from napari_unmix.plugin.facts.grading import Material, materials_of
-from napari_unmix.plugin.facts.reading_checks import in_order, measured, no_weight, tally, title, unbroken
+from napari_unmix.plugin.facts.reading_checks import tally
 from napari_unmix.plugin.facts.remedies import in_window
 from napari_unmix.plugin.facts.runs import Run
 from napari_unmix.plugin.facts.session import being_checked, current_report, current_run
-from napari_unmix.plugin.window.panels.materials import MaterialList, line_of
+from napari_unmix.plugin.window.panels.checks import CheckList
+from napari_unmix.plugin.window.panels.materials import MaterialList
 from napari_unmix.plugin.window.panels.reveal import edited
 from napari_unmix.plugin.window.panels.step import Step, button, more_button, row, say, set_property, text
 
 VERDICTS = {"identified": ("◉", "pass"), "partly": ("◐", "doubtful"), "not identified": ("○", "fail")}
-STATUSES = {"pass": "✓", "doubtful": "◐", "fail": "✗", "not applicable": "–"}
 
 CHECK_TIP = (
     "Find out what may be claimed of this result, in the background; it takes about as long as after a training."
@@ -33,7 +32,6 @@ class VerdictPart(QWidget):
         super().__init__()
         self._step, self._session = step, step.session
         self._report: Report | None = None  # of the run that is shown
-        self._filled: Report | None = None  # whose checks are laid out
         self._mark = QLabel()
         self._mark.setObjectName("trustMark")
         self._trust = text("trust")
@@ -50,17 +48,15 @@ class VerdictPart(QWidget):
         self._materials: tuple[Material, ...] = ()  # of the run that is shown
         self._list = MaterialList()
         self._tally = text("note")
-        self._more = more_button("How each check was made, in the words of the theory page.", self._show_details)
-        self._rows: list[CheckRow] = []
-        self._column = QVBoxLayout()
-        self._column.setContentsMargins(0, 0, 0, 0)
+        self._more = more_button("How each check was made, in the words of the theory page.", self._show_checks)
+        self._made = CheckList()
         self._notes = text("note")
         self._checks = QWidget()
         checks = QVBoxLayout(self._checks)
         checks.setContentsMargins(0, 0, 0, 0)
         checks.addWidget(self._list)
         checks.addWidget(row(self._tally, self._more, stretch=0))
-        checks.addLayout(self._column)
+        checks.addWidget(self._made)
         checks.addWidget(self._notes)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -119,69 +115,16 @@ class VerdictPart(QWidget):
 
     def _show_checks(self) -> None:
         """The checks, which are laid out when they are asked for."""
-        unfolded = self._why.isChecked()
-        if unfolded and self._filled is not self._report:
-            self._fill(self._report)
+        unfolded, report, theme = self._why.isChecked(), self._report, self._session.theme
         if unfolded:
-            self._list.show_materials(self._materials, self._session.theme)
+            self._list.show_materials(self._materials, theme)
+            say(self._tally, "" if report is None else tally(report))
+            self._more.setVisible(report is not None)
+            self._made.show_checks(report, theme, details=self._more.isChecked())
         self._checks.setVisible(unfolded)
-
-    def _fill(self, report: Report | None) -> None:
-        self._filled = report
-        self._more.setVisible(report is not None)
-        for gone in self._rows:
-            self._column.removeWidget(gone)
-            gone.deleteLater()
-        self._rows = [] if report is None else [CheckRow(check) for check in in_order(report.checks)]
-        say(self._tally, "" if report is None else tally(report))
-        for made in self._rows:
-            self._column.addWidget(made)
-        self._show_details()
-
-    def _show_details(self) -> None:
-        for made in self._rows:
-            made.show_details(self._more.isChecked())
 
 
 def _summary(run: Run | None, report: Report) -> str:
     """By the names that the user gave."""
     told = None if run is None else run.told
     return (report if told is None else told).summary
-
-
-class CheckRow(QWidget):
-    """One check: its sign, its number in words, what to do; in detail also how it was made."""
-
-    def __init__(self, check: Check) -> None:
-        super().__init__()
-        self._plain = bool(measured(check))
-        sign = QLabel(STATUSES[check.status])
-        sign.setObjectName("checkMark")
-        sign.setProperty("status", check.status)
-        sign.setAlignment(Qt.AlignmentFlag.AlignTop)
-        sign.setIndent(0)
-        sign.setFixedWidth(16)
-        sign.setToolTip(check.status)
-        sign.setAccessibleName(check.status)
-        self._sentence = line_of("note", check.sentence)
-        words = QVBoxLayout()
-        words.setSpacing(1)
-        for name, content in (
-            ("checkTitle", title(check)),
-            ("", unbroken(measured(check))),
-            ("note", no_weight(check)),
-            ("remedy", f"→ {in_window(check.remedy)}" if check.remedy else ""),
-        ):
-            if content:
-                words.addWidget(line_of(name, content))
-        words.addWidget(self._sentence)
-        words.addStretch(1)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(4, 2, 0, 2)
-        layout.setSpacing(4)
-        layout.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
-        layout.addLayout(words, 1)
-
-    def show_details(self, wanted: bool) -> None:
-        """Show how the check was made; why one was not made is said at once."""
-        self._sentence.setVisible(wanted or not self._plain)
