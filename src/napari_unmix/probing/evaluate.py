@@ -13,6 +13,9 @@ from napari_unmix.probing.blocks import Folds
 from napari_unmix.probing.logistic import Classifier, balanced_accuracy, trained
 from napari_unmix.progress import Fit, Progress, drain
 
+# What features are called.
+RAW, ABUNDANCES, CODES = "raw spectra", "abundances", "codes"
+
 # The ridge is chosen among these, the strongest of the best, on one fold of those that are learned from.
 RIDGES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
 # Of a class so many pixels are learned from: neighbours say nearly the same.

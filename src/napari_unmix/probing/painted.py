@@ -9,11 +9,9 @@ import numpy as np
 
 from napari_unmix.cube import Annotation, BoolArray, Cube, FloatArray, IntArray, SpectralAxis
 from napari_unmix.probing.blocks import FOLDS, Folds, folds_of
-from napari_unmix.probing.evaluate import Features
+from napari_unmix.probing.evaluate import ABUNDANCES, CODES, RAW, Features
 from napari_unmix.probing.latents import latents
 from napari_unmix.spec import MethodSpec
-
-RAW, ABUNDANCES, CODES = "raw spectra", "abundances", "codes"
 
 
 @dataclass(frozen=True, eq=False)

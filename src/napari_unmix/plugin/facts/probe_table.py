@@ -12,8 +12,7 @@ import numpy as np
 from napari_unmix.cube import Annotation
 from napari_unmix.plugin.facts.probing import Probe, same_classes
 from napari_unmix.plugin.facts.session import Session, current_run, runs_of
-from napari_unmix.probing.evaluate import Probed
-from napari_unmix.probing.painted import ABUNDANCES
+from napari_unmix.probing.evaluate import ABUNDANCES, Probed
 
 SPOKEN = 3  # materials named for a class, and against it
 LOOKED_AT = 250_000  # pixels of a painting, at first
