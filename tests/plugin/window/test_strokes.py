@@ -143,3 +143,12 @@ def test_in_the_narrowest_dock_a_verdict_is_cut_and_pushes_nothing(place: Any) -
     assert verdict.mapTo(place.widget, verdict.rect().topRight()).x() <= 280
     assert verdict._elidedText().endswith("…")
     assert len(verdict.toolTip()) > len(verdict.text())
+
+
+def test_rows_of_what_is_no_longer_painted_are_gone_in_the_same_turn(place: Any) -> None:
+    """Also before Qt deletes them, which it does when its loop comes round: else they are drawn over those that are left."""
+    place.controller.set_annotation(painted())
+    rows = [row_of(place, label) for label in (1, 2, 3)]
+    assert all(row.isVisible() for row in rows)
+    place.controller.set_labels(np.where(painted().labels == 2, 2, 0).astype(np.int32))
+    assert [row.isVisible() for row in rows] == [False, True, False]

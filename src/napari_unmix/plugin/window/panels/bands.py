@@ -21,7 +21,7 @@ from napari_unmix.plugin.facts.band_ranges import (
 )
 from napari_unmix.plugin.facts.session import Session
 from napari_unmix.plugin.verbs.controller import Controller
-from napari_unmix.plugin.window.panels.step import button, row, say, text
+from napari_unmix.plugin.window.panels.step import button, row, say, take_away, text
 
 ROWS_SEEN, ROW_HEIGHT, EDGE = 4, 26, 4
 IN_THE_PLOT = "Or press “Exclude” below the plot of spectra, and drag over it."
@@ -137,8 +137,7 @@ class RangeTable(QScrollArea):
         self._shown = (ranges, unit)
         while (item := self._column.takeAt(0)) is not None:
             made = item.widget()
-            made.hide()
-            made.deleteLater()
+            take_away(made)
         for found in ranges:
             self._column.addWidget(self._row(found, unit))
         self.setFixedHeight(ROW_HEIGHT * min(len(ranges), ROWS_SEEN) + EDGE)

@@ -15,7 +15,7 @@ from napari_unmix.plugin.facts.session import Theme, seen_alone, shown
 from napari_unmix.plugin.window.panels.actions import ENDMEMBER_SIGNS
 from napari_unmix.plugin.window.panels.all_row import AllRow
 from napari_unmix.plugin.window.panels.endmember_row import EndmemberRow, RowFacts
-from napari_unmix.plugin.window.panels.step import Step
+from napari_unmix.plugin.window.panels.step import Step, take_away
 
 MEAN_PIXELS = 40_000
 MOST_ROWS = 10  # that stand at once: of more the list scrolls, so that the verdict stays near
@@ -91,7 +91,7 @@ class EndmemberRows(QWidget):
         while len(self._rows) > count:
             gone = self._rows.pop()
             self._column.removeWidget(gone)
-            gone.deleteLater()
+            take_away(gone)
         while len(self._rows) < count:
             made = EndmemberRow(len(self._rows), self._session, self._controller, self._focus)
             self._rows.append(made)

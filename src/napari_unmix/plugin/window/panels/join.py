@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QSizePolicy, QVBoxLayout, QWidget
 from napari_unmix.cube import Cube
 from napari_unmix.plugin.facts.images import same_image
 from napari_unmix.plugin.verbs.controller import Controller
-from napari_unmix.plugin.window.panels.step import button, row, say, text
+from napari_unmix.plugin.window.panels.step import button, row, say, take_away, text
 
 
 class JoinEditor(QWidget):
@@ -40,7 +40,7 @@ class JoinEditor(QWidget):
             return
         for box in self._boxes:
             self._list.removeWidget(box)
-            box.deleteLater()
+            take_away(box)
         self._boxes = [self._box(cube) for cube in cubes]
         for box in self._boxes:
             self._list.addWidget(box)

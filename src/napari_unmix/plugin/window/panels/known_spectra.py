@@ -23,7 +23,7 @@ from napari_unmix.library.stock import name_of
 from napari_unmix.plugin.facts.known_spectra import HeldSpectrum, Offered, said_of, same_held
 from napari_unmix.plugin.facts.locks import candidates_now, library_said
 from napari_unmix.plugin.window.panels.libraries import ABOUT_BUILT_IN, FILES
-from napari_unmix.plugin.window.panels.step import Step, button, row, say, text
+from napari_unmix.plugin.window.panels.step import Step, button, row, say, take_away, text
 
 LINES = 7  # of the list
 ABOUT = (
@@ -118,7 +118,7 @@ class KnownPart(QWidget):
         while (item := self._lines.takeAt(0)) is not None:
             if (line := item.widget()) is not None:
                 line.setParent(None)
-                line.deleteLater()
+                take_away(line)
         for index, one in enumerate(held):
             self._lines.addWidget(self._line(index, one))
         self._rows.setVisible(bool(held))

@@ -17,7 +17,7 @@ from napari_unmix.plugin.facts.session import Doing, Session, doing
 from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.controls import control
 from napari_unmix.plugin.window.panels.known_spectra import KnownPart
-from napari_unmix.plugin.window.panels.step import Step, button, say, text, wrapped
+from napari_unmix.plugin.window.panels.step import Step, button, say, take_away, text, wrapped
 from napari_unmix.spec import MethodSpec
 
 AUTO = 1  # the spin box's lowest value stands for auto
@@ -98,8 +98,8 @@ class MethodPanel(Step):
             self._line.removeWidget(self._form)
             self._line.removeWidget(self._advanced)
             self.body.removeWidget(self._form.advanced)
-            self._form.advanced.deleteLater()
-            self._form.deleteLater()
+            take_away(self._form.advanced)
+            take_away(self._form)
         self._form = MethodForm(self.session.spec.method, form_fields(type(self.session.spec)), self.controller)
         self._line.addWidget(self._form, 1)
         self._line.addWidget(self._advanced, 0, Qt.AlignmentFlag.AlignTop)

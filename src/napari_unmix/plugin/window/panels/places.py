@@ -13,7 +13,7 @@ from napari_unmix.identifiability.painting import Place
 from napari_unmix.plugin.facts.reading_checks import unbroken
 from napari_unmix.plugin.facts.session import current_run
 from napari_unmix.plugin.facts.suggesting import Suggested, suggested_now, why_no_places
-from napari_unmix.plugin.window.panels.step import Step, button, row, say, text
+from napari_unmix.plugin.window.panels.step import Step, button, row, say, take_away, text
 
 TIP = "Show on the image the few places where a stroke, or a region, tells most about what is not settled here. Press again to hide them."
 
@@ -73,7 +73,7 @@ class PlacesPart(QWidget):
     def _fill(self, places: tuple[Place, ...]) -> None:
         for gone in self._rows:
             self._column.removeWidget(gone)
-            gone.deleteLater()
+            take_away(gone)
         self._rows = [PlaceRow(number, place, self._controller.paint_at) for number, place in enumerate(places)]
         for made in self._rows:
             self._column.addWidget(made)

@@ -28,7 +28,7 @@ from napari_unmix.plugin.verbs.controller import Controller
 from napari_unmix.plugin.window.panels.bar import set_value
 from napari_unmix.plugin.window.panels.places import PlacesPart
 from napari_unmix.plugin.window.panels.source import SourceButton, status_lines
-from napari_unmix.plugin.window.panels.step import Step, button, more_button, row, say, text
+from napari_unmix.plugin.window.panels.step import Step, button, more_button, row, say, take_away, text
 from napari_unmix.plugin.window.panels.strokes import StrokesPart
 
 FEW_ROWS = 4
@@ -152,7 +152,7 @@ class SidePanel(Step):
         for label in [label for label in self._by_label if label not in counts]:
             gone = self._by_label.pop(label)
             self._rows.removeWidget(gone)
-            gone.deleteLater()
+            take_away(gone)
         colours = annotation_row_colours(self.session)
         for position, (label, count) in enumerate(counts.items()):
             if label not in self._by_label:

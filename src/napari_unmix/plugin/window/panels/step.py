@@ -207,6 +207,12 @@ def say(label: QLabel, content: str) -> None:
     label.setVisible(bool(content))
 
 
+def take_away(widget: QWidget) -> None:
+    """Be done with a widget, hidden at once: Qt deletes it when its loop comes round, and until then it would be drawn over what takes its place."""
+    widget.hide()
+    widget.deleteLater()
+
+
 def button(label: str, tooltip: str, verb: Callable[[], Any]) -> QPushButton:
     """A button that calls a verb."""
     made = QPushButton(label)
