@@ -14,7 +14,7 @@ from napari_unmix.findings import Note, NoteKind
 from napari_unmix.geometry import anchoring, picks, search, supported
 from napari_unmix.geometry import archetypes as arch
 from napari_unmix.geometry.anchoring import COSTS, LED, accepted, try_anchors
-from napari_unmix.geometry.archetypes import fit_archetypes, fit_from_starts
+from napari_unmix.geometry.archetypes import brightness_for_sums, fit_archetypes, fit_from_starts
 from napari_unmix.geometry.bilinear import bilinear_residual
 from napari_unmix.geometry.coordinates import Coordinates, Sphere, affine_coordinates, perspective_coordinates
 from napari_unmix.geometry.counting import suggest_endmembers
@@ -39,7 +39,7 @@ from napari_unmix.rows.metrics import angle_table, spectral_angle
 from napari_unmix.rows.simplex import fully_constrained
 from napari_unmix.rows.subspace import Excess, linear_subspace, subspace_excess
 
-signal_notes, thinned, brightness_of_sums = search._signal_notes, search._thinned, search._sum_to_one_brightness
+signal_notes, thinned = search._signal_notes, search._thinned
 extremes, furthest = picks._extremes, supported._furthest
 RECIPES: dict[str, Corners] = {
     "affine": PlaneArchetypes(space="affine"),
@@ -343,13 +343,13 @@ def test_mixing_looks_bilinear_where_that_explains_more_than_half_of_what_is_out
 def test_brightness_is_that_of_the_sums_unless_pure_pixels_contradict_it() -> None:
     spectra, _ = mixed()
     unit = ENDMEMBERS / np.linalg.norm(ENDMEMBERS, axis=1, keepdims=True)
-    np.testing.assert_allclose(brightness_of_sums(spectra, unit, True), ENDMEMBERS, rtol=0.02)
+    np.testing.assert_allclose(brightness_for_sums(spectra, unit, True), ENDMEMBERS, rtol=0.02)
     # Intimate mixing: mixtures are darker than their parts, so the sums make the endmembers too dark, but not the pure pixels.
     dark = spectra * np.where(np.arange(500) < 30, 1.0, 0.5)[:, None]
-    assert np.linalg.norm(brightness_of_sums(dark, unit, True), axis=1) == pytest.approx(
+    assert np.linalg.norm(brightness_for_sums(dark, unit, True), axis=1) == pytest.approx(
         np.linalg.norm(ENDMEMBERS, axis=1), rel=0.55
     )
-    sums = np.linalg.norm(brightness_of_sums(dark, unit, False), axis=1)
+    sums = np.linalg.norm(brightness_for_sums(dark, unit, False), axis=1)
     np.testing.assert_allclose(sums, np.linalg.norm(ENDMEMBERS, axis=1) / 2, rtol=0.1)
 
 

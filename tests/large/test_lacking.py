@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import cast
+
 import numpy as np
 import pytest
 
-from napari_unmix.large.again import explained
+from napari_unmix.answer import Unmixing
+from napari_unmix.cube import FloatArray
+from napari_unmix.large.again import Others, explained
 from napari_unmix.large.lacking import (
     STANDS_OUT,
     Faults,
@@ -19,7 +24,7 @@ from napari_unmix.large.lacking import (
 )
 from napari_unmix.large.sampling import MOST_ADDED
 from napari_unmix.large.saying import said_of
-from napari_unmix.rows.inversion import FreeLight
+from napari_unmix.rows.inversion import FreeLight, Inversion
 
 
 def test_the_line_is_over_nearly_all_of_the_sample() -> None:
@@ -105,6 +110,24 @@ def test_an_endmember_gives_way_that_others_hardly_need(share: float, room: bool
 @pytest.mark.parametrize(("left", "taken"), [(0.5, True), (0.51, False)])
 def test_an_answer_has_to_leave_half(left: float, taken: bool) -> None:
     assert explained(1.0, left) == taken
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What of an answer is asked: its endmembers (P, B), and how brightness counts."""
+
+    endmembers: FloatArray
+    inversion: Inversion
+
+
+@pytest.mark.parametrize(("more", "allowed"), [(0.09, True), (0.11, False)])
+def test_the_others_may_be_left_a_tenth_more(more: float, allowed: bool) -> None:
+    """Pixels off both answers by one; without the second endmember they leave this share more. A band that takes no part says nothing."""
+    others = Others(np.array([[1.0, np.sqrt(more), 1.0], [2.0, np.sqrt(more), 1.0]]))
+    both = np.hstack([np.eye(3)[:2], np.full((2, 1), np.nan)])
+    before, now = (cast("Unmixing", Answer(endmembers, FreeLight())) for endmembers in (both, both[:1]))
+    assert others.allow(before, now) is allowed
+    assert others.allow(now, before)
 
 
 def test_what_is_said_of_it() -> None:

@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 
 from napari_unmix.cube import BoolArray, FloatArray, IntArray
+from napari_unmix.geometry.picks import unit_length
 from napari_unmix.geometry.racing import TRIED, out_of_reach
 from napari_unmix.geometry.seen import NO_LOSS, LossOf, unseen
 from napari_unmix.journal.loops import long_loop
@@ -28,6 +29,8 @@ IN_PLANE, ON_SPHERE = 0.05, 0.1
 _FRANK_WOLFE_SWEEPS = 8
 # Two starts within this relative loss found the same optimum.
 SAME_LOSS = 1.01
+# Brightness from sums and from the pixels most alike differ by more than this factor where intimate mixing breaks the sums.
+_CONTRADICTED = 1.5
 _MANY = 12
 # Of at least so many values one in sixteen tells where the smallest end, by so many more of the sample than that needs: of 10,000 a limit takes two
 # thirds of the time of sorting all out, of 40,000 less than half, of 2,000 longer.
@@ -146,6 +149,15 @@ def fit_archetypes(
         abundances = yield from _inverted(task, way)
         return Archetypes(way.archetypes, abundances, task.loss(way.archetypes, abundances))
     return way.best
+
+
+def measured(
+    scores: FloatArray, archetypes: FloatArray, weights: FloatArray, *, cone: bool
+) -> Generator[float, None, Archetypes]:
+    """The archetypes (P, K) as they are, with the abundances and the loss of (N, K) pixels."""
+    task = _Task.of(scores, weights, 1.0, cone=cone)
+    abundances = yield from _inverted(task, _Way(archetypes))
+    return Archetypes(archetypes, abundances, task.loss(archetypes, abundances))
 
 
 def _swept(
@@ -307,3 +319,16 @@ def brightness_by_sum(spectra: FloatArray, endmembers: FloatArray) -> FloatArray
         misfit = np.abs(amounts @ inverse_scale - 1)
         weights = 1 / np.sqrt(1 + (misfit / max(float(np.median(misfit)), 1e-6) / 2) ** 2)
     return np.asarray(directions / inverse_scale[:, None]) if (inverse_scale > 0).all() else None
+
+
+def brightness_for_sums(spectra: FloatArray, endmembers: FloatArray, pure: bool) -> FloatArray:
+    """Scale directions (P, B) so that amounts sum to one; where that contradicts the pure pixels' own brightness, these are believed."""
+    unit, lengths = unit_length(spectra)
+    directions = endmembers / np.linalg.norm(endmembers, axis=1, keepdims=True)
+    alike = brightness_of_closest(unit, lengths, directions, fully_constrained(unit, directions))
+    scaled = brightness_by_sum(spectra, endmembers)
+    if scaled is None:
+        return alike
+    ratio = np.linalg.norm(scaled, axis=1) / np.linalg.norm(alike, axis=1)
+    contradicts = pure and max(ratio.max(), 1 / ratio.min()) > _CONTRADICTED
+    return alike if contradicts else scaled

@@ -27,7 +27,8 @@ from napari_unmix.geometry.bilinear import bilinear_residual
 from napari_unmix.geometry.coordinates import Coordinates, Sphere
 from napari_unmix.geometry.facets import COLLAPSED, Facets, settled, too_far_in, too_low, uncertain_degrees
 from napari_unmix.geometry.found import CHORD_CONE, NO_EXCESS, NO_LOSS, UNDETERMINED, VARIABILITY, Found, Search
-from napari_unmix.geometry.picks import largest_volume, simplex_volume, starting_picks, unit_length
+from napari_unmix.geometry.parts import EVERY, fit_by_a_part
+from napari_unmix.geometry.picks import largest_volume, simplex_volume, starting_picks
 from napari_unmix.geometry.recipes import (
     FacetEdges,
     Plane,
@@ -54,8 +55,6 @@ AFFINE = 1.04
 # Up to here residuals are noise: the level itself is known no better.
 NO_VARIABILITY = 1.003
 WEAK_SIGNAL = 12.0
-# Brightness from sums and from the pixels most alike differ by more than this factor where intimate mixing breaks the sums.
-_CONTRADICTED = 1.5
 # Optima of this loss over the lowest fit as well.
 _AS_WELL = 1.05
 # An extrapolated endmember is told of where the edges of its facets leave it more uncertain than this (degrees).
@@ -72,7 +71,7 @@ MOST_PIXELS = 40_000
 class _Data:
     """What the search reads: spectra (N, B), P = ``count``, how brightness counts, the noise, and what linear models leave over it.
 
-    It begins from ``most_starts`` sets of picks at most.
+    It begins from ``most_starts`` sets of picks at most, and follows them on every ``every``-th pixel.
     """
 
     spectra: FloatArray
@@ -81,6 +80,7 @@ class _Data:
     noise: float
     excess: Excess
     most_starts: int | None = None
+    every: int = 1
 
     def starts(self, generator: np.random.Generator, random_picks: int = 1) -> list[IntArray]:
         """Sets of P pixels that a fit begins from: the first ones are not drawn."""
@@ -111,10 +111,11 @@ def find_endmembers(
     sets of picks at most; None: from all. ``also_read`` are pixels that are read whatever part of a large scene is drawn.
     """
     generator = np.random.default_rng(seed)
+    every = followed(len(spectra))
     spectra, strokes = _thinned(spectra, strokes, generator, also_read)
     noise = noise_level(spectra, count)
     yield NO_LOSS
-    data = _Data(spectra, count, inversion, noise, subspace_excess(spectra, count, noise), most_starts)
+    data = _Data(spectra, count, inversion, noise, subspace_excess(spectra, count, noise), most_starts, every)
     yield NO_LOSS
     if given is not None:
         found = yield from find_beside_painted(_beginning(data, given, strokes))
@@ -131,6 +132,11 @@ def find_endmembers(
     }
     notes = (*found.notes, *_signal_notes(data))
     return replace(found, noise=noise, excess=data.excess, notes=notes, numbers=numbers)
+
+
+def followed(pixels: int) -> int:
+    """Archetypes of a scene of so many pixels are followed on every so many-th of those that are read: on all where all are read."""
+    return EVERY if pixels > MOST_PIXELS else 1
 
 
 def _beginning(data: _Data, given: Given, strokes: list[IntArray]) -> Beginning:
@@ -202,10 +208,10 @@ def _on_sphere(data: _Data, generator: np.random.Generator) -> Search:
     yield NO_LOSS
     starts = data.starts(generator, random_picks=2)
     yield NO_LOSS
-    fit = arch.fit_from_starts(sphere.scores, starts, sphere.weights, arch.ON_SPHERE, within=_AS_WELL)
+    fit = fit_by_a_part(sphere.scores, starts, sphere.weights, arch.ON_SPHERE, every=data.every, within=_AS_WELL)
     chords = yield from lifted(fit, partial(sphere.seen, inversion=data.inversion))
     # Losses of the two are not of one kind: the chord's corners stay in sight.
-    fit = arch.fit_from_starts(sphere.scores, starts, sphere.weights, arch.ON_SPHERE, cone=True, sweeps=40)
+    fit = fit_by_a_part(sphere.scores, starts, sphere.weights, arch.ON_SPHERE, every=data.every, cone=True, sweeps=40)
     cones = yield from unseen(fit)
     best, recipe = chords[0], SphereArchetypes()
     abundances = yield from meanwhile(
@@ -288,7 +294,7 @@ def _in_simplex(data: _Data, generator: np.random.Generator) -> Search:
     yield NO_LOSS
     starts = data.starts(generator)
     yield NO_LOSS
-    fit = arch.fit_from_starts(plane.scores, starts, plane.weights, arch.IN_PLANE, sweeps=60)
+    fit = fit_by_a_part(plane.scores, starts, plane.weights, arch.IN_PLANE, every=data.every, sweeps=60)
     optima = yield from lifted(fit, plane.to_spectra)
     found = Found(plane.to_spectra(optima[0].archetypes), PlaneArchetypes(space=space), 0.0, NO_EXCESS)
     yield optima[0].loss
@@ -310,7 +316,7 @@ def _in_simplex(data: _Data, generator: np.random.Generator) -> Search:
             found = yield from _extrapolated(data, plane, optima[0].archetypes, found)
     yield optima[0].loss
     if not data.inversion.free_light and not affine:
-        found = replace(found, endmembers=_sum_to_one_brightness(data.spectra, found.endmembers, found.pure))
+        found = replace(found, endmembers=arch.brightness_for_sums(data.spectra, found.endmembers, found.pure))
     return found
 
 
@@ -386,16 +392,3 @@ def _beyond_the_data(plane: Coordinates, vertices: FloatArray, found: Found) -> 
     return replace(
         found, endmembers=endmembers, recipe=recipe, notes=(*found.notes, *notes), numbers={**found.numbers, **measured}
     )
-
-
-def _sum_to_one_brightness(spectra: FloatArray, endmembers: FloatArray, pure: bool) -> FloatArray:
-    """Scale directions (P, B) so that amounts sum to one; where that contradicts the pure pixels' own brightness, these are believed."""
-    unit, lengths = unit_length(spectra)
-    directions = endmembers / np.linalg.norm(endmembers, axis=1, keepdims=True)
-    alike = arch.brightness_of_closest(unit, lengths, directions, fully_constrained(unit, directions))
-    scaled = arch.brightness_by_sum(spectra, endmembers)
-    if scaled is None:
-        return alike
-    ratio = np.linalg.norm(scaled, axis=1) / np.linalg.norm(alike, axis=1)
-    contradicts = pure and max(ratio.max(), 1 / ratio.min()) > _CONTRADICTED
-    return alike if contradicts else scaled

@@ -35,6 +35,15 @@ def lifted(steps: Losses[T], to_spectra: Callable[[FloatArray], FloatArray]) -> 
     return _each(steps, lambda loss: lift(loss) if isinstance(loss, LossOf) else loss)
 
 
+def of_all(steps: Losses[T], times: float) -> Losses[T]:
+    """The steps of a search of a part of the pixels, their losses as of all, which are so many ``times`` as many."""
+
+    def weigh(loss: float) -> float:
+        return LossOf(times * loss, loss.corners) if isinstance(loss, LossOf) else times * loss
+
+    return _each(steps, weigh)
+
+
 def unseen(steps: Losses[T], least: float = -float("inf")) -> Losses[T]:
     """The steps of a search, whose corners are to be seen only where their loss is under ``least``."""
     return _each(steps, lambda loss: loss if loss < least else float(loss))

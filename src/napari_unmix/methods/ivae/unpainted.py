@@ -18,6 +18,7 @@ from napari_unmix.methods.ivae.variability import learned_variability
 from napari_unmix.methods.searched import searched
 from napari_unmix.model.compare import choose_prior
 from napari_unmix.model.data import Data, State
+from napari_unmix.model.fit import most_learned
 from napari_unmix.model.fitted import GaussianFitted, LaplaceFitted
 from napari_unmix.model.priors.base import Moments
 from napari_unmix.model.settle import Steps, settle
@@ -29,7 +30,6 @@ T = TypeVar("T")
 
 # Shares of the bar.
 _SEARCHED, _SETTLED, _VARIED = 0.4, 0.6, 0.8
-_MOST_LEARNED = 60_000  # as a run's fit has it
 # Strokes are held against about this many of the pixels, and all painted ones.
 STROKES_READ = 4_000
 # What the moments of painted regions load when they are fitted first: about a second.
@@ -90,7 +90,7 @@ def prepared(problem: Problem[IvaeSpec]) -> Fit[Prepared]:
 
     data, state = yield from meanwhile(first, beginning)
     # 1. α(u), how spectra vary, and which region prior wins.
-    fitting = settle(state, data, data.learned_pixels(_MOST_LEARNED))
+    fitting = settle(state, data, data.learned_pixels(most_learned(len(data.scores))))
     settled = yield from _told("refining the posterior", fitting, (_SEARCHED, _SETTLED), look)
     varying = learned_variability(problem, data, settled.state)
     varied = yield from _told("learning how spectra vary", varying, (_SETTLED, _VARIED), look)
