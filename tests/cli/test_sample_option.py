@@ -87,7 +87,7 @@ def test_painted_regions_of_every_scene_are_in_the_sample(capsys: Capture) -> No
         ([*SCENES, "--sample", "600", "--workers", "2"], "--workers says how many of this machine"),
         ([*SCENES, "--sample", "600", "--annotation", "painted0.npy"], "1 annotation is given for a sample of 3 cubes"),
         ([*SCENES[:2], "gone.npz", "--sample", "600"], "gone.npz"),
-        ([*SCENES[:2], "coarse.npz", "--sample", "600"], "scene0 needs a band at 431.579 nm, coarse's nearest lies"),
+        ([*SCENES[:2], "coarse.npz", "--sample", "600"], "scene0 needs a band at 1000 nm, coarse's nearest lies"),
         (
             [*SCENES, "--sample", "600", "--scheduler", "tcp://127.0.0.1:9"],
             "No dask scheduler answers at tcp://127.0.0.1:9",
