@@ -79,7 +79,8 @@ def test_several_cubes_are_read_as_the_runs_and_named_by_their_own(
     [
         (["small.npz", "--out", "maps.csv"], "is for a table"),
         (["small.npz", "--out", "no/maps.zarr"], "is no folder: make it first"),
-        (["gone.npz", "--out", "maps.zarr"], "gone.npz is gone"),
+        (["small.npz", "gone.npz", "--out", "maps.zarr"], "gone.npz: check the path"),
+        (["small.npz", "--out", "maps"], "maps names no format of maps: end it in .zarr"),
         (["fewer.npz", "--out", "maps.zarr"], "The run needs a band at"),
         (
             ["small.npz", "--out", "taken.zarr"],

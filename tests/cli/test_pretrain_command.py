@@ -109,7 +109,7 @@ def test_what_does_not_go_is_one_sentence_and_nothing_is_written(
             "--overwrite",
         ): "is no network that pretrain wrote, and is not replaced",
         ("pretrain", cube_file, "--out", "no/m"): "is not there: make it, or choose another --out",
-        ("pretrain", cube_file, "--out", "m", "--width", "9"): "--width is 9: give",
+        ("pretrain", cube_file, "--out", "m", "--width", "9"): "--width is 9: give a multiple of 4.",
         ("pretrain", cube_file, "--out", "m", "--network", "cnn"): "--network is cnn: give transformer or mlp",
         ("pretrain", cube_file, "--out", "m", "--tolerance", "0"): "--tolerance is 0.0: give more than 0",
         ("pretrain", "--resume", "m"): "There is no interrupted training of",

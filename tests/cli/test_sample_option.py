@@ -43,6 +43,13 @@ def test_a_run_keeps_its_sample_and_is_repeated_when_the_cubes_are_gone(capsys: 
     np.testing.assert_array_equal(cube.spectra, again.spectra)  # drawn by no dask
     for one, other in ((cube.axis, again.axis), (cube.acquisitions, again.acquisitions)):
         np.testing.assert_array_equal(one, other)
+    for words in (
+        ["compare", SCENES[1], "run", "--reference", "run/endmembers.csv"],
+        ["probe", SCENES[1], "painted1.npy", "--runs", "run"],
+    ):
+        capsys.readouterr()
+        assert main(words) == 2
+        assert "run was fitted on a sample of its cubes" in capsys.readouterr().err
     for scene in SCENES:
         Path(scene).unlink()
     assert main(["unmix", "run", "--out", "repeated"]) == 0
@@ -50,6 +57,8 @@ def test_a_run_keeps_its_sample_and_is_repeated_when_the_cubes_are_gone(capsys: 
         assert Path("run", name).read_bytes() == Path("repeated", name).read_bytes()
     capsys.readouterr()
     assert main(["unmix", "run", "--cube", "a", "b", "c", "--out", "third"]) == 2
+    assert "keeps the sample that it was fitted on: leave its cubes out" in capsys.readouterr().err
+    assert main(["report", "run", "--cube", *SCENES]) == 2
     assert "keeps the sample that it was fitted on: leave its cubes out" in capsys.readouterr().err
     stored = bytearray(Path("run", "sample.npy").read_bytes())
     stored[-2] ^= 1
@@ -78,7 +87,7 @@ def test_painted_regions_of_every_scene_are_in_the_sample(capsys: Capture) -> No
         ([*SCENES, "--sample", "600", "--workers", "2"], "--workers says how many of this machine"),
         ([*SCENES, "--sample", "600", "--annotation", "painted0.npy"], "1 annotation is given for a sample of 3 cubes"),
         ([*SCENES[:2], "gone.npz", "--sample", "600"], "gone.npz"),
-        ([*SCENES[:2], "coarse.npz", "--sample", "600"], "scene0 needs a band at"),
+        ([*SCENES[:2], "coarse.npz", "--sample", "600"], "scene0 needs a band at 1000 nm, coarse's nearest lies"),
         (
             [*SCENES, "--sample", "600", "--scheduler", "tcp://127.0.0.1:9"],
             "No dask scheduler answers at tcp://127.0.0.1:9",

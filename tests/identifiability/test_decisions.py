@@ -165,6 +165,7 @@ def test_a_region_of_29_pixels_does_not_count() -> None:
         ("vca-fcls", (), "no side information"),
         ("ivae", ("superpixels",), "made from superpixels"),
         ("ivae", ("acquisition",), "0 acquisitions with"),
+        ("ivae", ("acquisition", "superpixels"), "0 painted regions with"),
         ("ivae", ("none",), "0 painted regions with"),
     ],
 )
@@ -172,7 +173,8 @@ def test_what_the_regions_are_is_said(method: str, sources: tuple[str, ...], wor
     seen = subject(regions=only(0), method=method, sources=sources)
     check = enough_regions.check(seen, Refits())
     assert (check.status, words in check.sentence) == ("fail", True)
-    assert ("made from" in check.sentence) is (sources in (("superpixels",), ("acquisition",)) and method == "ivae")
+    assert ("made from" in check.sentence) is (sources not in ((), ("none",)) and method == "ivae")
+    assert ("--auxiliary acquisition" in check.remedy) is (sources == ("acquisition", "superpixels"))
 
 
 @pytest.mark.parametrize(

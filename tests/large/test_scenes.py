@@ -129,7 +129,9 @@ def test_bands_near_enough_are_interpolated_and_others_refused() -> None:
     np.testing.assert_allclose(moved.spectra, first.spectra, atol=1e-6)  # on a straight line interpolation is exact
     np.testing.assert_array_equal(moved.axis, first.axis)
     assert "its bands were interpolated to those of first: they lie up to" in moved.repairs[-1]
-    with pytest.raises(UnmixError, match=r"first needs a band at .* take a cube of the same sensor"):
+    with pytest.raises(
+        UnmixError, match=r"first needs a band at .*, other's nearest lies .* take a cube of the same sensor"
+    ):
         on_bands_of(first, cube_at(WAVELENGTHS[::3]))
     numbered = replace(first, wavelengths=None)
     assert on_bands_of(numbered, same) is same

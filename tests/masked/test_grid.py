@@ -92,7 +92,7 @@ def test_numbered_bands_go_together_where_their_numbers_agree() -> None:
         ),
         (
             [cube(np.arange(400.0, 1000, 10), "a"), cube(np.arange(1000.0, 2000, 10), "b")],
-            r"Only 0 of the 60 bands of a have neighbours within 20 in all cubes \(0 in b\): give cubes of the same range",
+            r"Only 0 of the 60 bands of a have neighbours within 20 nm in all cubes \(0 in b\): give cubes of the same range",
         ),
         (
             [

@@ -36,11 +36,15 @@ class Bands:
 
 
 def bands_for(
-    run: SpectralAxis, good: BoolArray, cube: SpectralAxis, usable: BoolArray, whose: str = "The run"
+    run: SpectralAxis,
+    good: BoolArray,
+    cube: SpectralAxis,
+    usable: BoolArray,
+    whose: tuple[str, str] = ("The run", "the cube"),
 ) -> Bands:
     """How the ``good`` (B,) bands of a run come from a cube's, of which those that are ``usable`` may be interpolated.
 
-    An error names ``whose`` bands they are. Raises UnmixError where one of them is too far from all of the cube's, or nobody can tell.
+    An error says ``whose`` bands are wanted, and of whom. Raises UnmixError where one of them is too far from all of the cube's, or nobody can tell.
     """
     wanted, there = in_one_unit(run, cube)
     if wanted is None or there is None:
@@ -81,7 +85,7 @@ def _spacing(values: FloatArray) -> FloatArray:
 
 
 def _interpolated(
-    wanted: FloatArray, spacing: FloatArray, there: FloatArray, usable: BoolArray, unit: str, whose: str
+    wanted: FloatArray, spacing: FloatArray, there: FloatArray, usable: BoolArray, unit: str, whose: tuple[str, str]
 ) -> Bands:
     """Each of the ``wanted`` (K,) places on the straight line between its neighbours; at the ends, the nearest band itself."""
     bands = np.flatnonzero(usable & np.isfinite(there))
@@ -100,7 +104,7 @@ def _interpolated(
     farthest = int(np.argmax(away / spacing))
     if away[farthest] >= NEAR * spacing[farthest]:
         raise UnmixError(
-            f"{whose} needs a band at {wanted[farthest]:g} {unit}, the cube's nearest lies {away[farthest]:.3g} {unit} from it, and half the spacing "
-            f"there is {NEAR * spacing[farthest]:.3g} {unit}: take a cube of the same sensor, or resample the cube first."
+            f"{whose[0]} needs a band at {wanted[farthest]:g} {unit}, {whose[1]}'s nearest lies {away[farthest]:.3g} {unit} from it, and half the "
+            f"spacing there is {NEAR * spacing[farthest]:.3g} {unit}: take a cube of the same sensor, or resample the cube first."
         )
     return Bands(bands[lower], bands[upper], share, float(away.max()))

@@ -31,6 +31,7 @@ from napari_unmix.sentences import UnmixError, shown
 GROUP = ".zarr"  # with .ome before it, it is an image
 _IMAGES = ("geotiff", "envi", "ome-zarr", "netcdf", "npz", "matlab")
 _SEVERAL = ("geotiff", "envi", "ome-zarr")  # a file for each image, and the endmembers
+_ENDS = ".zarr, .tif, .hdr, .dat, .nc, .npz or .mat"
 _SIDE = 256  # pixels of a chunk's side
 
 
@@ -47,11 +48,12 @@ def check_target(out: str | Path, *, overwrite: bool) -> Path:
     """The absolute place of maps to be made. Raises UnmixError where it is taken, has no such folder, or names no format for maps."""
     target = given_path(out).absolute()
     if not _is_group(target):
-        form, _, _ = format_for(target)
+        try:
+            form, _, _ = format_for(target)
+        except UnmixError as error:  # whose list is of runs and cubes
+            raise UnmixError(f"{shown(target.name)} names no format of maps: end it in {_ENDS}.") from error
         if form.title not in {EXPORTS[name].title for name in _IMAGES}:
-            raise UnmixError(
-                f"{target.name} is for a {form.title}: end the name of maps in .zarr, .tif, .hdr, .dat, .nc, .npz or .mat."
-            )
+            raise UnmixError(f"{shown(target.name)} is for a {form.title}: end the name of maps in {_ENDS}.")
     if not target.parent.is_dir():
         raise UnmixError(f"{target.parent} is no folder: make it first, or choose another place.")
     check_name(target.with_name(f".{target.name}.unfinished"), target.parent)

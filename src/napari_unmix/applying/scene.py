@@ -48,7 +48,7 @@ class Scene:
     @classmethod
     def of(cls, cube: Cube, applied: Applied, axis: SpectralAxis, regions: IntArray | None = None) -> Scene:
         """The cube for a run whose bands lie on ``axis``. Raises UnmixError where its bands are others."""
-        bands = bands_for(axis, applied.good_bands, cube.spectral_axis, cube.good_bands)
+        bands = bands_for(axis, applied.good_bands, cube.spectral_axis, cube.good_bands, ("The run", shown(cube.name)))
         return cls(cube, bands, regions, stamp_of(cube.source))
 
     @property

@@ -18,7 +18,7 @@ from napari_unmix.cli.parsing import (
     with_absolute_files,
     workers_from,
 )
-from napari_unmix.sentences import LONGEST_SENTENCE, shown
+from napari_unmix.sentences import LONGEST_SENTENCE, UnmixError, shown
 
 if TYPE_CHECKING:
     from napari_unmix.applying import Done
@@ -59,6 +59,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     count = workers_from(arguments)
     cubes = [Path(cube).expanduser().absolute() for cube in arguments.cubes]
+    for cube in cubes:
+        if not cube.exists():  # before the maps of those before it are made
+            raise UnmixError(f"There is no file {shown(cube, 200)}: check the path.")
     targets = targets_of(Path(arguments.out), cubes)
     try:
         for target in targets:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_unmix.cli.loading import check_whole
 from napari_unmix.cli.parsing import add_reading_options, reading_from
 from napari_unmix.cube import Cube
 from napari_unmix.sentences import UnmixError, printable, shown
@@ -99,6 +100,7 @@ def compare(run: Run, cube: Cube, reference: Reference) -> dict[str, Any]:
 def _check_shape(run: Run, cube: Cube) -> None:
     found = (*run.abundances.shape[:2], run.endmembers.shape[1])
     if found != cube.shape:
+        check_whole(run)
         joined = run.meta["cube"].get("acquisitions") or 1
         remedy = "the cube that it unmixed" if joined == 1 else f"the {joined} cubes that it unmixed, in their order"
         raise UnmixError(

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_unmix.cube import Annotation, Cube, IntArray, Meaning, Reading
-from napari_unmix.sentences import UnmixError
+from napari_unmix.sentences import UnmixError, shown
 
 if TYPE_CHECKING:
     from napari_unmix.io.annotation import AnnotationReading
+    from napari_unmix.output.run import Run
 
 
 def parse_meanings(materials: Sequence[str], ignored: Sequence[str] = ()) -> dict[int, Meaning]:
@@ -37,6 +38,15 @@ def _label(option: str, number: str, given: str, alternative: str = "") -> int:
     if not digits.isdecimal() or len(digits) > 10 or not 0 < int(digits) < 2**31:
         raise UnmixError(f"{option} {given} names no label: give a whole number from 1{alternative}.")
     return int(digits)
+
+
+def check_whole(run: Run) -> None:
+    """Refuse a run on a sample of several cubes, where maps are held against a cube: its own are of none of them."""
+    if run.origin.kept is not None:
+        raise UnmixError(
+            f"{shown(run.folder.name)} was fitted on a sample of its cubes, so its maps are those of none of them: make a cube's maps "
+            "with napari-unmix apply, or name its endmembers with napari-unmix match."
+        )
 
 
 def check_counts(cubes: int, paintings: int, auxiliary: str) -> None:

@@ -121,7 +121,7 @@ def workers_from(arguments: argparse.Namespace) -> int | None:
     if arguments.scheduler not in ("threads", "processes"):
         raise UnmixError("--workers says how many of this machine: give it with --scheduler threads or processes.")
     if not arguments.workers.isdecimal() or not 1 <= int(arguments.workers) <= _MOST_WORKERS:
-        raise UnmixError(f"--workers is {arguments.workers}: give a whole number from 1.")
+        raise UnmixError(f"--workers is {arguments.workers}: give a whole number from 1 to {_MOST_WORKERS:,}.")
     return int(arguments.workers)
 
 
@@ -251,7 +251,10 @@ def _validation_sentence(error: Any) -> str:
 
 
 def _remedy(error: dict[str, Any]) -> str:
-    context = error.get("ctx", {})
+    limits = error.get("ctx", {})
+    context = {  # a limit of 1.0 is called 1
+        name: int(limit) if isinstance(limit, float) and limit.is_integer() else limit for name, limit in limits.items()
+    }
     templates = {
         "int_parsing": "a whole number",
         "int_parsing_size": "a shorter number",
@@ -263,6 +266,7 @@ def _remedy(error: dict[str, Any]) -> str:
         "less_than": "less than {lt}",
         "less_than_equal": "at most {le}",
         "finite_number": "a finite number",
+        "multiple_of": "a multiple of {multiple_of}",
     }
     template = templates.get(error["type"])
     return str(error["msg"]).lower() if template is None else template.format(**context).replace("'", "")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_unmix.cli.loading import load, parse_meanings
+from napari_unmix.cli.loading import check_whole, load, parse_meanings
 from napari_unmix.cli.parsing import add_reading_options, reading_from
 from napari_unmix.sentences import UnmixError, shown
 
@@ -109,6 +109,7 @@ def _check_run(run: Run, cube: Cube) -> None:
 
     found = (*run.abundances.shape[:2], run.endmembers.shape[1])
     if found != cube.shape:
+        check_whole(run)
         raise UnmixError(
             f"{shown(run.folder.name)} is a run of a cube of {readable_shape(found)} but {shown(cube.name)} is "
             f"{readable_shape(cube.shape)}: give the cube that it unmixed."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_unmix.cli.page_file import PageFile
@@ -132,6 +133,8 @@ def again(
     from napari_unmix.cli.progress import run_shown
     from napari_unmix.large import assess
 
+    if stored.origin.kept is not None:
+        stored.origin.cube([Path(cube) for cube in cubes])  # refuses them: the folder holds what was fitted on
     said = stored.meta.get("annotation") or {"labels": []}
     meanings = {int(one["label"]): Meaning(one["kind"], one["name"]) for one in said["labels"]}
     cube, annotation = load(cubes, paintings, meanings, stored.reading_or(reading), painted)
@@ -148,7 +151,7 @@ def _check_cube(stored: Run, cube: Cube) -> None:
         rows, columns, bands = stored.meta["cube"]["shape"]
         height, width, depth = cube.shape
         how = (
-            "its values differ"
+            "its values, or where its bands lie, differ"
             if [height, width, depth] == [rows, columns, bands]
             else f"that is {rows}×{columns}×{bands}"
         )

@@ -163,7 +163,7 @@ def region_remedy(name: str, word: Word, measured: RegionEvidence) -> str:
     if measured.half:
         return "Ask for one endmember fewer, or merge the two."
     if measured.denied:
-        return f"Give the known spectrum of {name}, or train contrastive learning, which assumes no Dirichlet."
+        return f"Give the known spectrum of {name}, or train region contrast, which assumes no Dirichlet."
     return f"Paint more regions, of other mixtures, {SEE}, or give the known spectrum of {name}."
 
 

@@ -51,6 +51,11 @@ def stays_on_disk(elements: int) -> bool:
     return run_bytes(elements) > _available_memory() if wanted is None else wanted
 
 
+def told_to_stay() -> bool:
+    """Whether cubes stay in their file because somebody wants that, whatever memory there is."""
+    return _lazily.get() is True
+
+
 @contextmanager
 def lazily(wanted: bool | None) -> Iterator[None]:
     """Within, cubes stay in their file (True), are held in memory (False), or whichever the memory allows (None)."""

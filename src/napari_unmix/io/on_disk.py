@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from napari_unmix.cube import Cube, FloatArray, Reading
 from napari_unmix.io.assemble import Calibration, Reference, Taken, as_wanted, bands_axis, calibration_of, screened
-from napari_unmix.io.budget import available, readable_size, run_bytes, stays_on_disk
+from napari_unmix.io.budget import available, readable_size, run_bytes, stays_on_disk, told_to_stay
 from napari_unmix.io.stored import ArrayLike, Stored, no_data, scaled, sizes, three_axes, to_spectra
 from napari_unmix.lazy import LazySpectra, Overview
 from napari_unmix.sentences import UnmixError
@@ -219,8 +219,13 @@ def _said(stored: Stored, source: StoredSource, step: int, path: Path) -> tuple[
     height, width, bands = source.shape
     size = readable_size(height * width * bands * 4)
     seen = "" if step == 1 else f"; pictures show, and these notes count, every {step}th pixel of every {step}th line"
+    reason = (
+        ""
+        if told_to_stay()
+        else f", for unmixing it at once would take {readable_size(run_bytes(height * width * bands))}"
+    )
     said = [
-        f"{size}: read from disk as needed, for unmixing it at once would take {readable_size(run_bytes(height * width * bands))}{seen}",
+        f"{size}: read from disk as needed{reason}{seen}",
         "stripes, spikes and saturated pixels are not looked for in a cube that is read from disk",
     ]
     if getattr(stored.array, "scattered", False):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
 from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Cube, FloatArray
 from napari_unmix.large.lacking import GIVEN_UP, Lacking, has_room, left_of
+from napari_unmix.progress import Fit
 from napari_unmix.spec import MethodSpec
+
+T = TypeVar("T")
 
 # How often what was lacking is added.
 MOST_ROUNDS = 2
@@ -61,3 +65,18 @@ def newcomers_of(cube: Cube, missed: Lacking) -> FloatArray:
 def _endmembers(answer: Unmixing) -> FloatArray:
     """(P, B_good)."""
     return np.asarray(answer.endmembers[:, ~np.isnan(answer.endmembers).all(axis=0)])
+
+
+def within(steps: Fit[T], start: float, end: float, *, previews: bool = True) -> Fit[T]:
+    """The steps of a fit in a part of the bar; without its ``previews`` where these are of another shape, a sample's."""
+    try:
+        while True:
+            try:
+                event = next(steps)
+            except StopIteration as last:
+                result: T = last.value
+                return result
+            shown = event.snapshot if previews else None
+            yield replace(event, fraction=start + (end - start) * min(event.fraction, 1.0), snapshot=shown)
+    finally:
+        steps.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -18,15 +17,13 @@ from napari_unmix.cube import Annotation, Cube, FloatArray, IntArray
 from napari_unmix.findings import Note, NoteKind
 from napari_unmix.given import Given
 from napari_unmix.large import held
-from napari_unmix.large.again import MOST_ROUNDS, Others, explained, newcomers_of, next_spec
+from napari_unmix.large.again import MOST_ROUNDS, Others, explained, newcomers_of, next_spec, within
 from napari_unmix.large.lacking import Lacking, StandingOut, lacking
 from napari_unmix.large.maps import KeptMaps
 from napari_unmix.large.sampling import Sample, drawn
 from napari_unmix.large.saying import SURE, said_of
 from napari_unmix.progress import Fit, Progress, forward, meanwhile
 from napari_unmix.spec import MethodSpec
-
-T = TypeVar("T")
 
 # Shares of the bar: the first fit, the first pass, and the fit after that.
 _FITTED, _PASSED, _AGAIN = 0.4, 0.7, 0.85
@@ -80,7 +77,8 @@ def _streamed(cube: Cube, spec: MethodSpec, annotation: Annotation | None, given
     added = np.zeros(0, np.intp)
     sample = yield from meanwhile(lambda: drawn(cube, annotation, spec.seed, added), reading)
     best = Fitted(
-        sample, (yield from _within(pipeline.unmix(sample.cube, spec, sample.annotation, given), 0.0, _FITTED))
+        sample,
+        (yield from within(pipeline.unmix(sample.cube, spec, sample.annotation, given), 0.0, _FITTED, previews=False)),
     )
     maps, missed = yield from _all_pixels(cube, best, annotation, (_FITTED, _PASSED))
     # 2. Again with the pixels that the sample lacked, where that explains them.
@@ -117,7 +115,9 @@ def _tried(
     looking_again = Progress("reading what the sample lacked", 0, 1, _PASSED)
     sample = yield from meanwhile(lambda: drawn(cube, annotation, spec.seed, added), looking_again)
     spec = next_spec(spec, before.answer, missed, room=room)
-    answer = yield from _within(pipeline.unmix(sample.cube, spec, sample.annotation, given), _PASSED, _AGAIN)
+    answer = yield from within(
+        pipeline.unmix(sample.cube, spec, sample.annotation, given), _PASSED, _AGAIN, previews=False
+    )
     was, now = (_left(cube, one, missed.places) for one in (before.answer, answer))
     return Fitted(sample, answer) if explained(was, now) and others.allow(before.answer, answer) else None
 
@@ -134,20 +134,6 @@ def _left(cube: Cube, answer: Unmixing, places: IntArray) -> float:
     spectra = cube.spectra[np.unravel_index(places, cube.shape[:2])][:, cube.good_bands]
     error = _applied(answer).maps(spectra.astype(np.float64)).error
     return float(np.sqrt(np.mean(np.square(error, dtype=np.float64))))
-
-
-def _within(steps: Fit[T], start: float, end: float) -> Fit[T]:
-    """The steps of a fit of the sample in a part of the bar, without its previews: these are of the sample's shape."""
-    try:
-        while True:
-            try:
-                event = next(steps)
-            except StopIteration as last:
-                result: T = last.value
-                return result
-            yield replace(event, fraction=start + (end - start) * min(event.fraction, 1.0), snapshot=None)
-    finally:
-        steps.close()
 
 
 def _all_pixels(

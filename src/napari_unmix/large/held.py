@@ -12,7 +12,7 @@ from napari_unmix.answer import Unmixing
 from napari_unmix.cube import Annotation, Cube, IntArray
 from napari_unmix.geometry import search
 from napari_unmix.given import Given
-from napari_unmix.large.again import MOST_ROUNDS, Others, explained, newcomers_of, next_spec
+from napari_unmix.large.again import MOST_ROUNDS, Others, explained, newcomers_of, next_spec, within
 from napari_unmix.large.lacking import Lacking, StandingOut, lacking
 from napari_unmix.large.saying import SURE, said_of
 from napari_unmix.progress import Fit, Progress, meanwhile
@@ -31,7 +31,7 @@ def unmix(cube: Cube, spec: MethodSpec, annotation: Annotation | None, given: Gi
     first = pipeline.unmix(cube, spec, annotation, given)
     if int(cube.valid_pixels.sum()) <= search.MOST_PIXELS:
         return (yield from first)
-    best = yield from _within(first, 0.0, _FITTED)
+    best = yield from within(first, 0.0, _FITTED)
     if not _was_searched(best) or (answered := _answered(best)) <= search.MOST_PIXELS:
         return best
     looking = Progress("looking at every residual", 0, 1, _FITTED)
@@ -64,7 +64,7 @@ def _tried(
     if not room and spec.endmembers != "auto":
         return None
     steps = pipeline.unmix(cube, next_spec(spec, before, missed, room=room), annotation, given, places)
-    now = yield from _within(steps, _FITTED, 1.0)
+    now = yield from within(steps, _FITTED, 1.0)
     was, left = (float(np.sqrt(np.mean(one.reconstruction_error.flat[missed.places] ** 2))) for one in (before, now))
     return now if explained(was, left) and others.allow(before, now) else None
 
@@ -87,17 +87,3 @@ def _was_searched(answer: Unmixing) -> bool:
 def _answered(answer: Unmixing) -> int:
     """How many pixels have an answer."""
     return int(np.count_nonzero(np.isfinite(answer.reconstruction_error)))
-
-
-def _within(steps: Fit[Unmixing], start: float, end: float) -> Fit[Unmixing]:
-    """The steps of a fit in a part of the bar."""
-    try:
-        while True:
-            try:
-                event = next(steps)
-            except StopIteration as last:
-                result: Unmixing = last.value
-                return result
-            yield replace(event, fraction=start + (end - start) * min(event.fraction, 1.0))
-    finally:
-        steps.close()

@@ -181,7 +181,7 @@ def on_bands_of(first: Cube, other: Cube) -> Cube:
     if in_one_unit(first.spectral_axis, other.spectral_axis)[0] is None:
         return other  # joining says whether as many bands will do
     axis, good = first.spectral_axis, first.good_bands
-    bands = bands_for(axis, good, other.spectral_axis, other.good_bands, whose=first.name)
+    bands = bands_for(axis, good, other.spectral_axis, other.good_bands, whose=(shown(first.name), shown(other.name)))
     if not bands.share.any() and other.shape[2] == first.shape[2] and not bands.moved:
         return other
     height, width, _ = other.shape

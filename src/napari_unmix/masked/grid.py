@@ -150,7 +150,8 @@ def _check_common(cubes: Sequence[Cube], grid: Grid, near: Sequence[BoolArray], 
     if common >= max(2, _LEAST_COMMON * count):
         return
     worst = min(range(len(cubes)), key=lambda place: int(near[place].sum()))
+    reach = f"{tolerance * grid.step:.3g} {cubes[0].spectral_axis.unit}"
     raise UnmixError(
-        f"Only {common} of the {count} bands of {shown(cubes[0].name)} have neighbours within {tolerance * grid.step:.3g} in all cubes "
+        f"Only {common} of the {count} bands of {shown(cubes[0].name)} have neighbours within {reach} in all cubes "
         f"({int(near[worst].sum())} in {shown(cubes[worst].name)}): give cubes of the same range, or pretrain on each."
     )

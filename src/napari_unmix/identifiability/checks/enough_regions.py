@@ -30,7 +30,7 @@ def check(subject: Subject, refits: Refits) -> Check:
     if not type(subject.result.spec).uses_paint:
         nothing, remedy = (
             "This method uses no side information.",
-            "Choose one that does: iVAE, or contrastive learning.",
+            "Choose one that does: iVAE, or region contrast.",
         )
         return CONDITION.check("fail", 0.0, nothing, remedy, threshold=float(recommended), limit=limit)
     status: Status = "fail" if usable < FEWEST_REGIONS else "doubtful" if usable < recommended else "pass"
@@ -48,7 +48,7 @@ def check(subject: Subject, refits: Refits) -> Check:
         status,
         float(usable),
         sentence,
-        "" if status == "pass" else _paint_more(max(recommended, FEWEST_REGIONS) - usable),
+        "" if status == "pass" else _paint_more(max(recommended, FEWEST_REGIONS) - usable) + _whole(subject),
         {"painted": float(len(subject.pixels_by_region) - 1), "usable": float(usable)},
         threshold=float(recommended),
         limit=few if status == "doubtful" else limit,
@@ -63,9 +63,16 @@ def _without_regions(subject: Subject, refits: Refits) -> str:
 
 
 def _kind(subject: Subject) -> str:
-    """What the regions are: painted, or the acquisitions that the cube was joined from."""
+    """What the regions are: painted, or the acquisitions that the cube was joined from, where no other source cuts these up."""
+    return "acquisition" if subject.findings.sources == (ACQUISITION,) else "painted region"
+
+
+def _whole(subject: Subject) -> str:
+    """What acquisitions can be that another source cuts up."""
     sources = subject.findings.sources
-    return "acquisition" if ACQUISITION in sources and PAINTED not in sources else "painted region"
+    if ACQUISITION not in sources or PAINTED in sources or sources == (ACQUISITION,):
+        return ""
+    return " Or, of three acquisitions or more, let each be a region (--auxiliary acquisition)."
 
 
 def _paint_more(number: int) -> str:

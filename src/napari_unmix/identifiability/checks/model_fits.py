@@ -23,7 +23,7 @@ CONDITION = Condition(
 )
 # Where it is not the residual that speaks against the model, but the law that the regions' moments were fitted by.
 _FOLLOW_NONE = "the endmembers rest on abundances that follow a Dirichlet in every region, and these do not"
-_OTHER_LAW = "Give a known spectrum, or paint strokes of pure material; contrastive learning assumes no Dirichlet."
+_OTHER_LAW = "Give a known spectrum, or paint strokes of pure material; region contrast assumes no Dirichlet."
 # Standard errors of a product of two endmembers in the residual; 45 pairs of 10 endmembers reach 3.3 by chance once in twenty scenes.
 _SCATTERED = 4.5
 

@@ -162,5 +162,5 @@ def _accepted(count: int, learned: LinearGcl, moved: FloatArray) -> tuple[Note, 
     notes = (Note(NoteKind.ENDMEMBERS, used),)
     if regions >= 2 * count + 1:
         return notes
-    few = f"{regions} regions are few for {count} endmembers: {2 * count + 1} are recommended for contrastive learning."
+    few = f"{regions} regions are few for {count} endmembers: {2 * count + 1} are recommended for region contrast."
     return (*notes, Note(NoteKind.DOUBT, few))
