@@ -10,7 +10,6 @@ import numpy as np
 from napari_unmix.cube import Annotation, BoolArray, Cube, FloatArray, IntArray, SpectralAxis
 from napari_unmix.probing.blocks import FOLDS, Folds, folds_of
 from napari_unmix.probing.evaluate import Features
-from napari_unmix.probing.latents import latents
 from napari_unmix.spec import MethodSpec
 
 RAW, ABUNDANCES, CODES = "raw spectra", "abundances", "codes"
@@ -70,6 +69,8 @@ def abundances_of(answer: Answer, mask: BoolArray) -> Features | None:
 
 def codes_of(answer: Answer, axis: SpectralAxis, cube: Cube, mask: BoolArray) -> Features | None:
     """The codes that the run's network, of bands on ``axis``, gives the pixels in ``mask``; None where it keeps none."""
+    from napari_unmix.probing.latents import latents  # networks need torch, which opening the dock must not load
+
     good = np.isfinite(answer.endmembers).all(axis=0)
     codes = latents(answer.spec, answer.model, axis, cube.spectra[mask][:, good].astype(np.float64))
     if codes is None:
