@@ -112,7 +112,7 @@ def test_a_long_verdict_is_whole_in_the_narrowest_dock(window: Any) -> None:
         window.qtbot.wait(LAID_OUT_MS)
     train(window)
     trust = window.widget.panels[4].findChild(QLabel, "trust")
-    assert trust.height() >= trust.heightForWidth(trust.width())
+    window.wait_for(lambda: trust.height() >= trust.heightForWidth(trust.width()))  # a turn or two later
     for edit in window.widget.panels[4].findChildren(NameEdit):
         assert edit.height() >= edit.fontMetrics().height()
 
