@@ -55,7 +55,6 @@ def test_a_stroke_moves_the_maps_undo_moves_them_back_and_train_makes_a_run(plac
     place.wait_for(lambda: len(place.maps()) == 3)
     assert any("Train for the whole answer" in text for text in place.texts())
     # 1. A second stroke with the brush that is still in hand.
-    place.viewer.layers.selection.active = place.workspace.link.painting.layer
     place.drag((25, 25), (25, 32), (30, 32))
     place.wait_for(lambda: shown(place.session).content.abundances is not before)
     after = followed(place)
