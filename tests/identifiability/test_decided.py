@@ -104,7 +104,7 @@ BY_CONTRAST = f"Decided by painted regions: telling them apart gave the endmembe
         ({"given": held(True, True, True, True)}, f"Decided by given spectra: no endmember was searched{MOVED}"),
         (
             {"recipe": Learned(), "prior": None},
-            "Decided by training: the endmembers are the network's, and another seed may end at others; abundances are 0.004 from least squares.",
+            "Decided by training: the endmembers depend on a seed, and another may end at others; abundances are 0.004 from least squares.",
         ),
     ],
 )

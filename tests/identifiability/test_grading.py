@@ -310,7 +310,7 @@ def made_up(name: str, word: Word) -> Grade:
 
 
 HEADLINES = {
-    ("steady", "steady"): "By geometry all 2 are steady, as an error that all parts of the scene share would be too.",
+    ("steady", "steady"): "By geometry both are steady, as an error that all parts of the scene share would be too.",
     ("steady", "given"): "By geometry m1 is steady, as an error that all parts of the scene share would be too.",
     ("steady", "steady", "shaky", "not determined here"): (
         "By geometry 2 of 4 are steady; m3 is shaky, m4 is not determined here."
@@ -319,7 +319,7 @@ HEADLINES = {
     ("shaky", "not determined here", "shaky"): (
         "By geometry none of 3 is steady; m1 and m3 are shaky, m2 is not determined here."
     ),
-    ("shaky", "shaky"): "By geometry all 2 are shaky.",
+    ("shaky", "shaky"): "By geometry both are shaky.",
     ("not determined here", "not determined here"): "By geometry none of 2 is determined here.",
     ("not determined here",): "By geometry m1 is not determined here.",
     ("given", "shaky"): "By geometry m2 is shaky.",

@@ -60,7 +60,7 @@ def _endmembers(findings: Findings, count: int) -> tuple[tuple[str, ...], tuple[
         return (GIVEN,), ("no endmember was searched",)
     given = [(GIVEN, f"{held} of {count} endmembers are as given")] if held else []
     if isinstance(findings.recipe, Learned):
-        found = [(TRAINING, "the endmembers are the network's, and another seed may end at others")]
+        found = [(TRAINING, "the endmembers depend on a seed, and another may end at others")]
     else:
         found = _searched(findings, count)
     said = [*given, *found]

@@ -145,7 +145,8 @@ def _alike(word: Word, names: list[str]) -> str:
     one = len(names) == 1
     if word == "not determined here":
         return f"{names[0] if one else f'none of {len(names)}'} is {word if one else 'determined here'}"
-    said = f"{names[0]} is {word}" if one else f"all {len(names)} are {word}"
+    every = "both" if len(names) == 2 else f"all {len(names)}"
+    said = f"{names[0]} is {word}" if one else f"{every} are {word}"
     return f"{said}, as an error that all parts of the scene share would be too" if word == "steady" else said
 
 
