@@ -68,7 +68,7 @@ def test_materials_speak_for_the_classes_that_they_rule(capsys: Capture) -> None
     assert said["classes"] == ["rock", "soil", "tree"]
     kinds = [row["kind"] for row in said["features"]]
     assert kinds == ["raw spectra", "vca-fcls, abundances", "mae, abundances", "mae, codes"]
-    assert said["notes"] == ["vca-fcls (vca-fcls) keeps no network that gives codes: its abundances alone are read."]
+    assert said["notes"] == ["vca-fcls keeps no network that gives codes: its abundances alone are read."]
     raw, abundances = said["features"][:2]
     assert raw["balanced_accuracy"] > 0.95
     assert abundances["balanced_accuracy"] > 0.95

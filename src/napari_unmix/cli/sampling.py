@@ -25,7 +25,7 @@ def add_sample_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sample",
         metavar="PIXELS",
-        help="of several cubes fit on so many pixels in all, spread over each of them, such as 40000: none of them is held; `napari-unmix apply` "
+        help="of several cubes fit on at most so many pixels in all, one of each square of them, such as 40000: none is held; `napari-unmix apply` "
         "makes the maps of all their pixels",
     )
     add_scheduler_options(parser, "draw the sample")

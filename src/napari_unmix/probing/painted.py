@@ -77,4 +77,6 @@ def codes_of(answer: Answer, axis: SpectralAxis, cube: Cube, mask: BoolArray) ->
 
 def no_codes(answer: Answer) -> str:
     """Why a run's abundances alone are read."""
-    return f"{answer.title} ({answer.spec.method}) keeps no network that gives codes: its abundances alone are read."
+    method = answer.spec.method
+    named = answer.title if answer.title == method else f"{answer.title} ({method})"
+    return f"{named} keeps no network that gives codes: its abundances alone are read."
